@@ -1,0 +1,69 @@
+"""ardsl: a declarative language for autoregressive probabilistic models.
+
+A spec states a joint distribution the way a paper does; everything here follows from it:
+
+    import ardsl
+
+    spec = ardsl.load("specs/digits.ar")
+    ardsl.verify(spec).sound             # nothing leaks: proved before any weight exists
+    model = ardsl.compile(spec, seed=0)  # a torch.nn.Module
+    model.log_prob(x), model.sample(64)
+
+Names are imported when they are first used: checking a spec needs no torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ardsl.compiler.audit import audit
+    from ardsl.compiler.model import AutoregressiveModel
+    from ardsl.compiler.model import compile_model as compile
+    from ardsl.compiler.probe import verify_numeric
+    from ardsl.diagnostics import Diagnostic
+    from ardsl.errors import ArdslError, DataError, SpecError
+    from ardsl.runtime.evaluate import evaluate, score
+    from ardsl.runtime.runs import restore
+    from ardsl.runtime.train import fit
+    from ardsl.spec import Spec, dependence, load, loads, plan, realized, verify
+
+_HOME = {
+    "audit": "compiler.audit:audit",
+    "compile": "compiler.model:compile_model",
+    "AutoregressiveModel": "compiler.model:AutoregressiveModel",
+    "Diagnostic": "diagnostics:Diagnostic",
+    "ArdslError": "errors:ArdslError",
+    "DataError": "errors:DataError",
+    "SpecError": "errors:SpecError",
+    "evaluate": "runtime.evaluate:evaluate",
+    "score": "runtime.evaluate:score",
+    "restore": "runtime.runs:restore",
+    "fit": "runtime.train:fit",
+    "Spec": "spec:Spec",
+    "dependence": "spec:dependence",
+    "load": "spec:load",
+    "loads": "spec:loads",
+    "plan": "spec:plan",
+    "realized": "spec:realized",
+    "verify": "spec:verify",
+    "verify_numeric": "compiler.probe:verify_numeric",
+}
+
+__version__ = "0.1.0"
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'ardsl' has no attribute {name!r}")
+    module, attribute = home.split(":")
+    value = getattr(import_module(f"ardsl.{module}"), attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME])

@@ -1,0 +1,306 @@
+"""The compiled model: one torch module whose log-density is the product of the spec's conditionals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ardsl.compiler.noise import Noise, make_noise
+from ardsl.compiler.sampler import Sampler, sample_whole
+from ardsl.compiler.values import Values, blank, by_name, encode, expand_given, flat, shaped
+from ardsl.errors import ArdslError
+from ardsl.families.distributions import build_family
+from ardsl.model.model import Variable
+from ardsl.networks.module import Configuration, NetworkModule
+from ardsl.networks.registry import network
+from ardsl.spec import Spec
+
+if TYPE_CHECKING:
+    from ardsl.compiler.distribution import ModelDistribution
+
+MAX_CHUNK = 1024
+"""Samples drawn at once: past this, more batch buys no speed, only memory."""
+
+
+class AutoregressiveModel(nn.Module):
+    """A density whose conditionals depend on exactly the contexts the spec declares.
+
+    ``log_prob`` is exact, in nats per example. Tensors have the declared axes in the declared order, batch first. With
+    one observed variable data is a tensor, with several a dict by name.
+    """
+
+    def __init__(self, spec: Spec) -> None:
+        super().__init__()
+        self.spec = spec
+        self.groups = [plan.group for plan in spec.plan.groups]
+        self.networks = nn.ModuleList([network(plan.network).build(plan) for plan in spec.plan.groups])
+        self.conditionals = [
+            [build_family(t.family, t.variable.element_domain(int(t.elements[0, 0]))) for t in group.targets]
+            for group in self.groups
+        ]
+        self._samplers: dict[Any, Sampler] = {}
+        for group, net, conditionals in zip(self.groups, self.networks, self.conditionals, strict=True):
+            starts = [
+                conditional.initial_raw().repeat(t.draws) for t, conditional in zip(group.targets, conditionals, strict=True)
+            ]
+            net.start_at(torch.cat(starts) if starts else torch.zeros(0))
+
+    @property
+    def dims(self) -> int:
+        """The number of observed elements: bits/dim is nats / (dims · ln 2)."""
+        return sum(v.size for v in self.spec.model.observed)
+
+    @property
+    def like(self) -> Tensor:
+        """A tensor with the model's dtype and device."""
+        return next(self.parameters(), torch.zeros(()))
+
+    # Likelihood
+
+    def raw(self, group: int, values: Values, configuration: Configuration = 0) -> list[Tensor]:
+        """A group's raw numbers, one [batch, draws, width] tensor per target block."""
+        net: NetworkModule = self.networks[group]  # type: ignore[assignment]
+        return self.split(group, net(encode(self.groups[group], values, net.reads), configuration))
+
+    def split(self, group: int, raw: Tensor) -> list[Tensor]:
+        """A network's output [batch, rows] as one [batch, draws, width] tensor per target block."""
+        targets = self.groups[group].targets
+        parts = raw.split([t.draws * t.family.width for t in targets], dim=1)
+        return [part.unflatten(1, (t.draws, t.family.width)) for t, part in zip(targets, parts, strict=True)]
+
+    def draw_log_probs(self, group: int, values: Values, configuration: Configuration = 0) -> list[Tensor]:
+        """The log-probability of every draw of a group, one [batch, draws] tensor per target block."""
+        found = []
+        raw = self.raw(group, values, configuration)
+        for target, conditional, numbers in zip(self.groups[group].targets, self.conditionals[group], raw, strict=True):
+            value = values[target.variable.name]
+            if not target.whole:
+                value = value[:, target.elements.reshape(-1)]
+            if target.factor.event_axes:
+                value = value.unflatten(1, target.elements.shape)
+            found.append(conditional.log_prob(numbers, value))
+        return found
+
+    def log_prob(
+        self, x: Any, given: Any = None, *, elementwise: bool = False, order: int | None = None
+    ) -> Tensor | dict[str, Tensor]:
+        """log p(x | given) of each example, [batch], in nats.
+
+        ``elementwise`` gives the conditionals' own log-probabilities instead, by variable, [batch, *draws]; under
+        ``any(orders = K)`` these need ``order = k``. There the density is the uniform mixture
+        p(x) = 1/K Σ_k p_k(x) over the K orders, and ``order = k`` gives the k-th.
+        """
+        values = self.values(x, given)
+        if elementwise:
+            return self._elementwise(values, order)
+        return torch.stack(tuple(self.variable_log_probs(values, order).values())).sum(0)
+
+    def variable_log_probs(self, values: Values, order: int | None = None) -> dict[str, Tensor]:
+        """log p(variable | its parents) of each example, by variable, [batch]."""
+        under: dict[str, dict[int, Tensor]] = {}
+        for index, group in enumerate(self.groups):
+            orders = self._orders(group.mixed, order)
+            for k in orders:
+                for target, log_prob in zip(group.targets, self.draw_log_probs(index, values, k), strict=True):
+                    mixed = target.variable is group.mixed
+                    if mixed or k == orders[0]:  # another variable of the group is the same under every order
+                        sums = under.setdefault(target.variable.name, {})
+                        place = k if mixed else 0
+                        sums[place] = sums.get(place, 0) + log_prob.sum(-1)
+        # The mixture is over the joint log-probabilities of all its draws, never over logits or single conditionals.
+        return {
+            name: torch.stack(tuple(sums.values())).logsumexp(0) - math.log(len(sums)) for name, sums in under.items()
+        }
+
+    def _orders(self, mixed: Variable | None, order: int | None) -> Sequence[int]:
+        if mixed is None:
+            return (0,)
+        count = len(mixed.orders.orders)
+        if order is None:
+            return range(count)
+        if not 0 <= order < count:
+            raise ArdslError(f"`{mixed.name}` has orders 0 to {count - 1}; there is no order {order}")
+        return (order,)
+
+    def _elementwise(self, values: Values, order: int | None) -> dict[str, Tensor]:
+        found: dict[str, Tensor] = {}
+        for index, group in enumerate(self.groups):
+            if group.mixed is not None and order is None:
+                raise ArdslError(
+                    f"`{group.mixed.name}` is under any(...): its elements have log-probabilities only in one order; "
+                    "give order = k"
+                )
+            parts = self.draw_log_probs(index, values, self._orders(group.mixed, order)[0])
+            for target, part in zip(group.targets, parts, strict=True):
+                variable, events = target.variable, target.factor.event_axes
+                kept = [size for axis, size in enumerate(variable.shape) if axis not in events]
+                if not variable.is_record:
+                    found[variable.name] = part.reshape(len(part), *kept)
+                    continue
+                if variable.name not in found:
+                    found[variable.name] = part.new_zeros(len(part), variable.size)
+                whole = found[variable.name].clone()
+                whole[:, target.elements[:, 0]] = part
+                found[variable.name] = whole
+        return found
+
+    def loss(self, batch: dict[str, Any], generator: np.random.Generator | None = None) -> Tensor:
+        """What training minimizes: the mean negative log-likelihood per example, in nats.
+
+        Under ``any(orders = K)`` one order is drawn for the batch (with ``train = "all"`` a fresh one of all D!):
+        an unbiased estimate of the mean over orders of −log p_k, which bounds the mixture's.
+        """
+        observed = {v.name: batch[v.name] for v in self.spec.model.observed}
+        given = {v.name: batch[v.name] for v in self.spec.model.given}
+        values = self.values(observed, given)
+        chosen = self._draw_orders(generator)
+        total: Tensor | None = None
+        for index, group in enumerate(self.groups):
+            configuration = chosen[group.mixed.name] if group.mixed else 0
+            for part in self.draw_log_probs(index, values, configuration):
+                summed = part.sum()
+                total = summed if total is None else total + summed
+        if total is None:
+            raise ArdslError("the model has nothing to train")
+        return -total / len(next(iter(values.values())))
+
+    def _draw_orders(self, generator: np.random.Generator | None) -> dict[str, Configuration]:
+        """An order for each variable under ``any``: one of its K, or with ``train = "all"`` a fresh one."""
+        if generator is None:
+            generator = np.random.default_rng(int(torch.randint(1 << 62, ())))
+        declared = {v.name: v.orders.orders[0] for v in self.spec.variables.values()}
+        chosen: dict[str, Configuration] = {}
+        for variable in self.spec.model.observed:
+            orders = variable.orders
+            if orders.train_all:
+                chosen[variable.name] = declared | {variable.name: orders.draw(generator)}
+            elif orders.mixed:
+                chosen[variable.name] = int(generator.integers(len(orders)))
+        return chosen
+
+    def values(self, x: Any, given: Any = None) -> Values:
+        """The user's arrays, checked for shape, as flat tensors."""
+        like = self.like
+        model = self.spec.model
+        found = {
+            name: flat(value, self.spec.variables[name], like)
+            for name, value in by_name(x, model.observed, "the data").items()
+        }
+        counts = {len(v) for v in found.values()}
+        if len(counts) > 1:
+            raise ArdslError("the variables have different numbers of examples: " + _counts(found))
+        conditioning = {
+            name: flat(value, self.spec.variables[name], like)
+            for name, value in by_name(given, model.given, "`given`").items()
+        }
+        return found | expand_given(conditioning, counts.pop())
+
+    # Sampling
+
+    def noise(self, n: int, seed: int | None = None) -> Noise:
+        """The randomness of ``n`` samples; opaque, for ``sample``."""
+        return make_noise(self.groups, n, seed, self.like)
+
+    @torch.no_grad()
+    def sample(
+        self,
+        n: int = 1,
+        given: Any = None,
+        *,
+        seed: int | None = None,
+        noise: Noise | None = None,
+        evaluator: Literal["step", "whole"] = "step",
+    ) -> Tensor | dict[str, Tensor]:
+        """``n`` samples in the form of the data; a function of the noise, and exact.
+
+        ``step`` computes each activation once, in as many steps as the realized graph's longest path; ``whole`` runs
+        the whole network at every step: the slow, obvious reference.
+        """
+        if noise is None:
+            noise = self.noise(n, seed)
+        if noise.count != n:
+            raise ArdslError(f"the noise is for {noise.count} samples, not {n}")
+        conditioning = {
+            name: flat(value, self.spec.variables[name], self.like)
+            for name, value in by_name(given, self.spec.model.given, "`given`").items()
+        }
+        conditioning = expand_given(conditioning, n)
+        values = {v.name: blank(v, n, self.like) for v in self.spec.model.observed} | conditioning
+        with _evaluating(self):
+            for configuration, rows in self._configurations(noise):
+                part = {name: value[rows] for name, value in values.items()}
+                if evaluator == "whole":
+                    drawn = sample_whole(self, part, noise.rows(rows), configuration)
+                elif evaluator == "step":
+                    drawn = self._sampler(configuration, len(rows)).run(part, noise.rows(rows))
+                else:
+                    raise ArdslError(f'there is no evaluator "{evaluator}": "step" or "whole"')
+                for variable in self.spec.model.observed:
+                    values[variable.name][rows] = drawn[variable.name]
+        found = {v.name: shaped(values[v.name], v) for v in self.spec.model.observed}
+        return next(iter(found.values())) if len(found) == 1 else found
+
+    def _configurations(self, noise: Noise) -> list[tuple[tuple[int, ...], Tensor]]:
+        """The samples by the orders their noise chooses for each group, in chunks."""
+        choice = torch.zeros(noise.count, len(self.groups), dtype=torch.long)
+        for index, group in enumerate(self.groups):
+            if group.mixed is not None:
+                chosen = (noise.orders[group.mixed.name] * group.order_count).long()
+                choice[:, index] = chosen.clamp(max=group.order_count - 1).cpu()
+        found = []
+        for configuration in torch.unique(choice, dim=0):
+            rows = torch.nonzero((choice == configuration).all(dim=1)).flatten()
+            found += [(tuple(configuration.tolist()), chunk) for chunk in rows.split(MAX_CHUNK)]
+        return found
+
+    def _sampler(self, configuration: tuple[int, ...], batch: int) -> Sampler:
+        """The step evaluator for these orders and this batch size, kept while the weights stand."""
+        version = tuple((p.data_ptr(), p._version, p.dtype) for p in self.parameters())
+        key = (configuration, batch)
+        kept = self._samplers.get(key)
+        if kept is None or kept.version != version:
+            if len(self._samplers) >= 8:
+                self._samplers.clear()
+            kept = self._samplers[key] = Sampler(self, configuration, batch, version)
+        return kept
+
+    def distribution(self, given: Any = None) -> ModelDistribution:
+        """The model as a torch.distributions.Distribution, for any Pyro program. One observed variable only."""
+        from ardsl.compiler.distribution import ModelDistribution
+
+        return ModelDistribution(self, given)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_samplers": {}}
+
+
+class _evaluating:
+    """The module in evaluation mode for a while."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self._module, self._training = module, module.training
+
+    def __enter__(self) -> None:
+        self._module.eval()
+
+    def __exit__(self, *_: object) -> None:
+        self._module.train(self._training)
+
+
+def _counts(values: Values) -> str:
+    return ", ".join(f"{name} {len(value)}" for name, value in values.items())
+
+
+def compile_model(
+    spec: Spec, seed: int = 0, device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32
+) -> AutoregressiveModel:
+    """The spec as a torch module with fresh weights, the same for the same seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = AutoregressiveModel(spec)
+    return model.to(device=device, dtype=dtype)

@@ -1,0 +1,60 @@
+"""Noise first: a sample is a function of these numbers, so that two evaluators can be compared exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ardsl.networks.group import Group
+
+SEEDS = 1 << 62
+
+
+@dataclass(frozen=True)
+class Noise:
+    """For each group and each of its target blocks, uniforms [n, draws, uniforms] in (0, 1), or seeds [n, draws].
+
+    ``orders[v]`` are the uniforms that choose each example's order of a variable under ``any(orders = K)``.
+    """
+
+    count: int
+    draws: tuple[tuple[Tensor, ...], ...]
+    orders: dict[str, Tensor]
+
+    def rows(self, index: Tensor | slice) -> Noise:
+        """The noise of some of the examples."""
+        chosen = tuple(tuple(t[index] for t in blocks) for blocks in self.draws)
+        count = len(range(*index.indices(self.count))) if isinstance(index, slice) else len(index)
+        return Noise(count, chosen, {k: v[index] for k, v in self.orders.items()})
+
+
+def make_noise(groups: Sequence[Group], count: int, seed: int | None, like: Tensor) -> Noise:
+    """Fresh noise for ``count`` samples: the same seed gives the same numbers, on any device."""
+    generator = torch.Generator()
+    if seed is None:
+        generator.seed()
+    else:
+        generator.manual_seed(seed)
+    orders: dict[str, Tensor] = {}
+    draws = []
+    for group in groups:
+        if group.mixed is not None and group.mixed.name not in orders:
+            orders[group.mixed.name] = _uniform((count,), generator, like)
+        blocks = []
+        for target in group.targets:
+            if target.family.noise == "seed":
+                seeds = torch.randint(SEEDS, (count, target.draws), generator=generator)
+                blocks.append(seeds.to(like.device))
+            else:
+                blocks.append(_uniform((count, target.draws, target.family.uniforms), generator, like))
+        draws.append(tuple(blocks))
+    return Noise(count, tuple(draws), orders)
+
+
+def _uniform(shape: tuple[int, ...], generator: torch.Generator, like: Tensor) -> Tensor:
+    """Uniform in the open interval: an inverse CDF may be infinite at 0 and 1."""
+    tiny = torch.finfo(like.dtype).eps
+    return torch.rand(shape, generator=generator, dtype=like.dtype).clamp(tiny, 1 - tiny).to(like.device)

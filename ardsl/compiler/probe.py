@@ -1,0 +1,129 @@
+"""The second check: what the built module really depends on, found on the module itself, in float64.
+
+A layer's own claim cannot hide a fault from this: it looks only at which inputs move which outputs. Every weight is
+first made positive, in a copy: gradients along different paths then cannot cancel and no unit is dead, so a gradient is
+zero exactly where no path leads, and one evaluation settles it.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ardsl.compiler.model import AutoregressiveModel, compile_model
+from ardsl.compiler.values import Values, encode
+from ardsl.families.domains import Domain, Integer, MuLaw
+from ardsl.families.encoding import mulaw_decode
+from ardsl.graph.verify import Report, compare
+from ardsl.networks.module import NetworkModule
+from ardsl.networks.realize import RowRange, factor_rows
+from ardsl.relations import Matrix
+from ardsl.spec import Spec
+
+CHUNK = 64
+"""Backward passes run at once."""
+
+
+def verify_numeric(spec: Spec, seed: int = 0) -> Report:
+    """Declared against what gradients and perturbations of the built module show, factor by factor."""
+    model = compile_model(spec, seed=seed, dtype=torch.float64).eval()
+    make_positive(model, seed)
+    found = []
+    for index, group in enumerate(model.groups):
+        for k in range(group.order_count):
+            orders = group.orders(k)
+            realized = Matrix(probe_group(model, index, k, seed))
+            declared = group.declared(orders)
+            for factor, start, stop in factor_rows(group):
+                found.append(
+                    compare(
+                        RowRange(declared, start, stop),
+                        RowRange(realized, start, stop),
+                        factor=factor.text,
+                        variable=factor.variable,
+                        order=orders[factor.variable].name,
+                        target_name=lambda draw, start=start, group=group: group.draw_name(start + draw),  # type: ignore[misc]
+                        source_name=group.element_name,
+                    )
+                )
+    return Report(tuple(found), method="numeric")
+
+
+def make_positive(model: AutoregressiveModel, seed: int) -> None:
+    """Positive weights that sum to about one per unit, and biases that keep every rectifier open."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            random = torch.rand(parameter.shape, generator=generator, dtype=parameter.dtype)
+            if parameter.ndim > 1:
+                parameter.copy_((random + 0.5) / max(1, parameter.shape[-1]))
+            else:
+                parameter.copy_(random + 4)
+
+
+def probe_group(model: AutoregressiveModel, index: int, order: int = 0, seed: int = 0) -> np.ndarray:
+    """Which source elements move each draw's raw numbers: bool [draws, elements]."""
+    group = model.groups[index]
+    net: NetworkModule = model.networks[index]  # type: ignore[assignment]
+    generator = torch.Generator().manual_seed(seed)
+    pairs = {
+        s.variable.name: [_two_values(s.variable.element_domain(e), generator) for e in range(s.variable.size)]
+        for s in group.sources
+    }
+    base = {name: torch.stack([first for first, _ in each])[None].double() for name, each in pairs.items()}
+    moved = np.zeros((group.draws, group.elements), dtype=bool)
+    if not group.elements:
+        return moved
+    if net.reads == "features":
+        jacobian = _jacobian(model, index, base, order)
+    column = 0
+    for source in group.sources:
+        name = source.variable.name
+        for element in source.elements:
+            changed = base[name].clone()
+            changed[0, element] = pairs[name][element][1]
+            values = base | {name: changed}
+            if net.reads == "features":
+                features = (encode(group, values, net.reads) != encode(group, base, net.reads))[0].numpy()
+                moved[:, column] = jacobian[:, features].any(axis=1)
+            else:
+                moved[:, column] = _differs(model.raw(index, base, order), model.raw(index, values, order))
+            column += 1
+    return moved
+
+
+def _jacobian(model: AutoregressiveModel, index: int, base: Values, order: int) -> np.ndarray:
+    """Where a draw's raw numbers have a gradient: bool [draws, features]. The numbers of one draw are summed: all
+    gradients are positive."""
+    net: NetworkModule = model.networks[index]  # type: ignore[assignment]
+    inputs = encode(model.groups[index], base, net.reads).requires_grad_()
+    draws = torch.cat([raw.sum(-1)[0] for raw in model.split(index, net(inputs, order))])
+    found = []
+    for rows in torch.eye(len(draws), dtype=draws.dtype).split(CHUNK):
+        (gradient,) = torch.autograd.grad(draws, inputs, rows, retain_graph=True, is_grads_batched=True)
+        found.append((gradient[:, 0] != 0).numpy())
+    return np.concatenate(found)
+
+
+def _differs(before: list[Tensor], after: list[Tensor]) -> np.ndarray:
+    return torch.cat([(a != b).any(-1)[0] for a, b in zip(before, after, strict=True)]).numpy()
+
+
+def _two_values(domain: Domain, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Two different legal values."""
+    first, second = torch.rand(2, generator=generator, dtype=torch.float64)
+    if domain.levels is not None and domain.levels > 1:
+        codes = torch.randperm(min(domain.levels, 1 << 16), generator=generator)[:2].double()
+        if isinstance(domain, Integer):
+            codes = codes + domain.low
+        if isinstance(domain, MuLaw):
+            codes = mulaw_decode(codes, domain.count)
+        return codes[0], codes[1]
+    if domain.name == "count":
+        return torch.floor(first * 5), torch.floor(first * 5) + 1
+    if domain.name == "angle":
+        return (first - 0.5) * math.pi, (second - 0.5) * math.pi
+    return first * 0.8 + 0.1, second * 0.8 + 0.1  # inside real, positive and unit_interval

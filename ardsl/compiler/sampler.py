@@ -1,0 +1,161 @@
+"""Sampling by the realized graph: as many steps as its longest path, each activation computed once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ardsl.compiler.noise import Noise
+from ardsl.compiler.values import Values, encode
+from ardsl.networks.realize import owners, sampling_steps
+
+if TYPE_CHECKING:
+    from ardsl.compiler.model import AutoregressiveModel
+    from ardsl.networks.module import NetworkModule
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Some draws of one target block that one step makes together."""
+
+    group: int
+    block: int
+    draws: np.ndarray
+    """Within the block, ascending."""
+
+
+def _steps(model: AutoregressiveModel, configuration: tuple[int, ...]) -> list[list[Draw]]:
+    """The draws of each step, by group and block."""
+    places = [
+        (g, b, target.draws) for g, group in enumerate(model.groups) for b, target in enumerate(group.targets)
+    ]
+    starts = np.cumsum([0, *(draws for _, _, draws in places)])
+    found = []
+    for draws in sampling_steps(model.spec.plan.groups, configuration):
+        draws = np.sort(draws)
+        block = np.searchsorted(starts, draws, side="right") - 1
+        found.append([Draw(*places[b][:2], draws[block == b] - starts[b]) for b in np.unique(block)])
+    return found
+
+
+class Sampler:
+    """The step evaluator of a whole model, for fixed orders, batch size and weights (``version``)."""
+
+    def __init__(
+        self, model: AutoregressiveModel, configuration: tuple[int, ...], batch: int, version: tuple[Any, ...]
+    ) -> None:
+        self.version = version
+        self._model = model
+        self._batch = batch
+        self._steps = _steps(model, configuration)
+        count = len(self._steps)
+        draw_step = [np.zeros(group.draws, dtype=np.int64) for group in model.groups]
+        first_draw = [np.cumsum([0, *(t.draws for t in group.targets)]) for group in model.groups]
+        for number, step in enumerate(self._steps):
+            for draw in step:
+                draw_step[draw.group][first_draw[draw.group][draw.block] + draw.draws] = number
+        all_steps = np.concatenate([*draw_step, [-1]])  # a given element's owner is −1: known before the first step
+        element_step = [all_steps[owner] for owner in owners(model.groups)]
+        self._programs = [
+            net.program(k, element_step[g], draw_step[g], count, batch)  # type: ignore[operator, union-attr]
+            for g, (net, k) in enumerate(zip(model.networks, configuration, strict=True))
+        ]
+        # For each step, the groups that make a draw in it and the consecutive runs of their inputs that become known.
+        self._makes = [sorted({d.group for d in step}) for step in self._steps]
+        self._inputs: list[list[tuple[int, list[range]]]] = [
+            [(g, runs) for g, known in enumerate(element_step) if (runs := _runs(np.flatnonzero(known == s)))]
+            for s in range(count)
+        ]
+        self._known = [_runs(np.flatnonzero(known == -1)) for known in element_step]
+        self._fast = self._threshold_steps(element_step)
+
+    def _threshold_steps(self, element_step: list[np.ndarray]) -> bool:
+        """Whether every draw is a binary one that the program's own inputs take over as it is: then a step's draw is a
+        single comparison, written where the next step reads it."""
+        model = self._model
+        if len(model.groups) != 1 or len(model.groups[0].targets) != 1:
+            return False
+        group, target = model.groups[0], model.groups[0].targets[0]
+        own = [s for s in group.sources if s.variable is target.variable]
+        return (
+            target.family.name == "bernoulli"
+            and not target.factor.event_axes
+            and hasattr(self._programs[0], "written")
+            and len(own) == 1
+            and own[0].elements == tuple(target.elements[:, 0])
+            and bool((element_step[0][group.elements - target.draws :] >= 0).all())
+            and group.sources[-1] is own[0]
+        )
+
+    def run(self, values: Values, noise: Noise) -> Values:
+        """Samples of every observed variable, flat; ``values`` holds the given ones."""
+        model = self._model
+        for g, program in enumerate(self._programs):
+            program.start(self._columns(g, values, self._known[g]))
+        if self._fast:
+            return values | self._run_thresholds(noise)
+        for number, step in enumerate(self._steps):
+            raw = {g: self._programs[g].raw(number) for g in self._makes[number]}
+            used = dict.fromkeys(raw, 0)
+            for draw in step:
+                target = model.groups[draw.group].targets[draw.block]
+                rows = len(draw.draws) * target.family.width
+                start = used[draw.group]
+                used[draw.group] += rows
+                numbers = raw[draw.group][start : start + rows].unflatten(0, (len(draw.draws), target.family.width))
+                drawn = model.conditionals[draw.group][draw.block].sample(
+                    numbers.permute(2, 0, 1), noise.draws[draw.group][draw.block][:, draw.draws]
+                )
+                elements = target.elements[draw.draws]
+                values[target.variable.name][:, elements.reshape(-1)] = drawn.reshape(self._batch, -1).to(numbers.dtype)
+            for g, columns in self._inputs[number]:
+                self._programs[g].write(number, self._columns(g, values, columns))
+        return values
+
+    def _columns(self, group: int, values: Values, runs: list[range]) -> Tensor:
+        net: NetworkModule = self._model.networks[group]  # type: ignore[assignment]
+        parts = [encode(self._model.groups[group], values, net.reads, run).T for run in runs]
+        if len(parts) == 1:
+            return parts[0]
+        return torch.cat(parts) if parts else self._model.like.new_zeros(0, self._batch)
+
+    def _run_thresholds(self, noise: Noise) -> Values:
+        program: Any = self._programs[0]
+        target = self._model.groups[0].targets[0]
+        order = torch.as_tensor(np.concatenate([d.draws for step in self._steps for d in step]), device=noise.draws[0][0].device)
+        # The Bernoulli family draws 1 where the logit exceeds −logit(u).
+        thresholds = -torch.logit(noise.draws[0][0][..., 0]).T[order]
+        greater, written, read, finish = torch.gt, program.written, program.raw, program.finish
+        for number, rows in enumerate(thresholds.split([len(step[0].draws) for step in self._steps])):
+            greater(read(number), rows, out=written[number])
+            finish(number)
+        drawn = program.x[len(program.x) - target.draws :]
+        found = torch.empty_like(drawn)
+        found[order] = drawn
+        return {target.variable.name: found.T}
+
+
+def _runs(elements: np.ndarray) -> list[range]:
+    """Ascending numbers as ranges of consecutive ones."""
+    if not len(elements):
+        return []
+    parts = np.split(elements, np.flatnonzero(np.diff(elements) != 1) + 1)
+    return [range(int(p[0]), int(p[-1]) + 1) for p in parts]
+
+
+def sample_whole(model: AutoregressiveModel, values: Values, noise: Noise, configuration: tuple[int, ...]) -> Values:
+    """The reference: the whole network again at every step, keeping what that step draws."""
+    for step in _steps(model, configuration):
+        for draw in step:
+            target = model.groups[draw.group].targets[draw.block]
+            raw = model.raw(draw.group, values, configuration[draw.group])[draw.block]
+            drawn = model.conditionals[draw.group][draw.block].sample(
+                raw[:, draw.draws], noise.draws[draw.group][draw.block][:, draw.draws]
+            )
+            elements = target.elements[draw.draws].reshape(-1)
+            values[target.variable.name][:, elements] = drawn.reshape(len(raw), -1).to(raw.dtype)
+    return values

@@ -1,0 +1,218 @@
+"""AR4xx: networks and what they realize."""
+
+from ardsl.diagnostics.diagnostic import Rule
+
+UNKNOWN_NETWORK = Rule(
+    code="AR401",
+    title="unknown network",
+    message="there is no network `{name}`",
+    label="not a network",
+    explanation="`via` names a network of the registry, or a `net` that the spec declares. `ardsl networks` lists them.",
+    wrong="observed x[4] : binary\np(x[i] | x[<i]) = bernoulli via maed(hidden = 8)\n",
+    right="observed x[4] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden = 8)\n",
+)
+
+LATER_NETWORK = Rule(
+    code="AR402",
+    title="a network that is not built yet",
+    message="`{name}` is not built yet",
+    label="{what}: planned",
+    explanation="The name is reserved for a network that this version does not have. `ardsl networks` lists those it has.",
+    wrong="observed x[4, 4] : binary\np(x[i] | x[<i]) = bernoulli via pixelcnn(layers = 3)\n",
+    right="observed x[4, 4] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden = [64, 64])\n",
+)
+
+UNKNOWN_OPTION = Rule(
+    code="AR403",
+    title="unknown option of a network",
+    message="`{network}` has no option `{option}`",
+    label="not an option of `{network}`",
+    explanation="A network's options are declared with it; `ardsl networks` lists them with defaults and ranges.",
+    wrong="observed x[4] : binary\np(x[i] | x[<i]) = bernoulli via made(width = 8)\n",
+    right="observed x[4] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden = 8)\n",
+)
+
+BAD_OPTION = Rule(
+    code="AR404",
+    title="an option's value is of the wrong type or out of range",
+    message="`{option}` of `{network}` must be {range}",
+    label="this is {value}",
+    explanation="Every option has a type and, where it matters, a range. `ardsl networks` lists them.",
+    wrong="observed x[4] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden = 0)\n",
+    right="observed x[4] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden = [8, 8])\n",
+)
+
+READS_NOTHING = Rule(
+    code="AR405",
+    title="free parameters read no context",
+    message="`free` has no inputs, so it cannot read `{text}`",
+    label="would never be read",
+    explanation="`free` is a set of parameters without inputs. A context needs a network: `linear`, `made` …",
+    wrong="observed x[4] : binary\np(x[i] | x[<i]) = bernoulli via free\n",
+    right="observed x[4] : binary\np(x[i] | x[<i]) = bernoulli via linear\n",
+)
+
+UNEQUAL_CONTEXTS = Rule(
+    code="AR406",
+    title="an `mlp` whose draws have different contexts",
+    message="`mlp` gives every draw the same context, but `{first}` and `{second}` read different elements",
+    label="one network for all draws",
+    explanation=(
+        "An `mlp` has no masks: whatever goes in reaches every output. Where each element has a context of its own, "
+        "`made` realizes it; where the contexts only move along (`x[t-2..t-1]`), `mlp(..., tied = true)` applies one "
+        "network to each element's own window."
+    ),
+    wrong="observed x[4] : binary\np(x[i] | x[<i]) = bernoulli via mlp(hidden = 8)\n",
+    right="observed x[4] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden = 8)\n",
+)
+
+CONTINUOUS_TABLE = Rule(
+    code="AR407",
+    title="a table over a context that is not finite",
+    message="a table needs contexts with finitely many values, and `{name}` has not",
+    label="not finite",
+    explanation="A conditional probability table has one row for every value of its context.",
+    wrong="observed x : real\nobserved y : binary\np(x) = normal\np(y | x) = bernoulli via table\n",
+    right="observed x : real\nobserved y : binary\np(x) = normal\np(y | x) = bernoulli via linear\n",
+)
+
+TABLE_TOO_LARGE = Rule(
+    code="AR408",
+    title="a table with too many rows",
+    message="this table would have {rows} rows; at most {limit} are built",
+    label="one row for every value of every context",
+    explanation=(
+        "A table grows with the product of its contexts' sizes. Shorten the context (`last 8`, `within 2`, an offset), "
+        "tie it (`tied = true`), or use a network."
+    ),
+    wrong="observed x[40] : binary\np(x[i] | x[<i]) = bernoulli via table\n",
+    right="observed x[40] : binary\np(x[i] | x[<i] last 3) = bernoulli via table\n",
+)
+
+ONE_FAMILY = Rule(
+    code="AR409",
+    title="draws of several kinds share one set of parameters",
+    message="{what} serves one factor whose draws are all of one family",
+    label="several kinds of draws here",
+    explanation=(
+        "A table, and any network with `tied = true`, gives every draw the same number of parameters, so its draws must "
+        "be of one variable and one family. Give the factors networks of their own, or use `made`, which serves mixed "
+        "draws."
+    ),
+    wrong=(
+        "record r {\n  a : binary\n  b : category(3)\n}\np(r[i] | r[<i]) = default via table\n"
+    ),
+    right="record r {\n  a : binary\n  b : category(3)\n}\np(r[i] | r[<i]) = default via made(hidden = 8)\n",
+)
+
+TOO_MANY_PAIRS = Rule(
+    code="AR410",
+    title="too large for a dense network",
+    message="`{network}` would join {draws} draws to {elements} elements one by one; that is too many",
+    label="a dense network has a weight for every pair",
+    explanation=(
+        "A dense network has parameters of its own for every pair of a draw and an element it may read. For large arrays "
+        "use a network that ties its weights, or a smaller variable."
+    ),
+    wrong="observed x[100000] : binary\np(x[i] | x[<i]) = bernoulli via linear\n",
+    right="observed x[1000] : binary\np(x[i] | x[<i]) = bernoulli via linear\n",
+)
+
+TOO_MANY_PARAMETERS = Rule(
+    code="AR411",
+    title="too many parameters",
+    message="this network would have {parameters} parameters ({size}); at most {limit} are built",
+    label="declared here",
+    explanation="The size of a model is known before anything is allocated. Make the hidden layers narrower or fewer.",
+    wrong="observed x[8000] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden = [90000, 90000])\n",
+    right="observed x[8000] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden = [500, 500])\n",
+)
+
+CONTEXT_NETWORK = Rule(
+    code="AR412",
+    title="a context through a network of its own is not built yet",
+    message="a context through a network of its own (`via {name}`) is not built yet",
+    label="planned",
+    explanation="`z via deconv(...)` in a context is part of the language; this version has no network that takes it.",
+    wrong=(
+        "given z[2] : real\nobserved x[4] : binary\n"
+        "p(x[i] | x[<i], z via mlp(hidden = 8)) = bernoulli via made(hidden = 8)\n"
+    ),
+    right="given z[2] : real\nobserved x[4] : binary\np(x[i] | x[<i], z) = bernoulli via made(hidden = 8)\n",
+)
+
+LATENT = Rule(
+    code="AR413",
+    title="latent variables are not built yet",
+    message="`{name}` is latent; models with latent variables are not built yet",
+    label="declared here",
+    explanation="Latent variables and their `q` factors are checked, but this version compiles observed variables only.",
+    wrong=(
+        "latent z : real\nobserved x : real\np(z) = normal(0, 1)\np(x | z) = normal via linear\n"
+        "q(z | x) = normal via linear\n"
+    ),
+    right="observed x : real\np(x) = normal\n",
+)
+
+MIXED_NET = Rule(
+    code="AR414",
+    title="one net, several variables under `any(...)`",
+    message="`{net}` serves `{first}` and `{second}`, both under `any(...)`; a net serves at most one such variable",
+    label="second variable under `any(...)`",
+    explanation=(
+        "Under `any(orders = K)` a net's masks depend on the order that was chosen. With two such variables it would "
+        "need masks for every pair of orders. Give them nets of their own."
+    ),
+    wrong=(
+        "observed x[3] : binary\nobserved y[3] : binary\norder x by any(orders = 2)\norder y by any(orders = 2)\n"
+        "net body = made(hidden = 8)\np(x[i] | x[<i]) = bernoulli via body\np(y[i] | y[<i], x) = bernoulli via body\n"
+    ),
+    right=(
+        "observed x[3] : binary\nobserved y[3] : binary\norder x by any(orders = 2)\norder y by any(orders = 2)\n"
+        "p(x[i] | x[<i]) = bernoulli via made(hidden = 8)\np(y[i] | y[<i], x) = bernoulli via made(hidden = 8)\n"
+    ),
+)
+
+LEAK = Rule(
+    code="AR420",
+    title="a leak: the network would read what the spec does not declare",
+    message="the network of `{factor}` leaks: {count} pairs are realized but not declared",
+    label="for example, `{target}` would read `{source}`",
+    explanation=(
+        "The compiled network's outputs could depend on elements outside their declared contexts, so the product of the "
+        "conditionals would not be a density. No built-in network does this: it means a fault in a network plug-in."
+    ),
+    wrong="",
+    right="",
+)
+
+BLIND_SPOT = Rule(
+    code="AR421",
+    title="a blind spot: declared context that no path reaches",
+    message="{count} of {declared} declared pairs of `{factor}` are reached by no path of `{network}`",
+    label="for example, `{target}` never sees `{source}`",
+    severity="warning",
+    explanation=(
+        "The model is a valid density, but it ignores part of the context the spec declares. In a dense network without "
+        "its direct path, a hidden layer narrower than the number of distinct contexts does this. `check complete(x)` "
+        "makes it an error."
+    ),
+    wrong="observed x[30] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden = 4, direct = false)\n",
+    right="observed x[30] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden = 4)\n",
+)
+
+INCOMPLETE = Rule(
+    code="AR422",
+    title="`check complete` fails",
+    message="`{text}` fails: {count} of {declared} declared pairs of `{factor}` are reached by no path of `{network}`",
+    label="for example, `{target}` never sees `{source}`",
+    explanation=(
+        "`check complete(x)` claims that everything the spec declares can be used. A dense network keeps the claim at "
+        "any width through its direct path; without it, every hidden layer must be as wide as there are distinct contexts."
+    ),
+    wrong=(
+        "observed x[30] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden = 4, direct = false)\n"
+        "check complete(x)\n"
+    ),
+    right="observed x[30] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden = 4)\ncheck complete(x)\n",
+)

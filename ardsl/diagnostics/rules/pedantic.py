@@ -1,0 +1,61 @@
+"""AR9xx: what is legal, and probably not meant."""
+
+from ardsl.diagnostics.diagnostic import Rule
+
+UNUSED_PARAMETER = Rule(
+    code="AR901",
+    title="unused parameter",
+    message="the parameter `{name}` is never used",
+    label="never used",
+    severity="warning",
+    explanation="A parameter that nothing uses changes nothing when it is set; it may be a misspelling.",
+    wrong="param width = 8\nobserved x[4] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden = [8])",
+    right="param width = 8\nobserved x[4] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden = [width])",
+)
+
+UNUSED_NET = Rule(
+    code="AR902",
+    title="unused net",
+    message="the net `{name}` is never used",
+    label="never used",
+    severity="warning",
+    explanation="A net that no factor goes through has no weights and does nothing.",
+    wrong="net body = made(hidden = [8])\nobserved x[4] : binary\np(x[i] | x[<i]) = bernoulli",
+    right="net body = made(hidden = [8])\nobserved x[4] : binary\np(x[i] | x[<i]) = bernoulli via body",
+)
+
+UNREAD_GIVEN = Rule(
+    code="AR903",
+    title="a given variable that nothing reads",
+    message="no factor reads the given variable `{name}`",
+    label="never read",
+    severity="warning",
+    explanation="A given variable is there to be a context. Unread, it has to be supplied and changes nothing.",
+    wrong="given y : real\nobserved x : real\np(x) = normal",
+    right="given y : real\nobserved x : real\np(x | y) = normal",
+)
+
+HIDDEN_PARAMETER = Rule(
+    code="AR904",
+    title="an index that hides a parameter",
+    message="the index `{name}` hides the parameter of that name in this factor",
+    label="the index, from here on",
+    severity="warning",
+    explanation=(
+        "Inside a factor an index of its target means the index, even where a parameter has the same name. Rename one "
+        "of them, so that no reader has to know this."
+    ),
+    wrong="param t = 4\nobserved x[t] : real\np(x[t] | x[t - 1]) = normal",
+    right="param length = 4\nobserved x[length] : real\np(x[t] | x[t - 1]) = normal",
+)
+
+READS_NOTHING = Rule(
+    code="AR905",
+    title="a context that reads nothing",
+    message="`{text}` is outside {axis} for every target, so it reads nothing",
+    label="always outside",
+    severity="warning",
+    explanation="A fixed offset reads nothing where it leaves the array. This one leaves it for every element.",
+    wrong="observed x[8] : real\np(x[t] | x[t - 8]) = normal",
+    right="observed x[8] : real\np(x[t] | x[t - 7]) = normal",
+)

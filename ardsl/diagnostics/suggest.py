@@ -1,0 +1,33 @@
+"""Did you mean: the nearest known name, if it is near enough."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def distance(a: str, b: str) -> int:
+    """Edits (insert, delete, replace, swap of neighbours) that turn ``a`` into ``b``."""
+    before: list[int] = []
+    above = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        row = [i]
+        for j, y in enumerate(b, 1):
+            best = min(above[j] + 1, row[j - 1] + 1, above[j - 1] + (x != y))
+            if i > 1 and j > 1 and x == b[j - 2] and a[i - 2] == y:
+                best = min(best, before[j - 2] + 1)
+            row.append(best)
+        before, above = above, row
+    return above[-1]
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The closest known name within min(len/2, 5) edits, or None."""
+    limit = min(max(len(name), 2) // 2, 5)
+    scored = sorted((distance(name.lower(), k.lower()), k) for k in known if abs(len(k) - len(name)) <= limit)
+    return scored[0][1] if scored and scored[0][0] <= limit else None
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str | None:
+    """A help line that names the nearest known name, or None."""
+    found = nearest(name, known)
+    return None if found is None else f"did you mean `{found}`?"

@@ -1,0 +1,27 @@
+"""The exceptions a user of the library may meet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ardsl.diagnostics import Diagnostic
+
+
+class ArdslError(Exception):
+    """Base of every error that the user, not the library, can mend. Its text is for people to read."""
+
+
+class SpecError(ArdslError):
+    """A spec was rejected. ``diagnostics`` holds every error and warning of it, in the order of the text."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics = list(diagnostics)
+        super().__init__("\n".join(str(d) for d in self.diagnostics))
+
+
+class DataError(ArdslError):
+    """Data, a file or a run folder is unusable: one line that names the file, row and column where there are such."""
+
+    def __init__(self, code: str, message: str) -> None:
+        self.code = code
+        super().__init__(f"error[{code}]: {message}")

@@ -1,0 +1,56 @@
+"""From the unconstrained numbers of a network to parameters: one map for each constraint, and its inverse."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn.functional import softplus
+
+FLOOR = 1e-6
+"""The least value of a positive parameter. It keeps scales away from 0, where a density on repeated values would grow
+without bound, and its square is still a normal number in float32."""
+
+
+def constrain(constraint: str, raw: Tensor) -> Tensor:
+    """A parameter in its own set, from raw numbers of shape [..., size].
+
+    Scalars come as [...], vectors as [..., size], and a lower triangle of n(n + 1)/2 raw numbers, row by row, as
+    [..., n, n] with a positive diagonal.
+    """
+    if constraint == "real":
+        return raw.squeeze(-1)
+    if constraint == "positive":
+        return softplus(raw.squeeze(-1)) + FLOOR
+    if constraint == "real_vector":
+        return raw
+    if constraint == "simplex":
+        return raw.softmax(-1)
+    if constraint == "ordered_vector":
+        steps = softplus(raw[..., 1:]) + FLOOR
+        return torch.cat([raw[..., :1], steps], -1).cumsum(-1)
+    if constraint == "lower_cholesky":
+        return _lower_cholesky(raw)
+    raise ValueError(f"there is no map from raw numbers to `{constraint}`")
+
+
+def unconstrain(constraint: str, value: float) -> float:
+    """The raw number that :func:`constrain` maps to a scalar parameter's ``value``."""
+    if constraint == "positive":
+        above = max(value - FLOOR, FLOOR)
+        return above + math.log(-math.expm1(-above))
+    return value
+
+
+def triangle_size(numbers: int) -> int:
+    """The n of n(n + 1)/2 numbers."""
+    return (math.isqrt(8 * numbers + 1) - 1) // 2
+
+
+def _lower_cholesky(raw: Tensor) -> Tensor:
+    n = triangle_size(raw.shape[-1])
+    rows, columns = torch.tril_indices(n, n, device=raw.device)
+    values = torch.where(rows == columns, softplus(raw) + FLOOR, raw)
+    flat = raw.new_zeros(*raw.shape[:-1], n * n)
+    return flat.index_copy(-1, rows * n + columns, values).unflatten(-1, (n, n))

@@ -1,0 +1,147 @@
+"""Families built: from a network's raw numbers to log-probabilities and draws."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from ardsl.families.catalogue import CATALOGUE
+from ardsl.families.discretized import DiscretizedLaw, grid
+from ardsl.families.domains import Domain, Integer, MuLaw
+from ardsl.families.encoding import mulaw_decode, mulaw_encode
+from ardsl.families.family import Family
+from ardsl.families.law import Law, Parts
+from ardsl.families.laws import CatalogueLaw, MixtureLaw
+from ardsl.families.starting import Start
+
+
+class Conditional:
+    """The law of one draw given ``family.width`` raw numbers.
+
+    Values are in the data's own form: category codes 0 … n − 1, the integers of ``integer(lo, hi)`` themselves, audio
+    for ``mulaw`` (whose likelihoods are of the codes). Scalar families take values [...], joint ones [..., event].
+    Raw numbers [..., width] give their dtype and device to every result; half precision is computed in float32.
+    """
+
+    def __init__(self, family: Family, domain: Domain, law: Law) -> None:
+        self.family = family
+        self.domain = domain
+        self.law = law
+
+    def log_prob(self, raw: Tensor, value: Tensor, *, validate: bool = True) -> Tensor:
+        """Log-probability of values, or their log-density, in nats: [..., width] and [...] to [...].
+
+        A value outside the domain has −inf, and no gradient. ``validate = False`` is for data that are known to be
+        inside: it saves a pass, and leaves other values undefined.
+        """
+        parts = self._parts(raw)
+        code = self._encode(value, parts.dtype)
+        if not validate:
+            return self._shaped(self.law.log_prob(parts, code), raw, code)
+        inside = self._inside(code)
+        found = self.law.log_prob(parts, torch.where(inside, code, self._anywhere()))
+        if self.law.joint:
+            inside = inside.all(-1)
+        return self._shaped(torch.where(inside, found, -math.inf), raw, code)
+
+    def sample(self, raw: Tensor, noise: Tensor) -> Tensor:
+        """The draw that ``noise``, uniform numbers [..., family.uniforms] in (0, 1), gives: [...], or [..., event].
+
+        A function of the two alone: what one draw comes to does not depend on the others in the call.
+        """
+        batch = torch.broadcast_shapes(raw.shape[:-1], noise.shape[:-1])
+        parts = self._parts(raw.expand(*batch, -1))
+        info = torch.finfo(parts.dtype)
+        uniforms = noise.to(parts.dtype).clamp(info.tiny, 1 - info.eps / 2).expand(*batch, -1)
+        return self._decode(self.law.sample(parts, uniforms), parts.dtype)
+
+    def parameters(self, raw: Tensor) -> dict[str, Tensor]:
+        """The parameters in their own sets, by slot: [...], a vector's [..., n], a mixture's [..., components]."""
+        return self.law.parameters(self._parts(raw))
+
+    def distribution(self, raw: Tensor) -> Distribution | None:
+        """The same law over codes as torch knows it; None where torch knows none (discretized laws of counts)."""
+        found = self.law.distribution(self._parts(raw))
+        if found is None or found.batch_shape == raw.shape[:-1]:
+            return found
+        return found.expand(raw.shape[:-1])
+
+    def log_table(self, raw: Tensor) -> Tensor:
+        """Log-probabilities of all codes of a finite domain, in the order of the values: [..., width] to [..., n]."""
+        if self.domain.levels is None or self.law.joint:
+            raise ValueError(f"{self.domain} has no finite table of probabilities")
+        table = self.law.log_table(self._parts(raw), self.domain.levels)
+        return table.expand(*raw.shape[:-1], self.domain.levels)
+
+    def initial_raw(self) -> Tensor:
+        """Raw numbers [width] to begin training with: locations spread over the domain, unit scales, even odds."""
+        starts = self.law.initial(0.5)
+        return torch.cat([starts[slot.name] for slot in self.family.slots] or [torch.zeros(0)])
+
+    def _parts(self, raw: Tensor) -> Parts:
+        if raw.dtype in (torch.float16, torch.bfloat16):
+            raw = raw.float()
+        slots = {s.name: raw.narrow(-1, s.start, s.size) for s in self.family.slots}
+        return Parts(slots, raw.dtype, raw.device)
+
+    def _encode(self, value: Tensor, dtype: torch.dtype) -> Tensor:
+        if isinstance(self.domain, MuLaw):
+            return mulaw_encode(value, self.domain.count).to(dtype)
+        if isinstance(self.domain, Integer) and self.domain.low != 0:
+            # Subtracted in the data's own dtype: large integers need not be exact in the network's.
+            return (value - self.domain.low).to(dtype)
+        return value.to(dtype)
+
+    def _decode(self, code: Tensor, dtype: torch.dtype) -> Tensor:
+        info = torch.finfo(dtype)
+        if isinstance(self.domain, MuLaw):
+            return mulaw_decode(code.to(dtype), self.domain.count)
+        if isinstance(self.domain, Integer):
+            return (code.double() + self.domain.low).to(dtype)
+        if self.domain.name == "positive":
+            code = code.clamp(info.tiny, info.max)
+        elif self.domain.name == "unit_interval":
+            code = code.clamp(info.tiny, 1 - info.eps / 2)
+        elif self.domain.name == "real":
+            code = code.clamp(info.min, info.max)
+        return code.to(dtype)
+
+    def _inside(self, code: Tensor) -> Tensor:
+        """Which codes are in the domain, elementwise; a nan is not."""
+        if self.domain.discrete:
+            whole = (code >= 0) & (code == code.floor())
+            return whole & (code < (self.domain.levels or math.inf))
+        if self.domain.name == "positive":
+            return (code > 0) & (code < math.inf)
+        if self.domain.name == "unit_interval":
+            return (code > 0) & (code < 1)
+        if self.domain.name == "angle":
+            return code.abs() <= math.pi + 1e-6  # π itself is above π in float32
+        return code.isfinite()
+
+    def _anywhere(self) -> float:
+        """A value inside, to stand in for those outside."""
+        return {"positive": 1.0, "unit_interval": 0.5}.get(self.domain.name, 0.0)
+
+    def _shaped(self, result: Tensor, raw: Tensor, code: Tensor) -> Tensor:
+        """A family without free parameters broadcasts too."""
+        values = code.shape[:-1] if self.law.joint else code.shape
+        return result.expand(torch.broadcast_shapes(raw.shape[:-1], values))
+
+
+def build_family(family: Family, domain: Domain) -> Conditional:
+    """The law that a resolved family stands for."""
+    return Conditional(family, domain, _law(family, domain))
+
+
+def _law(family: Family, domain: Domain) -> Law:
+    if family.name == "mixture" and family.inner is not None and family.components is not None:
+        return MixtureLaw(_law(family.inner, domain), family.inner, family.components)
+    if family.name == "discretized" and family.inner is not None:
+        cells, start = grid(domain, CATALOGUE[family.inner.name].support)
+        return DiscretizedLaw(CatalogueLaw(family.inner, None, start), cells)
+    start = Start(reach=math.pi) if domain.name == "angle" else Start()
+    return CatalogueLaw(family, domain.levels, start)

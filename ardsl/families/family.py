@@ -1,0 +1,54 @@
+"""A family, resolved: which numbers a network must give for one draw, and how they are laid out. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One named parameter among a draw's raw numbers: ``raw[..., start:start + size]``.
+
+    ``constraint`` names the set the parameter lives in; raw numbers are unconstrained, and the family maps them.
+    """
+
+    name: str
+    constraint: str
+    start: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Family:
+    """A conditional family fitted to a domain: ``width`` raw numbers per draw, laid out by ``slots``.
+
+    ``inner`` is the wrapped family of ``mixture`` and ``discretized``; ``components`` is ``mixture``'s.
+    ``fixed`` holds the parameters the spec gave as numbers. ``event`` is the number of elements one draw covers
+    (1 for scalar families). ``noise`` says what a draw is a function of: ``uniforms`` uniform numbers per draw, or,
+    where there is no inverse CDF, a ``seed``.
+    """
+
+    name: str
+    domain_name: str
+    slots: tuple[Slot, ...]
+    fixed: Mapping[str, float] = field(default_factory=dict, hash=False)
+    inner: Family | None = None
+    components: int | None = None
+    event: int = 1
+    noise: Literal["uniform", "seed"] = "uniform"
+    uniforms: int = 1
+
+    @cached_property
+    def width(self) -> int:
+        """Raw numbers per draw."""
+        return sum(slot.size for slot in self.slots)
+
+    def __str__(self) -> str:
+        """As a spec would say it."""
+        parts = [str(self.inner)] if self.inner else []
+        parts += [f"components = {self.components}"] if self.components else []
+        parts += [f"{name} = {value:g}" for name, value in self.fixed.items()]
+        return f"{self.name}({', '.join(parts)})" if parts else self.name

@@ -1,0 +1,82 @@
+"""Which families are laws of which domain: the two sets of values must be the same. No torch."""
+
+from __future__ import annotations
+
+from ardsl.families.catalogue import CATALOGUE
+from ardsl.families.domains import Category, Count, Domain, Integer, MuLaw
+from ardsl.families.entry import Entry
+
+RESERVED = ("color_mixture",)
+"""Families that the language knows and that are not built yet."""
+
+WRAPPERS = ("mixture", "discretized")
+
+SUPPORTS = {
+    "boolean": "0 and 1",
+    "levels": "finitely many values",
+    "interval": "the whole numbers from 0 to `total_count`",
+    "nonnegative_integers": "the whole numbers 0, 1, 2 …",
+    "real": "the real numbers",
+    "positive": "the positive numbers",
+    "unit_interval": "the numbers between 0 and 1",
+    "angle": "angles",
+}
+"""A support as messages say it."""
+
+
+def fits(entry: Entry, domain: Domain) -> bool:
+    """Whether the family's values are the domain's, by their codes.
+
+    A family of 0 … ``total_count`` fits every finite domain whose values have an order; that the counts agree is seen
+    once ``total_count`` is known. ``ordered_logistic`` takes a category's values in the order they are listed.
+    """
+    levels = domain.levels
+    if entry.support == "boolean":
+        return levels == 2
+    if entry.support == "levels":
+        return levels is not None and (levels >= 2 or entry.parameters[-1].constraint == "real_vector")
+    if entry.support == "interval":
+        return levels is not None and not (isinstance(domain, Category) and levels > 2)
+    return entry.support == domain.support
+
+
+def discretizes(entry: Entry, domain: Domain) -> bool:
+    """Whether ``discretized`` of this family is a law of the domain: a grid on the family's support."""
+    if entry.joint or entry.discrete or not entry.cdf:
+        return False
+    if isinstance(domain, Count):
+        return entry.support in ("real", "positive")
+    return isinstance(domain, Integer | MuLaw) and entry.support in ("real", "positive", "unit_interval")
+
+
+def fitting_names(domain: Domain, joint: bool = False) -> list[str]:
+    """The families that are laws of the domain, as a spec would write them; for messages, so without mixtures."""
+    names = [entry.name for entry in CATALOGUE.values() if entry.joint == joint and fits(entry, domain)]
+    if not joint and discretizes(CATALOGUE["logistic"], domain):
+        names.append("discretized(logistic)")
+    return names
+
+
+def default_spelling(domain: Domain, event: int = 1) -> str:
+    """What ``default`` stands for.
+
+    ``binary``: bernoulli. ``category``, ``mulaw``, and ``integer`` of at most 256 values: categorical. Wider
+    ``integer``: a mixture of ten discretized logistics. ``count``, ``real``, ``positive``, ``unit_interval`` and
+    ``angle``: mixtures of ten negative binomials, normals, log-normals, betas and von Mises laws. One draw of several
+    real elements: multivariate_normal.
+    """
+    if event > 1:
+        return "multivariate_normal"
+    if domain.name == "integer":
+        few = domain.levels is not None and domain.levels <= 256
+        return "categorical" if few else "mixture(discretized(logistic), components = 10)"
+    return {
+        "binary": "bernoulli",
+        "category": "categorical",
+        "mulaw": "categorical",
+        "count": "mixture(negative_binomial, components = 10)",
+        "real": "mixture(normal, components = 10)",
+        "positive": "mixture(log_normal, components = 10)",
+        "unit_interval": "mixture(beta, components = 10)",
+        "angle": "mixture(von_mises, components = 10)",
+    }[domain.name]

@@ -1,0 +1,151 @@
+"""Draws as functions of uniform numbers where no library has an inverse distribution function.
+
+All of it works in float64, elementwise: what an element comes to does not depend on the others in the call.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+LARGEST_COUNT = 2.0**53
+"""The largest count that is drawn: up to here floating-point numbers hold every integer."""
+
+
+def log_gamma_draw(concentration: Tensor, uniform: Tensor) -> Tensor:
+    """The logarithm y of the point where a Gamma(α, 1) variable's distribution function is u. Shape [...].
+
+    Newton steps in y, kept inside a bracket: P(α, x) ≤ x^α / Γ(α + 1) bounds x from below, and the sub-gamma tail
+    P(X > α + √(2αt) + t) ≤ e^−t from above (Boucheron, Lugosi & Massart, Concentration Inequalities, 2.4). In the
+    logarithm a tiny α, whose draws underflow, is no exception.
+    """
+    alpha, u = torch.broadcast_tensors(concentration.double(), uniform.double())
+    log_norm = torch.lgamma(alpha + 1)
+    low = (u.log() + log_norm) / alpha
+    tail = -torch.log1p(-u)
+    high = (alpha + (2 * alpha * tail).sqrt() + tail).log()
+    # Where x is too small for a float, P(α, x) = x^α / Γ(α + 1) to all digits, and the lower bound is the answer.
+    tiny = low < -300.0
+    low = torch.minimum(low, high)
+    high = torch.where(tiny, low, high)
+    upper = u > 0.5
+    survival = 1 - u
+
+    def excess(y: Tensor) -> Tensor:
+        x = y.exp()
+        return torch.where(upper, survival - torch.special.gammaincc(alpha, x), torch.special.gammainc(alpha, x) - u)
+
+    def log_slope(y: Tensor) -> Tensor:
+        return alpha * y - y.exp() - torch.lgamma(alpha)
+
+    start = torch.where(alpha < 1, low, alpha.log().clamp(low, high))
+    return _newton(excess, log_slope, low, high, start, accuracy=1e-13 + 4e-15 / alpha, residual=0.0)
+
+
+def gamma_draw(concentration: Tensor, rate: Tensor, uniform: Tensor) -> Tensor:
+    return (log_gamma_draw(concentration, uniform) - rate.double().log()).exp()
+
+
+def poisson_draw(rate: Tensor, uniform: Tensor) -> Tensor:
+    """The least k with P(K ≤ k) = Q(k + 1, λ) ≥ u, by halving a bracket of about √λ integers. Shape [...], float64.
+
+    The bracket is from the tails P(K ≤ λ − t) ≤ exp(−t²/2λ) and P(K ≥ λ + √(2λt) + t) ≤ e^−t (Bernstein).
+    """
+    rate, u = torch.broadcast_tensors(rate.double().clamp(max=LARGEST_COUNT), uniform.double())
+    survival = 1 - u
+    upper = u > 0.5
+    tail = -torch.log1p(-u)
+    # The answer lies in (low, high].
+    low = (rate - (-2 * rate * u.log()).sqrt() - 2).floor().clamp(min=-1)
+    high = (rate + (2 * rate * tail).sqrt() + tail + 2).ceil().clamp(max=LARGEST_COUNT)
+    while bool((high - low > 1).any()):
+        middle = ((low + high) / 2).floor()
+        reached = torch.where(
+            upper,
+            torch.special.gammainc(middle + 1, rate) <= survival,
+            torch.special.gammaincc(middle + 1, rate) >= u,
+        )
+        open_ = high - low > 1
+        high = torch.where(open_ & reached, middle, high)
+        low = torch.where(open_ & ~reached, middle, low)
+    return high
+
+
+def student_t_draw(df: Tensor, uniform: Tensor, angle: Tensor) -> Tensor:
+    """A Student t variable from two uniform numbers: √(ν(U^(−2/ν) − 1)) cos 2πV. Shape [...], float64.
+
+    R. W. Bailey, Polar generation of random variates with the t-distribution, Mathematics of Computation 62 (1994).
+    """
+    df = df.double()
+    radius = (df * torch.expm1(-2 / df * uniform.double().log())).clamp(max=1e300).sqrt()
+    return radius * torch.cos(2 * math.pi * angle.double())
+
+
+def von_mises_draw(concentration: Tensor, uniform: Tensor) -> Tensor:
+    """The angle from the mode, in [−π, π], where a von Mises variable's distribution function is u. Shape [...].
+
+    The distribution function is ½ plus an integral from 0, by Gauss-Legendre over the part of [0, π] that carries the
+    mass: with B = min(π, 14/√κ), exp(−κ(1 − cos B)) is below the rounding of the total.
+    """
+    kappa, u = torch.broadcast_tensors(concentration.double(), uniform.double())
+    bound = (14 / kappa.clamp(min=1e-12).sqrt()).clamp(max=math.pi)
+    side = torch.where(u < 0.5, -1.0, 1.0)
+    target = (u - 0.5).abs()
+    nodes, weights = (torch.tensor(values, dtype=torch.float64, device=u.device) for values in _legendre(80))
+    log_total = torch.log(2 * math.pi * torch.special.i0e(kappa))
+
+    def log_density(x: Tensor) -> Tensor:
+        return -2 * kappa * torch.sin(x / 2) ** 2 - log_total
+
+    def excess(x: Tensor) -> Tensor:
+        half = x[..., None] / 2
+        inner = -2 * kappa[..., None] * torch.sin(half * (1 + nodes) / 2) ** 2 - log_total[..., None]
+        return (inner.exp() * weights).sum(-1) * half.squeeze(-1) - target
+
+    zero = torch.zeros_like(u)
+    return side * _newton(excess, log_density, zero, bound, start=zero, accuracy=zero + 1e-14, residual=4e-16)
+
+
+def _newton(
+    excess: Callable[[Tensor], Tensor],
+    log_slope: Callable[[Tensor], Tensor],
+    low: Tensor,
+    high: Tensor,
+    start: Tensor,
+    accuracy: Tensor,
+    residual: float,
+) -> Tensor:
+    """The root of an increasing function in [low, high]: Newton steps, and halvings where a step leaves the bracket.
+
+    It ends with the first step below ``accuracy``, relative to 1 + |x| (the root is then nearer by far, as Newton steps
+    square the error), or where the function is within ``residual`` of 0: both are what rounding leaves. An element stays as it is once it has converged, so that the others' slower convergence cannot change it.
+    """
+    x = start
+    done = torch.zeros_like(x, dtype=torch.bool)
+    for _ in range(100):
+        value = excess(x)
+        high = torch.where(~done & (value > 0), x, high)
+        low = torch.where(~done & (value <= 0), x, low)
+        step = x - value * torch.exp(-log_slope(x))
+        inside = (step >= low) & (step <= high)  # not so for nan, where value and slope have both underflowed
+        following = torch.where(inside, step, (low + high) / 2)
+        moved = (following - x).abs() > accuracy * (1 + x.abs())
+        found = value.abs() <= residual
+        x = torch.where(done | found, x, following)
+        done = done | found | ~moved
+        if bool(done.all()):
+            break
+    return x
+
+
+@lru_cache(maxsize=4)
+def _legendre(count: int) -> tuple[list[float], list[float]]:
+    """Nodes and weights of Gauss-Legendre quadrature on [−1, 1]."""
+    import numpy
+
+    nodes, weights = numpy.polynomial.legendre.leggauss(count)
+    return nodes.tolist(), weights.tolist()

@@ -1,0 +1,90 @@
+"""The reference page of families, as ``ardsl families`` prints it. No torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ardsl.families.catalogue import CATALOGUE
+from ardsl.families.domains import Angle, Binary, Category, Count, Domain, Integer, MuLaw, Positive, Real, UnitInterval
+from ardsl.families.entry import Entry
+from ardsl.families.fitting import default_spelling, discretizes, fits
+
+_EXAMPLES: tuple[Domain, ...] = (
+    Binary(),
+    Category(3),
+    Integer(0, 255),
+    Count(),
+    Real(),
+    Positive(),
+    UnitInterval(),
+    Angle(),
+    MuLaw(256),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyRow:
+    """A family as the page shows it. ``inverse_cdf`` says that a draw is the inverse CDF of one uniform number;
+    ``discretized`` that ``discretized`` may wrap it."""
+
+    name: str
+    domains: tuple[str, ...]
+    parameters: tuple[str, ...]
+    joint: bool
+    inverse_cdf: bool
+    discretized: bool
+    library: str
+
+
+def family_rows() -> list[FamilyRow]:
+    """The catalogue, by name; a parameter in angle brackets must be given as a number."""
+    return [_row(entry) for entry in CATALOGUE.values()]
+
+
+def families_page() -> str:
+    """The catalogue as a table, then the wrappers and each domain's default."""
+    header = ("family", "domains", "parameters", "draws", "inverse CDF", "discretized", "library")
+    lines = [header] + [
+        (
+            row.name,
+            ", ".join(row.domains),
+            ", ".join(row.parameters),
+            "several elements" if row.joint else "one element",
+            "yes" if row.inverse_cdf else "no",
+            "yes" if row.discretized else "no",
+            row.library,
+        )
+        for row in family_rows()
+    ]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    table = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    table.insert(1, "  ".join("-" * width for width in widths))
+    defaults = [f"  {domain.name:<14} {default_spelling(domain)}" for domain in _EXAMPLES]
+    defaults.append(f"  {'integer, wide':<14} {default_spelling(Integer(0, 256))}  (more than 256 values)")
+    return "\n".join(
+        [
+            *table,
+            "",
+            "A parameter in <> is a whole number that the spec gives; any other that is one number may be given, and is",
+            "then not learned: `normal(scale = 1)`.",
+            "",
+            "mixture(F, components = K)   K laws of one family and their weights",
+            "discretized(F)               integers by the cells of a continuous law; of integer, mulaw and count",
+            "",
+            "default stands for:",
+            *defaults,
+            "",
+        ]
+    )
+
+
+def _row(entry: Entry) -> FamilyRow:
+    return FamilyRow(
+        name=entry.name,
+        domains=tuple(domain.name for domain in _EXAMPLES if fits(entry, domain)),
+        parameters=tuple(f"<{p.name}>" if p.discrete else p.name for p in entry.parameters),
+        joint=entry.joint,
+        inverse_cdf=entry.uniforms == 1 and not entry.joint,
+        discretized=discretizes(entry, Integer(0, 255)),
+        library=entry.library,
+    )

@@ -1,0 +1,320 @@
+"""The family that a factor's right-hand side names, fitted to its domain and laid out in slots. No torch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ardsl.diagnostics import Sink, Span, did_you_mean
+from ardsl.diagnostics.rules import families as rules
+from ardsl.families.arguments import Evaluate, bind, counted, is_integer, parts, shown
+from ardsl.families.catalogue import CATALOGUE
+from ardsl.families.domains import Domain
+from ardsl.families.entry import Entry, Parameter
+from ardsl.families.family import Family, Slot
+from ardsl.families.fitting import (
+    RESERVED,
+    SUPPORTS,
+    WRAPPERS,
+    default_spelling,
+    discretizes,
+    fits,
+    fitting_names,
+)
+from ardsl.families.resolve_domain import MAX_LEVELS
+from ardsl.language import syntax
+
+MAX_COMPONENTS = 10_000
+FAMILY_NAMES: tuple[str, ...] = (*CATALOGUE, *WRAPPERS, "default")
+"""Every family a spec may name."""
+
+_CONSTRAINTS = {
+    "real": "a number",
+    "positive": "a number above 0",
+    "nonnegative_integer": "a whole number of at least 0",
+}
+
+
+def resolve_family(
+    expression: syntax.Expression,
+    domain: Domain,
+    *,
+    evaluate: Evaluate,
+    sink: Sink,
+    event: int = 1,
+    domain_span: Span | None = None,
+) -> Family | None:
+    """The family that ``expression`` names, for draws of ``event`` elements of ``domain``; None where it names none.
+
+    Every reason goes into ``sink``, as one diagnostic of AR3xx at the part concerned. ``evaluate`` gives the value of
+    an argument that is an expression over the spec's parameters. ``domain_span``, where given, is shown as the place
+    of the domain's declaration.
+    """
+    return _Resolver(domain, event, evaluate, sink, domain_span).resolve(expression)
+
+
+def default_family(domain: Domain, event: int = 1) -> Family:
+    """The family that ``default`` stands for, as :func:`~ardsl.families.fitting.default_spelling` lists them."""
+    spelling = default_spelling(domain, event)
+    name = spelling.removeprefix("mixture(").removeprefix("discretized(").split(")")[0].split(",")[0]
+    family = catalogue_family(CATALOGUE[name], domain, event)
+    if "discretized" in spelling:
+        family = discretized_family(family)
+    return mixture_family(family, 10) if spelling.startswith("mixture") else family
+
+
+def catalogue_family(entry: Entry, domain: Domain, event: int = 1, fixed: Mapping[str, float] | None = None) -> Family:
+    """A family of the catalogue: one slot for each parameter that is not fixed, in the constructor's order."""
+    fixed = dict(fixed or {})
+    slots: list[Slot] = []
+    start = 0
+    for parameter in entry.parameters:
+        if parameter.name not in fixed:
+            size = _size(parameter, domain.levels or 1, event)
+            slots.append(Slot(parameter.name, parameter.constraint, start, size))
+            start += size
+    uniforms = event if entry.joint else entry.uniforms
+    return Family(entry.name, domain.name, tuple(slots), fixed, event=event, uniforms=uniforms)
+
+
+def mixture_family(inner: Family, components: int) -> Family:
+    """``weights`` (one number per component, a softmax's), then each slot of ``inner`` once for every component.
+
+    A slot of size s becomes one of size K·s, component after component. The first uniform number chooses the
+    component, the others are the component's.
+    """
+    slots = [Slot("weights", "simplex", 0, components)]
+    slots += [
+        Slot(component_name(slot.name), slot.constraint, components + components * slot.start, components * slot.size)
+        for slot in inner.slots
+    ]
+    return Family(
+        "mixture",
+        inner.domain_name,
+        tuple(slots),
+        inner=inner,
+        components=components,
+        event=inner.event,
+        uniforms=1 + inner.uniforms,
+    )
+
+
+def discretized_family(inner: Family) -> Family:
+    """The slots and noise of ``inner``; of a mixture, the mixture of its components discretized, which is the same."""
+    if inner.name == "mixture" and inner.inner is not None and inner.components is not None:
+        return mixture_family(discretized_family(inner.inner), inner.components)
+    return Family("discretized", inner.domain_name, inner.slots, inner=inner, uniforms=inner.uniforms)
+
+
+def component_name(name: str) -> str:
+    """The name of a component's slot in a mixture: its own, unless it would be taken for the mixture's weights."""
+    return f"component_{name}" if name.endswith("weights") else name
+
+
+def _size(parameter: Parameter, levels: int, event: int) -> int:
+    n = event if event > 1 else levels
+    return {"real_vector": n, "ordered_vector": n - 1, "lower_cholesky": n * (n + 1) // 2}.get(parameter.constraint, 1)
+
+
+@dataclass(frozen=True)
+class _Resolver:
+    domain: Domain
+    event: int
+    evaluate: Evaluate
+    sink: Sink
+    domain_span: Span | None
+
+    def resolve(self, expression: syntax.Expression, discretized: bool = False) -> Family | None:
+        """``discretized`` says that the family stands inside that wrapper, where it need not fit the domain itself."""
+        found = parts(expression)
+        if found is None:
+            problem = "a family is expected here"
+            return self._refuse(rules.FAMILY_EXPECTED.at(expression.span, problem=problem, label="not a family"))
+        name, span, arguments = found
+        if name == "default":
+            return self._default(span, arguments, discretized)
+        if name == "mixture":
+            return self._mixture(span, arguments, discretized)
+        if name == "discretized":
+            return self._discretized(span, arguments, discretized)
+        if name in RESERVED:
+            return self._refuse(rules.NOT_BUILT_YET.at(span, what=f"`{name}`"))
+        if name not in CATALOGUE:
+            fitting = f"for {self.domain} there are {self._fitting()}"
+            help = did_you_mean(name, FAMILY_NAMES)
+            return self._refuse(rules.UNKNOWN_FAMILY.at(span, name=name, notes=[fitting], help=help))
+        return self._catalogue(CATALOGUE[name], span, arguments, discretized)
+
+    def _catalogue(
+        self, entry: Entry, span: Span, arguments: Sequence[syntax.Argument], discretized: bool
+    ) -> Family | None:
+        fitting = self._check_fit(entry, span, discretized)
+        bound = bind(entry.name, arguments, [p.name for p in entry.parameters], self.sink)
+        if bound is None:
+            return None
+        fixed: dict[str, float] = {}
+        sound = fitting
+        for parameter in entry.parameters:
+            argument = bound.get(parameter.name)
+            if argument is not None:
+                value = self._fixed(entry, parameter, argument)
+                sound &= value is not None
+                if value is not None:
+                    fixed[parameter.name] = value
+            elif parameter.discrete and fitting:
+                help = None
+                if entry.support == "interval" and self.domain.levels:
+                    help = f"for {self.domain} write `{parameter.name} = {self.domain.levels - 1}`"
+                rule = rules.DISCRETE_PARAMETER
+                self.sink.add(rule.at(span, family=entry.name, name=parameter.name, help=help))
+                sound = False
+        if not sound:
+            return None
+        levels = self.domain.levels
+        if entry.support == "interval" and levels is not None and fixed["total_count"] != levels - 1:
+            return self._wrong_count(entry, int(fixed["total_count"]), bound["total_count"].span, levels)
+        if entry.support in ("levels", "interval") and levels is not None and levels > MAX_LEVELS:
+            shown_levels, limit = counted(levels), counted(MAX_LEVELS)
+            help = None if self.domain.name != "integer" else "use `discretized(logistic)` or a mixture of it"
+            rule = rules.TOO_MANY_LEVELS
+            return self._refuse(rule.at(span, what=str(self.domain), levels=shown_levels, limit=limit, help=help))
+        return catalogue_family(entry, self.domain, self.event, fixed)
+
+    def _check_fit(self, entry: Entry, span: Span, discretized: bool) -> bool:
+        if entry.joint and self.event == 1:
+            self.sink.add(rules.JOINT_ON_SCALAR.at(span, family=entry.name, help=f"there are {self._fitting()}"))
+            return False
+        if not entry.joint and self.event > 1:
+            joint = fitting_names(self.domain, joint=True)
+            help = f"a joint family for {self.domain}: {_listed(joint)}" if joint else "draw the elements one by one"
+            event = f"{self.event:,} elements"
+            self.sink.add(rules.SCALAR_ON_JOINT.at(span, family=entry.name, event=event, help=help))
+            return False
+        if discretized:
+            return self._check_discretizes(entry, span)
+        if not fits(entry, self.domain):
+            help = f"use {self._fitting()}"
+            if discretizes(entry, self.domain):
+                help = f"use `discretized({entry.name})`, or {self._fitting()}"
+            values = {"family": entry.name, "support": SUPPORTS[entry.support], "domain": str(self.domain)}
+            self.sink.add(rules.SUPPORT.at(span, help=help, others=self._declared(), **values))
+            return False
+        return True
+
+    def _check_discretizes(self, entry: Entry, span: Span) -> bool:
+        if discretizes(entry, self.domain):
+            return True
+        good = [name for name, other in CATALOGUE.items() if discretizes(other, self.domain)]
+        if entry.discrete:
+            reason = "it is discrete already"
+        elif not entry.cdf:
+            reason = "it has no distribution function with gradients"
+        else:
+            reason = f"{SUPPORTS[entry.support]} are no grid for {self.domain}"
+        help = f"it takes {_listed(good)}" if good else None
+        self.sink.add(rules.WRAPPER.at(span, wrapper="discretized", family=entry.name, reason=reason, help=help))
+        return False
+
+    def _fixed(self, entry: Entry, parameter: Parameter, argument: syntax.Argument) -> float | None:
+        value = self.evaluate(argument.value)
+        if value is None:
+            return None
+        if parameter.vector or (parameter.name.endswith("logits") and argument.name is None):
+            vector = f"is a {'matrix' if parameter.constraint == 'lower_cholesky' else 'vector'}, left to the network"
+            reason = vector if parameter.vector else "must be fixed by name: it is log-odds, not a probability"
+            return self._refuse(
+                rules.NOT_FIXABLE.at(argument.span, name=parameter.name, family=entry.name, reason=reason)
+            )
+        sound = isinstance(value, int | float) and not isinstance(value, bool)
+        if sound and isinstance(value, int):
+            sound = abs(value) <= 2**53
+        if sound:
+            sound = math.isfinite(value)  # type: ignore[arg-type]
+        if sound and parameter.constraint == "positive":
+            sound = value > 0  # type: ignore[operator]
+        if sound and parameter.constraint == "nonnegative_integer":
+            sound = is_integer(value) and value >= 0  # type: ignore[operator]
+        if not sound:
+            constraint, quoted = _CONSTRAINTS[parameter.constraint], shown(value)
+            values = {"name": parameter.name, "family": entry.name, "constraint": constraint, "value": quoted}
+            return self._refuse(rules.FIXED_VALUE.at(argument.value.span, **values))
+        return float(value)
+
+    def _wrong_count(self, entry: Entry, total: int, span: Span, levels: int) -> None:
+        values = {"family": f"{entry.name}(total_count = {total})", "domain": str(self.domain)}
+        help = f"write `total_count = {levels - 1}`"
+        support = f"the whole numbers from 0 to {total}"
+        self.sink.add(rules.SUPPORT.at(span, support=support, help=help, others=self._declared(), **values))
+
+    def _mixture(self, span: Span, arguments: Sequence[syntax.Argument], discretized: bool) -> Family | None:
+        bound = bind("mixture", arguments, ("family", "components"), self.sink)
+        if bound is None:
+            return None
+        inner = self._inner("mixture", span, bound, discretized)
+        argument = bound.get("components")
+        if argument is None and not bound:
+            return None
+        if argument is None:
+            problem = "`mixture` needs the number of its components"
+            help = "write `mixture(F, components = 10)`"
+            return self._refuse(rules.COMPONENTS.at(span, problem=problem, label="how many?", help=help))
+        components = self.evaluate(argument.value)
+        if components is None:
+            return None
+        if not is_integer(components) or components < 1:  # type: ignore[operator]
+            problem = f"`components` must be a whole number of at least 1, not {shown(components)}"
+            return self._refuse(rules.COMPONENTS.at(argument.value.span, problem=problem, label="at least 1"))
+        if components > MAX_COMPONENTS:  # type: ignore[operator]
+            problem = f"`components` is {shown(components)}, and at most {counted(MAX_COMPONENTS)} are possible"
+            return self._refuse(rules.COMPONENTS.at(argument.value.span, problem=problem, label="too many"))
+        return None if inner is None else mixture_family(inner, int(components))
+
+    def _discretized(self, span: Span, arguments: Sequence[syntax.Argument], discretized: bool) -> Family | None:
+        if discretized:
+            reason = "it is discrete already"
+            return self._refuse(rules.WRAPPER.at(span, wrapper="discretized", family="discretized", reason=reason))
+        bound = bind("discretized", arguments, ("family",), self.sink)
+        if bound is None:
+            return None
+        if self.domain.name not in ("integer", "mulaw", "count"):
+            values = {"family": "discretized", "support": "ordered integers", "domain": str(self.domain)}
+            return self._refuse(
+                rules.SUPPORT.at(span, help=f"use {self._fitting()}", others=self._declared(), **values)
+            )
+        inner = self._inner("discretized", span, bound, True)
+        return None if inner is None else discretized_family(inner)
+
+    def _inner(
+        self, wrapper: str, span: Span, bound: Mapping[str, syntax.Argument], discretized: bool
+    ) -> Family | None:
+        if "family" in bound:
+            return self.resolve(bound["family"].value, discretized)
+        problem = f"`{wrapper}` needs the family it wraps"
+        example = "discretized(logistic)" if wrapper == "discretized" else "mixture(normal, components = 10)"
+        help = f"as in `{example}`"
+        return self._refuse(rules.FAMILY_EXPECTED.at(span, problem=problem, label="of which family?", help=help))
+
+    def _default(self, span: Span, arguments: Sequence[syntax.Argument], discretized: bool) -> Family | None:
+        if bind("default", arguments, (), self.sink) is None:
+            return None
+        if discretized:
+            reason = "`default` is a law of the domain itself"
+            return self._refuse(rules.WRAPPER.at(span, wrapper="discretized", family="default", reason=reason))
+        if self.event > 1 and self.domain.name != "real":
+            event, help = f"{self.event:,} elements", f"there is no joint family for {self.domain} yet"
+            return self._refuse(rules.SCALAR_ON_JOINT.at(span, family="default", event=event, help=help))
+        return default_family(self.domain, self.event)
+
+    def _fitting(self) -> str:
+        return _listed(fitting_names(self.domain, joint=self.event > 1)) or "no families yet"
+
+    def _declared(self) -> list[tuple[Span, str]]:
+        return [] if self.domain_span is None else [(self.domain_span, "declared here")]
+
+    def _refuse(self, diagnostic: object) -> None:
+        self.sink.add(diagnostic)  # type: ignore[arg-type]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)

@@ -1,0 +1,198 @@
+"""Declared against realized: nothing leaks, and no declared context is lost.
+
+Two relations over the same targets and sources are compared pair by pair: a realized pair that was not declared is a
+leak; a declared pair that no path realizes is a blind spot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from ardsl.relations import Levels, Relation
+
+Element = tuple[str, int]
+"""A variable's name and the flat index of one of its elements."""
+
+
+@dataclass(frozen=True, eq=False)
+class Difference(Relation):
+    """The pairs of one relation that the other lacks; nothing is unrolled until it is asked for."""
+
+    left: Relation
+    right: Relation
+
+    @property
+    def targets(self) -> int:  # type: ignore[override]
+        return self.left.targets
+
+    @property
+    def sources(self) -> int:  # type: ignore[override]
+        return self.left.sources
+
+    def rows(self, targets: np.ndarray) -> np.ndarray:
+        return self.left.rows(targets) & ~self.right.rows(targets)
+
+    def counts(self, targets: np.ndarray) -> np.ndarray:
+        left, right = self.left, self.right
+        if isinstance(left, Levels) and isinstance(right, Levels) and left.source_level is right.source_level:
+            # Both rows are prefixes of one chain, so the difference is what one prefix has beyond the other.
+            return np.maximum(left.counts(targets) - right.counts(targets), 0)
+        return super().counts(targets)
+
+
+class Pairs(Sequence[tuple[str, str]]):
+    """(target element, source element) pairs by name, as a lazy sequence: ``count`` may be 10¹² without cost."""
+
+    def __init__(
+        self,
+        relation: Relation,
+        target_name: Callable[[int], str],
+        source_name: Callable[[int], str],
+        row_counts: np.ndarray | None = None,
+    ) -> None:
+        self.relation = relation
+        self._target_name = target_name
+        self._source_name = source_name
+        self._counts = row_counts
+
+    @cached_property
+    def row_counts(self) -> np.ndarray:
+        """How many pairs each target takes part in."""
+        return self.relation.row_counts() if self._counts is None else self._counts
+
+    @cached_property
+    def count(self) -> int:
+        return int(self.row_counts.sum())
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __bool__(self) -> bool:
+        return self.count > 0
+
+    def __getitem__(self, index):  # type: ignore[no-untyped-def]
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(self.count))]
+        position = index + self.count if index < 0 else index
+        if not 0 <= position < self.count:
+            raise IndexError(f"pair {index} of {self.count}")
+        ends = np.cumsum(self.row_counts)
+        target = int(np.searchsorted(ends, position, side="right"))
+        source = self.relation.reads(target)[position - (int(ends[target - 1]) if target else 0)]
+        return self._target_name(target), self._source_name(int(source))
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        for target in np.flatnonzero(self.row_counts):
+            for source in self.relation.reads(int(target)):
+                yield self._target_name(int(target)), self._source_name(int(source))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One factor under one order: what was declared, what is realized, and the two differences.
+
+    ``direct_only`` counts realized pairs that only the direct input-to-output path carries (None: there is none).
+    """
+
+    factor: str
+    variable: str
+    order: str
+    declared: int
+    realized: int
+    leaks: Pairs
+    blind_spots: Pairs
+    direct_only: int | None = None
+    realized_relation: Relation = field(kw_only=True, repr=False)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What verification found, factor by factor. ``sound``: nothing leaks. ``complete``: no declared pair is lost."""
+
+    comparisons: tuple[Comparison, ...]
+    method: str = "plan"
+    """``plan`` (before any weight exists) or ``numeric`` (gradients of the built module)."""
+
+    @property
+    def sound(self) -> bool:
+        return not any(c.leaks for c in self.comparisons)
+
+    @property
+    def complete(self) -> bool:
+        return not any(c.blind_spots for c in self.comparisons)
+
+    @cached_property
+    def leaks(self) -> ChainedPairs:
+        return ChainedPairs(tuple(c.leaks for c in self.comparisons))
+
+    @cached_property
+    def blind_spots(self) -> ChainedPairs:
+        return ChainedPairs(tuple(c.blind_spots for c in self.comparisons))
+
+    @property
+    def declared(self) -> int:
+        return sum(c.declared for c in self.comparisons)
+
+    @property
+    def realized(self) -> int:
+        return sum(c.realized for c in self.comparisons)
+
+
+@dataclass(frozen=True)
+class ChainedPairs(Sequence[tuple[str, str]]):
+    """Several lazy sequences of pairs as one."""
+
+    parts: tuple[Pairs, ...] = field(repr=False)
+
+    @property
+    def count(self) -> int:
+        return sum(p.count for p in self.parts)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __bool__(self) -> bool:
+        return self.count > 0
+
+    def __getitem__(self, index):  # type: ignore[no-untyped-def]
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(self.count))]
+        position = index + self.count if index < 0 else index
+        for part in self.parts:
+            if 0 <= position < part.count:
+                return part[position]
+            position -= part.count
+        raise IndexError(f"pair {index} of {self.count}")
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        for part in self.parts:
+            yield from part
+
+
+def compare(
+    declared: Relation,
+    realized: Relation,
+    *,
+    factor: str,
+    variable: str,
+    order: str,
+    target_name: Callable[[int], str],
+    source_name: Callable[[int], str],
+    hidden: Relation | None = None,
+) -> Comparison:
+    """Compare a factor's declared relation with the realized one; ``hidden`` is what hidden units alone realize."""
+    return Comparison(
+        factor=factor,
+        variable=variable,
+        order=order,
+        declared=declared.count,
+        realized=realized.count,
+        leaks=Pairs(Difference(realized, declared), target_name, source_name),
+        blind_spots=Pairs(Difference(declared, realized), target_name, source_name),
+        direct_only=None if hidden is None else Difference(realized, hidden).count,
+        realized_relation=realized,
+    )

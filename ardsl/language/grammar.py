@@ -1,0 +1,58 @@
+"""The grammar, read once: Lark trees with every token kept, comments set aside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from lark import Lark, Token, Tree
+from lark.utils import TextSlice
+
+_comments: ContextVar[dict[int, Token] | None] = ContextVar("_comments", default=None)
+
+
+def grammar_text() -> str:
+    """The grammar's own file: in the package where it was installed, else in the checkout."""
+    packaged = files("ardsl") / "grammars" / "ardsl.lark"
+    if packaged.is_file():
+        return packaged.read_text(encoding="utf-8")
+    return (Path(__file__).parents[2] / "grammars" / "ardsl.lark").read_text(encoding="utf-8")
+
+
+@cache
+def _parser() -> Lark:
+    return Lark(
+        grammar_text(),
+        parser="lalr",
+        lexer="contextual",
+        keep_all_tokens=True,
+        maybe_placeholders=False,
+        lexer_callbacks={"COMMENT": _set_aside},
+    )
+
+
+def _set_aside(comment: Token) -> Token:
+    collected = _comments.get()
+    if collected is not None and comment.start_pos is not None:
+        collected[comment.start_pos] = comment
+    return comment
+
+
+@contextmanager
+def collecting_comments() -> Iterator[dict[int, Token]]:
+    """Gathers the comments of all texts read inside it, by offset: reading a text twice keeps each once."""
+    collected: dict[int, Token] = {}
+    before = _comments.set(collected)
+    try:
+        yield collected
+    finally:
+        _comments.reset(before)
+
+
+def read(text: str, start: int, end: int) -> Tree[Token]:
+    """The Lark tree of a part of a text, with offsets into the whole. Raises Lark's ``UnexpectedInput``."""
+    return _parser().parse(TextSlice(text, start, end))

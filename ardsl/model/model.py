@@ -1,0 +1,202 @@
+"""The checked model: variables, orders, factors and claims, all resolved. No torch, no text left to interpret."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import prod
+from typing import Any, Literal
+
+from ardsl.diagnostics import Source, Span
+from ardsl.families.domains import Domain
+from ardsl.families.family import Family
+from ardsl.model.settings import DataSettings, TrainSettings
+from ardsl.relations import Order, OrderMixture, Relation, Selection
+
+
+@dataclass(frozen=True)
+class Axis:
+    """``name`` is None where the spec gave none."""
+
+    name: str | None
+    size: int
+
+
+@dataclass(frozen=True)
+class Field:
+    """One column of a record."""
+
+    name: str
+    domain: Domain
+    family: Family | None
+    """The family a ``~`` gave, or the domain's default."""
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Variable:
+    """An array of elements, or a record whose elements are its fields. A scalar has no axes and one element.
+
+    ``orders`` is what ranks the elements: one order, or the K of ``any(orders = K)``. Ranks already respect the axes
+    that one draw covers (``*`` in the factor's target): elements drawn together share a rank.
+    """
+
+    name: str
+    kind: Literal["observed", "latent", "given"]
+    axes: tuple[Axis, ...]
+    domain: Domain | None
+    """None for a record: each field has its own."""
+    fields: tuple[Field, ...]
+    orders: OrderMixture
+    span: Span = field(compare=False)
+    order_span: Span | None = field(default=None, compare=False)
+    """Where the order was declared, None for the default."""
+
+    @property
+    def is_record(self) -> bool:
+        return bool(self.fields)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.fields),) if self.fields else tuple(axis.size for axis in self.axes)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return prod(self.shape)
+
+    def element_domain(self, element: int) -> Domain:
+        if self.fields:
+            return self.fields[element].domain
+        assert self.domain is not None  # the checker gives every array a domain
+        return self.domain
+
+    def element_name(self, element: int) -> str:
+        """As a spec would write it: ``x[3, 4]``, ``person.age``, or ``y`` for a scalar. 0-based."""
+        if self.fields:
+            return f"{self.name}.{self.fields[element].name}"
+        if not self.axes:
+            return self.name
+        indices = []
+        for size in reversed(self.shape):
+            element, index = divmod(element, size)
+            indices.append(index)
+        return f"{self.name}[{', '.join(map(str, reversed(indices)))}]"
+
+
+@dataclass(frozen=True)
+class NetworkCall:
+    """A network as the spec calls it: its options are evaluated values, not yet checked against its declaration.
+
+    ``option_spans`` places each option. ``free`` (free parameters) stands where the spec gave neither a context nor a
+    network, ``linear`` where it gave contexts only.
+    """
+
+    name: str
+    options: Mapping[str, Any]
+    span: Span = field(compare=False)
+    option_spans: Mapping[str, Span] = field(compare=False)
+    written: bool = field(default=True, compare=False)
+    """False where the spec left it out."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """One source of a factor. ``selection`` says which of its elements each target element reads."""
+
+    variable: str
+    selection: Selection
+    network: NetworkCall | None
+    span: Span = field(compare=False)
+    text: str = ""
+    """As the spec wrote it, for messages and formulas."""
+    net: str | None = None
+    """The name of the ``net`` that ``network`` is, or None."""
+
+    def relation(self, order: Order) -> Relation:
+        """Target elements of the factor × elements of the source variable, under one order of the target variable."""
+        return self.selection.relation(order)
+
+
+@dataclass(frozen=True)
+class Factor:
+    """One conditional: ``p(target | contexts) = family via network``.
+
+    ``elements`` are the flat indices of the target's elements, ascending: all of a variable, or one field of a record.
+    ``draw_shape`` is the shape of draws (the axes without ``*``), ``event_shape`` that of one draw; without ``*`` a
+    draw is an element and ``event_shape`` is (). ``families`` has one entry for an array, one per element for a record,
+    and none where the factor is ``exact``.
+    """
+
+    kind: Literal["p", "q"]
+    variable: str
+    elements: range
+    event_axes: tuple[int, ...]
+    families: tuple[Family, ...]
+    contexts: tuple[Context, ...]
+    network: NetworkCall
+    net: str | None
+    """The name of the ``net`` it shares, or None."""
+    exact: bool = False
+    """``q(z) = exact``"""
+    text: str = ""
+    """The left side as written, for messages and formulas."""
+    span: Span = field(default=Span(0, 0), compare=False)
+    target_span: Span = field(default=Span(0, 0), compare=False)
+
+
+@dataclass(frozen=True)
+class ElementSet:
+    """What a claim speaks of: elements of one variable."""
+
+    variable: str
+    elements: tuple[int, ...]
+    text: str
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """``check …``, resolved; ``axis`` and ``bound`` where the claim has them."""
+
+    kind: Literal["complete", "independent", "steps", "reach"]
+    variable: str | None
+    left: tuple[ElementSet, ...] = ()
+    right: tuple[ElementSet, ...] = ()
+    given: tuple[ElementSet, ...] = ()
+    axis: int | None = None
+    bound: int | None = None
+    text: str = ""
+    span: Span = field(default=Span(0, 0), compare=False)
+
+
+@dataclass(frozen=True)
+class Model:
+    """The joint distribution a spec states: the product of its ``p`` factors."""
+
+    name: str
+    doc: str | None
+    params: Mapping[str, Any]
+    variables: Mapping[str, Variable]
+    factors: tuple[Factor, ...]
+    """The ``p`` factors, in the order of the text."""
+    guide: tuple[Factor, ...]
+    """The ``q`` factors."""
+    precedence: tuple[tuple[str, ...], ...]
+    """Each ``order a, b, c``."""
+    claims: tuple[Claim, ...]
+    data: DataSettings
+    train: TrainSettings
+    source: Source = field(compare=False, repr=False)
+
+    @cached_property
+    def observed(self) -> tuple[Variable, ...]:
+        return tuple(v for v in self.variables.values() if v.kind == "observed")
+
+    @cached_property
+    def given(self) -> tuple[Variable, ...]:
+        return tuple(v for v in self.variables.values() if v.kind == "given")
+
+    def factors_of(self, variable: str) -> tuple[Factor, ...]:
+        return tuple(f for f in self.factors if f.variable == variable)

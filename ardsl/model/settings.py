@@ -1,0 +1,59 @@
+"""What the ``data`` and ``train`` blocks say, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A named choice with its options: ``adam(rate = 1e-3)``."""
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """Where the data is. Sources are ``PATH`` or ``PATH#KEY``; ``valid`` may be a share of ``train`` instead.
+
+    ``columns`` maps a variable to its column or key, or to a list of columns; ``{split}`` stands for the split's name.
+    """
+
+    train: str | None = None
+    valid: str | float | None = None
+    test: str | None = None
+    missing: str = "error"
+    columns: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How to train. ``patience``: epochs without a better validation likelihood before stopping (None: never).
+
+    ``optimizer``: adam, adamw, sgd, rmsprop, adagrad or adadelta, each with ``rate`` and ``weight_decay`` (sgd also
+    ``momentum``; adam and adamw ``beta1``, ``beta2``). ``schedule``: constant, cosine(warmup = steps),
+    exponential(factor per epoch), plateau(factor, patience in epochs). ``clip``: the gradient norm's bound.
+    """
+
+    optimizer: Choice = Choice("adam", {"rate": 1e-3})
+    schedule: Choice = Choice("constant")
+    batch: int = 100
+    epochs: int = 100
+    patience: int | None = None
+    clip: float | None = None
+    seed: int = 0
+    precision: str = "32"
+
+
+DATA_SETTINGS = ("train", "valid", "test", "missing")
+TRAIN_SETTINGS = ("optimizer", "schedule", "batch", "epochs", "patience", "clip", "seed", "precision")
+MISSING = ("error", "drop", "marginalize")
+PRECISIONS = ("16", "bf16", "32", "64")
+LATER_SETTINGS = ("distill", "losses")
+"""Settings of ``train`` that are reserved and not built yet."""
+
+RESERVED: Mapping[str, str] = {name: "train" for name in TRAIN_SETTINGS} | {name: "data" for name in DATA_SETTINGS}
+"""The names that no variable may take, with the block that has them as settings."""

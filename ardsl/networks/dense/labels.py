@@ -1,0 +1,122 @@
+"""Labels: which set of inputs each unit of a dense network may see, so that any declared graph is realized exactly.
+
+Every unit carries one of the draws' own contexts. A unit reads the inputs in its set, and the units whose sets its own
+set includes; a draw reads the units whose sets its context includes. No path can then leave a context, and a context is
+covered as soon as one unit carries it. Under a total order the contexts are prefixes, and a label is the degree of
+Germain et al. (2015), Eq. 13; in general labels are joined by inclusion.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+
+from ardsl.relations import Labelled, Levels, Relation, boolean_product
+
+
+class Labelling(ABC):
+    """The distinct contexts of a group under one order, and the relations between things labelled with them."""
+
+    @property
+    @abstractmethod
+    def useful(self) -> np.ndarray:
+        """The labels of contexts that hold anything, a set after every set it includes."""
+
+    @abstractmethod
+    def inputs(self, units: np.ndarray) -> Relation:
+        """Units (by label) × source elements."""
+
+    @abstractmethod
+    def between(self, units: np.ndarray, below: np.ndarray) -> Relation:
+        """Units × the units of the layer below, both by label."""
+
+    @abstractmethod
+    def outputs(self, units: np.ndarray) -> Relation:
+        """Draws × units (by label)."""
+
+    @abstractmethod
+    def direct(self) -> Relation:
+        """Draws × source elements: the declared contexts themselves."""
+
+    def units(self, width: int) -> np.ndarray:
+        """The labels of a hidden layer: the useful ones, evenly and deterministically (random degrees lose context by
+        chance), in ascending order."""
+        useful = self.useful
+        return useful[((np.arange(width) + 0.5) * len(useful) / width).astype(np.int64)]
+
+
+@dataclass(frozen=True, eq=False)
+class ChainLabelling(Labelling):
+    """Contexts that include one another in a row, such as a total order's: a label is a level."""
+
+    declared: Levels
+
+    @property
+    def useful(self) -> np.ndarray:
+        levels = np.unique(self.declared.target_level)
+        if not len(self.declared.source_level):
+            return levels[:0]
+        return levels[levels >= self.declared.source_level.min()]
+
+    def inputs(self, units: np.ndarray) -> Levels:
+        return Levels(units, self.declared.source_level)
+
+    def between(self, units: np.ndarray, below: np.ndarray) -> Levels:
+        return Levels(units, below)
+
+    def outputs(self, units: np.ndarray) -> Levels:
+        return Levels(self.declared.target_level, units)
+
+    def direct(self) -> Levels:
+        return Levels(self.declared.target_level, self.declared.source_level)
+
+
+@dataclass(frozen=True, eq=False)
+class SetLabelling(Labelling):
+    """Contexts in general: ``sets`` are the distinct ones, bool [labels, elements]; ``target`` the label of a draw."""
+
+    sets: np.ndarray
+    target: np.ndarray
+    inclusion: np.ndarray
+    """``inclusion[a, b]``: set ``a`` includes set ``b``."""
+
+    @property
+    def useful(self) -> np.ndarray:
+        return np.flatnonzero(self.sets.any(axis=1))
+
+    def _elements(self) -> np.ndarray:
+        return np.arange(self.sets.shape[1])
+
+    def inputs(self, units: np.ndarray) -> Labelled:
+        return Labelled(units, self._elements(), self.sets)
+
+    def between(self, units: np.ndarray, below: np.ndarray) -> Labelled:
+        return Labelled(units, below, self.inclusion)
+
+    def outputs(self, units: np.ndarray) -> Labelled:
+        return Labelled(self.target, units, self.inclusion)
+
+    def direct(self) -> Labelled:
+        return Labelled(self.target, self._elements(), self.sets)
+
+
+def label(declared: Relation) -> Labelling:
+    """The labelling of a declared relation: a chain where its contexts form one, sets joined by inclusion otherwise."""
+    if isinstance(declared, Levels):
+        return ChainLabelling(declared)
+    matrix = declared.matrix()
+    sizes = matrix.sum(axis=1)
+    rows = matrix[np.argsort(sizes, kind="stable")]
+    if np.all(rows[:-1] <= rows[1:]):
+        # A source's level is the size of the smallest context that holds it, a draw's is the size of its own.
+        held = np.where(matrix, sizes[:, None], np.iinfo(np.int64).max)
+        return ChainLabelling(Levels(sizes, held.min(axis=0, initial=np.iinfo(np.int64).max)))
+    packed, first, inverse = np.unique(np.packbits(matrix, axis=1), axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(sizes[first], kind="stable")
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    sets = matrix[first][order]
+    inclusion = ~boolean_product(~sets, sets.T)  # a includes b: b has nothing that a lacks
+    return SetLabelling(sets, rank[inverse.reshape(-1)], inclusion)

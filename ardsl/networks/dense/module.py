@@ -1,0 +1,134 @@
+"""Masked dense networks in torch: the mask stands in the expression, never in the data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ardsl.networks.dense.plan import relations
+from ardsl.networks.dense.program import DenseProgram
+from ardsl.networks.module import Configuration, NetworkModule, linear_
+from ardsl.networks.plan import GroupPlan
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": F.relu,
+    "elu": F.elu,
+    "gelu": F.gelu,
+    "silu": F.silu,
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+    "softplus": F.softplus,
+    "leaky_relu": F.leaky_relu,
+}
+
+
+class DenseNetwork(NetworkModule):
+    """A network whose raw numbers depend on exactly the inputs that its plan's masks let through (MADE, Eq. 9–11).
+
+    ``weights[l]`` are the hidden layers' and the output's, ``direct`` the input-to-output path's; each is multiplied by
+    its mask in the forward pass.
+    """
+
+    def __init__(self, plan: GroupPlan) -> None:
+        super().__init__()
+        self.plan = plan
+        hidden = [layer for layer in plan.layers if layer.name != "direct"]
+        direct = [layer for layer in plan.layers if layer.name == "direct"]
+        self.weights = nn.ParameterList([torch.empty(layer.outputs, layer.inputs) for layer in hidden])
+        self.direct = nn.Parameter(torch.empty(direct[0].outputs, direct[0].inputs)) if direct else None
+        self.biases = nn.ParameterList([torch.empty(layer.outputs) for layer in hidden or direct])
+        for weight, bias in zip(self.weights, self.biases, strict=False):
+            linear_(weight, bias)
+        if self.direct is not None:
+            linear_(self.direct, None if hidden else self.biases[-1])
+        self.activation = ACTIVATIONS[plan.options["activation"]]
+        self._masks: dict[int, tuple[list[Tensor], Tensor | None]] = {}
+        self._masked: tuple[tuple[object, ...], tuple[list[Tensor], Tensor | None]] | None = None
+
+    def start_at(self, raw: Tensor) -> None:
+        with torch.no_grad():
+            self.biases[-1].copy_(raw)
+            if self.direct is not None:
+                self.direct.zero_()
+
+    def masks(self, configuration: Configuration) -> tuple[list[Tensor], Tensor | None]:
+        """The masks of ``weights`` and of ``direct``, 0/1 in the weights' dtype; kept for declared orders."""
+        bias = self.biases[-1]
+        if isinstance(configuration, int):
+            kept = self._masks.get(configuration)
+            if kept is None or (kept[0] or [kept[1]])[0].device != bias.device:  # type: ignore[union-attr]
+                kept = self._masks[configuration] = self._make_masks(configuration)
+            layers, direct = kept
+            return [m.to(bias.dtype) for m in layers], None if direct is None else direct.to(bias.dtype)
+        layers, direct = self._make_masks(configuration)
+        return [m.to(bias.dtype) for m in layers], None if direct is None else direct.to(bias.dtype)
+
+    def _make_masks(self, configuration: Configuration) -> tuple[list[Tensor], Tensor | None]:
+        group = self.plan.group
+        orders = group.orders(configuration) if isinstance(configuration, int) else configuration
+        found = relations(group, self.plan.options, orders)
+        layers = [relation.matrix() for relation in found.hidden]
+        if layers:
+            layers[0] = layers[0][:, group.feature_element]
+            layers[-1] = layers[-1][group.output_draw]
+        direct = found.direct.matrix()[group.output_draw][:, group.feature_element] if found.direct is not None else None
+        # One order is asked for at every step: keep its masks ready to multiply. Several would take four times the room.
+        dtype = self.biases[-1].dtype if group.order_count == 1 else torch.bool
+
+        def tensor(mask: np.ndarray) -> Tensor:
+            return torch.from_numpy(mask).to(self.biases[-1].device, dtype)
+
+        return [tensor(m) for m in layers], None if direct is None else tensor(direct)
+
+    def masked(self, configuration: Configuration) -> tuple[list[Tensor], Tensor | None]:
+        """The weights with their masks applied; without gradients, the last ones asked for are kept until they change."""
+        if torch.is_grad_enabled():
+            return self._apply_masks(configuration)
+        parameters = [*self.weights, *([self.direct] if self.direct is not None else [])]
+        key = (configuration, *((p.data_ptr(), p._version, p.dtype) for p in parameters))
+        if self._masked is None or self._masked[0] != key or not isinstance(configuration, int):
+            self._masked = (key, self._apply_masks(configuration))
+        return self._masked[1]
+
+    def _apply_masks(self, configuration: Configuration) -> tuple[list[Tensor], Tensor | None]:
+        masks, direct = self.masks(configuration)
+        weights = [weight * mask for weight, mask in zip(self.weights, masks, strict=True)]
+        return weights, None if self.direct is None else self.direct * direct  # type: ignore[operator]
+
+    def forward(self, inputs: Tensor, configuration: Configuration = 0) -> Tensor:
+        weights, direct = self.masked(configuration)
+        if not weights:
+            assert direct is not None  # a network has hidden layers or a direct path
+            return F.linear(inputs, direct, self.biases[0])
+        hidden = inputs
+        for number, (weight, bias) in enumerate(zip(weights[:-1], self.biases, strict=False)):
+            above = self.activation(F.linear(hidden, weight, bias))
+            if self.plan.options["residual"] and number and above.shape == hidden.shape:
+                above = above + hidden
+            if self.training and self.plan.options["dropout"]:
+                above = F.dropout(above, self.plan.options["dropout"])
+            hidden = above
+        raw = F.linear(hidden, weights[-1], self.biases[-1])
+        return raw if direct is None else raw + F.linear(inputs, direct)
+
+    def program(
+        self, order: int, element_step: np.ndarray, draw_step: np.ndarray, steps: int, batch: int
+    ) -> DenseProgram:
+        weights, direct = self.masked(order)
+        group = self.plan.group
+        return DenseProgram(
+            weights=weights,
+            masks=self.masks(order)[0][:-1],
+            biases=[b.detach() for b in self.biases],
+            direct=direct,
+            activation=self.plan.options["activation"],
+            residual=self.plan.options["residual"],
+            input_step=element_step[group.feature_element],
+            output_step=draw_step[group.output_draw],
+            steps=steps,
+            batch=batch,
+        )

@@ -1,0 +1,170 @@
+"""The dense networks as plug-ins: ``free``, ``linear``, ``table``, ``mlp`` and ``made``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ardsl.diagnostics import Diagnostic
+from ardsl.diagnostics.rules import networks as rules
+from ardsl.networks.dense.plan import plan_dense
+from ardsl.networks.dense.slot_plan import element_levels, plan_table, plan_tied, table_rows
+from ardsl.networks.group import Group
+from ardsl.networks.network import Network, Option
+from ardsl.networks.plan import GroupPlan
+
+if TYPE_CHECKING:
+    import torch
+
+MAX_PAIRS = 1 << 27
+"""Draws × source elements that a dense network lists one by one (128 MB of booleans)."""
+MAX_TABLE_ROWS = 1 << 24
+
+ACTIVATIONS = ("relu", "elu", "gelu", "silu", "tanh", "sigmoid", "softplus", "leaky_relu")
+ACTIVATION = Option("activation", "choice", "relu", "the nonlinearity of the hidden units", choices=ACTIVATIONS)
+DROPOUT = Option("dropout", "real", 0.0, "the share of hidden units left out at each training step", 0.0, 0.95)
+TIED = Option("tied", "boolean", False, "the same parameters for every element")
+
+
+class Dense(Network):
+    """Masked linear layers; subclasses say which options stand open."""
+
+    def fixed(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Every option a dense plan reads, with this network's fixed ones filled in."""
+        defaults = {"hidden": (), "activation": "relu", "direct": True, "residual": False, "dropout": 0.0, "tied": False}
+        return {**defaults, **options}
+
+    def problems(self, group: Group, options: Mapping[str, Any]) -> Iterator[Diagnostic]:
+        if group.draws * group.elements > MAX_PAIRS:
+            yield rules.TOO_MANY_PAIRS.at(
+                group.call.span, network=self.name, draws=f"{group.draws:,}", elements=f"{group.elements:,}"
+            )
+            return
+        if options.get("tied"):
+            yield from tied_problems(self.name, group)
+
+    def plan(self, group: Group, options: Mapping[str, Any]) -> GroupPlan:
+        if options.get("tied"):
+            return plan_tied(group, self.name, self.fixed(options))
+        return plan_dense(group, self.name, self.fixed(options))
+
+    def build(self, plan: GroupPlan) -> torch.nn.Module:
+        if plan.options["tied"]:
+            from ardsl.networks.dense.slot_module import TiedNetwork
+
+            return TiedNetwork(plan)
+        from ardsl.networks.dense.module import DenseNetwork
+
+        return DenseNetwork(plan)
+
+
+class Free(Dense):
+    name = "free"
+    doc = "free parameters: a draw that reads nothing (what a factor without contexts has by default)"
+
+    def problems(self, group: Group, options: Mapping[str, Any]) -> Iterator[Diagnostic]:
+        for factor in group.factors:
+            for context in factor.contexts:
+                yield rules.READS_NOTHING.at(context.span, text=context.text)
+
+
+class Linear(Dense):
+    name = "linear"
+    doc = "logistic autoregression: each draw's raw parameters are linear in its context"
+    paper = "Frey, Hinton & Dayan 1996; Frey 1998"
+    options = (TIED,)
+
+
+class Mlp(Dense):
+    name = "mlp"
+    doc = "one multilayer perceptron from a context that is the same for every draw (or, tied, the same for each)"
+    paper = "Bishop 1994 (with a mixture family: a mixture density network)"
+    options = (
+        Option("hidden", "sizes", (128,), "the width of each hidden layer", 1, 100_000),
+        ACTIVATION,
+        DROPOUT,
+        TIED,
+    )
+
+    def fixed(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        return super().fixed({"direct": False, **options})
+
+    def problems(self, group: Group, options: Mapping[str, Any]) -> Iterator[Diagnostic]:
+        found = list(super().problems(group, options))
+        yield from found
+        if found or options["tied"]:
+            return
+        for k in range(group.order_count):
+            relation = group.declared(group.orders(k))
+            first = relation.rows(np.array([0]))[0]
+            for draw in range(1, group.draws):
+                if not np.array_equal(relation.rows(np.array([draw]))[0], first):
+                    yield rules.UNEQUAL_CONTEXTS.at(
+                        group.call.span, first=group.draw_name(0), second=group.draw_name(draw)
+                    )
+                    return
+
+
+class Made(Dense):
+    name = "made"
+    doc = "masked autoencoder: any declared acyclic structure, realized exactly at any width"
+    paper = "Germain, Gregor, Murray & Larochelle 2015"
+    options = (
+        Option("hidden", "sizes", (500,), "the width of each hidden layer", 1, 100_000),
+        ACTIVATION,
+        Option("direct", "boolean", True, "a direct masked path from inputs to outputs (complete at any width)"),
+        Option("residual", "boolean", False, "add a hidden layer's input to its output where the widths are equal"),
+        DROPOUT,
+    )
+
+
+class Table(Network):
+    name = "table"
+    doc = "a conditional probability table over discrete contexts"
+    paper = "Pearl 1988"
+    options = (TIED,)
+
+    def problems(self, group: Group, options: Mapping[str, Any]) -> Iterator[Diagnostic]:
+        if group.draws * group.elements > MAX_PAIRS:
+            yield rules.TOO_MANY_PAIRS.at(
+                group.call.span, network="table", draws=f"{group.draws:,}", elements=f"{group.elements:,}"
+            )
+            return
+        continuous = [i for i, levels in enumerate(element_levels(group)) if levels is None]
+        if continuous:
+            name = group.element_name(continuous[0])
+            spans = {c.variable: c.span for f in group.factors for c in f.contexts}
+            yield rules.CONTINUOUS_TABLE.at(spans.get(name.split("[")[0].split(".")[0], group.call.span), name=name)
+            return
+        if len({t.family.width for t in group.targets}) > 1 or len(group.factors) > 1:
+            yield rules.ONE_FAMILY.at(group.call.span, what="a table")
+            return
+        if options["tied"]:
+            found = list(tied_problems("table", group))
+            yield from found
+            if found:
+                return
+        rows = table_rows(group, options)
+        if rows > MAX_TABLE_ROWS:
+            shown = f"{rows:,}" if rows < 10**15 else f"about 10^{len(str(rows)) - 1}"
+            yield rules.TABLE_TOO_LARGE.at(group.call.span, rows=shown, limit=f"{MAX_TABLE_ROWS:,}")
+
+    def plan(self, group: Group, options: Mapping[str, Any]) -> GroupPlan:
+        return plan_table(group, options)
+
+    def build(self, plan: GroupPlan) -> torch.nn.Module:
+        from ardsl.networks.dense.slot_module import TableNetwork
+
+        return TableNetwork(plan)
+
+
+def tied_problems(network: str, group: Group) -> Iterator[Diagnostic]:
+    """Tied parameters need one kind of draw, and few enough slots to list."""
+    if len(group.targets) > 1:
+        yield rules.ONE_FAMILY.at(group.call.span, what=f"`{network}` with `tied = true`")
+    elif group.draws * group.elements > 1 << 20:
+        yield rules.TOO_MANY_PAIRS.at(
+            group.call.span, network=network, draws=f"{group.draws:,}", elements=f"{group.elements:,}"
+        )

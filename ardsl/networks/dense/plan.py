@@ -1,0 +1,115 @@
+"""Plans of dense networks: masked layers between labels, composed to what the network realizes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ardsl.networks.dense.labels import label
+from ardsl.networks.group import Group
+from ardsl.networks.plan import GroupPlan, LayerPlan
+from ardsl.relations import Order, Relation
+
+
+@dataclass(frozen=True, eq=False)
+class DenseRelations:
+    """What each masked layer lets through, under one order.
+
+    ``hidden[0]`` is units × source elements, each further one units × units below, the last draws × units; empty where
+    there are no hidden layers. ``direct`` is draws × source elements, or None.
+    """
+
+    hidden: tuple[Relation, ...]
+    direct: Relation | None
+    units: tuple[np.ndarray, ...]
+    """The labels of each hidden layer's units."""
+
+    def through_hidden(self) -> Relation | None:
+        """The composition of the hidden layers: draws × source elements."""
+        if not self.hidden:
+            return None
+        realized = self.hidden[0]
+        for layer in self.hidden[1:]:
+            realized = layer.after(realized)  # type: ignore[attr-defined]
+        return realized
+
+    def realized(self) -> Relation:
+        """What any path realizes: draws × source elements."""
+        hidden = self.through_hidden()
+        if hidden is None or self.direct is None:
+            found = self.direct if hidden is None else hidden
+            assert found is not None  # a dense network has a hidden layer or a direct path
+            return found
+        return hidden.union(self.direct)  # type: ignore[attr-defined]
+
+
+def relations(group: Group, options: Mapping[str, Any], orders: Mapping[str, Order]) -> DenseRelations:
+    """The masks of every layer under the given orders of the target variables."""
+    labelling = label(group.declared(orders))
+    widths = options["hidden"] if len(labelling.useful) else ()  # with nothing to read there is nothing to compute
+    units = tuple(labelling.units(width) for width in widths)
+    layers: list[Relation] = []
+    if units:
+        layers.append(labelling.inputs(units[0]))
+        layers += [labelling.between(above, below) for below, above in zip(units, units[1:], strict=False)]
+        layers.append(labelling.outputs(units[-1]))
+    direct = labelling.direct() if options["direct"] or not units else None
+    return DenseRelations(tuple(layers), direct, units)
+
+
+def plan_dense(group: Group, network: str, options: Mapping[str, Any]) -> GroupPlan:
+    """The plan of a masked dense network, for each of the group's orders."""
+    under = [relations(group, options, group.orders(k)) for k in range(group.order_count)]
+    first = under[0]
+    features = np.bincount(group.feature_element, minlength=group.elements)
+    outputs = np.bincount(group.output_draw, minlength=group.draws)
+    ones = [np.ones(len(labels), dtype=np.int64) for labels in first.units]
+    counts = [features, *ones, outputs]
+    layers = []
+    for number, relation in enumerate(first.hidden):
+        last = number == len(first.hidden) - 1
+        name = "output" if last else f"hidden {number + 1}"
+        layers.append(
+            masked_layer(name, relation, counts[number], counts[number + 1], None if last else options["activation"])
+        )
+    if first.direct is not None:
+        layers.append(masked_layer("direct", first.direct, features, outputs, bias=not first.hidden))
+    hidden = tuple(found for r in under if (found := r.through_hidden()) is not None)
+    return GroupPlan(
+        group,
+        network,
+        dict(options),
+        tuple(layers),
+        tuple(r.realized() for r in under),
+        hidden if hidden and first.direct is not None else None,
+    )
+
+
+def masked_layer(
+    name: str,
+    relation: Relation,
+    source_sizes: np.ndarray,
+    target_sizes: np.ndarray,
+    activation: str | None = None,
+    bias: bool = True,
+) -> LayerPlan:
+    """A masked linear layer between things that take several numbers each (features of an element, raw numbers of a
+    draw)."""
+    inputs, outputs = int(source_sizes.sum()), int(target_sizes.sum())
+    if (source_sizes == source_sizes[:1]).all():
+        connections = int((relation.row_counts() * target_sizes).sum()) * int(source_sizes[0] if inputs else 0)
+    else:
+        connections = int(target_sizes @ (relation.matrix() @ source_sizes))
+    return LayerPlan(
+        name=name,
+        inputs=inputs,
+        outputs=outputs,
+        parameters=inputs * outputs + (outputs if bias else 0),
+        connections=connections,
+        flops=2 * inputs * outputs,
+        relation=relation,
+        activation=activation,
+    )

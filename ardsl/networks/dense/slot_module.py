@@ -1,0 +1,170 @@
+"""Networks over slots in torch: conditional probability tables, and dense networks tied between draws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ardsl.networks.dense.module import ACTIVATIONS
+from ardsl.networks.dense.slot_plan import slot_features, table_shape
+from ardsl.networks.dense.slots import Slots, tied_slots
+from ardsl.networks.module import Configuration, NetworkModule, Program, linear_
+from ardsl.networks.plan import GroupPlan
+from ardsl.relations import Order
+
+
+class SlotProgram(Program):
+    """Evaluates any network that computes each draw from its own inputs alone: nothing is shared between draws, so
+    there is nothing to cache."""
+
+    def __init__(
+        self,
+        rows: Callable[[Tensor, np.ndarray], Tensor],
+        input_step: np.ndarray,
+        draw_step: np.ndarray,
+        steps: int,
+        like: Tensor,
+        batch: int,
+    ) -> None:
+        self._rows = rows
+        self._inputs = torch.zeros(len(input_step), batch, dtype=like.dtype, device=like.device)
+        self._columns = [_index(input_step == step, like) for step in range(-1, steps)]
+        self._draws = [np.flatnonzero(draw_step == step) for step in range(steps)]
+
+    def start(self, inputs: Tensor) -> None:
+        self._inputs[self._columns[0]] = inputs
+
+    def raw(self, step: int) -> Tensor:
+        return self._rows(self._inputs.T, self._draws[step]).flatten(1).T
+
+    def write(self, step: int, inputs: Tensor) -> None:
+        self._inputs[self._columns[step + 1]] = inputs
+
+
+def _index(mask: np.ndarray, like: Tensor) -> Tensor:
+    return torch.as_tensor(np.flatnonzero(mask), device=like.device)
+
+
+class TableNetwork(NetworkModule):
+    """A row of raw numbers for each value of a draw's context: ``rows`` [rows, width]."""
+
+    reads = "codes"
+
+    def __init__(self, plan: GroupPlan) -> None:
+        super().__init__()
+        self.plan = plan
+        self._shape = table_shape(plan.group, plan.options, plan.group.orders(0))
+        self.rows = nn.Parameter(torch.zeros(self._shape.rows, plan.group.targets[0].family.width))
+        self._addresses: dict[int, tuple[Tensor, Tensor, Tensor, Tensor]] = {}
+
+    def start_at(self, raw: Tensor) -> None:
+        with torch.no_grad():
+            self.rows.copy_(raw[: self.rows.shape[1]].expand_as(self.rows))
+
+    def _address(self, configuration: Configuration) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """How a draw's row is found: gather, stride, offset, and what an absent slot counts as."""
+        if isinstance(configuration, int):
+            kept = self._addresses.get(configuration)
+            if kept is None or kept[0].device != self.rows.device:
+                kept = self._addresses[configuration] = self._make_address(self.plan.group.orders(configuration))
+            return kept
+        return self._make_address(dict(configuration))
+
+    def _make_address(self, orders: dict[str, Order]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        shape = table_shape(self.plan.group, self.plan.options, orders)
+        gather = shape.slots.gather
+        # A tied table keeps its last row along a slot for draws that have nothing there.
+        absent = np.where(gather < 0, shape.levels - 1, -1)
+        parts = (gather, shape.stride, shape.offset, absent)
+        return tuple(torch.as_tensor(np.ascontiguousarray(p), device=self.rows.device) for p in parts)  # type: ignore[return-value]
+
+    def forward(self, inputs: Tensor, configuration: Configuration = 0) -> Tensor:
+        return self._look_up(inputs, configuration, slice(None)).flatten(1)
+
+    def _look_up(self, codes: Tensor, configuration: Configuration, draws: np.ndarray | slice) -> Tensor:
+        gather, stride, offset, absent = (part[draws] for part in self._address(configuration))
+        if gather.shape[1] == 0:
+            return self.rows[offset].expand(len(codes), -1, -1)
+        read = codes.long()[:, gather.clamp(min=0)]
+        read = torch.where(absent >= 0, absent, read)
+        return self.rows[offset + (stride * read).sum(-1)]
+
+    def program(
+        self, order: int, element_step: np.ndarray, draw_step: np.ndarray, steps: int, batch: int
+    ) -> SlotProgram:
+        return SlotProgram(
+            lambda codes, draws: self._look_up(codes, order, draws), element_step, draw_step, steps, self.rows, batch
+        )
+
+
+class TiedNetwork(NetworkModule):
+    """One dense network applied to every draw's slots; a slot that may be absent has one input that says it is there."""
+
+    def __init__(self, plan: GroupPlan) -> None:
+        super().__init__()
+        self.plan = plan
+        self.weights = nn.ParameterList([torch.empty(layer.outputs, layer.inputs) for layer in plan.layers])
+        self.biases = nn.ParameterList([torch.empty(layer.outputs) for layer in plan.layers])
+        for weight, bias in zip(self.weights, self.biases, strict=True):
+            linear_(weight, bias)
+        self.activation = ACTIVATIONS[plan.options["activation"]]
+        self._columns: dict[int, Tensor] = {}
+
+    def start_at(self, raw: Tensor) -> None:
+        with torch.no_grad():
+            self.biases[-1].copy_(raw[: len(self.biases[-1])])
+
+    def _gather(self, configuration: Configuration) -> Tensor:
+        """For each draw the column of each of its network's inputs, [draws, inputs]; two more columns are a constant 0
+        (a feature that is absent) and a constant 1 (the slot is there)."""
+        if isinstance(configuration, int):
+            kept = self._columns.get(configuration)
+            if kept is None or kept.device != self.biases[-1].device:
+                kept = self._make_gather(tied_slots(self.plan.group, self.plan.group.orders(configuration)))
+                self._columns[configuration] = kept
+            return kept
+        return self._make_gather(tied_slots(self.plan.group, configuration))
+
+    def _make_gather(self, slots: Slots) -> Tensor:
+        group = self.plan.group
+        zero, one = group.features, group.features + 1
+        first = np.searchsorted(group.feature_element, np.arange(group.elements))
+        columns = []
+        for slot, width in enumerate(slot_features(group, slots)):
+            element = slots.gather[:, slot]
+            there = (element >= 0)[:, None]
+            features = width - int(slots.absent[slot])
+            place = first[np.maximum(element, 0)][:, None] + np.arange(features)
+            columns.append(np.where(there, place, zero))
+            if slots.absent[slot]:
+                columns.append(np.where(there, one, zero))
+        gather = np.concatenate([np.zeros((group.draws, 0), dtype=np.int64), *columns], axis=1)
+        return torch.as_tensor(gather, device=self.biases[-1].device)
+
+    def forward(self, inputs: Tensor, configuration: Configuration = 0) -> Tensor:
+        return self._evaluate(inputs, configuration, slice(None)).flatten(1)
+
+    def _evaluate(self, inputs: Tensor, configuration: Configuration, draws: np.ndarray | slice) -> Tensor:
+        constants = torch.tensor([0.0, 1.0], dtype=inputs.dtype, device=inputs.device).expand(len(inputs), 2)
+        hidden = torch.cat([inputs, constants], dim=1)[:, self._gather(configuration)[draws]]
+        for weight, bias in zip(self.weights[:-1], self.biases, strict=False):
+            hidden = self.activation(F.linear(hidden, weight, bias))
+            if self.training and self.plan.options["dropout"]:
+                hidden = F.dropout(hidden, self.plan.options["dropout"])
+        return F.linear(hidden, self.weights[-1], self.biases[-1])
+
+    def program(
+        self, order: int, element_step: np.ndarray, draw_step: np.ndarray, steps: int, batch: int
+    ) -> SlotProgram:
+        return SlotProgram(
+            lambda inputs, draws: self._evaluate(inputs, order, draws),
+            element_step[self.plan.group.feature_element],
+            draw_step,
+            steps,
+            self.biases[-1],
+            batch,
+        )

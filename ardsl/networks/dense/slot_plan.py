@@ -1,0 +1,111 @@
+"""Plans of networks over slots: conditional probability tables, and linear and hidden layers tied between draws."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ardsl.networks.dense.slots import Slots, own_slots, tied_slots
+from ardsl.networks.group import Group
+from ardsl.networks.plan import GroupPlan, LayerPlan
+from ardsl.relations import Order
+
+
+def slots_of(group: Group, options: Mapping[str, Any], orders: Mapping[str, Order]) -> Slots:
+    return tied_slots(group, orders) if options["tied"] else own_slots(group, orders)
+
+
+@dataclass(frozen=True, eq=False)
+class TableShape:
+    """Where a draw's row of the table is: ``offset[d] + Σ_s stride[d, s] · code[d, s]``, of ``rows`` in all."""
+
+    slots: Slots
+    levels: np.ndarray
+    """int [draws, slots]: how many values each slot has; a slot that may be absent has one more, for that."""
+    stride: np.ndarray
+    offset: np.ndarray
+    rows: int
+
+
+def element_levels(group: Group) -> list[int | None]:
+    """The number of values of each source element, None where it is not finite."""
+    return [s.variable.element_domain(e).levels for s in group.sources for e in s.elements]
+
+
+def table_rows(group: Group, options: Mapping[str, Any]) -> int:
+    """The number of rows, in Python's integers: it may be astronomical, and is known before anything is allocated."""
+    slots = slots_of(group, options, group.orders(0))
+    levels = [n or 0 for n in element_levels(group)]
+    total = 0
+    for row in slots.gather[:1] if options["tied"] else slots.gather:
+        product = 1
+        for slot, element in enumerate(row):
+            if options["tied"]:
+                known = slots.gather[:, slot].max()
+                product *= levels[known] + int(slots.absent[slot])
+            elif element >= 0:
+                product *= levels[element]
+        total += product
+    return total
+
+
+def table_shape(group: Group, options: Mapping[str, Any], orders: Mapping[str, Order]) -> TableShape:
+    """The layout of a table under the given orders."""
+    slots = slots_of(group, options, orders)
+    known = np.array([n or 0 for n in element_levels(group)] + [1], dtype=np.int64)
+    levels = known[slots.gather]
+    if options["tied"]:
+        levels = np.broadcast_to(known[slots.gather.max(axis=0, initial=-1)] + slots.absent, slots.gather.shape)
+    following = np.cumprod(levels[:, ::-1], axis=1)[:, ::-1]
+    stride = np.concatenate([following[:, 1:], np.ones((len(levels), 1), np.int64)], axis=1)[:, : levels.shape[1]]
+    sizes = following[:, 0] if levels.shape[1] else np.ones(len(levels), dtype=np.int64)
+    if options["tied"]:
+        return TableShape(slots, levels, stride, np.zeros(len(levels), np.int64), int(sizes.max(initial=1)))
+    return TableShape(slots, levels, stride, np.cumsum(sizes) - sizes, int(sizes.sum()))
+
+
+def plan_table(group: Group, options: Mapping[str, Any]) -> GroupPlan:
+    """A row of raw numbers for every value of every draw's context."""
+    shapes = [table_shape(group, options, group.orders(k)) for k in range(group.order_count)]
+    width = group.targets[0].family.width
+    layer = LayerPlan(
+        name="table",
+        inputs=group.elements,
+        outputs=len(group.output_draw),
+        parameters=shapes[0].rows * width,
+        connections=shapes[0].rows * width,
+        flops=2 * int((shapes[0].slots.gather >= 0).sum()),
+        relation=shapes[0].slots.relation(),
+    )
+    return GroupPlan(group, "table", dict(options), (layer,), tuple(s.slots.relation() for s in shapes))
+
+
+def slot_features(group: Group, slots: Slots) -> list[int]:
+    """Inputs of each slot: its element's features, and one more that says it is there where it may be absent."""
+    features = [f for s in group.sources for f in s.features]
+    return [features[column.max()] + int(gone) for column, gone in zip(slots.gather.T, slots.absent, strict=True)]
+
+
+def plan_tied(group: Group, network: str, options: Mapping[str, Any]) -> GroupPlan:
+    """One dense network applied to every draw's slots."""
+    slots = [tied_slots(group, group.orders(k)) for k in range(group.order_count)]
+    sizes = [sum(slot_features(group, slots[0])), *options.get("hidden", ()), group.targets[0].family.width]
+    layers = []
+    for number, (inputs, outputs) in enumerate(zip(sizes, sizes[1:], strict=False)):
+        last = number == len(sizes) - 2
+        layers.append(
+            LayerPlan(
+                name="tied output" if last else f"tied hidden {number + 1}",
+                inputs=inputs,
+                outputs=outputs,
+                parameters=inputs * outputs + outputs,
+                connections=inputs * outputs,
+                flops=2 * inputs * outputs * group.draws,
+                relation=slots[0].relation(),
+                activation=None if last else options["activation"],
+            )
+        )
+    return GroupPlan(group, network, dict(options), tuple(layers), tuple(s.relation() for s in slots))

@@ -1,0 +1,207 @@
+"""Groups: the factors that one network serves, flattened to draws (rows) and source elements (columns)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ardsl.families.family import Family
+from ardsl.model.model import Factor, Model, NetworkCall, Variable
+from ardsl.relations import Earlier, Everything, Levels, Listed, Matrix, Order, Relation
+
+
+@dataclass(frozen=True)
+class SourceBlock:
+    """The elements of one variable that the group reads, in flat order; ``features[i]`` inputs for each."""
+
+    variable: Variable
+    elements: tuple[int, ...]
+
+    @cached_property
+    def features(self) -> tuple[int, ...]:
+        return tuple(self.variable.element_domain(e).features for e in self.elements)
+
+
+@dataclass(frozen=True)
+class TargetBlock:
+    """Draws of one family: ``elements[d]`` are the elements that draw ``d`` covers, int [draws, event]."""
+
+    factor: Factor
+    variable: Variable
+    family: Family
+    elements: np.ndarray
+
+    @property
+    def draws(self) -> int:
+        return len(self.elements)
+
+    @cached_property
+    def whole(self) -> bool:
+        """The block covers its variable's elements in flat order."""
+        return np.array_equal(self.elements.reshape(-1), np.arange(self.variable.size))
+
+    def name(self, draw: int) -> str:
+        """The draw as a spec would write it: an element, or ``x[3, *]``."""
+        first = self.variable.element_name(int(self.elements[draw, 0]))
+        if not self.factor.event_axes:
+            return first
+        indices = first[first.index("[") + 1 : -1].split(", ")
+        for axis in self.factor.event_axes:
+            indices[axis] = "*"
+        return f"{self.variable.name}[{', '.join(indices)}]"
+
+
+@dataclass(frozen=True)
+class Group:
+    """One network's factors: ``targets`` in the order of its outputs, ``sources`` in the order of its inputs."""
+
+    name: str
+    call: NetworkCall
+    factors: tuple[Factor, ...]
+    sources: tuple[SourceBlock, ...]
+    targets: tuple[TargetBlock, ...]
+
+    @cached_property
+    def draws(self) -> int:
+        return sum(t.draws for t in self.targets)
+
+    @cached_property
+    def elements(self) -> int:
+        return sum(len(s.elements) for s in self.sources)
+
+    @cached_property
+    def features(self) -> int:
+        return sum(sum(s.features) for s in self.sources)
+
+    @cached_property
+    def feature_element(self) -> np.ndarray:
+        """The source element (column of the declared relation) of each input feature."""
+        counts = [f for s in self.sources for f in s.features]
+        return np.repeat(np.arange(self.elements), counts)
+
+    @cached_property
+    def output_draw(self) -> np.ndarray:
+        """The draw (row of the declared relation) of each raw output number: draw by draw within a block."""
+        return np.repeat(np.arange(self.draws), [t.family.width for t in self.targets for _ in range(t.draws)])
+
+    @cached_property
+    def mixed(self) -> Variable | None:
+        """The target variable under ``any(orders = K)``, if there is one."""
+        return next((t.variable for t in self.targets if t.variable.orders.mixed), None)
+
+    @property
+    def order_count(self) -> int:
+        return len(self.mixed.orders.orders) if self.mixed else 1
+
+    def orders(self, k: int = 0) -> dict[str, Order]:
+        """The order of each target variable in the group's ``k``-th configuration."""
+        return {
+            t.variable.name: t.variable.orders.orders[k if t.variable is self.mixed else 0] for t in self.targets
+        }
+
+    def draw_name(self, draw: int) -> str:
+        for target in self.targets:
+            if draw < target.draws:
+                return target.name(draw)
+            draw -= target.draws
+        raise IndexError(draw)
+
+    def element_name(self, element: int) -> str:
+        for source in self.sources:
+            if element < len(source.elements):
+                return source.variable.element_name(source.elements[element])
+            element -= len(source.elements)
+        raise IndexError(element)
+
+    def declared(self, orders: Mapping[str, Order]) -> Relation:
+        """What the spec lets each draw read: draws × source elements."""
+        return self._levels(orders) or Matrix(self._matrix(orders))
+
+    def _levels(self, orders: Mapping[str, Order]) -> Levels | None:
+        """The declared relation as a chain where that shows without unrolling: one variable, all of its own past and
+        all of every other source."""
+        if len({t.variable.name for t in self.targets}) != 1 or len(self.factors) != 1:
+            return None
+        variable, contexts = self.targets[0].variable, self.factors[0].contexts
+        for context in contexts:
+            plain = isinstance(context.selection, Everything) or context.selection == Earlier()
+            if not plain or (context.variable == variable.name) != isinstance(context.selection, Earlier):
+                return None
+        rank = orders[variable.name].rank
+        reads_own = any(c.variable == variable.name for c in contexts)
+        source_level = np.concatenate(
+            [rank + 1 if s.variable is variable else np.zeros(len(s.elements), np.int64) for s in self.sources]
+            or [np.zeros(0, np.int64)]
+        )
+        first = np.concatenate([t.elements[:, 0] for t in self.targets])
+        return Levels(rank[first] if reads_own else np.zeros(len(first), np.int64), source_level)
+
+    def _matrix(self, orders: Mapping[str, Order]) -> np.ndarray:
+        columns: dict[str, tuple[int, SourceBlock]] = {}
+        start = 0
+        for source in self.sources:
+            columns[source.variable.name] = (start, source)
+            start += len(source.elements)
+        found = np.zeros((self.draws, self.elements), dtype=bool)
+        row = 0
+        for target in self.targets:
+            # A factor's relations are numbered by its own elements; all elements of a draw read the same.
+            own = target.elements[:, 0] - target.factor.elements.start
+            for context in target.factor.contexts:
+                start, source = columns[context.variable]
+                rows = context.relation(orders[target.variable.name]).rows(own)
+                found[row : row + target.draws, start : start + len(source.elements)] |= rows[:, source.elements]
+            row += target.draws
+        return found
+
+
+def make_groups(model: Model) -> tuple[Group, ...]:
+    """The ``p`` factors by the network they share, in the order of the text."""
+    shared: dict[str, list[Factor]] = {}
+    for number, factor in enumerate(model.factors):
+        shared.setdefault(factor.net or f"#{number}", []).append(factor)
+    return tuple(_group(model, tuple(factors)) for factors in shared.values())
+
+
+def _group(model: Model, factors: tuple[Factor, ...]) -> Group:
+    name = factors[0].net or _factor_name(model, factors[0])
+    targets = tuple(block for factor in factors for block in _targets(model, factor))
+    return Group(name, factors[0].network, factors, _sources(model, factors), targets)
+
+
+def _factor_name(model: Model, factor: Factor) -> str:
+    variable = model.variables[factor.variable]
+    if variable.is_record and len(factor.elements) < variable.size:
+        return variable.element_name(factor.elements.start)
+    return variable.name
+
+
+def _targets(model: Model, factor: Factor) -> list[TargetBlock]:
+    variable = model.variables[factor.variable]
+    if variable.is_record:
+        return [
+            TargetBlock(factor, variable, family, np.array([[element]]))
+            for element, family in zip(factor.elements, factor.families, strict=True)
+        ]
+    elements = np.arange(variable.size).reshape(variable.shape)
+    kept = [a for a in range(len(variable.shape)) if a not in factor.event_axes]
+    draws = int(np.prod([variable.shape[a] for a in kept], dtype=np.int64))
+    elements = elements.transpose(*kept, *factor.event_axes).reshape(draws, -1)
+    return [TargetBlock(factor, variable, factor.families[0], elements)]
+
+
+def _sources(model: Model, factors: tuple[Factor, ...]) -> tuple[SourceBlock, ...]:
+    """Every variable a context names, whole; of one that is read only by listed elements, those."""
+    read: dict[str, set[int] | None] = {}
+    for factor in factors:
+        for context in factor.contexts:
+            listed = set(context.selection.read) if isinstance(context.selection, Listed) else None
+            known = read.setdefault(context.variable, set())
+            read[context.variable] = None if listed is None or known is None else known | listed
+    return tuple(
+        SourceBlock(model.variables[name], tuple(sorted(elements)) if elements is not None else tuple(range(model.variables[name].size)))
+        for name, elements in read.items()
+    )

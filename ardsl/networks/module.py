@@ -1,0 +1,73 @@
+"""What a built network owes the compiler: one set of weights, two evaluators. Imports torch."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ardsl.relations import Order
+
+Configuration = int | Mapping[str, Order]
+"""One of the group's declared orders by number, or freshly drawn orders by variable."""
+
+
+class NetworkModule(nn.Module, ABC):
+    """The torch side of one group.
+
+    Called whole, it maps inputs [batch, columns] to raw numbers [batch, rows], the columns being the group's input
+    features (or, where ``reads`` is ``"codes"``, one code per source element) and the rows the raw numbers of its
+    draws, draw by draw.
+    """
+
+    reads: ClassVar[Literal["features", "codes"]] = "features"
+
+    @abstractmethod
+    def forward(self, inputs: Tensor, configuration: Configuration = 0) -> Tensor: ...
+
+    @abstractmethod
+    def program(
+        self, order: int, element_step: np.ndarray, draw_step: np.ndarray, steps: int, batch: int
+    ) -> Program:
+        """The step evaluator under one of the group's orders.
+
+        ``element_step[e]`` is the step that gives source element ``e`` its value (−1: known from the start) and
+        ``draw_step[d]`` the step that draws ``d``.
+        """
+
+    @abstractmethod
+    def start_at(self, raw: Tensor) -> None:
+        """Make ``raw`` [rows] what the network gives for any input before training, up to its random weights."""
+
+
+class Program(ABC):
+    """A network evaluated step by step against cached activations: no activation is computed twice.
+
+    Everything is laid out [numbers, batch], so that what a step adds is a contiguous slice. Use: ``start`` once, then
+    ``raw(s)`` and ``write(s, …)`` for s = 0, 1 …
+    """
+
+    @abstractmethod
+    def start(self, inputs: Tensor) -> None:
+        """Begin with the inputs that are known from the start, [columns, batch], in the group's order."""
+
+    @abstractmethod
+    def raw(self, step: int) -> Tensor:
+        """The raw numbers of the step's draws, [rows, batch], draws ascending."""
+
+    @abstractmethod
+    def write(self, step: int, inputs: Tensor) -> None:
+        """The inputs that the step's draws gave, [columns, batch], source elements ascending."""
+
+
+def linear_(weight: Tensor, bias: Tensor | None) -> None:
+    """torch.nn.Linear's own initialization."""
+    bound = weight.shape[1] ** -0.5 if weight.shape[1] else 0.0
+    with torch.no_grad():
+        weight.uniform_(-bound, bound)
+        if bias is not None:
+            bias.uniform_(-bound, bound)

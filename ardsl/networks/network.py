@@ -1,0 +1,70 @@
+"""What a network declares of itself. The built-in ones register exactly as a third-party package would."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ardsl.diagnostics import Diagnostic
+from ardsl.networks.group import Group
+from ardsl.networks.plan import GroupPlan
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class Option:
+    """A hyper-parameter: its kind, default, range and one line of doc.
+
+    ``kind`` is ``integer``, ``real``, ``boolean``, ``choice`` (one of ``choices``) or ``sizes`` (an integer or a list
+    of them).
+    """
+
+    name: str
+    kind: str
+    default: Any
+    doc: str
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+
+    @property
+    def range(self) -> str:
+        """The legal values in words."""
+        if self.kind == "boolean":
+            return "true or false"
+        if self.kind == "choice":
+            return ", ".join(self.choices)
+        noun = {"integer": "an integer", "real": "a real", "sizes": "an integer or a list of integers"}[self.kind]
+        each = " each" if self.kind == "sizes" else ""
+        if self.low is not None and self.high is not None:
+            return f"{noun},{each} from {self.low:g} to {self.high:g}"
+        return f"{noun},{each} at least {self.low:g}" if self.low is not None else noun
+
+
+class Network(ABC):
+    """A plug-in: how a group of factors is planned as layers and built as a torch module.
+
+    A built module maps features ``[batch, group.features]`` and the index of an order to raw numbers
+    ``[batch, len(group.output_draw)]``, and gives a stepper for sampling (see ``ardsl.networks.module``).
+    """
+
+    name: ClassVar[str]
+    doc: ClassVar[str]
+    paper: ClassVar[str] = ""
+    options: ClassVar[tuple[Option, ...]] = ()
+
+    def problems(self, group: Group, options: Mapping[str, Any]) -> Iterator[Diagnostic]:
+        """What in this group the network cannot realize."""
+        return iter(())
+
+    @abstractmethod
+    def plan(self, group: Group, options: Mapping[str, Any]) -> GroupPlan:
+        """The layers, with what each of the group's orders realizes. Allocates no weights."""
+
+    @abstractmethod
+    def build(self, plan: GroupPlan) -> torch.nn.Module:
+        """The torch module of a plan."""

@@ -1,0 +1,85 @@
+"""Plans: layers as data, each with its relation and cost, before any weight exists. No torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ardsl.networks.group import Group
+from ardsl.relations import Relation
+
+
+@dataclass(frozen=True)
+class LayerPlan:
+    """One layer: which of its inputs each of its outputs may depend on, and what it costs.
+
+    ``parameters`` counts the weights and biases stored; ``connections`` those a mask lets through; ``flops`` the
+    multiply-adds of one example, each counted as two.
+    """
+
+    name: str
+    inputs: int
+    outputs: int
+    parameters: int
+    connections: int
+    flops: int
+    relation: Relation = field(repr=False)
+    activation: str | None = None
+
+
+@dataclass(frozen=True)
+class GroupPlan:
+    """How the factors that share one network are realized.
+
+    ``realized`` holds, for each of the group's orders, the relation draws × source elements that the layers compose
+    to; ``hidden`` the same without the direct input-to-output path (None where the network has none).
+    """
+
+    group: Group
+    network: str
+    options: dict[str, Any]
+    layers: tuple[LayerPlan, ...]
+    realized: tuple[Relation, ...] = field(repr=False)
+    hidden: tuple[Relation, ...] | None = field(repr=False, default=None)
+
+    @property
+    def parameters(self) -> int:
+        return sum(layer.parameters for layer in self.layers)
+
+    @property
+    def flops(self) -> int:
+        return sum(layer.flops for layer in self.layers)
+
+    @property
+    def activations(self) -> int:
+        """Numbers kept for the backward pass of one example."""
+        return sum(layer.outputs for layer in self.layers) + self.group.features
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The whole model's plan. ``formula`` is the factorization it realizes; ``steps`` the sampling steps."""
+
+    groups: tuple[GroupPlan, ...]
+    formula: str
+    steps: int
+    batch: int
+    """The batch size activation memory is reported for."""
+
+    @property
+    def layers(self) -> tuple[LayerPlan, ...]:
+        return tuple(layer for group in self.groups for layer in group.layers)
+
+    @property
+    def parameters(self) -> int:
+        return sum(group.parameters for group in self.groups)
+
+    @property
+    def flops(self) -> int:
+        """Of one example's likelihood under one order."""
+        return sum(group.flops for group in self.groups)
+
+    @property
+    def activation_bytes(self) -> int:
+        """Of one training batch, in float32."""
+        return 4 * self.batch * sum(group.activations for group in self.groups)

@@ -1,0 +1,192 @@
+"""From checked groups to the whole plan: every group planned, the formula echoed, the sampling steps scheduled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from ardsl.diagnostics import Sink
+from ardsl.diagnostics.rules import networks as rules
+from ardsl.graph.schedule import schedule
+from ardsl.graph.verify import Comparison, Report, compare
+from ardsl.model.model import Factor, Model
+from ardsl.networks.group import Group
+from ardsl.networks.plan import GroupPlan, Plan
+from ardsl.networks.resolve import Resolved
+from ardsl.relations import Levels, Relation
+
+MAX_PARAMETERS = 1 << 31
+
+
+def make_plan(model: Model, resolved: Sequence[Resolved], sink: Sink) -> Plan | None:
+    """Plan every group, and the sampling schedule over all of them; None where a group would be too large."""
+    groups = []
+    for item in resolved:
+        plan = item.network.plan(item.group, item.options)
+        if plan.parameters > MAX_PARAMETERS:
+            sink.add(
+                rules.TOO_MANY_PARAMETERS.at(
+                    item.group.call.span,
+                    parameters=f"{plan.parameters:,}",
+                    size=f"{plan.parameters * 4 / 2**30:,.0f} GiB",
+                    limit=f"{MAX_PARAMETERS:,}",
+                )
+            )
+            continue
+        groups.append(plan)
+    if len(groups) < len(resolved):
+        return None
+    orders = max((g.group.order_count for g in groups), default=1)
+    steps = max(len(sampling_steps(groups, [min(k, g.group.order_count - 1) for g in groups])) for k in range(orders))
+    return Plan(tuple(groups), formula(model), steps, model.train.batch)
+
+
+def formula(model: Model) -> str:
+    """The factorization, as a paper would write it."""
+    left = ", ".join(v.name for v in model.variables.values() if v.kind != "given")
+    given = ", ".join(v.name for v in model.given)
+    return f"p({left}{' | ' + given if given else ''}) = " + " · ".join(_factor(model, f) for f in model.factors)
+
+
+def _factor(model: Model, factor: Factor) -> str:
+    variable = model.variables[factor.variable]
+    product = "∏ " if len(factor.elements) > 1 and len(factor.event_axes) < len(variable.shape) else ""
+    if variable.orders.mixed:
+        return f"1/{len(variable.orders.orders)} Σ_order {product}{factor.text}"
+    return product + factor.text
+
+
+def owners(groups: Sequence[Group]) -> list[np.ndarray]:
+    """For each group, which draw (numbered over all groups) gives each of its source elements; −1 for a ``given``."""
+    draw_of: dict[str, np.ndarray] = {}
+    start = 0
+    for group in groups:
+        for target in group.targets:
+            owner = draw_of.setdefault(target.variable.name, np.full(target.variable.size, -1, dtype=np.int64))
+            owner[target.elements] = np.arange(start, start + target.draws)[:, None]
+            start += target.draws
+    nothing = np.zeros(0, dtype=np.int64)
+    return [
+        np.concatenate(
+            [nothing]
+            + [
+                draw_of[s.variable.name][list(s.elements)] if s.variable.name in draw_of else np.full(len(s.elements), -1)
+                for s in group.sources
+            ]
+        )
+        for group in groups
+    ]
+
+
+def sampling_steps(plans: Sequence[GroupPlan], configuration: Sequence[int]) -> list[np.ndarray]:
+    """The draws of each sampling step, numbered over all groups: the longest-path layering of the realized graph.
+
+    ``configuration[g]`` is the order that group ``g`` is under.
+    """
+    owner = owners([p.group for p in plans])
+    realized = [p.realized[k] for p, k in zip(plans, configuration, strict=True)]
+    if len(plans) == 1 and isinstance(realized[0], Levels):
+        return schedule(_chain(realized[0], owner[0]))
+    total = sum(p.group.draws for p in plans)
+    needs = np.zeros((total, total + 1), dtype=bool)
+    start = 0
+    for plan, relation, columns in zip(plans, realized, owner, strict=True):
+        block = relation.matrix()
+        for column in np.flatnonzero(block.any(axis=0)):
+            needs[start : start + plan.group.draws, columns[column]] |= block[:, column]  # −1: the spare column
+        start += plan.group.draws
+    return schedule(needs[:, :total])
+
+
+def _chain(realized: Levels, owner: np.ndarray) -> Levels:
+    """One chain of draws reading draws: a draw has the level of its elements, and what is ``given`` is left out."""
+    level = np.full(realized.targets, np.iinfo(np.int64).max)
+    drawn = owner >= 0
+    level[owner[drawn]] = realized.source_level[drawn]
+    return Levels(realized.target_level, level)
+
+
+def verify_plan(plan: Plan) -> Report:
+    """Declared against realized, factor by factor and order by order."""
+    return Report(tuple(c for group in plan.groups for c in _comparisons(group)))
+
+
+def _comparisons(plan: GroupPlan) -> Iterator[Comparison]:
+    group = plan.group
+    for k in range(group.order_count):
+        orders = group.orders(k)
+        declared, realized = group.declared(orders), plan.realized[k]
+        hidden = plan.hidden[k] if plan.hidden is not None else None
+        for factor, start, stop in factor_rows(group):
+            yield compare(
+                *(declared, realized) if len(group.factors) == 1 else (RowRange(declared, start, stop), RowRange(realized, start, stop)),
+                factor=factor.text,
+                variable=factor.variable,
+                order=orders[factor.variable].name,
+                target_name=lambda draw, start=start: group.draw_name(start + draw),  # type: ignore[misc]
+                source_name=group.element_name,
+                hidden=hidden if hidden is None or len(group.factors) == 1 else RowRange(hidden, start, stop),
+            )
+
+
+def factor_rows(group: Group) -> Iterator[tuple[Factor, int, int]]:
+    """Each factor of a group with the range of its draws."""
+    start = 0
+    for factor in group.factors:
+        stop = start + sum(t.draws for t in group.targets if t.factor is factor)
+        yield factor, start, stop
+        start = stop
+
+
+class RowRange(Relation):
+    """Some consecutive targets of a relation."""
+
+    def __init__(self, whole: Relation, start: int, stop: int) -> None:
+        self._whole, self._start = whole, start
+        self.targets, self.sources = stop - start, whole.sources
+
+    def rows(self, targets: np.ndarray) -> np.ndarray:
+        return self._whole.rows(targets + self._start)
+
+    def counts(self, targets: np.ndarray) -> np.ndarray:
+        return self._whole.counts(targets + self._start)
+
+
+def report_findings(model: Model, plan: Plan, report: Report, sink: Sink) -> None:
+    """Leaks as errors; blind spots as warnings, or errors under ``check complete``. One per factor: the first order's."""
+    claimed = {c.variable: c for c in model.claims if c.kind == "complete"}
+    network = {f.text: (g.network, f) for g in plan.groups for f in g.group.factors}
+    seen: set[tuple[str, str]] = set()
+    for found in report.comparisons:
+        name, factor = network[found.factor]
+        if found.leaks and (found.factor, "leak") not in seen:
+            seen.add((found.factor, "leak"))
+            target, source = found.leaks[0]
+            sink.add(
+                rules.LEAK.at(
+                    factor.target_span, factor=found.factor, count=f"{found.leaks.count:,}", target=target, source=source
+                )
+            )
+        if found.blind_spots and (found.factor, "blind") not in seen:
+            seen.add((found.factor, "blind"))
+            target, source = found.blind_spots[0]
+            claim = claimed.get(found.variable)
+            rule = rules.INCOMPLETE if claim else rules.BLIND_SPOT
+            sink.add(
+                rule.at(
+                    claim.span if claim else factor.network.span,
+                    text=claim.text if claim else "",
+                    count=f"{found.blind_spots.count:,}",
+                    declared=f"{found.declared:,}",
+                    factor=found.factor,
+                    network=name,
+                    target=target,
+                    source=source,
+                    help=_completion(name),
+                )
+            )
+
+
+def _completion(network: str) -> str | None:
+    return "remove `direct = false`, or widen the hidden layers" if network == "made" else None

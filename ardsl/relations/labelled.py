@@ -1,0 +1,120 @@
+"""Relations that go through labels: what a layer of a dense network realizes.
+
+A unit carries a label, the set of inputs it may see. Whether one unit may feed another depends on their labels alone.
+Where the sets form a chain (a total order: the degrees of Germain et al. 2015) a label is a level and the test is
+``≤``; in general it is a row of a table. Both forms are closed under composition, so a stack of layers costs no more
+than its labels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ardsl.relations.relation import Relation, Rows
+
+
+@dataclass(frozen=True, eq=False)
+class Levels(Relation):
+    """Target ``j`` reads source ``i`` exactly if ``source_level[i] <= target_level[j]``."""
+
+    target_level: np.ndarray
+    source_level: np.ndarray
+
+    @property
+    def targets(self) -> int:  # type: ignore[override]
+        return len(self.target_level)
+
+    @property
+    def sources(self) -> int:  # type: ignore[override]
+        return len(self.source_level)
+
+    def rows(self, targets: np.ndarray) -> Rows:
+        return self.source_level[None, :] <= self.target_level[targets][:, None]
+
+    def holds(self, targets: np.ndarray, sources: np.ndarray) -> np.ndarray:
+        return self.source_level[sources] <= self.target_level[targets]
+
+    def counts(self, targets: np.ndarray) -> np.ndarray:
+        return np.searchsorted(np.sort(self.source_level), self.target_level[targets], side="right").astype(np.int64)
+
+    def after(self, earlier: Levels) -> Levels:
+        """The composition: ``j`` reads ``i`` if some unit between reads ``i`` and is read by ``j``.
+
+        A target sees as far as the highest unit below its own level does.
+        """
+        order = np.argsort(self.source_level, kind="stable")
+        below = np.searchsorted(self.source_level[order], self.target_level, side="right")
+        nothing = _below(earlier.source_level)
+        farthest = np.concatenate([[nothing], np.maximum.accumulate(earlier.target_level[order])])
+        return Levels(farthest[below], earlier.source_level)
+
+    def union(self, other: Levels) -> Levels:
+        """Either; both must level their sources alike."""
+        return Levels(np.maximum(self.target_level, other.target_level), self.source_level)
+
+
+def _below(levels: np.ndarray) -> int:
+    """A level under all of these: a target at it reads nothing."""
+    return int(levels.min()) - 1 if len(levels) else -1
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled(Relation):
+    """Target ``j`` reads source ``i`` exactly if ``table[target_label[j], source_label[i]]``."""
+
+    target_label: np.ndarray
+    source_label: np.ndarray
+    table: np.ndarray
+
+    @property
+    def targets(self) -> int:  # type: ignore[override]
+        return len(self.target_label)
+
+    @property
+    def sources(self) -> int:  # type: ignore[override]
+        return len(self.source_label)
+
+    def rows(self, targets: np.ndarray) -> Rows:
+        return self.table[self.target_label[targets]][:, self.source_label]
+
+    def holds(self, targets: np.ndarray, sources: np.ndarray) -> np.ndarray:
+        return self.table[self.target_label[targets], self.source_label[sources]]
+
+    def counts(self, targets: np.ndarray) -> np.ndarray:
+        sizes = np.bincount(self.source_label, minlength=self.table.shape[1])
+        return (self.table.astype(np.int64) @ sizes)[self.target_label[targets]]
+
+    def after(self, earlier: Labelled) -> Labelled:
+        """The composition, label by label: only labels that a unit really carries connect anything."""
+        present = np.unique(self.source_label)
+        table = boolean_product(self.table[:, present], earlier.table[present])
+        return Labelled(self.target_label, earlier.source_label, table)
+
+    def union(self, other: Labelled) -> Labelled:
+        """Either; both must label their targets and sources alike."""
+        return Labelled(self.target_label, self.source_label, self.table | other.table)
+
+
+def boolean_product(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """The product of boolean matrices. float32 is far faster than booleans, and exact: sums of ones stay above 0."""
+    return (left.astype(np.float32) @ right.astype(np.float32)) > 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Matrix(Relation):
+    """Target ``j`` reads source ``i`` exactly if ``values[j, i]``: the general case, for small index spaces."""
+
+    values: np.ndarray
+
+    @property
+    def targets(self) -> int:  # type: ignore[override]
+        return int(self.values.shape[0])
+
+    @property
+    def sources(self) -> int:  # type: ignore[override]
+        return int(self.values.shape[1])
+
+    def rows(self, targets: np.ndarray) -> Rows:
+        return self.values[targets]

@@ -1,0 +1,183 @@
+"""Which element may read which: a boolean relation between two index spaces.
+
+Everything the compiler reasons about is one of these: a declared context, a layer of a plan, and, by composition,
+the realized graph. Elements are numbered by their flat (row-major) index.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+Rows = np.ndarray
+"""A boolean array [targets, sources]."""
+
+CHUNK = 1 << 24
+"""Booleans that are worked on at once."""
+
+
+class Relation(ABC):
+    """Target ``j`` reads source ``i``. Symbolic where it has structure; ``rows`` is the one thing each form owes."""
+
+    targets: int
+    sources: int
+
+    @abstractmethod
+    def rows(self, targets: np.ndarray) -> Rows:
+        """The rows of the given targets, bool [len(targets), sources]."""
+
+    def matrix(self) -> Rows:
+        """The whole relation, bool [targets, sources]; for small index spaces."""
+        return self.rows(np.arange(self.targets))
+
+    def reads(self, target: int) -> np.ndarray:
+        """The sources one target reads, ascending."""
+        return np.flatnonzero(self.rows(np.array([target]))[0])
+
+    def pairs(self, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """All pairs of these targets: the position of each in ``targets``, ascending, and its source."""
+        positions, sources = [], []
+        done = 0
+        for chunk in self._chunks(targets):
+            position, source = np.nonzero(self.rows(chunk))
+            positions.append(position + done)
+            sources.append(source)
+            done += len(chunk)
+        return _joined(positions), _joined(sources)
+
+    def holds(self, targets: np.ndarray, sources: np.ndarray) -> np.ndarray:
+        """Whether ``targets[k]`` reads ``sources[k]``, bool [k]."""
+        found = np.empty(len(targets), dtype=bool)
+        done = 0
+        for chunk in self._chunks(targets):
+            here = slice(done, done + len(chunk))
+            found[here] = np.take_along_axis(self.rows(chunk), sources[here, None], axis=1)[:, 0]
+            done += len(chunk)
+        return found
+
+    def counts(self, targets: np.ndarray) -> np.ndarray:
+        """How many sources each of these targets reads, int64 [len(targets)]."""
+        return _joined([self.rows(chunk).sum(axis=1) for chunk in self._chunks(targets)])
+
+    def at_most(self, targets: np.ndarray) -> np.ndarray:
+        """A bound on ``counts`` that costs no unrolling where the relation has structure."""
+        return self.counts(targets)
+
+    def row_counts(self) -> np.ndarray:
+        """How many sources every target reads, int64 [targets]."""
+        return self.counts(np.arange(self.targets))
+
+    @property
+    def count(self) -> int:
+        """The number of pairs."""
+        return int(self.row_counts().sum())
+
+    def __contains__(self, pair: tuple[int, int]) -> bool:
+        target, source = pair
+        return bool(self.holds(np.array([target]), np.array([source]))[0])
+
+    def _chunks(self, targets: np.ndarray) -> Iterator[np.ndarray]:
+        size = max(1, CHUNK // max(1, self.sources))
+        return (targets[start : start + size] for start in range(0, len(targets), size))
+
+
+def _joined(arrays: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate(arrays).astype(np.int64, copy=False) if arrays else np.zeros(0, dtype=np.int64)
+
+
+def expanded(starts: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The ranges ``starts[k] … starts[k] + counts[k] − 1`` one after another: each entry's k, and its value."""
+    owner = np.repeat(np.arange(len(counts)), counts)
+    first = np.cumsum(counts) - counts
+    return owner, np.arange(len(owner)) - first[owner] + starts[owner]
+
+
+@dataclass(frozen=True, eq=False)
+class Union(Relation):
+    """A pair stands here if it stands in one of the parts; without parts, in none."""
+
+    targets: int
+    sources: int
+    parts: tuple[Relation, ...]
+
+    def rows(self, targets: np.ndarray) -> Rows:
+        found = np.zeros((len(targets), self.sources), dtype=bool)
+        for part in self.parts:
+            found |= part.rows(targets)
+        return found
+
+    def pairs(self, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        each = [part.pairs(targets) for part in self.parts]
+        if len(each) == 1:
+            return each[0]
+        positions, sources = _joined([p for p, _ in each]), _joined([s for _, s in each])
+        both = np.unique(positions * self.sources + sources)
+        return np.divmod(both, max(self.sources, 1))
+
+    def holds(self, targets: np.ndarray, sources: np.ndarray) -> np.ndarray:
+        found = np.zeros(len(targets), dtype=bool)
+        for part in self.parts:
+            found |= part.holds(targets, sources)
+        return found
+
+    def counts(self, targets: np.ndarray) -> np.ndarray:
+        return self.parts[0].counts(targets) if len(self.parts) == 1 else super().counts(targets)
+
+    def at_most(self, targets: np.ndarray) -> np.ndarray:
+        found = np.zeros(len(targets), dtype=np.int64)
+        for part in self.parts:
+            found += part.at_most(targets)
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Stacked(Relation):
+    """Every target has the row that one of several relations gives it: the factors of one variable.
+
+    Each part comes with the targets whose rows it holds, in order. A target that no part names reads nothing.
+    """
+
+    targets: int
+    sources: int
+    parts: tuple[tuple[range, Relation], ...]
+
+    def rows(self, targets: np.ndarray) -> Rows:
+        found = np.zeros((len(targets), self.sources), dtype=bool)
+        for here, positions, part in self._split(targets):
+            found[here] = part.rows(positions)
+        return found
+
+    def pairs(self, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        each = [(here, *part.pairs(positions)) for here, positions, part in self._split(targets)]
+        owner = _joined([here[positions] for here, positions, _ in each])
+        sorting = np.argsort(owner, kind="stable")
+        return owner[sorting], _joined([sources for _, _, sources in each])[sorting]
+
+    def holds(self, targets: np.ndarray, sources: np.ndarray) -> np.ndarray:
+        found = np.zeros(len(targets), dtype=bool)
+        for here, positions, part in self._split(targets):
+            found[here] = part.holds(positions, sources[here])
+        return found
+
+    def counts(self, targets: np.ndarray) -> np.ndarray:
+        found = np.zeros(len(targets), dtype=np.int64)
+        for here, positions, part in self._split(targets):
+            found[here] = part.counts(positions)
+        return found
+
+    def at_most(self, targets: np.ndarray) -> np.ndarray:
+        found = np.zeros(len(targets), dtype=np.int64)
+        for here, positions, part in self._split(targets):
+            found[here] = part.at_most(positions)
+        return found
+
+    def _split(self, targets: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, Relation]]:
+        """Per part: where its targets stand in ``targets``, their positions in the part, and the part."""
+        for elements, part in self.parts:
+            position, rest = np.divmod(targets - elements.start, elements.step)
+            here = np.flatnonzero((rest == 0) & (position >= 0) & (position < len(elements)))
+            if len(here):
+                yield here, position[here], part

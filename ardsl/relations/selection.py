@@ -1,0 +1,293 @@
+"""Contexts as written, before an order is chosen: each gives a relation under each order of its target variable.
+
+``<`` goes by rank; everything else is index space, read off coordinates.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from ardsl.relations.order import Order
+from ardsl.relations.relation import Relation, Rows, expanded
+
+
+def _at(elements: range, positions: np.ndarray) -> np.ndarray:
+    """``elements`` at these positions, without listing them all."""
+    return elements.start + elements.step * positions
+
+
+class Selection(ABC):
+    """Which source elements each target element reads, as a function of the target variable's order."""
+
+    @abstractmethod
+    def relation(self, order: Order) -> Relation:
+        """Target elements × source elements under ``order``."""
+
+
+@dataclass(frozen=True)
+class Everything(Selection, Relation):
+    """Every target reads every source: ``y``."""
+
+    targets: int
+    sources: int
+
+    def relation(self, order: Order) -> Relation:
+        return self
+
+    def rows(self, targets: np.ndarray) -> Rows:
+        return np.ones((len(targets), self.sources), dtype=bool)
+
+    def holds(self, targets: np.ndarray, sources: np.ndarray) -> np.ndarray:
+        return np.ones(len(targets), dtype=bool)
+
+    def counts(self, targets: np.ndarray) -> np.ndarray:
+        return np.full(len(targets), self.sources, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Listed(Selection, Relation):
+    """Every target reads these sources: ``person.age``."""
+
+    targets: int
+    sources: int
+    read: tuple[int, ...]
+
+    def relation(self, order: Order) -> Relation:
+        return self
+
+    def rows(self, targets: np.ndarray) -> Rows:
+        row = np.zeros(self.sources, dtype=bool)
+        row[list(self.read)] = True
+        return np.broadcast_to(row, (len(targets), self.sources))
+
+    def pairs(self, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        read = np.array(sorted(set(self.read)), dtype=np.int64)
+        return np.repeat(np.arange(len(targets)), len(read)), np.tile(read, len(targets))
+
+    def holds(self, targets: np.ndarray, sources: np.ndarray) -> np.ndarray:
+        return np.isin(sources, self.read)
+
+    def counts(self, targets: np.ndarray) -> np.ndarray:
+        return np.full(len(targets), len(set(self.read)), dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Earlier(Selection):
+    """``x[<i]``: every element of strictly lower rank, perhaps ``within`` limits or the ``last`` few.
+
+    ``limits`` holds one distance per axis, None where there is no limit. ``elements`` are the targets, where they are
+    not the whole variable. ``last`` counts ranks, so where one draw covers several elements it counts draws.
+    """
+
+    limits: tuple[int | None, ...] | None = None
+    last: int | None = None
+    elements: range | None = None
+
+    def relation(self, order: Order) -> Relation:
+        return EarlierInOrder(order, self.limits, self.last, self.elements or range(order.size))
+
+
+@dataclass(frozen=True, eq=False)
+class EarlierInOrder(Relation):
+    """``Earlier`` under one order."""
+
+    order: Order
+    limits: tuple[int | None, ...] | None
+    last: int | None
+    elements: range
+
+    @property
+    def targets(self) -> int:  # type: ignore[override]
+        return len(self.elements)
+
+    @property
+    def sources(self) -> int:  # type: ignore[override]
+        return self.order.size
+
+    def rows(self, targets: np.ndarray) -> Rows:
+        elements = _at(self.elements, targets)
+        rank = self.order.rank
+        here = rank[elements][:, None]
+        found = rank < here
+        if self.last is not None:
+            found &= rank >= here - self.last
+        shape = self.order.shape
+        for axis, limit in enumerate(self.limits or ()):
+            if limit is not None:
+                after = prod(shape[axis + 1 :])
+                at = elements // after % shape[axis]
+                near = np.abs(at[:, None] - np.arange(shape[axis])) <= limit
+                by_axis = found.reshape(len(targets), -1, shape[axis], after)  # a view
+                by_axis &= near[:, None, :, None]
+        return found
+
+    def pairs(self, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        elements = _at(self.elements, targets)
+        if self.limits is None:
+            starts, counts = self._ranges(elements)
+            owner, position = expanded(starts, counts)
+            sources = self.order.by_rank[0][position]
+            sorting = np.lexsort((sources, owner))
+            return owner[sorting], sources[sorting]
+        owner, sources = boxed_pairs(self._boxes(elements), self.order.shape, len(targets))
+        kept = self.holds(targets[owner], sources)
+        return owner[kept], sources[kept]
+
+    def holds(self, targets: np.ndarray, sources: np.ndarray) -> np.ndarray:
+        elements = _at(self.elements, targets)
+        behind = self.order.rank[elements] - self.order.rank[sources]
+        found = behind > 0
+        if self.last is not None:
+            found &= behind <= self.last
+        if self.limits is not None:
+            here, there = unraveled(elements, self.order.shape), unraveled(sources, self.order.shape)
+            for limit, at, other in zip(self.limits, here, there, strict=True):
+                if limit is not None:
+                    found &= np.abs(at - other) <= limit
+        return found
+
+    def counts(self, targets: np.ndarray) -> np.ndarray:
+        if self.limits is not None:
+            return super().counts(targets)
+        return self._ranges(_at(self.elements, targets))[1]
+
+    def at_most(self, targets: np.ndarray) -> np.ndarray:
+        elements = _at(self.elements, targets)
+        counts = self._ranges(elements)[1]
+        if self.limits is None:
+            return counts
+        return np.minimum(counts, _box_sizes(_clipped(self._boxes(elements), self.order.shape), len(targets)))
+
+    def _boxes(self, elements: np.ndarray) -> Box:
+        """What the limits allow each element, earlier or not."""
+        at = unraveled(elements, self.order.shape)
+        return [
+            (np.zeros_like(here), np.full_like(here, size - 1)) if limit is None else (here - limit, here + limit)
+            for here, size, limit in zip(at, self.order.shape, self.limits or (), strict=True)
+        ]
+
+    def _ranges(self, elements: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Where what each element reads starts among the elements by rank, and how many there are."""
+        rank, starts = self.order.rank[elements], self.order.by_rank[1]
+        first = starts[np.maximum(rank - self.last, 0)] if self.last is not None else np.zeros_like(rank)
+        return first, starts[rank] - first
+
+
+@dataclass(frozen=True)
+class Affine:
+    """``(multiplier · t + inner) / divisor + offset``, rounded down, where t is the target's coordinate on ``axis``.
+
+    ``axis`` None: the constant ``offset``.
+    """
+
+    axis: int | None
+    multiplier: int = 1
+    inner: int = 0
+    divisor: int = 1
+    offset: int = 0
+
+    def at(self, coordinates: Sequence[np.ndarray], count: int) -> np.ndarray:
+        if self.axis is None:
+            return np.full(count, self.offset, dtype=np.int64)
+        return (self.multiplier * coordinates[self.axis] + self.inner) // self.divisor + self.offset
+
+
+@dataclass(frozen=True)
+class AxisPart:
+    """What is read along one axis of the source: from ``low`` to ``high``, both included; None is the array's end."""
+
+    low: Affine | None = None
+    high: Affine | None = None
+
+
+@dataclass(frozen=True)
+class Part(Selection, Relation):
+    """``x[t-3..t-1, *]``, ``low[r / 4, c / 4]``: a box of the source that moves with the target's coordinates.
+
+    What falls outside the array is nothing. ``elements`` are the targets, where they are not the whole variable.
+    """
+
+    target_shape: tuple[int, ...]
+    source_shape: tuple[int, ...]
+    parts: tuple[AxisPart, ...]
+    elements: range | None = None
+
+    @property
+    def targets(self) -> int:  # type: ignore[override]
+        return len(self.elements) if self.elements is not None else prod(self.target_shape)
+
+    @property
+    def sources(self) -> int:  # type: ignore[override]
+        return prod(self.source_shape)
+
+    def relation(self, order: Order) -> Relation:
+        return self
+
+    def bounds(self, targets: np.ndarray) -> Box:
+        """Per source axis the lowest and highest index read, before clipping to the array: int64 [targets] each."""
+        elements = targets if self.elements is None else _at(self.elements, targets)
+        coordinates = unraveled(elements, self.target_shape)
+        found = []
+        for part, size in zip(self.parts, self.source_shape, strict=True):
+            low = part.low.at(coordinates, len(targets)) if part.low else np.zeros(len(targets), dtype=np.int64)
+            high = part.high.at(coordinates, len(targets)) if part.high else np.full(len(targets), size - 1)
+            found.append((low, high))
+        return found
+
+    def rows(self, targets: np.ndarray) -> Rows:
+        found = np.ones((len(targets), 1), dtype=bool)
+        for (low, high), size in zip(self.bounds(targets), self.source_shape, strict=True):
+            index = np.arange(size)
+            read = (low[:, None] <= index) & (index <= high[:, None])
+            found = (found[:, :, None] & read[:, None, :]).reshape(len(targets), -1)
+        return found
+
+    def pairs(self, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return boxed_pairs(self.bounds(targets), self.source_shape, len(targets))
+
+    def holds(self, targets: np.ndarray, sources: np.ndarray) -> np.ndarray:
+        found = np.ones(len(targets), dtype=bool)
+        there = unraveled(sources, self.source_shape)
+        for (low, high), at in zip(self.bounds(targets), there, strict=True):
+            found &= (low <= at) & (at <= high)
+        return found
+
+    def counts(self, targets: np.ndarray) -> np.ndarray:
+        return _box_sizes(_clipped(self.bounds(targets), self.source_shape), len(targets))
+
+
+Box = list[tuple[np.ndarray, np.ndarray]]
+"""Many boxes at once: per axis the lowest and the highest index of each."""
+
+
+def unraveled(elements: np.ndarray, shape: tuple[int, ...]) -> list[np.ndarray]:
+    """The coordinates of each element, one array per axis; a scalar has none."""
+    return list(np.unravel_index(elements, shape)) if shape else []
+
+
+def boxed_pairs(boxes: Box, shape: tuple[int, ...], count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The elements inside each of ``count`` boxes, clipped to the array: each one's box, ascending, and the element."""
+    boxes = _clipped(boxes, shape)
+    owner, left = expanded(np.zeros(count, dtype=np.int64), _box_sizes(boxes, count))
+    element, stride = np.zeros_like(left), 1
+    for (low, high), size in zip(reversed(boxes), reversed(shape), strict=True):
+        left, index = np.divmod(left, (high - low + 1)[owner])
+        element += stride * (low[owner] + index)
+        stride *= size
+    return owner, element
+
+
+def _clipped(boxes: Box, shape: tuple[int, ...]) -> Box:
+    return [(np.maximum(low, 0), np.minimum(high, size - 1)) for (low, high), size in zip(boxes, shape, strict=True)]
+
+
+def _box_sizes(boxes: Box, count: int) -> np.ndarray:
+    sizes = np.ones(count, dtype=np.int64)
+    for low, high in boxes:
+        sizes *= np.maximum(high - low + 1, 0)
+    return sizes

@@ -1,0 +1,1 @@
+"""The runtime: data, training, evaluation, run folders and outputs."""

@@ -1,0 +1,155 @@
+"""A spec and its phases: text, tree, model, graph, plan, report. Each is computed when it is first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ardsl.diagnostics import Diagnostic, Sink, Source
+from ardsl.errors import ArdslError, SpecError
+from ardsl.graph.check import check_graph
+from ardsl.graph.declared import declared_graph
+from ardsl.graph.verify import Report
+from ardsl.language import parse
+from ardsl.language.syntax import Tree
+from ardsl.model.check import check_model
+from ardsl.model.model import Model, Variable
+from ardsl.networks.plan import Plan
+from ardsl.networks.realize import make_plan, report_findings, verify_plan
+from ardsl.networks.resolve import resolve_networks
+
+if TYPE_CHECKING:
+    import networkx
+
+
+class Spec:
+    """A spec without errors. Make one with :func:`load` or :func:`loads`."""
+
+    def __init__(
+        self, tree: Tree, model: Model, plan: Plan, report: Report, warnings: list[Diagnostic], overrides: dict[str, Any]
+    ) -> None:
+        self.tree = tree
+        self.model = model
+        self.plan = plan
+        self.report = report
+        self.warnings = warnings
+        self.overrides = overrides
+
+    @property
+    def name(self) -> str:
+        return self.model.name
+
+    @property
+    def source(self) -> Source:
+        return self.tree.source
+
+    @property
+    def text(self) -> str:
+        return self.tree.source.text
+
+    @property
+    def variables(self) -> Mapping[str, Variable]:
+        return self.model.variables
+
+    @cached_property
+    def graph(self) -> networkx.DiGraph:
+        """The declared graph: one node per variable, an edge for what one reads of another."""
+        return declared_graph(self.model)
+
+    def __repr__(self) -> str:
+        return f"<ardsl spec {self.name}: {self.plan.formula}>"
+
+
+def diagnose(source: Source, overrides: Mapping[str, Any] | None = None) -> tuple[list[Diagnostic], Spec | None]:
+    """Everything there is to say about a text, and the spec where none of it is an error. Never raises."""
+    sink = Sink(source)
+    spec = _phases(source, dict(overrides or {}), sink)
+    return list(sink), spec
+
+
+def _phases(source: Source, overrides: dict[str, Any], sink: Sink) -> Spec | None:
+    """The phases in turn; each runs on what the one before could make, and none after an error it depends on."""
+    tree = parse(source, sink)
+    model = check_model(tree, sink, overrides)
+    if model is None:
+        return None
+    check_graph(model, sink)
+    resolved = resolve_networks(model, sink)
+    if resolved is None or sink.errors:
+        return None
+    plan = make_plan(model, resolved, sink)
+    if plan is None:
+        return None
+    report = verify_plan(plan)
+    report_findings(model, plan, report, sink)
+    if sink.errors:
+        return None
+    return Spec(tree, model, plan, report, [d for d in sink if d.severity != "error"], overrides)
+
+
+def loads(text: str, name: str = "<spec>", directory: str = ".", **params: Any) -> Spec:
+    """The spec of a text; ``params`` override its ``param``s. Raises :class:`ardsl.SpecError`."""
+    diagnostics, spec = diagnose(Source(text, name, directory), params)
+    if spec is None:
+        raise SpecError(diagnostics)
+    return spec
+
+
+def load(path: str | Path, **params: Any) -> Spec:
+    """The spec in a file. Raises :class:`ardsl.SpecError`, or :class:`ardsl.ArdslError` where the file is unreadable."""
+    return loads(read_spec(path), str(path), str(Path(path).parent), **params)
+
+
+def read_spec(path: str | Path) -> str:
+    """A spec file's text; any bytes are taken, for the parser to place what is wrong with them."""
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError as error:
+        raise ArdslError(f"{path}: {error.strerror or error}") from None
+
+
+def plan(spec: Spec) -> Plan:
+    """The plan: layers, parameters, FLOPs, sampling steps, and the factorization it realizes."""
+    return spec.plan
+
+
+def verify(spec: Spec) -> Report:
+    """Declared against realized, factor by factor, from the plan; :func:`ardsl.verify_numeric` probes the module."""
+    return spec.report
+
+
+def dependence(spec: Spec, variable: str, order: int = 0) -> np.ndarray:
+    """What the spec declares: bool [elements, elements], element ``j`` of the variable reads its element ``i``."""
+    return _own(spec, variable, order, realized=False)
+
+
+def realized(spec: Spec, variable: str, order: int = 0) -> np.ndarray:
+    """What the plan realizes, in the form of :func:`dependence`."""
+    return _own(spec, variable, order, realized=True)
+
+
+def _own(spec: Spec, variable: str, order: int, *, realized: bool) -> np.ndarray:
+    if variable not in spec.variables:
+        raise ArdslError(f"the spec has no variable `{variable}`")
+    size = spec.variables[variable].size
+    found = np.zeros((size, size), dtype=bool)
+    for plan in spec.plan.groups:
+        group = plan.group
+        k = order if group.order_count > order else 0
+        relation = plan.realized[k] if realized else group.declared(group.orders(k))
+        matrix = relation.matrix()
+        row = 0
+        for target in group.targets:
+            column = 0
+            for source in group.sources:
+                if source.variable.name == variable == target.variable.name:
+                    block = matrix[row : row + target.draws, column : column + len(source.elements)]
+                    for event in target.elements.T:
+                        found[np.ix_(event, source.elements)] |= block
+                column += len(source.elements)
+            row += target.draws
+    return found

@@ -1,0 +1,15 @@
+"""Every network × family × order: normalized, as declared, and sampled alike by both evaluators."""
+
+from __future__ import annotations
+
+import pytest
+from small_specs import SPECS
+from soundness import PROBLEMS
+
+import ardsl
+
+
+@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("what", PROBLEMS)
+def test_holds(name: str, what: str) -> None:
+    assert list(PROBLEMS[what](ardsl.loads(SPECS[name]))) == []

@@ -1,0 +1,64 @@
+"""Any text gives a tree or diagnostics, soon; a tree survives being written and read again."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from texts import grammatical, mangled, read
+
+from ardsl.diagnostics.render import render_all, to_json
+from ardsl.language import format_tree
+
+
+def holds(text: str) -> None:
+    """The promises of parser, renderer and formatter for one text."""
+    start = time.process_time()
+    tree, diagnostics = read(text)
+    assert time.process_time() - start < 1
+    render_all(diagnostics).encode("utf-8")
+    for diagnostic in diagnostics:
+        assert 0 <= diagnostic.span.start <= diagnostic.span.end <= len(text)
+        assert to_json(diagnostic)["line"] == diagnostic.line
+    assert len({d.span.start for d in diagnostics}) == len(diagnostics)
+    if not diagnostics:
+        once = format_tree(tree)
+        again, faults = read(once)
+        assert not faults
+        assert again == tree
+        assert [c.text for c in again.comments] == [c.text for c in tree.comments]
+        assert format_tree(again) == once
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(grammatical())
+def test_texts_from_the_grammar(text: str) -> None:
+    holds(text)
+
+
+@settings(max_examples=250, deadline=None)
+@given(mangled())
+def test_mangled_specs(text: str) -> None:
+    holds(text)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(max_size=80))
+def test_arbitrary_texts(text: str) -> None:
+    holds(text)
+
+
+@pytest.mark.slow
+@settings(max_examples=2_000, deadline=None, suppress_health_check=list(HealthCheck))
+@given(grammatical())
+def test_thousands_of_texts_from_the_grammar(text: str) -> None:
+    holds(text)
+
+
+@pytest.mark.slow
+@settings(max_examples=98_000, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.one_of(mangled(), mangled(), mangled(), st.text(max_size=80)))
+def test_a_hundred_thousand_texts(text: str) -> None:
+    holds(text)

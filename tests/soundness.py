@@ -1,0 +1,79 @@
+"""What must hold of every compiled spec, each as a function that names what fails. Tests call them; so does the test
+that plants faults and expects one of them to object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from small_specs import every_value, some_given
+
+import ardsl
+from ardsl.spec import Spec
+
+
+def compiled(spec: Spec, seed: int = 1) -> ardsl.AutoregressiveModel:
+    """The model in float64 with random weights, biases and direct paths included, so that every dependence matters."""
+    model = ardsl.compile(spec, seed=seed, dtype=torch.float64).eval()
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            random = torch.randn(parameter.shape, generator=generator, dtype=parameter.dtype)
+            parameter.copy_(random * (max(1, parameter.shape[-1]) ** -0.5 if parameter.ndim > 1 else 0.5))
+    return model
+
+
+def only(values: dict[str, torch.Tensor] | torch.Tensor) -> dict[str, torch.Tensor] | torch.Tensor:
+    """In the form the model takes: a dict only where there are several variables."""
+    if isinstance(values, dict) and len(values) == 1:
+        return next(iter(values.values()))
+    return values
+
+
+def plan_problems(spec: Spec) -> Iterator[str]:
+    """The plan realizes exactly what is declared."""
+    for comparison in spec.report.comparisons:
+        if comparison.leaks:
+            yield f"plan: {comparison.leaks.count} leaks in {comparison.factor}"
+        expected = comparison.blind_spots.count if "direct = false" in spec.text else 0
+        if comparison.blind_spots.count != expected:
+            yield f"plan: {comparison.blind_spots.count} blind spots in {comparison.factor}"
+
+
+def probe_problems(spec: Spec) -> Iterator[str]:
+    """The built module depends on exactly what the plan says, and on nothing undeclared."""
+    numeric = ardsl.verify_numeric(spec)
+    for planned, probed in zip(spec.report.comparisons, numeric.comparisons, strict=True):
+        if probed.leaks:
+            yield f"probe: {probed.leaks.count} leaks in {probed.factor}"
+        if (planned.realized_relation.matrix() != probed.realized_relation.matrix()).any():
+            yield f"probe: {probed.factor} realizes {probed.realized} pairs, the plan {planned.realized}"
+
+
+def normalization_problems(spec: Spec) -> Iterator[str]:
+    """The probabilities of all values sum to one."""
+    total = compiled(spec).log_prob(only(every_value(spec)), some_given(spec)).exp().sum().item()
+    if abs(total - 1) > 1e-5:
+        yield f"normalization: the probabilities sum to {total}"
+
+
+def evaluator_problems(spec: Spec, count: int = 64) -> Iterator[str]:
+    """The step evaluator gives the whole evaluator's samples on the same noise."""
+    model = compiled(spec)
+    given = some_given(spec)
+    noise = model.noise(count, seed=3)
+    step = model.sample(count, given, noise=noise)
+    whole = model.sample(count, given, noise=noise, evaluator="whole")
+    for name, first in (step if isinstance(step, dict) else {"x": step}).items():
+        second = whole[name] if isinstance(whole, dict) else whole
+        far = ((first.double() - second.double()).abs() / second.double().abs().clamp(min=1)).max().item()
+        if far > (1e-9 if first.is_floating_point() else 0):
+            yield f"evaluators: `{name}` differs by {far}"
+
+
+PROBLEMS = {
+    "plan": plan_problems,
+    "probe": probe_problems,
+    "normalization": normalization_problems,
+    "evaluators": evaluator_problems,
+}
