@@ -76,6 +76,9 @@ def _phases(source: Source, overrides: dict[str, Any], sink: Sink) -> Spec | Non
     tree = parse(source, sink)
     model = check_model(tree, sink, overrides)
     if model is None:
+        sound = check_model(tree, Sink(source), overrides, partial=True)
+        if sound is not None:
+            check_graph(sound, sink)
         return None
     check_graph(model, sink)
     resolved = resolve_networks(model, sink)

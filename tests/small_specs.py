@@ -29,7 +29,7 @@ NETWORKS = {
     "linear": "linear",
     "made": "made(hidden = [7, 5])",
     "made without direct path": "made(hidden = [4], direct = false)",
-    "made, residual": 'made(hidden = [6, 6, 6], residual = true, activation = "elu", dropout = 0.2)',
+    "made, residual": 'made(hidden = [4, 4, 4], residual = true, activation = "elu", dropout = 0.2)',
     "table": "table",
 }
 DOMAINS = {
@@ -73,7 +73,7 @@ SPECS |= {
         "observed a[2] : binary\nobserved b[3] : binary\nnet body = made(hidden = [8, 8])\norder b by any(orders = 3)\n"
         "p(a[i] | a[<i]) = bernoulli via body\np(b[j] | b[<j], a) = bernoulli via body\n"
     ),
-    "window": "observed x[6] : binary\np(x[i] | x[<i] within 2) = bernoulli via made(hidden = 9)\n",
+    "window": "observed x[6] : binary\np(x[i] | x[<i] within 2) = bernoulli via made(hidden = [9, 7])\n",
     "window in two dimensions": (
         "observed x[2, 3] : binary\np(x[i] | x[<i] within (1, *)) = bernoulli via made(hidden = 9)\n"
     ),

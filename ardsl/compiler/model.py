@@ -73,8 +73,11 @@ class AutoregressiveModel(nn.Module):
         parts = raw.split([t.draws * t.family.width for t in targets], dim=1)
         return [part.unflatten(1, (t.draws, t.family.width)) for t, part in zip(targets, parts, strict=True)]
 
-    def draw_log_probs(self, group: int, values: Values, configuration: Configuration = 0) -> list[Tensor]:
-        """The log-probability of every draw of a group, one [batch, draws] tensor per target block."""
+    def draw_log_probs(
+        self, group: int, values: Values, configuration: Configuration = 0, *, validate: bool = True
+    ) -> list[Tensor]:
+        """The log-probability of every draw of a group, one [batch, draws] tensor per target block; −inf for values
+        outside their domains, which ``validate = False`` takes to be absent."""
         found = []
         raw = self.raw(group, values, configuration)
         for target, conditional, numbers in zip(self.groups[group].targets, self.conditionals[group], raw, strict=True):
@@ -83,7 +86,7 @@ class AutoregressiveModel(nn.Module):
                 value = value[:, target.elements.reshape(-1)]
             if target.factor.event_axes:
                 value = value.unflatten(1, target.elements.shape)
-            found.append(conditional.log_prob(numbers, value))
+            found.append(conditional.log_prob(numbers, value, validate=validate))
         return found
 
     def log_prob(
@@ -162,7 +165,7 @@ class AutoregressiveModel(nn.Module):
         total: Tensor | None = None
         for index, group in enumerate(self.groups):
             configuration = chosen[group.mixed.name] if group.mixed else 0
-            for part in self.draw_log_probs(index, values, configuration):
+            for part in self.draw_log_probs(index, values, configuration, validate=False):
                 summed = part.sum()
                 total = summed if total is None else total + summed
         if total is None:

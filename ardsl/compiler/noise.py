@@ -10,12 +10,10 @@ from torch import Tensor
 
 from ardsl.networks.group import Group
 
-SEEDS = 1 << 62
-
 
 @dataclass(frozen=True)
 class Noise:
-    """For each group and each of its target blocks, uniforms [n, draws, uniforms] in (0, 1), or seeds [n, draws].
+    """For each group and each of its target blocks, uniforms [n, draws, uniforms] in (0, 1).
 
     ``orders[v]`` are the uniforms that choose each example's order of a variable under ``any(orders = K)``.
     """
@@ -43,13 +41,7 @@ def make_noise(groups: Sequence[Group], count: int, seed: int | None, like: Tens
     for group in groups:
         if group.mixed is not None and group.mixed.name not in orders:
             orders[group.mixed.name] = _uniform((count,), generator, like)
-        blocks = []
-        for target in group.targets:
-            if target.family.noise == "seed":
-                seeds = torch.randint(SEEDS, (count, target.draws), generator=generator)
-                blocks.append(seeds.to(like.device))
-            else:
-                blocks.append(_uniform((count, target.draws, target.family.uniforms), generator, like))
+        blocks = [_uniform((count, t.draws, t.family.uniforms), generator, like) for t in group.targets]
         draws.append(tuple(blocks))
     return Noise(count, tuple(draws), orders)
 

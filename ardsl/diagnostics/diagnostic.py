@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from ardsl.diagnostics.source import Source, Span
@@ -87,14 +87,11 @@ class Sink:
 
     def __init__(self, source: Source) -> None:
         self.source = source
-        self._found: list[Diagnostic] = []
+        self._found: dict[Diagnostic, None] = {}
 
     def add(self, diagnostic: Diagnostic) -> None:
-        from dataclasses import replace
-
-        bound = replace(diagnostic, source=self.source)
-        if bound not in self._found:
-            self._found.append(bound)
+        """Take a diagnostic, once."""
+        self._found[replace(diagnostic, source=self.source)] = None
 
     def __iter__(self) -> Iterator[Diagnostic]:
         """In the order of the text; errors before warnings at the same place."""

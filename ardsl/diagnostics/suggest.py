@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 
+LONGEST = 100
+"""Names longer than this are nobody's typing mistake."""
+
+
 def distance(a: str, b: str) -> int:
     """Edits (insert, delete, replace, swap of neighbours) that turn ``a`` into ``b``."""
     before: list[int] = []
@@ -22,6 +26,8 @@ def distance(a: str, b: str) -> int:
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The closest known name within min(len/2, 5) edits, or None."""
+    if len(name) > LONGEST:
+        return None
     limit = min(max(len(name), 2) // 2, 5)
     scored = sorted((distance(name.lower(), k.lower()), k) for k in known if abs(len(k) - len(name)) <= limit)
     return scored[0][1] if scored and scored[0][0] <= limit else None

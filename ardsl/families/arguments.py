@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import TypeGuard
 
 from ardsl.diagnostics import Sink, Span, did_you_mean
 from ardsl.diagnostics.rules import families as rules
 from ardsl.language import syntax
 
-Value = int | float | str | bool
-Evaluate = Callable[[syntax.Expression], "Value | None"]
-"""Turns an expression into its value; reports into the sink by itself, and returns None, where it has none."""
+Evaluate = Callable[[syntax.Expression], object]
+"""Turns an expression into its value (a number, string, boolean, list …); reports into the sink by itself, and returns
+None, where it has none."""
 
 
 def parts(expression: syntax.Expression) -> tuple[str, Span, tuple[syntax.Argument, ...]] | None:
@@ -63,7 +64,8 @@ def shown(value: object) -> str:
         return f"a whole number of {value.bit_length()} bits"
     if isinstance(value, str):
         return f'"{value}"' if len(value) <= 40 else f'"{value[:37]}…"'
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= 40 else f"{text[:39]}…"
 
 
 def counted(number: int) -> str:
@@ -71,7 +73,7 @@ def counted(number: int) -> str:
     return f"{number:,}" if number.bit_length() <= 64 else f"2^{number.bit_length() - 1} or more"
 
 
-def is_integer(value: object) -> bool:
+def is_integer(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 

@@ -38,7 +38,7 @@ class Conditional:
         inside: it saves a pass, and leaves other values undefined.
         """
         parts = self._parts(raw)
-        code = self._encode(value, parts.dtype)
+        code = self.encode(value, parts.dtype)
         if not validate:
             return self._shaped(self.law.log_prob(parts, code), raw, code)
         inside = self._inside(code)
@@ -56,7 +56,7 @@ class Conditional:
         parts = self._parts(raw.expand(*batch, -1))
         info = torch.finfo(parts.dtype)
         uniforms = noise.to(parts.dtype).clamp(info.tiny, 1 - info.eps / 2).expand(*batch, -1)
-        return self._decode(self.law.sample(parts, uniforms), parts.dtype)
+        return self.decode(self.law.sample(parts, uniforms), parts.dtype)
 
     def parameters(self, raw: Tensor) -> dict[str, Tensor]:
         """The parameters in their own sets, by slot: [...], a vector's [..., n], a mixture's [..., components]."""
@@ -87,7 +87,8 @@ class Conditional:
         slots = {s.name: raw.narrow(-1, s.start, s.size) for s in self.family.slots}
         return Parts(slots, raw.dtype, raw.device)
 
-    def _encode(self, value: Tensor, dtype: torch.dtype) -> Tensor:
+    def encode(self, value: Tensor, dtype: torch.dtype) -> Tensor:
+        """Values in the data's own form to the codes that the law is of."""
         if isinstance(self.domain, MuLaw):
             return mulaw_encode(value, self.domain.count).to(dtype)
         if isinstance(self.domain, Integer) and self.domain.low != 0:
@@ -95,7 +96,8 @@ class Conditional:
             return (value - self.domain.low).to(dtype)
         return value.to(dtype)
 
-    def _decode(self, code: Tensor, dtype: torch.dtype) -> Tensor:
+    def decode(self, code: Tensor, dtype: torch.dtype) -> Tensor:
+        """Codes to values in the data's own form, none of them rounded out of the domain."""
         info = torch.finfo(dtype)
         if isinstance(self.domain, MuLaw):
             return mulaw_decode(code.to(dtype), self.domain.count)

@@ -112,7 +112,7 @@ class Positive(Domain):
 
 @dataclass(frozen=True)
 class UnitInterval(Domain):
-    """A real strictly between 0 and 1."""
+    """A real x strictly between 0 and 1. Networks see 2x − 1."""
 
     name = "unit_interval"
     support = "unit_interval"

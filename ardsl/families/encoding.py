@@ -21,7 +21,7 @@ def encode_features(domain: Domain, value: Tensor, dtype: torch.dtype | None = N
     if dtype is None:
         dtype = value.dtype if value.dtype.is_floating_point else torch.get_default_dtype()
     if isinstance(domain, Category):
-        return one_hot(value.long(), domain.n).to(dtype)
+        return one_hot(value.long().clamp(0, domain.n - 1), domain.n).to(dtype)
     if isinstance(domain, Integer):
         scaled = value.to(dtype) - (domain.low + domain.high) / 2
         return (scaled * (2 / max(domain.high - domain.low, 1))).unsqueeze(-1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -27,8 +26,7 @@ class Family:
 
     ``inner`` is the wrapped family of ``mixture`` and ``discretized``; ``components`` is ``mixture``'s.
     ``fixed`` holds the parameters the spec gave as numbers. ``event`` is the number of elements one draw covers
-    (1 for scalar families). ``noise`` says what a draw is a function of: ``uniforms`` uniform numbers per draw, or,
-    where there is no inverse CDF, a ``seed``.
+    (1 for scalar families). A draw is a function of ``uniforms`` uniform numbers.
     """
 
     name: str
@@ -38,7 +36,6 @@ class Family:
     inner: Family | None = None
     components: int | None = None
     event: int = 1
-    noise: Literal["uniform", "seed"] = "uniform"
     uniforms: int = 1
 
     @cached_property

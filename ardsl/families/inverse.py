@@ -122,7 +122,8 @@ def _newton(
     """The root of an increasing function in [low, high]: Newton steps, and halvings where a step leaves the bracket.
 
     It ends with the first step below ``accuracy``, relative to 1 + |x| (the root is then nearer by far, as Newton steps
-    square the error), or where the function is within ``residual`` of 0: both are what rounding leaves. An element stays as it is once it has converged, so that the others' slower convergence cannot change it.
+    square the error), or where the function is within ``residual`` of 0: both are what rounding leaves. An element
+    stays as it is once it has converged, so that the others' slower convergence cannot change it.
     """
     x = start
     done = torch.zeros_like(x, dtype=torch.bool)

@@ -65,8 +65,8 @@ def families_page() -> str:
         [
             *table,
             "",
-            "A parameter in <> is a whole number that the spec gives; any other that is one number may be given, and is",
-            "then not learned: `normal(scale = 1)`.",
+            "A parameter in <> is a whole number that the spec gives. Any other that is one number may be given, and",
+            "is then not learned: `normal(scale = 1)`.",
             "",
             "mixture(F, components = K)   K laws of one family and their weights",
             "discretized(F)               integers by the cells of a continuous law; of integer, mulaw and count",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
-from ardsl.diagnostics import Sink, Span, did_you_mean
+from ardsl.diagnostics import Diagnostic, Sink, Span, did_you_mean
 from ardsl.diagnostics.rules import families as rules
 from ardsl.families.arguments import Evaluate, bind, counted, is_integer, parts, shown
 from ardsl.families.catalogue import CATALOGUE
@@ -22,7 +23,7 @@ from ardsl.families.fitting import (
     fits,
     fitting_names,
 )
-from ardsl.families.resolve_domain import MAX_LEVELS
+from ardsl.families.resolve_domain import MAX_INTEGER, MAX_LEVELS
 from ardsl.language import syntax
 
 MAX_COMPONENTS = 10_000
@@ -141,7 +142,7 @@ class _Resolver:
         if name in RESERVED:
             return self._refuse(rules.NOT_BUILT_YET.at(span, what=f"`{name}`"))
         if name not in CATALOGUE:
-            fitting = f"for {self.domain} there are {self._fitting()}"
+            fitting = f"for {self._domain()} there are {self._fitting()}"
             help = did_you_mean(name, FAMILY_NAMES)
             return self._refuse(rules.UNKNOWN_FAMILY.at(span, name=name, notes=[fitting], help=help))
         return self._catalogue(CATALOGUE[name], span, arguments, discretized)
@@ -165,7 +166,7 @@ class _Resolver:
             elif parameter.discrete and fitting:
                 help = None
                 if entry.support == "interval" and self.domain.levels:
-                    help = f"for {self.domain} write `{parameter.name} = {self.domain.levels - 1}`"
+                    help = f"for {self._domain()} write `{parameter.name} = {self.domain.levels - 1}`"
                 rule = rules.DISCRETE_PARAMETER
                 self.sink.add(rule.at(span, family=entry.name, name=parameter.name, help=help))
                 sound = False
@@ -178,7 +179,7 @@ class _Resolver:
             shown_levels, limit = counted(levels), counted(MAX_LEVELS)
             help = None if self.domain.name != "integer" else "use `discretized(logistic)` or a mixture of it"
             rule = rules.TOO_MANY_LEVELS
-            return self._refuse(rule.at(span, what=str(self.domain), levels=shown_levels, limit=limit, help=help))
+            return self._refuse(rule.at(span, what=self._domain(), levels=shown_levels, limit=limit, help=help))
         return catalogue_family(entry, self.domain, self.event, fixed)
 
     def _check_fit(self, entry: Entry, span: Span, discretized: bool) -> bool:
@@ -187,7 +188,7 @@ class _Resolver:
             return False
         if not entry.joint and self.event > 1:
             joint = fitting_names(self.domain, joint=True)
-            help = f"a joint family for {self.domain}: {_listed(joint)}" if joint else "draw the elements one by one"
+            help = f"a joint family for {self._domain()}: {_listed(joint)}" if joint else "draw the elements one by one"
             event = f"{self.event:,} elements"
             self.sink.add(rules.SCALAR_ON_JOINT.at(span, family=entry.name, event=event, help=help))
             return False
@@ -197,7 +198,7 @@ class _Resolver:
             help = f"use {self._fitting()}"
             if discretizes(entry, self.domain):
                 help = f"use `discretized({entry.name})`, or {self._fitting()}"
-            values = {"family": entry.name, "support": SUPPORTS[entry.support], "domain": str(self.domain)}
+            values = {"family": entry.name, "support": SUPPORTS[entry.support], "domain": self._domain()}
             self.sink.add(rules.SUPPORT.at(span, help=help, others=self._declared(), **values))
             return False
         return True
@@ -211,7 +212,7 @@ class _Resolver:
         elif not entry.cdf:
             reason = "it has no distribution function with gradients"
         else:
-            reason = f"{SUPPORTS[entry.support]} are no grid for {self.domain}"
+            reason = f"{SUPPORTS[entry.support]} are no grid for {self._domain()}"
         help = f"it takes {_listed(good)}" if good else None
         self.sink.add(rules.WRAPPER.at(span, wrapper="discretized", family=entry.name, reason=reason, help=help))
         return False
@@ -226,23 +227,14 @@ class _Resolver:
             return self._refuse(
                 rules.NOT_FIXABLE.at(argument.span, name=parameter.name, family=entry.name, reason=reason)
             )
-        sound = isinstance(value, int | float) and not isinstance(value, bool)
-        if sound and isinstance(value, int):
-            sound = abs(value) <= 2**53
-        if sound:
-            sound = math.isfinite(value)  # type: ignore[arg-type]
-        if sound and parameter.constraint == "positive":
-            sound = value > 0  # type: ignore[operator]
-        if sound and parameter.constraint == "nonnegative_integer":
-            sound = is_integer(value) and value >= 0  # type: ignore[operator]
-        if not sound:
+        if not _allowed(parameter, value):
             constraint, quoted = _CONSTRAINTS[parameter.constraint], shown(value)
             values = {"name": parameter.name, "family": entry.name, "constraint": constraint, "value": quoted}
             return self._refuse(rules.FIXED_VALUE.at(argument.value.span, **values))
         return float(value)
 
     def _wrong_count(self, entry: Entry, total: int, span: Span, levels: int) -> None:
-        values = {"family": f"{entry.name}(total_count = {total})", "domain": str(self.domain)}
+        values = {"family": f"{entry.name}(total_count = {total})", "domain": self._domain()}
         help = f"write `total_count = {levels - 1}`"
         support = f"the whole numbers from 0 to {total}"
         self.sink.add(rules.SUPPORT.at(span, support=support, help=help, others=self._declared(), **values))
@@ -262,10 +254,10 @@ class _Resolver:
         components = self.evaluate(argument.value)
         if components is None:
             return None
-        if not is_integer(components) or components < 1:  # type: ignore[operator]
+        if not is_integer(components) or components < 1:
             problem = f"`components` must be a whole number of at least 1, not {shown(components)}"
             return self._refuse(rules.COMPONENTS.at(argument.value.span, problem=problem, label="at least 1"))
-        if components > MAX_COMPONENTS:  # type: ignore[operator]
+        if components > MAX_COMPONENTS:
             problem = f"`components` is {shown(components)}, and at most {counted(MAX_COMPONENTS)} are possible"
             return self._refuse(rules.COMPONENTS.at(argument.value.span, problem=problem, label="too many"))
         return None if inner is None else mixture_family(inner, int(components))
@@ -278,7 +270,7 @@ class _Resolver:
         if bound is None:
             return None
         if self.domain.name not in ("integer", "mulaw", "count"):
-            values = {"family": "discretized", "support": "ordered integers", "domain": str(self.domain)}
+            values = {"family": "discretized", "support": "ordered integers", "domain": self._domain()}
             return self._refuse(
                 rules.SUPPORT.at(span, help=f"use {self._fitting()}", others=self._declared(), **values)
             )
@@ -302,18 +294,34 @@ class _Resolver:
             reason = "`default` is a law of the domain itself"
             return self._refuse(rules.WRAPPER.at(span, wrapper="discretized", family="default", reason=reason))
         if self.event > 1 and self.domain.name != "real":
-            event, help = f"{self.event:,} elements", f"there is no joint family for {self.domain} yet"
+            event, help = f"{self.event:,} elements", f"there is no joint family for {self._domain()} yet"
             return self._refuse(rules.SCALAR_ON_JOINT.at(span, family="default", event=event, help=help))
         return default_family(self.domain, self.event)
 
     def _fitting(self) -> str:
         return _listed(fitting_names(self.domain, joint=self.event > 1)) or "no families yet"
 
+    def _domain(self) -> str:
+        """The domain as a message says it: a category's many labels are counted."""
+        text = str(self.domain)
+        return text if len(text) <= 60 else f"a {self.domain.name} of {counted(self.domain.levels or 0)} values"
+
     def _declared(self) -> list[tuple[Span, str]]:
         return [] if self.domain_span is None else [(self.domain_span, "declared here")]
 
-    def _refuse(self, diagnostic: object) -> None:
-        self.sink.add(diagnostic)  # type: ignore[arg-type]
+    def _refuse(self, diagnostic: Diagnostic) -> None:
+        self.sink.add(diagnostic)
+
+
+def _allowed(parameter: Parameter, value: object) -> TypeGuard[int | float]:
+    """Whether a value is in the parameter's set, and exact as a float."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    if abs(value) > MAX_INTEGER if isinstance(value, int) else not math.isfinite(value):
+        return False
+    if parameter.constraint == "nonnegative_integer":
+        return is_integer(value) and value >= 0
+    return value > 0 if parameter.constraint == "positive" else True
 
 
 def _listed(names: Sequence[str]) -> str:

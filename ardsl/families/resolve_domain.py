@@ -74,8 +74,10 @@ def _category(span: Span, arguments: Sequence[syntax.Argument], evaluate: Evalua
             given.append((argument, value))
     if not sound:
         return None
-    if len(given) == 1 and is_integer(given[0][1]):
-        return _numbered(given[0][0], int(given[0][1]), sink)  # type: ignore[call-overload]
+    if len(given) == 1:
+        ((argument, value),) = given
+        if is_integer(value):
+            return _numbered(argument, value, sink)
     strange = next((argument for argument, value in given if argument.name or not isinstance(value, str)), None)
     if strange is not None or not given:
         place = span if strange is None else strange.span
@@ -176,12 +178,13 @@ def _integers(
     values = [evaluate(bound[name].value) for name in names]
     if any(value is None for value in values):
         return None
-    for name, value in zip(names, values, strict=True):
-        if not is_integer(value):
-            problem = f"needs whole numbers, not {shown(value)}"
-            sink.add(rules.DOMAIN_ARGUMENTS.at(bound[name].span, name=domain, problem=problem))
-            return None
-    return values  # type: ignore[return-value]
+    whole = [value for value in values if is_integer(value)]
+    if len(whole) < len(values):
+        name, value = next((n, v) for n, v in zip(names, values, strict=True) if not is_integer(v))
+        problem = f"needs whole numbers, not {shown(value)}"
+        sink.add(rules.DOMAIN_ARGUMENTS.at(bound[name].span, name=domain, problem=problem))
+        return None
+    return whole
 
 
 def _too_many(domain: str, levels: int, span: Span, sink: Sink) -> None:

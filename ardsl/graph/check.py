@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ardsl.diagnostics import Sink, Span
 from ardsl.diagnostics.rules import graph as rules
@@ -150,7 +150,7 @@ def _report_violation(
         help = f"read what comes earlier in each order: `{variable.name}[<]`"
     elif violation.target == violation.source:
         help = f"read only what comes earlier: `{variable.name}[<]`"
-    values = {"context": context.text, "fault": fault, "target": written}
+    values: dict[str, Any] = {"context": context.text, "fault": fault, "target": written}
     sink.add(rules.NOT_EARLIER.at(context.span, others=others, notes=[note, *notes], help=help, **values))
 
 
@@ -184,7 +184,7 @@ def _check_precedence(model: Model, graph: networkx.DiGraph, sink: Sink) -> None
             path = networkx.shortest_path(graph if networkx.has_path(graph, after, before) else known, after, before)
             edges = list(zip(path, path[1:], strict=False))
             read = [(s, t) for s, t in edges if graph.has_edge(s, t)]
-            values = {"order": ", ".join(names), "before": before, "after": after}
+            values: dict[str, Any] = {"order": ", ".join(names), "before": before, "after": after}
             chain = " -> ".join(f"`{name}`" for name in path)
             if len(read) == len(edges):
                 reads = "reads it" if len(edges) == 1 else f"depends on it: {chain}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -61,7 +61,7 @@ def _check_steps(model: Model, claim: Claim, sink: Sink) -> None:
         steps = declared_steps(model, claim.variable, k)
         if steps > claim.bound:
             notes = [f"this is under {order.name}"] if model.variables[claim.variable].orders.mixed else []
-            values = {"variable": claim.variable, "steps": steps, "bound": claim.bound}
+            values: dict[str, Any] = {"variable": claim.variable, "steps": steps, "bound": claim.bound}
             sink.add(rules.STEPS.at(claim.span, notes=notes, **values))
             return
 
@@ -75,7 +75,11 @@ def _check_reach(model: Model, claim: Claim, sink: Sink) -> None:
         reach = declared_reach(model, variable.name, axis, k)
         if reach < claim.bound:
             notes = [f"this is under {order.name}"] if variable.orders.mixed else []
-            values = {"reach": reach, "axis": f"`{named}`" if named else f"axis {axis}", "bound": claim.bound}
+            values: dict[str, Any] = {
+                "reach": reach,
+                "axis": f"`{named}`" if named else f"axis {axis}",
+                "bound": claim.bound,
+            }
             sink.add(rules.REACH.at(claim.span, notes=notes, variable=variable.name, **values))
             return
 
@@ -150,11 +154,11 @@ def _check_independent(model: Model, graph: networkx.DiGraph, claim: Claim, sink
     left, right = (side - known for side in sides)  # what is known depends on nothing
     if not left or not right or _plainly_separated(model, graph, left, right, given):
         return
-    values = {"claim": _claim_text(claim)}
+    text = _claim_text(claim)
     both = sorted(left & right)
     if both:
         note = f"{model.variables[both[0][0]].element_name(both[0][1])} stands on both sides"
-        sink.add(rules.DEPENDENT.at(claim.span, notes=[note], **values))
+        sink.add(rules.DEPENDENT.at(claim.span, notes=[note], claim=text))
         return
     elements = separation.ancestral_graph(model, left | right | given)
     if separation.separated(elements, left, right, given):
@@ -163,19 +167,19 @@ def _check_independent(model: Model, graph: networkx.DiGraph, claim: Claim, sink
     if path is not None:
         notes = [f"open path: {separation.path_text(model, elements, path)}"]
         notes += _meeting_notes(model, elements, path, given)
-        sink.add(rules.DEPENDENT.at(claim.span, notes=notes, **values))
+        sink.add(rules.DEPENDENT.at(claim.span, notes=notes, claim=text))
 
 
-def _elements(sets: Iterable[ElementSet]) -> set[separation.Node]:
+def _elements(sets: Iterable[ElementSet]) -> set[separation.Element]:
     return {(each.variable, element) for each in sets for element in each.elements}
 
 
 def _plainly_separated(
     model: Model,
     graph: networkx.DiGraph,
-    left: set[separation.Node],
-    right: set[separation.Node],
-    given: set[separation.Node],
+    left: set[separation.Element],
+    right: set[separation.Element],
+    given: set[separation.Element],
 ) -> bool:
     """Whether whole variables are separated already, which needs no unrolling: what separates them separates their
     elements. It says nothing where a variable has more than one role, or is given in part."""
@@ -196,7 +200,7 @@ def _claim_text(claim: Claim) -> str:
 
 
 def _meeting_notes(
-    model: Model, elements: networkx.DiGraph, path: list[separation.Node], given: set[separation.Node]
+    model: Model, elements: networkx.DiGraph, path: list[separation.Node], given: set[separation.Element]
 ) -> list[str]:
     """Why the path is open where its arrows meet, and what its hidden draws are."""
     import networkx

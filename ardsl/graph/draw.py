@@ -93,7 +93,7 @@ def to_png(model: Model) -> bytes:
     FigureCanvasAgg(figure)
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, shown.width), ylim=(shown.height, 0))
     axes.set_axis_off()
-    fonts = {"family": "monospace", "ha": "center", "va": "center"}
+    fonts: dict[str, Any] = {"family": "monospace", "ha": "center", "va": "center"}
     for arrow in shown.arrows:
         path = Path(arrow.points, [Path.MOVETO, *[Path.CURVE4] * (len(arrow.points) - 1)])
         head = "-|>,head_length=5,head_width=2.5"

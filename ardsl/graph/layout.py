@@ -85,6 +85,9 @@ def picture(model: Model) -> Picture:
             layers[int(place[-1])].append(place)
         routes[source, target] = [(source,), *passed, (target,)]
     links = [pair for route in routes.values() for pair in zip(route, route[1:], strict=False)]
+    for places in layers:  # an edge passes a layer level, over its whole width
+        width = max(sizes[place][0] for place in places)
+        sizes.update((place, (width, SMALL)) for place in places if len(place) == 3)
     _arrange(layers, links)
     heights = _heights(layers, links, sizes)
     labels = {edge: edge_label(graph, *edge) for edge in routes}
@@ -221,9 +224,8 @@ def _arrow(
     for place, after in zip(route, route[1:], strict=False):
         (x, y), (end, end_y) = centre[place], centre[after]
         x, end = x + sizes[place][0] / 2, end - sizes[after][0] / 2
-        if not points:
-            points.append((x, y))
-        middle = (points[-1][0] + end) / 2
+        points += [(x, y)] * (3 if points else 1)  # straight through a passage
+        middle = (x + end) / 2
         points += [(middle, y), (middle, end_y), (end, end_y)]
     (x, y), (end, end_y) = points[-4], points[-1]
     return Arrow(*edge, tuple(points), label, ((x + end) / 2, (y + end_y) / 2))

@@ -49,6 +49,8 @@ def layers(relation: Relation | np.ndarray, order: Order | None = None) -> np.nd
     """The step in which each element is drawn, int64 [elements]."""
     if isinstance(relation, np.ndarray):
         return _matrix_layers(relation)
+    if order is None and isinstance(relation, EarlierInOrder):
+        order = relation.order
     if order is not None and follows(relation, order):
         return order.rank
     if isinstance(relation, Levels):

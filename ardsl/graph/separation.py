@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -149,14 +150,18 @@ def _draws(model: Model, factor: Factor, positions: np.ndarray) -> tuple[np.ndar
     return first, draws
 
 
-def separated(graph: networkx.DiGraph, left: set[Node], right: set[Node], given: set[Node]) -> bool:
+def separated(
+    graph: networkx.DiGraph, left: AbstractSet[Node], right: AbstractSet[Node], given: AbstractSet[Node]
+) -> bool:
     """Whether ``given`` d-separates two sets of nodes; all three are disjoint."""
     import networkx
 
     return networkx.is_d_separator(graph, left, right, given & set(graph))
 
 
-def open_path(graph: networkx.DiGraph, left: set[Node], right: set[Node], given: set[Node]) -> list[Node] | None:
+def open_path(
+    graph: networkx.DiGraph, left: AbstractSet[Node], right: AbstractSet[Node], given: AbstractSet[Node]
+) -> list[Node] | None:
     """A shortest open path from ``left`` to ``right`` given ``given``, or None (Koller and Friedman 2009, alg. 3.1).
 
     A search over nodes and the way a node is entered: against the arrows (from a child) or along them (from a parent).
@@ -187,7 +192,8 @@ def open_path(graph: networkx.DiGraph, left: set[Node], right: set[Node], given:
 
 
 def _traced(came_from: dict[tuple[Node, bool], tuple[Node, bool] | None], state: tuple[Node, bool]) -> list[Node]:
-    path, at = [], state
+    path: list[Node] = []
+    at: tuple[Node, bool] | None = state
     while at is not None:
         path.append(at[0])
         at = came_from[at]

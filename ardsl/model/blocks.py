@@ -71,9 +71,8 @@ SCHEDULES: Mapping[str, Mapping[str, Numeric]] = {
     "constant": {},
     "cosine": {"warmup": _STEPS},
     "exponential": {"factor": _FACTOR},
-    "plateau": {"factor": Numeric("a number between 0 and 1", 0, 1, open_low=True, open_high=True),
-                "patience": _STEPS},
-}  # fmt: skip
+    "plateau": {"factor": Numeric("a number between 0 and 1", 0, 1, open_low=True, open_high=True), "patience": _STEPS},
+}
 _NUMBERS = {"batch": _AT_LEAST_ONE, "epochs": _STEPS, "patience": _AT_LEAST_ONE, "clip": _POSITIVE, "seed": _STEPS}
 
 
@@ -163,7 +162,7 @@ def _data_value(setting: syntax.Setting, scope: Scope) -> str | float | None:
             return float(value)  # type: ignore[arg-type]
         return _refuse(setting, _SHARE.expected, value, scope)
     if not isinstance(value, str) or not value.partition("#")[0] or "\0" in value:
-        expected = _SHARE.expected if setting.name.text == "valid" else "a path, `\"PATH\"` or `\"PATH#KEY\"`"
+        expected = _SHARE.expected if setting.name.text == "valid" else 'a path, `"PATH"` or `"PATH#KEY"`'
         return _refuse(setting, expected, value, scope)
     return str(value)
 
@@ -265,4 +264,3 @@ _TRAIN: dict[str, Callable[[syntax.Setting, Scope], Any]] = {
     "precision": _precision,
     **{name: _number for name in _NUMBERS},
 }
-

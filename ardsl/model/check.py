@@ -68,9 +68,7 @@ def check_model(
     resolved: dict[str, Variable] = {}
     for name, draft in variables.items():
         mixture, place = orders[name]
-        resolved[name] = Variable(
-            name, draft.kind, draft.axes, draft.domain, draft.fields, mixture, draft.span, place
-        )
+        resolved[name] = Variable(name, draft.kind, draft.axes, draft.domain, draft.fields, mixture, draft.span, place)
     return Model(
         name=heading.name.text if heading is not None else _default_name(tree.source.name),
         doc=None if heading is None else heading.doc,

@@ -17,9 +17,7 @@ from ardsl.model.values import integer
 from ardsl.relations import AxisPart, Earlier, Everything, Listed, Part, Selection
 
 
-def check_context(
-    context: syntax.Context, target: Target, variables: dict[str, Draft], scope: Scope
-) -> Context | None:
+def check_context(context: syntax.Context, target: Target, variables: dict[str, Draft], scope: Scope) -> Context | None:
     """One context, resolved; None where it makes no sense, which has then been reported."""
     place = context.place
     network = None if context.network is None else check_network(context.network, scope)
@@ -137,9 +135,7 @@ def _part(place: syntax.Place, source: Draft, target: Target, scope: Scope) -> S
     return Part(target.variable.shape, source.shape, tuple(parts), target.part)
 
 
-def _axis_part(
-    index: syntax.Index, target: Target, scope: Scope
-) -> tuple[AxisPart, tuple[Span, Span, Span]] | None:
+def _axis_part(index: syntax.Index, target: Target, scope: Scope) -> tuple[AxisPart, tuple[Span, Span, Span]] | None:
     spans = (index.span, index.span, index.span)
     if isinstance(index, syntax.Star):
         return AxisPart(), spans

@@ -228,9 +228,19 @@ def _exact(
     network = omitted(False, statement.family.span)
     text = _left_side(statement, scope)
     return Factor(
-        "q", variable.name, target.elements, target.event_axes, (), (), network, None,
-        exact=True, text=text, span=statement.span, target_span=target.span,
-    )  # fmt: skip
+        "q",
+        variable.name,
+        target.elements,
+        target.event_axes,
+        (),
+        (),
+        network,
+        None,
+        exact=True,
+        text=text,
+        span=statement.span,
+        target_span=target.span,
+    )
 
 
 def _check_covered(variable: Draft, coverage: Coverage, lost: Lost, scope: Scope) -> None:

@@ -201,9 +201,7 @@ def _not_taken(form: OrderForm, argument: syntax.Argument, known: OrderArgument 
     return rules.ORDER_ARGUMENT.at(argument.span, order=form.name, problem=problem, notes=notes, help=help)
 
 
-def _value(
-    known: OrderArgument, form: OrderForm, arguments: list[syntax.Argument], draws: Draws, scope: Scope
-) -> Any:
+def _value(known: OrderArgument, form: OrderForm, arguments: list[syntax.Argument], draws: Draws, scope: Scope) -> Any:
     first = arguments[0].value
     if known.kind == "axes":
         return _axes(arguments, draws, scope)
@@ -288,9 +286,7 @@ def _listed(sequence: syntax.Sequence, draws: Draws, scope: Scope) -> Order | No
     return _explicit(tuple(evaluated), spans, sequence.span, draws, scope)
 
 
-def _explicit(
-    values: tuple[object, ...], spans: list[Span], whole: Span, draws: Draws, scope: Scope
-) -> Order | None:
+def _explicit(values: tuple[object, ...], spans: list[Span], whole: Span, draws: Draws, scope: Scope) -> Order | None:
     """An order from the elements' indices, first drawn first (or from a record's field names, out of a parameter)."""
     if draws.variable.is_record and values and all(isinstance(value, str) for value in values):
         return _by_fields([str(value) for value in values], spans, whole, draws, scope)
@@ -327,9 +323,7 @@ def _by_fields(written: list[str], spans: list[Span], whole: Span, draws: Draws,
     missing = [f"`{name}`" for name, number in known.items() if number not in seen]
     if missing:
         listed = ", ".join(missing[:6]) + (", …" if len(missing) > 6 else "")
-        return _no_permutation(
-            whole, draws, f"{listed} {'is' if len(missing) == 1 else 'are'} missing", scope
-        )
+        return _no_permutation(whole, draws, f"{listed} {'is' if len(missing) == 1 else 'are'} missing", scope)
     return explicit(draws.shape, list(seen))
 
 
@@ -367,9 +361,7 @@ def _read(path: Path, refuse: Callable[[str], None]) -> np.ndarray | None:
     return listed
 
 
-def check_precedence(
-    statements: list[syntax.PrecedenceStatement], scope: Scope
-) -> tuple[tuple[str, ...], ...]:
+def check_precedence(statements: list[syntax.PrecedenceStatement], scope: Scope) -> tuple[tuple[str, ...], ...]:
     """Each sound ``order a, b, c``. Whether the factors agree is for the graph's checks."""
     found: list[tuple[str, ...]] = []
     for statement in statements:
@@ -386,5 +378,3 @@ def check_precedence(
         if sound:
             found.append(tuple(name.text for name in statement.variables))
     return tuple(found)
-
-

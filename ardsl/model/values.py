@@ -45,7 +45,7 @@ def _named(reference: syntax.Reference, scope: Scope, words: bool) -> Value | No
         found = scope.nearest(name, scope.params)
         if found is None:
             return Word(name)
-        note = f"a word that is not a parameter may stand in quotes: `\"{name}\"`"
+        note = f'a word that is not a parameter may stand in quotes: `"{name}"`'
         help = f"did you mean `{found}`?"
         scope.report(rules.UNKNOWN_NAME.at(reference.span, kind="parameter", name=name, notes=[note], help=help))
         return None
@@ -89,11 +89,7 @@ def options(call: syntax.Call, scope: Scope) -> dict[str, tuple[Value, Span]] | 
 
 
 def _computed(expression: syntax.Binary | syntax.Negative, scope: Scope) -> Value | None:
-    operands = (
-        (expression.operand,)
-        if isinstance(expression, syntax.Negative)
-        else (expression.left, expression.right)
-    )
+    operands = (expression.operand,) if isinstance(expression, syntax.Negative) else (expression.left, expression.right)
     values = [evaluate(operand, scope) for operand in operands]
     if any(value is None for value in values):
         return None
@@ -199,9 +195,7 @@ def integer(
     return value  # type: ignore[return-value]
 
 
-def check_params(
-    statements: list[syntax.ParamStatement], overrides: Mapping[str, object], scope: Scope
-) -> None:
+def check_params(statements: list[syntax.ParamStatement], overrides: Mapping[str, object], scope: Scope) -> None:
     """Evaluates the parameters, from top to bottom, into ``scope.params``; a value from outside replaces the spec's."""
     for statement in statements:
         name = statement.name.text
@@ -209,9 +203,7 @@ def check_params(
         strange = next((v for v in _leaves(value) if isinstance(v, Word | Choice)), None)
         if isinstance(strange, Word):
             known = scope.did_you_mean(strange, scope.params)
-            scope.report(
-                rules.UNKNOWN_NAME.at(statement.value.span, kind="parameter", name=str(strange), help=known)
-            )
+            scope.report(rules.UNKNOWN_NAME.at(statement.value.span, kind="parameter", name=str(strange), help=known))
         elif strange is not None:
             scope.report(rules.NOT_A_PARAMETER_VALUE.at(statement.value.span, actual=describe(strange)))
         if value is None or strange is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,9 +31,10 @@ def resolve_networks(model: Model, sink: Sink) -> tuple[Resolved, ...] | None:
         sink.add(diagnostic)
     resolved: list[Resolved] = []
     known: dict[Span, tuple[Network, dict[str, Any]] | None] = {}
+    nets = {factor.net for factor in model.factors if factor.net}
     for group in make_groups(model):
         if group.call.span not in known:  # factors that share a net share its call, and its errors
-            known[group.call.span] = _call(group.call, sink)
+            known[group.call.span] = _call(group.call, nets, sink)
         found = known[group.call.span]
         if found is None:
             continue
@@ -65,13 +66,13 @@ def _mixed(group: Group) -> Iterator[Diagnostic]:
         )
 
 
-def _call(call: NetworkCall, sink: Sink) -> tuple[Network, dict[str, Any]] | None:
+def _call(call: NetworkCall, nets: Collection[str], sink: Sink) -> tuple[Network, dict[str, Any]] | None:
     if call.name in LATER:
         sink.add(rules.LATER_NETWORK.at(call.span, name=call.name, what=LATER[call.name]))
         return None
     if call.name not in network_names():
         known = network_names()
-        help = did_you_mean(call.name, (*known, *LATER)) or f"networks: {', '.join(known)}"
+        help = did_you_mean(call.name, (*known, *LATER, *nets)) or f"networks: {', '.join(known)}"
         sink.add(rules.UNKNOWN_NETWORK.at(call.span, name=call.name, help=help))
         return None
     chosen = network(call.name)

@@ -87,9 +87,10 @@ class Labelled(Relation):
         return (self.table.astype(np.int64) @ sizes)[self.target_label[targets]]
 
     def after(self, earlier: Labelled) -> Labelled:
-        """The composition, label by label: only labels that a unit really carries connect anything."""
-        present = np.unique(self.source_label)
-        table = boolean_product(self.table[:, present], earlier.table[present])
+        """The composition, label by label: a unit between connects what may read its label here to what its label in
+        ``earlier`` may read. The two may label their units differently; only pairs that a unit carries count."""
+        read_as, reads_as = np.unique(np.stack([self.source_label, earlier.target_label]), axis=1)
+        table = boolean_product(self.table[:, read_as], earlier.table[reads_as])
         return Labelled(self.target_label, earlier.source_label, table)
 
     def union(self, other: Labelled) -> Labelled:

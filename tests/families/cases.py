@@ -82,10 +82,10 @@ PLAIN = [plain(entry) for entry in CATALOGUE.values()]
 SCALAR = [case for case in PLAIN if case.family.event == 1]
 DISCRETIZED = [
     discretized(name, domain)
-    for domain in (Integer(-3, 12), MuLaw(16), Count())
+    for domain in (Integer(-3, 12), Count())
     for name, entry in CATALOGUE.items()
     if discretizes(entry, domain)
-]
-MIXED = [mixed(case) for case in PLAIN] + [mixed(case) for case in DISCRETIZED]
+] + [discretized("logistic", MuLaw(16)), discretized("kumaraswamy", MuLaw(16))]
+MIXED = [mixed(case) for case in PLAIN + DISCRETIZED[:4]]
 NESTED = [mixed(mixed(plain(CATALOGUE["normal"]), 2)), mixed(mixed(DISCRETIZED[0], 2))]
 ALL = PLAIN + DISCRETIZED + MIXED + NESTED

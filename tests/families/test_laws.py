@@ -108,7 +108,7 @@ def test_agrees_with_torch(case: cases.Case) -> None:
         return
     assert found.batch_shape == (3, 2)
     draw = case.law.sample(raw, case.noise(3, 2))
-    code = case.law._encode(draw, raw.dtype)
+    code = case.law.encode(draw, raw.dtype)
     torch.testing.assert_close(found.log_prob(code), case.law.log_prob(raw, draw), rtol=1e-7, atol=1e-9)
 
 

@@ -145,10 +145,21 @@ def test_a_scalar_family_on_a_whole_variable() -> None:
 @pytest.mark.parametrize(
     ("size", "context"),
     [
-        (8, "y[t]"), (8, "y[t-1]"), (8, "y[t+1]"), (8, "y[t-2..t+2]"), (7, "y[t-1]"), (4, "y[t / 2]"), (5, "y[(t+1)/2]"),
-        (4, "y[t / 2 - 1]"), (4, "y[..t / 2]"), (15, "y[2 * t]"), (8, "y[7 - t]"), (4, "y[(t - 1) / 2]"), (1, "y[t / 8]"),
+        (8, "y[t]"),
+        (8, "y[t-1]"),
+        (8, "y[t+1]"),
+        (8, "y[t-2..t+2]"),
+        (7, "y[t-1]"),
+        (4, "y[t / 2]"),
+        (5, "y[(t+1)/2]"),
+        (4, "y[t / 2 - 1]"),
+        (4, "y[..t / 2]"),
+        (15, "y[2 * t]"),
+        (8, "y[7 - t]"),
+        (4, "y[(t - 1) / 2]"),
+        (1, "y[t / 8]"),
     ],
-)  # fmt: skip
+)
 def test_alignments_inside(size: int, context: str) -> None:
     assert codes(f"given y[{size}] : real\nobserved x[8] : real\np(x[t] | {context}) = normal") == []
 
@@ -156,10 +167,17 @@ def test_alignments_inside(size: int, context: str) -> None:
 @pytest.mark.parametrize(
     ("size", "context", "first", "index"),
     [
-        (7, "y[t]", 7, 7), (3, "y[t / 2]", 6, 3), (4, "y[..t]", 4, 4), (4, "y[(t+1)/2]", 7, 4), (14, "y[2 * t]", 7, 14),
-        (4, "y[t-1]", 5, 4), (7, "y[7 - t]", 0, 7), (8, "y[6 - t]", 7, -1), (4, "y[t-2..t+2]", 4, 4),
+        (7, "y[t]", 7, 7),
+        (3, "y[t / 2]", 6, 3),
+        (4, "y[..t]", 4, 4),
+        (4, "y[(t+1)/2]", 7, 4),
+        (14, "y[2 * t]", 7, 14),
+        (4, "y[t-1]", 5, 4),
+        (7, "y[7 - t]", 0, 7),
+        (8, "y[6 - t]", 7, -1),
+        (4, "y[t-2..t+2]", 4, 4),
     ],
-)  # fmt: skip
+)
 def test_alignments_outside(size: int, context: str, first: int, index: int) -> None:
     _, diagnostics = resolve(f"given y[{size}] : real\nobserved x[8] : real\np(x[t] | {context}) = normal")
     assert diagnostics[0].code == "AR128"

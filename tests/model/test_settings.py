@@ -7,8 +7,10 @@ import pytest
 from ardsl.model.settings import Choice, DataSettings, TrainSettings
 from specs import codes, model_of, resolve
 
-MODEL = "given g : real\nobserved x[row: 2, column: 2] : real\nrecord r { a : real  b : binary }\n" \
-    "p(x[i] | x[<i], g) = normal\np(r[i] | r[<i]) = default\n"  # fmt: skip
+MODEL = (
+    "given g : real\nobserved x[row: 2, column: 2] : real\nrecord r { a : real  b : binary }\n"
+    "p(x[i] | x[<i], g) = normal\np(r[i] | r[<i]) = default\n"
+)
 
 
 def test_defaults() -> None:
@@ -28,24 +30,35 @@ def test_data() -> None:
     [
         ("optimizer = adam", "optimizer", Choice("adam", {"rate": 1e-3})),
         ('optimizer = "adam"', "optimizer", Choice("adam", {"rate": 1e-3})),
-        ("optimizer = adamw(weight_decay = 0.1, beta1 = 0)", "optimizer",
-         Choice("adamw", {"rate": 1e-3, "weight_decay": 0.1, "beta1": 0.0})),
+        (
+            "optimizer = adamw(weight_decay = 0.1, beta1 = 0)",
+            "optimizer",
+            Choice("adamw", {"rate": 1e-3, "weight_decay": 0.1, "beta1": 0.0}),
+        ),
         ("optimizer = sgd(rate = 1, momentum = 0.9)", "optimizer", Choice("sgd", {"rate": 1.0, "momentum": 0.9})),
         ("schedule = cosine(warmup = 100)", "schedule", Choice("cosine", {"warmup": 100})),
         ("schedule = exponential(factor = 0.99)", "schedule", Choice("exponential", {"factor": 0.99})),
-        ("schedule = plateau(factor = 0.5, patience = 3)", "schedule",
-         Choice("plateau", {"factor": 0.5, "patience": 3})),
-        ("clip = 1", "clip", 1.0), ("seed = 3", "seed", 3), ("precision = bf16", "precision", "bf16"),
-        ("precision = 64", "precision", "64"), ('precision = "32"', "precision", "32"), ("epochs = 0", "epochs", 0),
-        ("batch = 2 * 3", "batch", 6), ("patience = 5", "patience", 5),
+        (
+            "schedule = plateau(factor = 0.5, patience = 3)",
+            "schedule",
+            Choice("plateau", {"factor": 0.5, "patience": 3}),
+        ),
+        ("clip = 1", "clip", 1.0),
+        ("seed = 3", "seed", 3),
+        ("precision = bf16", "precision", "bf16"),
+        ("precision = 64", "precision", "64"),
+        ('precision = "32"', "precision", "32"),
+        ("epochs = 0", "epochs", 0),
+        ("batch = 2 * 3", "batch", 6),
+        ("patience = 5", "patience", 5),
     ],
-)  # fmt: skip
+)
 def test_train(setting: str, name: str, value: object) -> None:
     assert getattr(model_of(f"{MODEL}train {{ {setting} }}").train, name) == value
 
 
 def test_parameters_in_settings() -> None:
-    text = "param rate = 0.1\nparam where = \"d.npz\"\n" + MODEL
+    text = 'param rate = 0.1\nparam where = "d.npz"\n' + MODEL
     model = model_of(text + "data { train = where } train { optimizer = sgd(rate = rate) }")
     assert model.data.train == "d.npz"
     assert model.train.optimizer == Choice("sgd", {"rate": 0.1})

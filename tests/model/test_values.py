@@ -19,10 +19,19 @@ USES = "observed x[n] : real\np(x[i] | x[<i]) = normal via made(hidden = sizes, 
 @pytest.mark.parametrize(
     ("expression", "value"),
     [
-        ("2 + 3 * 4", 14), ("(2 + 3) * 4", 20), ("-3 + 1", -2), ("8 / 2", 4), ("7 / 2", 3.5), ("1 / 4", 0.25),
-        ("2.0 * 3", 6.0), ('"a"', "a"), ("true", True), ("[1, 2 * 3, [4]]", (1, 6, (4,))), ("1e3", 1000.0),
+        ("2 + 3 * 4", 14),
+        ("(2 + 3) * 4", 20),
+        ("-3 + 1", -2),
+        ("8 / 2", 4),
+        ("7 / 2", 3.5),
+        ("1 / 4", 0.25),
+        ("2.0 * 3", 6.0),
+        ('"a"', "a"),
+        ("true", True),
+        ("[1, 2 * 3, [4]]", (1, 6, (4,))),
+        ("1e3", 1000.0),
     ],
-)  # fmt: skip
+)
 def test_arithmetic(expression: str, value: object) -> None:
     found = model_of(f"param v = {expression}\nobserved x : real\np(x) = normal via made(v = v)").params["v"]
     assert found == value
@@ -34,12 +43,16 @@ def test_options_keep_their_places() -> None:
     call = model_of(text).factors[0].network
     assert call.options == {"hidden": (8, 8), "a": 0.5, "b": "a", "c": True}
     assert {k: text[s.start : s.end] for k, s in call.option_spans.items()} == {
-        "hidden": "sizes", "a": "rate", "b": "name", "c": "on"
-    }  # fmt: skip
+        "hidden": "sizes",
+        "a": "rate",
+        "b": "name",
+        "c": "on",
+    }
 
 
 def test_words_stand_for_themselves_in_options() -> None:
-    call = model_of("observed x : real\np(x) = normal via made(activation = relu, inner = nade(hidden = 3))").factors[0].network
+    text = "observed x : real\np(x) = normal via made(activation = relu, inner = nade(hidden = 3))"
+    call = model_of(text).factors[0].network
     assert call.options["activation"] == "relu"
     assert call.options["inner"].options == {"hidden": 3}
 
@@ -47,10 +60,15 @@ def test_words_stand_for_themselves_in_options() -> None:
 @pytest.mark.parametrize(
     ("name", "given", "value"),
     [
-        ("n", 6, 6), ("rate", 2, 2.0), ("rate", 0.1, 0.1), ("name", "b", "b"), ("on", False, False), ("sizes", [9], (9,)),
+        ("n", 6, 6),
+        ("rate", 2, 2.0),
+        ("rate", 0.1, 0.1),
+        ("name", "b", "b"),
+        ("on", False, False),
+        ("sizes", [9], (9,)),
         ("sizes", (), ()),
     ],
-)  # fmt: skip
+)
 def test_overrides(name: str, given: object, value: object) -> None:
     found = model_of(HEAD + USES, **{name: given}).params[name]
     assert found == value
@@ -60,10 +78,23 @@ def test_overrides(name: str, given: object, value: object) -> None:
 @pytest.mark.parametrize(
     ("name", "given"),
     [
-        ("n", 6.0), ("n", "6"), ("n", True), ("n", 2**70), ("rate", "x"), ("rate", False), ("rate", math.inf), ("on", 1),
-        ("rate", math.nan), ("name", 3), ("sizes", 8), ("sizes", ["a"]), ("sizes", [0.5]), ("sizes", [True]), ("n", None),
+        ("n", 6.0),
+        ("n", "6"),
+        ("n", True),
+        ("n", 2**70),
+        ("rate", "x"),
+        ("rate", False),
+        ("rate", math.inf),
+        ("on", 1),
+        ("rate", math.nan),
+        ("name", 3),
+        ("sizes", 8),
+        ("sizes", ["a"]),
+        ("sizes", [0.5]),
+        ("sizes", [True]),
+        ("n", None),
     ],
-)  # fmt: skip
+)
 def test_overrides_of_another_type(name: str, given: object) -> None:
     _, diagnostics = resolve(HEAD + USES, **{name: given})
     assert [d.code for d in diagnostics] == ["AR109"]
@@ -86,8 +117,9 @@ def test_numbers_beyond_bounds_in_a_tree() -> None:
     for value in (10**400, math.inf, math.nan):
         number = syntax.Number(value, "n", span=at)
         statement = syntax.ParamStatement(syntax.Name("n", span=at), number, span=at)
-        variable = syntax.VariableStatement("observed", syntax.Name("x", span=at), None,
-                                            syntax.Reference("real", span=at), span=at)  # fmt: skip
+        variable = syntax.VariableStatement(
+            "observed", syntax.Name("x", span=at), None, syntax.Reference("real", span=at), span=at
+        )
         source = Source("")
         sink = Sink(source)
         assert check_model(syntax.Tree((statement, variable), (), source), sink) is None

@@ -211,12 +211,10 @@ UNKNOWN_FIELD = Rule(
     label="no such field",
     explanation="The fields of a record are those between its braces.",
     wrong=(
-        "record person { age : real  income : binary }\np(person.age) = normal\n"
-        "p(person.income | person.aeg) = default"
+        "record person { age : real  income : binary }\np(person.age) = normal\np(person.income | person.aeg) = default"
     ),
     right=(
-        "record person { age : real  income : binary }\np(person.age) = normal\n"
-        "p(person.income | person.age) = default"
+        "record person { age : real  income : binary }\np(person.age) = normal\np(person.income | person.age) = default"
     ),
 )
 

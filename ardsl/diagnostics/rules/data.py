@@ -50,7 +50,10 @@ WRONG_SHAPE = Rule(
         "axes in the declared order, [examples] for a scalar, [examples, fields] for a record. All variables have the "
         "same number of examples, and there is at least one."
     ),
-    wrong="observed x[28, 28] : binary\nerror[AR503]: digits.npz#train: `x` needs rows of the shape [28, 28], not [784]",
+    wrong=(
+        "observed x[28, 28] : binary\n"
+        "error[AR503]: digits.npz#train: `x` needs rows of the shape [28, 28], not [784]"
+    ),
     right="observed x[784] : binary",
 )
 
@@ -59,12 +62,15 @@ OUTSIDE_DOMAIN = Rule(
     title="a value outside its domain",
     message="{place}: `{element}` takes {allowed} ({domain}), not {value}{more}",
     explanation=(
-        "Every value is checked against the domain its variable declares, before anything is computed. Lines of a table "
-        "count from 1, the header being the first; rows and elements of an array count from 0. Real numbers must be "
-        "finite, also when stored with the precision of the training.\n\n"
+        "Every value is checked against the domain its variable declares, before anything is computed. Lines of a "
+        "table count from 1, the header being the first; rows and elements of an array count from 0. Real numbers must "
+        "be finite, also when stored with the precision of the training.\n\n"
         "Either the data or the domain has to change: nothing is clipped or rounded."
     ),
-    wrong="observed age : count\nerror[AR504]: people.csv, line 7, column `age`: `age` takes 0, 1, 2 … (count), not '-3'",
+    wrong=(
+        "observed age : count\n"
+        "error[AR504]: people.csv, line 7, column `age`: `age` takes 0, 1, 2 … (count), not '-3'"
+    ),
     right="observed age : real",
 )
 

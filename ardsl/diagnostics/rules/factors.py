@@ -24,9 +24,7 @@ FACTOR_TWICE = Rule(
         "Each variable is drawn once, by one conditional. All that it depends on stands in the contexts of one "
         "factor, behind the bar. A record has one factor for all of its fields or one for each field."
     ),
-    wrong=(
-        "given a : real\ngiven b : real\nobserved x : binary\np(x | a) = bernoulli\np(x | b) = bernoulli"
-    ),
+    wrong=("given a : real\ngiven b : real\nobserved x : binary\np(x | a) = bernoulli\np(x | b) = bernoulli"),
     right="given a : real\ngiven b : real\nobserved x : binary\np(x | a, b) = bernoulli",
 )
 
@@ -149,8 +147,7 @@ CLAIM_WHOLE_ARRAY = Rule(
     ),
     wrong="observed x[4] : binary\nobserved y : binary\np(x[i]) = bernoulli\np(y) = bernoulli\ncheck independent(x, y)",
     right=(
-        "observed x[4] : binary\nobserved y : binary\np(x[i]) = bernoulli\np(y) = bernoulli\n"
-        "check independent(x[0], y)"
+        "observed x[4] : binary\nobserved y : binary\np(x[i]) = bernoulli\np(y) = bernoulli\ncheck independent(x[0], y)"
     ),
 )
 
@@ -180,8 +177,6 @@ UNKNOWN_AXIS = Rule(
     message="`{variable}` has no axis `{name}`",
     label="no such axis",
     explanation="An axis is known by the name that its declaration gives it: `x[row: 28, column: 28]`.",
-    wrong=(
-        "observed x[row: 4, column: 4] : binary\np(x[i] | x[<i]) = bernoulli\ncheck reach(x, rows) >= 2"
-    ),
+    wrong=("observed x[row: 4, column: 4] : binary\np(x[i] | x[<i]) = bernoulli\ncheck reach(x, rows) >= 2"),
     right="observed x[row: 4, column: 4] : binary\np(x[i] | x[<i]) = bernoulli\ncheck reach(x, row) >= 2",
 )

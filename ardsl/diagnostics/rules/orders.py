@@ -108,7 +108,7 @@ NOT_AN_ORDER = Rule(
     title="not an order",
     message="an order is a name, a list or a `.npy` file, not {actual}",
     label="not an order",
-    explanation="An order is written `order x by raster`, `order x by [2, 0, 1]` or `order x by \"order.npy\"`.",
+    explanation='An order is written `order x by raster`, `order x by [2, 0, 1]` or `order x by "order.npy"`.',
     wrong="observed x[4] : binary\norder x by 3" + _FACTOR,
     right="observed x[4] : binary\norder x by reverse" + _FACTOR,
 )

@@ -77,7 +77,7 @@ MARGINALIZE_NEEDS_ORDERS = Rule(
     ),
     wrong=_MODEL + "data { missing = marginalize }",
     right=(
-        "observed x[4] : binary\norder x by any(orders = 2, train = \"all\")\np(x[i] | x[<i]) = bernoulli\n"
+        'observed x[4] : binary\norder x by any(orders = 2, train = "all")\np(x[i] | x[<i]) = bernoulli\n'
         "data { missing = marginalize }"
     ),
 )

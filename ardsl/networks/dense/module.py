@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ardsl.networks.dense.banded import Band, banded_linear, bands
 from ardsl.networks.dense.plan import relations
 from ardsl.networks.dense.program import DenseProgram
 from ardsl.networks.module import Configuration, NetworkModule, linear_
@@ -30,7 +31,9 @@ class DenseNetwork(NetworkModule):
     """A network whose raw numbers depend on exactly the inputs that its plan's masks let through (MADE, Eq. 9–11).
 
     ``weights[l]`` are the hidden layers' and the output's, ``direct`` the input-to-output path's; each is multiplied by
-    its mask in the forward pass.
+    its mask in the forward pass. Their columns and rows stand in the order in which the first order's masks are
+    staircases (``inputs`` and ``outputs``: which feature or raw number stands at each place), so that training can
+    multiply by the masks' real shape.
     """
 
     def __init__(self, plan: GroupPlan) -> None:
@@ -46,12 +49,15 @@ class DenseNetwork(NetworkModule):
         if self.direct is not None:
             linear_(self.direct, None if hidden else self.biases[-1])
         self.activation = ACTIVATIONS[plan.options["activation"]]
+        first = relations(plan.group, plan.options, plan.group.orders(0))
+        self._inputs, self._outputs = first.layout(plan.group)
+        self._bands: tuple[Tensor, list[list[Band]]] | None = None
         self._masks: dict[int, tuple[list[Tensor], Tensor | None]] = {}
         self._masked: tuple[tuple[object, ...], tuple[list[Tensor], Tensor | None]] | None = None
 
     def start_at(self, raw: Tensor) -> None:
         with torch.no_grad():
-            self.biases[-1].copy_(raw)
+            self.biases[-1].copy_(raw[torch.as_tensor(self._outputs, device=raw.device)])
             if self.direct is not None:
                 self.direct.zero_()
 
@@ -71,11 +77,12 @@ class DenseNetwork(NetworkModule):
         group = self.plan.group
         orders = group.orders(configuration) if isinstance(configuration, int) else configuration
         found = relations(group, self.plan.options, orders)
+        rows, columns = group.output_draw[self._outputs], group.feature_element[self._inputs]
         layers = [relation.matrix() for relation in found.hidden]
         if layers:
-            layers[0] = layers[0][:, group.feature_element]
-            layers[-1] = layers[-1][group.output_draw]
-        direct = found.direct.matrix()[group.output_draw][:, group.feature_element] if found.direct is not None else None
+            layers[0] = layers[0][:, columns]
+            layers[-1] = layers[-1][rows]
+        direct = found.direct.matrix()[rows][:, columns] if found.direct is not None else None
         # One order is asked for at every step: keep its masks ready to multiply. Several would take four times the room.
         dtype = self.biases[-1].dtype if group.order_count == 1 else torch.bool
 
@@ -100,20 +107,43 @@ class DenseNetwork(NetworkModule):
         return weights, None if self.direct is None else self.direct * direct  # type: ignore[operator]
 
     def forward(self, inputs: Tensor, configuration: Configuration = 0) -> Tensor:
-        weights, direct = self.masked(configuration)
-        if not weights:
-            assert direct is not None  # a network has hidden layers or a direct path
-            return F.linear(inputs, direct, self.biases[0])
+        products = self._products(inputs, configuration)
+        inputs = _reorder(inputs, self._inputs)
+        if not len(self.weights):
+            return _reorder(products(0, inputs), np.argsort(self._outputs))
         hidden = inputs
-        for number, (weight, bias) in enumerate(zip(weights[:-1], self.biases, strict=False)):
-            above = self.activation(F.linear(hidden, weight, bias))
+        for number in range(len(self.weights) - 1):
+            above = self.activation(products(number, hidden))
             if self.plan.options["residual"] and number and above.shape == hidden.shape:
                 above = above + hidden
             if self.training and self.plan.options["dropout"]:
                 above = F.dropout(above, self.plan.options["dropout"])
             hidden = above
-        raw = F.linear(hidden, weights[-1], self.biases[-1])
-        return raw if direct is None else raw + F.linear(inputs, direct)
+        raw = products(len(self.weights) - 1, hidden)
+        if self.direct is not None:
+            raw = raw + products(len(self.weights), inputs)
+        return _reorder(raw, np.argsort(self._outputs))
+
+    def _products(self, inputs: Tensor, configuration: Configuration) -> Callable[[int, Tensor], Tensor]:
+        """The masked linear map of each layer, by number; the direct path's is the last."""
+        biases = [*self.biases, None] if len(self.weights) else list(self.biases)
+        banded = self.training and self.plan.group.order_count == 1 and configuration == 0 and inputs.device.type == "cpu"
+        if banded and torch.is_grad_enabled() and inputs.dtype == self.biases[-1].dtype and not _autocast(inputs):
+            parameters = [*self.weights, self.direct]
+            parts = self._staircases()
+            return lambda n, x: banded_linear(x, parameters[n], biases[n], parts[n])  # type: ignore[arg-type]
+        weights, direct = self.masked(configuration)
+        masked = [*weights, direct]
+        return lambda n, x: F.linear(x, masked[n], biases[n])  # type: ignore[arg-type]
+
+    def _staircases(self) -> list[list[Band]]:
+        like = self.biases[-1]
+        kept = self._bands
+        if kept is None or kept[0].dtype != like.dtype:
+            layers, direct = self._make_masks(0)
+            masks = [*layers, *([direct] if direct is not None else [])]
+            kept = self._bands = (like.detach(), [bands(m.bool().numpy(), like) for m in masks])
+        return kept[1]
 
     def program(
         self, order: int, element_step: np.ndarray, draw_step: np.ndarray, steps: int, batch: int
@@ -129,6 +159,18 @@ class DenseNetwork(NetworkModule):
             residual=self.plan.options["residual"],
             input_step=element_step[group.feature_element],
             output_step=draw_step[group.output_draw],
+            layout=(self._inputs, self._outputs),
             steps=steps,
             batch=batch,
         )
+
+
+def _reorder(numbers: Tensor, order: np.ndarray) -> Tensor:
+    """Columns [batch, n] in another order; nothing to do where that is the order they have."""
+    if (order[1:] > order[:-1]).all():
+        return numbers
+    return numbers[:, torch.as_tensor(order, device=numbers.device)]
+
+
+def _autocast(like: Tensor) -> bool:
+    return torch.is_autocast_enabled(like.device.type)

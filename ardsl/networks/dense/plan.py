@@ -11,7 +11,7 @@ import numpy as np
 from ardsl.networks.dense.labels import label
 from ardsl.networks.group import Group
 from ardsl.networks.plan import GroupPlan, LayerPlan
-from ardsl.relations import Order, Relation
+from ardsl.relations import Levels, Order, Relation
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +26,15 @@ class DenseRelations:
     direct: Relation | None
     units: tuple[np.ndarray, ...]
     """The labels of each hidden layer's units."""
+
+    def layout(self, group: Group) -> tuple[np.ndarray, np.ndarray]:
+        """Orders of the input features and of the output numbers in which the masks are staircases: the columns of a
+        layer by how few rows read them, the rows by how little they read."""
+        read = self.direct if self.direct is not None else self.hidden[0]
+        inputs = np.argsort(-_column_counts(read)[group.feature_element], kind="stable")
+        last = self.hidden[-1] if self.hidden else read
+        outputs = np.argsort(last.row_counts()[group.output_draw], kind="stable")
+        return inputs, outputs
 
     def through_hidden(self) -> Relation | None:
         """The composition of the hidden layers: draws × source elements."""
@@ -44,6 +53,13 @@ class DenseRelations:
             assert found is not None  # a dense network has a hidden layer or a direct path
             return found
         return hidden.union(self.direct)  # type: ignore[attr-defined]
+
+
+def _column_counts(relation: Relation) -> np.ndarray:
+    """How many targets read each source."""
+    if isinstance(relation, Levels):
+        return Levels(-relation.source_level, -relation.target_level).row_counts()
+    return relation.matrix().sum(axis=0)
 
 
 def relations(group: Group, options: Mapping[str, Any], orders: Mapping[str, Order]) -> DenseRelations:

@@ -44,7 +44,8 @@ class Sorted:
 
 class DenseProgram(Program):
     """Evaluates a masked dense network a step at a time. ``weights`` come with their masks applied; ``masks`` are those
-    of the hidden layers."""
+    of the hidden layers. ``layout`` says which feature and which raw number stands at each of the weights' columns and
+    rows."""
 
     def __init__(
         self,
@@ -56,16 +57,18 @@ class DenseProgram(Program):
         residual: bool,
         input_step: np.ndarray,
         output_step: np.ndarray,
+        layout: tuple[np.ndarray, np.ndarray],
         steps: int,
         batch: int,
     ) -> None:
         like = biases[-1]
         inputs, outputs = Sorted(input_step, steps), Sorted(output_step, steps)
-        layers, known = [inputs], input_step
+        layers, known = [inputs], input_step[layout[0]]
         for mask in masks:
             known = _completed(mask, known)
             layers.append(Sorted(known, steps))
-        self.input_order = inputs.order
+        columns_at, rows_at = np.argsort(layout[0])[inputs.order], np.argsort(layout[1])[outputs.order]
+        unit_orders = [columns_at, *(layer.order for layer in layers[1:]), rows_at]
 
         def buffer(numbers: int) -> Tensor:
             return torch.empty(numbers, batch, dtype=like.dtype, device=like.device)
@@ -79,20 +82,19 @@ class DenseProgram(Program):
         columns = [self.x, *self._hidden]
         products: list[tuple[Tensor, Sorted, Tensor, Tensor, Sorted]] = []
         for number, weight in enumerate(weights[:-1]):
-            permuted = _permute(weight, layers[number + 1], layers[number])
+            permuted = _permute(weight, unit_orders[number + 1], unit_orders[number])
             products.append((self._hidden[number], layers[number + 1], permuted, columns[number], layers[number]))
         output_products = [
-            (self._out, outputs, _permute(weight, outputs, source), buffer_, source)
-            for weight, buffer_, source in [
-                *([(weights[-1], columns[-1], layers[-1])] if weights else []),
-                *([(direct, self.x, inputs)] if direct is not None else []),
+            (self._out, outputs, _permute(weight, rows_at, at), buffer_, source)
+            for weight, at, buffer_, source in [
+                *([(weights[-1], unit_orders[-2], columns[-1], layers[-1])] if weights else []),
+                *([(direct, columns_at, self.x, inputs)] if direct is not None else []),
             ]
         ]
-        shifts = [*biases[:-1], biases[-1]]
-        targets = [*zip(self._hidden, layers[1:], strict=True), (self._out, outputs)]
+        targets = [*self._hidden, self._out]
         self._fill: list[Operation] = [
-            (target.copy_, (bias[torch.as_tensor(order.order, device=like.device)][:, None].expand_as(target),))
-            for (target, order), bias in zip(targets, shifts, strict=True)
+            (target.copy_, (bias[torch.as_tensor(order, device=like.device)][:, None].expand_as(target),))
+            for target, order, bias in zip(targets, unit_orders[1:], biases, strict=True)
         ]
 
         def add(
@@ -169,9 +171,9 @@ def _completed(mask: Tensor, known: np.ndarray) -> np.ndarray:
     return np.where(connected, known[None, :], -1).max(axis=1, initial=-1)
 
 
-def _permute(weight: Tensor, rows: Sorted, columns: Sorted) -> Tensor:
-    r = torch.as_tensor(rows.order, device=weight.device)
-    c = torch.as_tensor(columns.order, device=weight.device)
+def _permute(weight: Tensor, rows: np.ndarray, columns: np.ndarray) -> Tensor:
+    r = torch.as_tensor(rows, device=weight.device)
+    c = torch.as_tensor(columns, device=weight.device)
     return weight[r][:, c].contiguous()
 
 

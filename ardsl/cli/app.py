@@ -1,0 +1,146 @@
+"""The group of all commands: each is imported when it is asked for, and every fault ends in a line and an exit code.
+
+Exit codes: 0 done; 1 a spec was rejected, or a check of it failed; 2 the command cannot be carried out as given;
+70 an internal error; 130 interrupted; 141 the reader of the output went away.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+import click
+
+from ardsl.cli.output import error_line, on_terminal, printable
+
+REJECTED, MISUSED, INTERNAL, INTERRUPTED, BROKEN_PIPE = 1, 2, 70, 130, 141
+
+COMMANDS = {
+    "check": ("check", "Check specs: syntax, names, orders, graph, networks, soundness."),
+    "fmt": ("check", "Bring specs into the canonical layout."),
+    "graph": ("graph", "Draw the declared graph."),
+    "plan": ("plan", "Show layers, parameters, FLOPs, memory and sampling steps."),
+    "verify": ("verify", "Compare what the spec declares with what its networks realize."),
+    "train": ("train", "Train a spec."),
+    "eval": ("runs", "Measure a trained model's likelihood."),
+    "score": ("runs", "Write the log-probability of every row."),
+    "sample": ("runs", "Draw samples from a trained model."),
+    "explain": ("reference", "Explain a diagnostic's code."),
+    "networks": ("reference", "List the networks and their options."),
+    "families": ("reference", "List the families of distributions."),
+}
+"""Each command with its module and its line of help."""
+
+
+class Commands(click.Group):
+    """A group that imports a command's module when the command is run, and turns faults into exit codes."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(import_module(f"ardsl.cli.{module}_commands"), f"{cmd_name}_command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0] if args else ""
+        if args and name not in COMMANDS and not name.startswith("-"):
+            from ardsl.diagnostics.suggest import did_you_mean
+
+            hint = did_you_mean(name, COMMANDS)
+            ctx.fail(f"there is no command `{printable(name)}`" + (f": {hint}" if hint else ""))
+        return super().resolve_command(ctx, args)
+
+    def main(self, args: Sequence[str] | None = None, *rest: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        if not standalone_mode:
+            return super().main(args, *rest, standalone_mode=False, **extra)
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="replace")  # a terminal that cannot show ∏ shows something else
+        try:
+            code = super().main(args, *rest, standalone_mode=False, **extra)
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            code = MISUSED
+        except click.ClickException as error:
+            code = _misused(error)
+        except (click.Abort, KeyboardInterrupt):
+            click.echo("interrupted", err=True)
+            code = INTERRUPTED
+        sys.exit(code or 0)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        from ardsl.errors import ArdslError, SpecError
+
+        try:
+            code = super().invoke(ctx)
+            sys.stdout.flush()
+            return code
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except BrokenPipeError:
+            _discard_output()
+            return BROKEN_PIPE
+        except SpecError as error:
+            from ardsl.diagnostics.render import render_all
+
+            click.echo(render_all(error.diagnostics, on_terminal(sys.stderr)), err=True)
+            return REJECTED
+        except ArdslError as error:
+            click.echo(error_line(str(error)), err=True)
+            return MISUSED
+        except Exception as error:
+            _report_fault(error, ctx)
+            return INTERNAL
+
+
+def _misused(error: click.ClickException) -> int:
+    """One line for an error of use, with the way to the help."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    hint = f" (see `{context.command_path} --help`)" if context else ""
+    click.echo(error_line(error.format_message().rstrip(".") + hint), err=True)
+    return error.exit_code
+
+
+def _discard_output() -> None:
+    """Nobody reads any more: what is still buffered goes nowhere, without a complaint at exit."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):  # not a file of the system's
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+
+
+def _report_fault(error: Exception, ctx: click.Context) -> None:
+    if ctx.params.get("debug"):
+        import traceback
+
+        click.echo("".join(traceback.format_exception(error)).rstrip(), err=True)
+    what = printable(f"{type(error).__name__}: {error}".split("\n")[0])[:300]
+    subject = ctx.meta.get("ardsl.subject")
+    of = f" with {printable(subject)}" if subject else ""
+    click.echo(f"internal error{of}: {what}", err=True)
+    click.echo("This is a fault of ardsl, not yours. Please report it, with the spec and the command.", err=True)
+    if not ctx.params.get("debug"):
+        click.echo("`ardsl --debug …` (or ARDSL_DEBUG=1) shows the traceback.", err=True)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="ardsl", message="ardsl %(version)s")
+@click.option("--debug", is_flag=True, envvar="ARDSL_DEBUG", help="Show the traceback of an internal error.")
+def main(debug: bool) -> None:
+    """A declarative language for autoregressive probabilistic models.
+
+    A spec states a joint distribution the way a paper does; it is checked and verified before any weight exists.
+    """

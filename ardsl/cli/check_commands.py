@@ -1,0 +1,113 @@
+"""``ardsl check`` and ``ardsl fmt``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ardsl.cli.output import error_line, on_terminal, plural, print_json, printable
+from ardsl.cli.specs import diagnose_source, json_option, read_source, set_option
+
+if TYPE_CHECKING:
+    from ardsl.diagnostics import Diagnostic
+    from ardsl.spec import Spec
+
+
+@click.command("check")
+@click.argument("files", metavar="FILE…", nargs=-1, required=True)
+@set_option
+@json_option
+def check_command(files: tuple[str, ...], settings: dict[str, str], as_json: bool) -> int:
+    """Check specs, and print what is wrong with them. `-` reads standard input.
+
+    Exits with 1 where a spec has errors; warnings are no errors.
+    """
+    from ardsl.diagnostics.render import render_all, to_json
+    from ardsl.errors import ArdslError
+
+    code, everything = 0, []
+    for file in files:
+        try:
+            source = read_source(file)
+        except ArdslError as error:
+            click.echo(error_line(str(error)), err=True)
+            code = 2
+            continue
+        found, spec = diagnose_source(source, settings)
+        everything += found
+        code = code or int(spec is None)
+        if not as_json:
+            if found:
+                click.echo(render_all(found, on_terminal(sys.stdout)))
+            if spec is not None:
+                click.echo(f"{printable(source.name)}: {_verdict(spec, found)}")
+    if as_json:
+        print_json({"valid": code == 0, "diagnostics": [to_json(d) for d in everything]})
+    return code
+
+
+def _verdict(spec: Spec, found: list[Diagnostic]) -> str:
+    verdict = "sound and complete" if spec.report.complete else "sound, with blind spots"
+    noted = f" ({plural(len(found), 'warning')})" if found else ""
+    return f"{verdict}{noted}: {spec.plan.formula}"
+
+
+@click.command("fmt")
+@click.argument("files", metavar="FILE…", nargs=-1, required=True)
+@click.option("--check", "only_check", is_flag=True, help="Change nothing; exit with 1 where a file would change.")
+def fmt_command(files: tuple[str, ...], only_check: bool) -> int:
+    """Bring specs into the canonical layout, comments kept. `-` formats standard input to standard output.
+
+    A spec that cannot be parsed stays as it is, and the exit code is 1.
+    """
+    from ardsl.errors import ArdslError
+
+    code = 0
+    for file in files:
+        try:
+            code = max(code, _format(file, only_check))
+        except ArdslError as error:
+            click.echo(error_line(str(error)), err=True)
+            code = 2
+    return code
+
+
+def _format(file: str, only_check: bool) -> int:
+    from ardsl.diagnostics import Sink
+    from ardsl.diagnostics.render import render_all
+    from ardsl.language import format_tree, parse
+
+    source = read_source(file)
+    sink = Sink(source)
+    tree = parse(source, sink)
+    if sink.errors:
+        click.echo(render_all(sink, on_terminal(sys.stderr)), err=True)
+        return 1
+    text = format_tree(tree)
+    if file == "-":
+        if not only_check:
+            click.echo(text, nl=False)
+        return int(only_check and text != source.text)
+    if Path(file).read_bytes() == text.encode():
+        return 0
+    if only_check:
+        click.echo(f"{printable(source.name)}: would change")
+        return 1
+    _write(Path(file), text)
+    click.echo(f"{printable(source.name)}: formatted")
+    return 0
+
+
+def _write(path: Path, text: str) -> None:
+    """Over the file itself, also behind a link, with its permissions kept."""
+    from ardsl.runtime.atomic import write_text
+
+    path = path.resolve()
+    mode = path.stat().st_mode
+    write_text(path, text)
+    path.chmod(mode & 0o7777)
+
+

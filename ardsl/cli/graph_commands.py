@@ -1,0 +1,70 @@
+"""``ardsl graph``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ardsl.cli.specs import json_option, open_spec, set_option, spec_argument
+
+if TYPE_CHECKING:
+    from ardsl.model.model import Model
+
+
+@click.command("graph")
+@spec_argument
+@click.option("-o", "--output", metavar="PATH", help="Write .svg, .png, .dot, .mmd (Mermaid) or .json, by suffix.")
+@click.option("--format", "format", metavar="FORMAT", help="Print svg, dot, mmd or json.")
+@set_option
+@json_option
+def graph_command(file: str, output: str | None, format: str | None, settings: dict[str, str], as_json: bool) -> None:
+    """Show the declared graph: which variable reads which.
+
+    Without -o or --format, a list for people.
+    """
+    from ardsl.graph.draw import FORMATS, draw
+
+    suffix = Path(output).suffix.removeprefix(".").lower() if output else None
+    if suffix is not None and suffix not in FORMATS:
+        raise click.BadParameter(f"`{output}` must end in {', '.join(f'.{f}' for f in FORMATS)}", param_hint="-o")
+    if format is not None and (format not in FORMATS or format == "png"):
+        names = ", ".join(f for f in FORMATS if f != "png")
+        raise click.BadParameter(f"`{format}` is not one of {names}; a png goes to a file (-o)", param_hint="--format")
+    model = open_spec(file, settings).model
+    if suffix is not None:
+        _write(Path(output or ""), draw(model, suffix))
+    if as_json or format:
+        click.echo(draw(model, "json" if as_json else format or "json"), nl=False)
+    elif suffix is not None:
+        click.echo(f"wrote {output}")
+    else:
+        click.echo("\n".join(_lines(model)))
+
+
+def _write(path: Path, content: str | bytes) -> None:
+    from ardsl.runtime.atomic import replacing
+
+    with replacing(path) as part:
+        part.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+def _lines(model: Model) -> list[str]:
+    """One line for each variable, then what it reads."""
+    from ardsl.graph.declared import declared_graph
+
+    graph = declared_graph(model)
+    lines = []
+    for variable in model.variables.values():
+        axes = ", ".join(f"{a.name}: {a.size}" if a.name else str(a.size) for a in variable.axes)
+        domain = f"record of {len(variable.fields)} fields" if variable.is_record else f"{variable.domain}"
+        order = f", by {variable.orders.name}" if variable.size > 1 and variable.kind != "given" else ""
+        lines.append(f"{variable.kind} {variable.name}{f'[{axes}]' if axes else ''} : {domain}{order}")
+        read = list(graph.nodes[variable.name]["own"])
+        for source in graph:
+            if graph.has_edge(source, variable.name):
+                read += graph.edges[source, variable.name]["contexts"]
+        if variable.kind != "given":
+            lines.append(f"  reads {', '.join(dict.fromkeys(c.text for _, c in read)) or 'nothing'}")
+    return lines

@@ -1,0 +1,136 @@
+"""``ardsl plan``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ardsl.cli.output import plural, print_json, print_table, size, spelled
+from ardsl.cli.specs import json_option, open_spec, set_option, spec_argument
+
+if TYPE_CHECKING:
+    from ardsl.networks.plan import GroupPlan
+    from ardsl.spec import Spec
+
+
+@click.command("plan")
+@spec_argument
+@set_option
+@json_option
+def plan_command(file: str, settings: dict[str, str], as_json: bool) -> None:
+    """Show what a spec would be built as, before anything is allocated.
+
+    Layers with their parameters, the connections that the masks let through, and FLOPs (a multiply-add counts as two);
+    then the totals, the memory of one batch's activations, what a draw may read, and the sampling steps.
+    """
+    spec = open_spec(file, settings)
+    if as_json:
+        print_json(plan_json(spec))
+        return
+    plan = spec.plan
+    click.echo(f"{spec.name}: {plan.formula}")
+    for group in plan.groups:
+        _print_group(group)
+    click.echo()
+    weights = f"{plan.parameters:,} ({size(4 * plan.parameters)} in float32)"
+    memory = f"{size(plan.activation_bytes)} for a batch of {plan.batch:,}, in float32"
+    lines = [
+        ("parameters", weights),
+        ("FLOPs", f"{plan.flops:,} for the likelihood of one example"),
+        ("activation memory", memory),
+        *(("receptive field", _field_text(field)) for field in receptive_fields(spec)),
+        ("sampling steps", f"{plan.steps:,}"),
+    ]
+    for name, text in lines:
+        click.echo(f"{name:<18} {text}")
+
+
+def _print_group(plan: GroupPlan) -> None:
+    from ardsl.networks.registry import network
+
+    shown = {option.name for option in network(plan.network).options}
+    options = ", ".join(f"{name} = {spelled(value)}" for name, value in plan.options.items() if name in shown)
+    factors = ", ".join(factor.text for factor in plan.group.factors)
+    click.echo(f"\n{factors} via {plan.network}{f'({options})' if options else ''}\n")
+    rows = [
+        (
+            layer.name + (f" ({layer.activation})" if layer.activation else ""),
+            *(f"{n:,}" for n in (layer.inputs, layer.outputs, layer.parameters, layer.connections, layer.flops)),
+        )
+        for layer in plan.layers
+    ]
+    totals = (plan.parameters, sum(layer.connections for layer in plan.layers), plan.flops)
+    if len(rows) > 1:
+        rows.append(("total", "", "", *(f"{n:,}" for n in totals)))
+    print_table(
+        ("layer", "inputs", "outputs", "parameters", "connections", "FLOPs"), rows, total=len(rows) > 1
+    )
+
+
+def receptive_fields(spec: Spec) -> list[dict[str, Any]]:
+    """For each factor the most elements one of its draws reads, and how far along each axis it reads its own variable.
+
+    Under ``any(orders = K)``, of the first order.
+    """
+    from ardsl.graph.claims import declared_reach
+    from ardsl.graph.schedule import TooLargeError
+
+    found: dict[str, dict[str, Any]] = {}
+    for comparison in spec.report.comparisons:
+        if comparison.factor in found or not comparison.realized:
+            continue
+        variable = spec.variables[comparison.variable]
+        reach: dict[str, int] | None = {}
+        for number, axis in enumerate(variable.axes):
+            try:
+                distance = declared_reach(spec.model, variable.name, number)
+            except TooLargeError:
+                reach = None
+                break
+            if reach is not None and distance:
+                reach[axis.name or f"axis {number}"] = distance
+        most = int(comparison.realized_relation.row_counts().max())
+        found[comparison.factor] = {"factor": comparison.factor, "elements": most, "reach": reach}
+    return list(found.values())
+
+
+def _field_text(field: dict[str, Any]) -> str:
+    reach = ", ".join(f"{distance:,} along {axis}" for axis, distance in (field["reach"] or {}).items())
+    return f"{field['factor']}: up to {plural(field['elements'], 'element')}" + (f"; reaches {reach}" if reach else "")
+
+
+def plan_json(spec: Spec) -> dict[str, Any]:
+    plan = spec.plan
+    return {
+        "name": spec.name,
+        "formula": plan.formula,
+        "parameters": plan.parameters,
+        "flops": plan.flops,
+        "activation_bytes": plan.activation_bytes,
+        "batch": plan.batch,
+        "steps": plan.steps,
+        "receptive_fields": receptive_fields(spec),
+        "groups": [
+            {
+                "factors": [factor.text for factor in group.group.factors],
+                "network": group.network,
+                "options": {k: list(v) if isinstance(v, tuple) else v for k, v in group.options.items()},
+                "parameters": group.parameters,
+                "flops": group.flops,
+                "layers": [
+                    {
+                        "name": layer.name,
+                        "inputs": layer.inputs,
+                        "outputs": layer.outputs,
+                        "parameters": layer.parameters,
+                        "connections": layer.connections,
+                        "flops": layer.flops,
+                        "activation": layer.activation,
+                    }
+                    for layer in group.layers
+                ],
+            }
+            for group in plan.groups
+        ],
+    }

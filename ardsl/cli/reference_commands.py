@@ -1,0 +1,66 @@
+"""``ardsl explain``, ``ardsl networks`` and ``ardsl families``: reference pages."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+import click
+
+from ardsl.cli.output import spelled
+
+if TYPE_CHECKING:
+    from ardsl.networks.network import Network
+
+
+@click.command("explain")
+@click.argument("code", metavar="[CODE]", required=False)
+def explain_command(code: str | None) -> None:
+    """Explain a diagnostic's code, with a wrong and a right example; without one, list them all."""
+    if code is None:
+        from ardsl.diagnostics.rules import RULES
+
+        for rule in sorted(RULES.values(), key=lambda r: r.code):
+            click.echo(f"{rule.code}  {rule.severity:<7}  {rule.title}")
+        return
+    from ardsl.diagnostics.explain import explain
+
+    click.echo(explain(code))
+
+
+@click.command("networks")
+@click.argument("name", metavar="[NAME]", required=False)
+def networks_command(name: str | None) -> None:
+    """List the registered networks with their options, or one of them."""
+    from ardsl.diagnostics.suggest import did_you_mean
+    from ardsl.errors import ArdslError
+    from ardsl.networks.registry import LATER, network, network_names
+
+    known = network_names()
+    if name in LATER and name not in known:
+        raise ArdslError(f"the network `{name}` is reserved for {LATER[name]}, and not built yet")
+    if name is not None and name not in known:
+        hint = did_you_mean(name, known)
+        raise ArdslError(f"there is no network `{name}`" + (f": {hint}" if hint else ""))
+    click.echo("\n\n".join(network_page(network(each)) for each in ([name] if name else known)))
+    if name is None:
+        later = [each for each in LATER if each not in known]
+        if later:
+            click.echo("\n" + textwrap.fill(f"Reserved, and not built yet: {', '.join(later)}.", 100))
+
+
+def network_page(network: Network) -> str:
+    lines = [f"{network.name}: {network.doc}"]
+    if network.paper:
+        lines.append(f"  {network.paper}")
+    for option in network.options:
+        lines.append(f"    {option.name} = {spelled(option.default)}".ljust(28) + f"  {option.doc} ({option.range})")
+    return "\n".join(lines)
+
+
+@click.command("families")
+def families_command() -> None:
+    """List the families of distributions, with the domains they fit."""
+    from ardsl.families.page import families_page
+
+    click.echo(families_page().rstrip())

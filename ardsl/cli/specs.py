@@ -1,0 +1,111 @@
+"""Specs as commands take them: a path or ``-``, with parameters set from outside."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from ardsl.diagnostics import Diagnostic, Source
+    from ardsl.spec import Spec
+
+STANDARD_INPUT = "<stdin>"
+_REAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def spec_argument(function: F) -> F:
+    """FILE, one spec."""
+    return click.argument("file", metavar="FILE")(function)
+
+
+def set_option(function: F) -> F:
+    """``--set NAME=VALUE``, as often as there are parameters."""
+    help = "Set a parameter of the spec; it keeps its type. May be repeated."
+    return click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, callback=_pairs, help=help)(function)
+
+
+def json_option(function: F) -> F:
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")(function)
+
+
+def _pairs(context: click.Context, option: click.Parameter, values: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for value in values:
+        name, equals, text = value.partition("=")
+        if not equals or not name.strip():
+            raise click.BadParameter(f"`{value}` is not of the form NAME=VALUE", context, option)
+        found[name.strip()] = text.strip()
+    return found
+
+
+def read_source(file: str) -> Source:
+    """The text of a spec; ``-`` is standard input. Raises ``ArdslError`` where it cannot be read."""
+    from ardsl.diagnostics import Source
+    from ardsl.spec import read_spec
+
+    name = STANDARD_INPUT if file == "-" else file
+    click.get_current_context().meta["ardsl.subject"] = name
+    if file == "-":
+        text = sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
+        return Source(text.replace("\r\n", "\n"), name)
+    return Source(read_spec(file), name, str(Path(file).parent))
+
+
+def diagnose_source(source: Source, settings: dict[str, str]) -> tuple[list[Diagnostic], Spec | None]:
+    """All there is to say about a spec under its settings, and the spec where it has no errors."""
+    from ardsl.spec import diagnose
+
+    return diagnose(source, _overrides(source, settings))
+
+
+def open_spec(file: str, settings: dict[str, str]) -> Spec:
+    """A spec without errors. Raises ``SpecError`` or ``ArdslError``."""
+    from ardsl.errors import SpecError
+
+    found, spec = diagnose_source(read_source(file), settings)
+    if spec is None:
+        raise SpecError(found)
+    return spec
+
+
+def _overrides(source: Source, settings: dict[str, str]) -> dict[str, Any]:
+    """Settings as values. A parameter that is a string in the spec takes the text as it is."""
+    if not settings:
+        return {}
+    from ardsl.diagnostics import Sink
+    from ardsl.language import parse
+    from ardsl.language.syntax import ParamStatement, String
+
+    strings = {
+        statement.name.text
+        for statement in parse(source, Sink(source)).statements
+        if isinstance(statement, ParamStatement) and isinstance(statement.value, String)
+    }
+    return {name: _unquoted(text) if name in strings else literal(text) for name, text in settings.items()}
+
+
+def _unquoted(text: str) -> str:
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
+
+
+def literal(text: str) -> Any:
+    """A value as the language writes it: a number, ``true`` or ``false``, a string, a list of these; else the text."""
+    if _REAL.fullmatch(text) and not re.fullmatch(r"[+-]?\d+", text):
+        return float(text)
+    try:
+        value = json.loads(text.removeprefix("+"), parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return text
+    return text if isinstance(value, dict) or value is None else value
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)  # NaN and Infinity: JSON's reader takes them, the language does not

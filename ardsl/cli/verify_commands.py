@@ -1,0 +1,125 @@
+"""``ardsl verify``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import groupby, islice
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ardsl.cli.output import percent, plural, print_json, print_table
+from ardsl.cli.specs import json_option, open_spec, set_option, spec_argument
+
+if TYPE_CHECKING:
+    from ardsl.graph.verify import Comparison, Report
+    from ardsl.spec import Spec
+
+MOST_EXAMPLES = 10
+"""Pairs that ``--json`` lists of each kind; their number is always given."""
+
+
+@click.command("verify")
+@spec_argument
+@click.option("--numeric", is_flag=True, help="Also build the module, and probe what its outputs depend on.")
+@set_option
+@json_option
+def verify_command(file: str, numeric: bool, settings: dict[str, str], as_json: bool) -> int:
+    """Compare what a spec declares with what its networks realize, factor by factor.
+
+    A leak is a pair (drawn element, element read) that is realized and not declared, a blind spot one that is declared
+    and not realized. Exits with 1 on a leak, and on a blind spot under `check complete`.
+    """
+    spec = open_spec(file, settings)
+    reports = [spec.report]
+    if numeric:
+        from ardsl.compiler.probe import verify_numeric
+
+        reports.append(verify_numeric(spec))
+    agree = [c.realized for c in reports[0].comparisons] == [c.realized for c in reports[-1].comparisons]
+    failed = not agree or any(_fails(spec, report) for report in reports)
+    if as_json:
+        probed = {"numeric": report_json(reports[1])} if numeric else {}
+        print_json({"name": spec.name} | report_json(spec.report) | probed)
+        return int(failed)
+    for report in reports:
+        _print_report(spec, report)
+    if numeric:
+        click.echo(f"\nThe probe and the plan {'agree' if agree else 'DISAGREE'}.")
+    return int(failed)
+
+
+def _fails(spec: Spec, report: Report) -> bool:
+    complete = {claim.variable for claim in spec.model.claims if claim.kind == "complete"}
+    return any(c.leaks or (c.blind_spots and c.variable in complete) for c in report.comparisons)
+
+
+def _print_report(spec: Spec, report: Report) -> None:
+    if report.method == "plan":
+        click.echo(f"{spec.name}: declared against realized, by the plan\n")
+    else:
+        click.echo("\nDeclared against realized, by gradients of the built module\n")
+    groups = [list(each) for _, each in groupby(report.comparisons, key=lambda c: c.factor)]
+    print_table(
+        ("factor", "order", "declared", "realized", "leaks", "blind spots", "direct only"),
+        [_row(group) for group in groups],
+        left=2,
+    )
+    click.echo()
+    for group in groups:
+        for kind in ("leaks", "blind_spots"):
+            pairs = next((getattr(c, kind) for c in group if getattr(c, kind)), None)
+            if pairs:
+                target, source = pairs[0]
+                word = "leak" if kind == "leaks" else "blind spot"
+                told = "depends on" if kind == "leaks" else "never sees"
+                click.echo(f"  {word} in {group[0].factor}: {target} {told} {source}")
+    click.echo(verdict(report))
+
+
+def _row(group: list[Comparison]) -> tuple[str, ...]:
+    """One line for a factor, its orders added up."""
+    direct = [c.direct_only for c in group if c.direct_only is not None]
+    numbers = (
+        sum(c.declared for c in group),
+        sum(c.realized for c in group),
+        sum(c.leaks.count for c in group),
+        sum(c.blind_spots.count for c in group),
+    )
+    order = group[0].order if len(group) == 1 else f"{len(group)} orders, added up"
+    return (group[0].factor, order, *(f"{n:,}" for n in numbers), f"{sum(direct):,}" if direct else "-")
+
+
+def verdict(report: Report) -> str:
+    if not report.sound:
+        return f"NOT SOUND: {plural(report.leaks.count, 'leak')} among {report.realized:,} realized pairs."
+    blind, declared = report.blind_spots.count, report.declared
+    if blind:
+        share = percent(blind, declared)
+        return f"Sound: nothing leaks. Not complete: {plural(blind, 'blind spot')}, {share} of what is declared."
+    return f"Sound and complete: all of the {plural(declared, 'declared pair')} realized, and nothing else."
+
+
+def report_json(report: Report) -> dict[str, Any]:
+    return {
+        "sound": report.sound,
+        "complete": report.complete,
+        "method": report.method,
+        "factors": [
+            {
+                "factor": c.factor,
+                "variable": c.variable,
+                "order": c.order,
+                "declared": c.declared,
+                "realized": c.realized,
+                "leaks": _pairs_json(c.leaks, c.leaks.count),
+                "blind_spots": _pairs_json(c.blind_spots, c.blind_spots.count),
+                "direct_only": c.direct_only,
+            }
+            for c in report.comparisons
+        ],
+    }
+
+
+def _pairs_json(pairs: Iterable[tuple[str, str]], count: int) -> dict[str, Any]:
+    return {"count": count, "examples": [list(pair) for pair in islice(pairs, MOST_EXAMPLES)]}

@@ -1,0 +1,113 @@
+"""Exact likelihoods of data: every example counts once, whatever the batches."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ardsl.compiler.model import AutoregressiveModel
+from ardsl.runtime.data import Examples, count, load_split, take
+
+_MEMORY = 1 << 28
+_MOST = 1024
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The mean negative log-likelihood of a data set: ``nll`` ± ``standard_error`` in nats per example.
+
+    ``bits_per_dim`` is nll / (elements · ln 2). ``seconds`` is the time the likelihoods took.
+    """
+
+    nll: float
+    standard_error: float
+    bits_per_dim: float
+    examples: int
+    seconds: float
+
+
+def evaluate(
+    model: AutoregressiveModel,
+    data: Any = None,
+    batch: int | None = None,
+    *,
+    split: str = "test",
+    data_dir: str | Path | None = None,
+) -> Evaluation:
+    """How likely the model finds ``data`` (any form that ``fit`` takes; by default the spec's own ``split``).
+
+    ``batch`` examples are in work at once; by default as many as fit a modest memory. Under ``any(orders = K)`` the
+    likelihood is the mixture's.
+    """
+    return evaluate_examples(model, _examples(model, data, split, data_dir), batch)
+
+
+def score(
+    model: AutoregressiveModel,
+    data: Any = None,
+    batch: int | None = None,
+    *,
+    split: str = "test",
+    data_dir: str | Path | None = None,
+) -> np.ndarray:
+    """log p of each example, float64 [examples], in nats and in the data's order."""
+    examples = _examples(model, data, split, data_dir)
+    return torch.cat(list(log_probs(model, examples, batch))).numpy()
+
+
+def evaluate_examples(model: AutoregressiveModel, examples: Examples, batch: int | None = None) -> Evaluation:
+    """:func:`evaluate` for checked examples in memory."""
+    started = time.perf_counter()
+    n, mean, squares = 0, 0.0, 0.0
+    for part in log_probs(model, examples, batch):
+        # Merging counts, means and squared deviations keeps the digits that a plain sum of squares would lose.
+        size, new = len(part), float(part.mean())
+        squares += float(((part - new) ** 2).sum()) + (new - mean) ** 2 * n * size / (n + size)
+        mean += (new - mean) * size / (n + size)
+        n += size
+    error = math.sqrt(squares / (n - 1) / n) if n > 1 else math.nan
+    return Evaluation(-mean, error, -mean / (model.dims * math.log(2)), n, time.perf_counter() - started)
+
+
+@torch.no_grad()
+def log_probs(model: AutoregressiveModel, examples: Examples, batch: int | None = None) -> Iterator[Tensor]:
+    """log p of the examples in order, a batch at a time, float64 on the CPU; the last batch may be smaller."""
+    given = [v.name for v in model.spec.model.given]
+    step = batch or default_batch(model)
+    with evaluating(model):
+        for start in range(0, count(examples), step):
+            part = take(examples, slice(start, start + step))
+            conditioning = {name: part.pop(name) for name in given} or None
+            x = part if len(part) > 1 else next(iter(part.values()))
+            yield model.log_prob(x, conditioning).double().cpu()  # type: ignore[union-attr]
+
+
+def default_batch(model: AutoregressiveModel) -> int:
+    """As many examples as the plan's activations allow in about a quarter of a gigabyte, and never very many."""
+    plan = model.spec.plan
+    per_example = max(plan.activation_bytes // plan.batch, 1)
+    return max(1, min(_MOST, _MEMORY // (3 * per_example)))  # each activation with the temporaries beside it
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """The module in evaluation mode for a while."""
+    training = module.training
+    module.eval()
+    try:
+        yield
+    finally:
+        module.train(training)
+
+
+def _examples(model: AutoregressiveModel, data: Any, split: str, data_dir: str | Path | None) -> Examples:
+    return load_split(model.spec, data, split, data_dir=data_dir, dtype=model.like.dtype)

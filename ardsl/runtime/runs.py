@@ -1,0 +1,227 @@
+"""Run folders: what a training leaves behind, enough to restore the model exactly.
+
+A folder holds
+
+- ``spec.ar``: the spec's text, byte for byte, and copies of the ``.npy`` files its orders are read from;
+- ``run.json``: the params that overrode the text's, the directory its data paths are relative to, how it was trained,
+  and the final figures once training has ended;
+- ``weights.safetensors``: the best weights so far, with the spec's text and params in the metadata;
+- ``metrics.csv``: the training curve (epoch, seconds, train, valid);
+- ``samples.png``: a grid of samples where a variable is a picture.
+
+Every file is replaced whole, so a folder can be read while training goes on.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+import ardsl
+from ardsl.compiler.model import AutoregressiveModel, compile_model
+from ardsl.diagnostics.rules.data import BAD_RUN, BAD_WEIGHTS
+from ardsl.language import syntax
+from ardsl.runtime.atomic import replacing, write_text
+from ardsl.runtime.devices import find_device
+from ardsl.runtime.faults import fault, listed
+from ardsl.spec import Spec, loads
+
+SPEC, RUN, WEIGHTS, METRICS, SAMPLES = "spec.ar", "run.json", "weights.safetensors", "metrics.csv", "samples.png"
+_CURVE = ("epoch", "seconds", "train", "valid")
+_TYPES = {"F32": torch.float32, "F64": torch.float64}
+
+
+class RunFolder:
+    """A run folder while it is written."""
+
+    def __init__(self, path: str | Path, spec: Spec, training: Mapping[str, Any]) -> None:
+        """Starts the folder: new, empty, or an earlier run's, whose results go."""
+        self.path = Path(path)
+        self._spec = spec
+        self._run: dict[str, Any] = {
+            "ardsl": ardsl.__version__,
+            "model": spec.name,
+            "params": {name: spec.model.params[name] for name in spec.overrides},
+            "directory": os.path.relpath(spec.source.directory, self.path),
+            "training": dict(training),
+        }
+        self._start()
+
+    def _start(self) -> None:
+        path = self.path
+        if path.exists() and not path.is_dir():
+            raise fault(BAD_RUN, path=path, problem="is a file, not a folder to train into")
+        if path.is_dir() and any(path.iterdir()) and not (path / RUN).is_file():
+            raise fault(BAD_RUN, path=path, problem="holds other files: give a new folder, or one of an earlier run")
+        for name in (WEIGHTS, METRICS, SAMPLES):
+            (path / name).unlink(missing_ok=True)
+        write_text(path / RUN, _json(self._run))
+        write_text(path / SPEC, self._spec.text)
+        for name in _order_files(self._spec):
+            with replacing(path / name) as part:
+                shutil.copyfile(Path(self._spec.source.directory, name), part)
+
+    def save_weights(self, weights: Mapping[str, Tensor]) -> None:
+        metadata = {
+            "ardsl": ardsl.__version__,
+            "spec": _plain(self._spec.text),
+            "params": _json(self._run["params"]),
+        }
+        with replacing(self.path / WEIGHTS) as part:
+            save_file({name: w.detach().cpu().contiguous() for name, w in weights.items()}, part, metadata)
+
+    def save_metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """The training curve so far; what was not measured stays empty."""
+        text = io.StringIO()
+        writer = csv.DictWriter(text, _CURVE, extrasaction="ignore", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({name: _rounded(row.get(name)) for name in _CURVE} for row in rows)
+        write_text(self.path / METRICS, text.getvalue())
+
+    def save_figures(self, figures: Mapping[str, Any]) -> None:
+        self._run["figures"] = dict(figures)
+        write_text(self.path / RUN, _json(self._run))
+
+
+def restore(directory: str | Path, device: str | torch.device = "cpu") -> AutoregressiveModel:
+    """The trained model of a run folder, in evaluation mode: the same log-probabilities, bit for bit on one machine.
+
+    Nothing in the folder is executed, and the weights' names and shapes are compared with the spec's plan before
+    anything of their size is allocated.
+    """
+    path = Path(directory)
+    place = find_device(device)
+    params = read_run(path)["params"]
+    text = _read(path, SPEC)
+    spec = loads(text, str(path / SPEC), str(path), **params)
+    weights = _read_weights(path / WEIGHTS, spec, params)
+    dtype = next(iter(weights.values())).dtype if weights else torch.float32
+    model = compile_model(spec, device="cpu", dtype=dtype)
+    _compare(path / WEIGHTS, {n: tuple(w.shape) for n, w in weights.items()}, model)
+    model.load_state_dict(weights)
+    return model.to(place).eval()
+
+
+def read_run(directory: str | Path) -> dict[str, Any]:
+    """What ``run.json`` says: params, directory, training, and (after training) figures."""
+    path = Path(directory)
+    text = _read(path, RUN)
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or not isinstance(found.get("params"), dict):
+        raise fault(BAD_RUN, path=path / RUN, problem="is damaged")
+    return found
+
+
+def data_directory(directory: str | Path) -> Path:
+    """Where the paths of a run's ``data`` block start: the directory of the spec it was trained from."""
+    return Path(directory, str(read_run(directory).get("directory", ".")))
+
+
+def _read(path: Path, name: str) -> str:
+    try:
+        return (path / name).read_text(encoding="utf-8", errors="surrogateescape")
+    except FileNotFoundError:
+        problem = f"is not a run folder (it has no `{name}`)" if path.is_dir() else "there is no such run folder"
+    except NotADirectoryError:
+        problem = "is not a run folder"
+    except OSError as error:
+        problem = f"`{name}` cannot be read: {(error.strerror or str(error)).lower()}"
+    raise fault(BAD_RUN, path=path, problem=problem)
+
+
+def _read_weights(path: Path, spec: Spec, params: dict[str, Any]) -> dict[str, Tensor]:
+    """The weights of a file whose header agrees with the spec's text, params and number of parameters."""
+    if not path.is_file():
+        raise fault(BAD_RUN, path=path.parent, problem=f"has no `{WEIGHTS}`: no epoch of the training has ended")
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            names = list(file.keys())
+            _check_header(path, file.metadata() or {}, spec, params)
+            slices = {name: file.get_slice(name) for name in names}
+            kinds = {s.get_dtype() for s in slices.values()}
+            total = sum(_product(s.get_shape()) for s in slices.values())
+            if len(kinds) > 1 or not kinds <= set(_TYPES):
+                raise fault(BAD_WEIGHTS, path=path, problem=f"the numbers have the type {', '.join(sorted(kinds))}")
+            if total != spec.plan.parameters:
+                problem = f"it holds {total:,} numbers where the plan has {spec.plan.parameters:,} parameters"
+                raise fault(BAD_WEIGHTS, path=path, problem=problem)
+            weights = {name: file.get_tensor(name) for name in names}
+    except (SafetensorError, OSError, ValueError) as error:
+        problem = f"cannot be read: {str(error).splitlines()[0] if str(error) else 'damaged'}"
+        raise fault(BAD_WEIGHTS, path=path, problem=problem) from None
+    broken = [name for name, w in weights.items() if not bool(w.isfinite().all())]
+    if broken:
+        raise fault(BAD_WEIGHTS, path=path, problem=f"{listed(broken)} has numbers that are not finite")
+    return weights
+
+
+def _check_header(path: Path, metadata: Mapping[str, str], spec: Spec, params: dict[str, Any]) -> None:
+    if metadata.get("spec") != _plain(spec.text):
+        problem = f"the weights were trained with another text than `{SPEC}` has now: restore it, or train again"
+        raise fault(BAD_WEIGHTS, path=path, problem=problem)
+    if metadata.get("params") != _json(params):
+        problem = f"the weights were trained with other params than `{RUN}` has now: restore it, or train again"
+        raise fault(BAD_WEIGHTS, path=path, problem=problem)
+
+
+def _compare(path: Path, found: Mapping[str, tuple[int, ...]], model: AutoregressiveModel) -> None:
+    wanted = {name: tuple(w.shape) for name, w in model.state_dict().items()}
+    if set(found) != set(wanted):
+        differing = sorted(set(found) ^ set(wanted))
+        raise fault(BAD_WEIGHTS, path=path, problem=f"{listed(differing)} are in one of file and plan only")
+    for name, shape in wanted.items():
+        if found[name] != shape:
+            problem = f"`{name}` has the shape {list(found[name])} where the plan has {list(shape)}"
+            raise fault(BAD_WEIGHTS, path=path, problem=problem)
+
+
+def _order_files(spec: Spec) -> list[str]:
+    """The files that explicit orders are read from, relative to the spec. Absolute ones stay where they are."""
+    found = []
+    for statement in spec.tree.statements:
+        if not isinstance(statement, syntax.OrderStatement):
+            continue
+        written = statement.order
+        name = spec.model.params.get(written.name) if isinstance(written, syntax.Reference) else None
+        name = written.value if isinstance(written, syntax.String) else name
+        if not isinstance(name, str) or Path(name).is_absolute() or not name.endswith(".npy"):
+            continue
+        if ".." in Path(name).parts:
+            problem = f"the order's file `{name}` must lie beside the spec or below it, so that the run can keep a copy"
+            raise fault(BAD_RUN, path=spec.source.name, problem=problem)
+        found.append(name)
+    return found
+
+
+def _product(shape: Sequence[int]) -> int:
+    total = 1
+    for size in shape:
+        total *= size
+    return total
+
+
+def _plain(text: str) -> str:
+    """Text that safetensors can keep: bytes that are not UTF-8 are replaced."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2, sort_keys=True) + "\n"
+
+
+def _rounded(value: Any) -> Any:
+    return "" if value is None else f"{value:.6f}" if isinstance(value, float) else value

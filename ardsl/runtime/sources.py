@@ -1,0 +1,167 @@
+"""Sources: a path, an array or a mapping, opened as named arrays. Nothing in a file is ever executed."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ardsl.diagnostics.rules.data import UNREADABLE, WRONG_FORMAT, WRONG_SHAPE
+from ardsl.runtime.faults import fault
+from ardsl.runtime.tables import Table, read_table
+from ardsl.runtime.values import Raw
+
+SUFFIXES = (".npz", ".npy", ".csv", ".tsv")
+_PICKLED = "holds pickled Python objects, which are never loaded: save numbers, or text of a fixed width"
+
+
+@dataclass
+class Source:
+    """Named arrays, read when they are asked for. A nameless one is the ``only`` array of its source.
+
+    ``key`` is what ``#KEY`` chose; ``is_table`` where the arrays are columns of text.
+    """
+
+    name: str
+    keys: tuple[str, ...]
+    read: Callable[[str], Raw] = field(repr=False)
+    key: str | None = None
+    only: bool = False
+    is_table: bool = False
+    in_memory: bool = False
+    """Named by the user, not by a file: names must be the variables'."""
+    positional: bool = False
+    """The parts of an example, in the order of the observed variables, then the given ones."""
+
+
+def open_source(data: Any, directory: str | Path = ".") -> Source:
+    """The source that ``data`` is: a path (relative to ``directory``), an array, a mapping, a frame or a Dataset."""
+    if isinstance(data, (str, Path)):
+        return _open_path(data, Path(directory))
+    if isinstance(data, Mapping):
+        arrays = {str(key): value for key, value in data.items()}
+        return Source(
+            "the data", tuple(arrays), lambda key: Raw(_array(arrays[key], f"`{key}`"), f"`{key}`"), in_memory=True
+        )
+    if hasattr(data, "columns") and hasattr(data, "__getitem__"):  # a data frame, of any library
+        return open_source({str(name): np.asarray(data[name]) for name in data.columns})
+    if isinstance(data, torch.utils.data.Dataset):
+        return _open_dataset(data)
+    if isinstance(data, (np.ndarray, torch.Tensor, list, tuple)) or hasattr(data, "__array__"):
+        whole = Raw(_array(data, "the data"), "the data")
+        return Source("the data", (), lambda _: whole, only=True)
+    kinds = "a path, an array, a tensor, a dict of these, a data frame or a Dataset"
+    raise fault(WRONG_FORMAT, problem=f"data must be {kinds}, not {type(data).__name__}")
+
+
+def split_key(source: str) -> tuple[str, str | None]:
+    """``PATH#KEY`` as its two halves."""
+    path, mark, key = str(source).partition("#")
+    return path, key if mark else None
+
+
+def _open_path(source: str | Path, directory: Path) -> Source:
+    written, key = split_key(str(source))
+    path = Path(directory, written)
+    suffix = path.suffix.lower()
+    name = str(path)
+    if path.is_dir():
+        raise fault(UNREADABLE, path=name, problem="is a directory")
+    if suffix not in SUFFIXES:
+        what = f"`{suffix}` files are not read" if suffix else "a file without a suffix is not read"
+        raise fault(WRONG_FORMAT, problem=f"{name}: {what}; there are {', '.join(SUFFIXES)}")
+    if suffix in (".csv", ".tsv"):
+        return _table_source(read_table(path, name, _bytes(path)), key)
+    loaded = _guarded(name, lambda: np.load(path, allow_pickle=False))
+    if isinstance(loaded, np.ndarray):
+        if key is not None:
+            raise fault(UNREADABLE, path=name, problem=f"a `.npy` file is one array: it has no key `{key}`")
+        whole = Raw(loaded, name)
+        return Source(name, (), lambda _: whole, only=True)
+
+    def read(wanted: str) -> Raw:
+        return Raw(_guarded(f"{name}#{wanted}", lambda: loaded[wanted]), f"{name}#{wanted}")
+
+    return Source(name, tuple(loaded.files), read, key)
+
+
+def _table_source(table: Table, key: str | None) -> Source:
+    def read(column: str) -> Raw:
+        return Raw(table.column(column), table.path, column, table.lines)
+
+    return Source(table.path, tuple(table.header), read, key, is_table=True)
+
+
+def _bytes(path: Path) -> bytes:
+    return _guarded(str(path), path.read_bytes)
+
+
+def _guarded(name: str, read: Callable[[], Any]) -> Any:
+    """What ``read`` gives; whatever is wrong with the file is one line."""
+    try:
+        return read()
+    except FileNotFoundError:
+        problem = "there is no such file"
+    except PermissionError:
+        problem = "may not be read (permission denied)"
+    except OSError as error:
+        problem = f"cannot be read: {(error.strerror or str(error)).lower()}"
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, RuntimeError):
+        problem = "is cut short or damaged"
+    except MemoryError:
+        problem = "is larger than the memory"
+    except (ValueError, SyntaxError) as error:
+        # numpy offers pickle for anything it does not know, so only its words tell an object array from noise.
+        objects = "Object arrays" in str(error)
+        problem = _PICKLED if objects else "is cut short or damaged"
+    raise fault(UNREADABLE, path=name, problem=problem)
+
+
+def _array(value: Any, place: str) -> np.ndarray:
+    """An array in memory as numpy's."""
+    if isinstance(value, torch.Tensor):
+        tensor = value.detach().cpu()
+        return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
+    try:
+        return np.asarray(value)
+    except ValueError:
+        raise fault(WRONG_SHAPE, place=place, problem="is no array: its rows differ in shape") from None
+
+
+def _open_dataset(data: Any) -> Source:
+    """A map-style Dataset's examples, stacked; parts of a tuple are named by their place."""
+    if isinstance(data, torch.utils.data.TensorDataset):
+        return _parts([_array(t, "the Dataset") for t in data.tensors])
+    try:
+        count = len(data)
+    except TypeError:
+        raise fault(WRONG_FORMAT, problem="a Dataset needs a length: iterable ones are not read") from None
+    examples = [data[i] for i in range(count)]
+    if not examples:
+        raise fault(WRONG_SHAPE, place="the Dataset", problem="there are no examples")
+    first = examples[0]
+    if isinstance(first, Mapping):
+        return open_source({key: _stacked((e[key] for e in examples), f"`{key}`") for key in first})
+    if isinstance(first, tuple):
+        return _parts([_stacked((e[k] for e in examples), f"part {k}") for k in range(len(first))])
+    return open_source(_stacked(examples, "the Dataset"))
+
+
+def _parts(arrays: list[np.ndarray]) -> Source:
+    if len(arrays) == 1:
+        return open_source(arrays[0])
+    named = {f"part {k}": array for k, array in enumerate(arrays)}
+    return Source("the Dataset", tuple(named), open_source(named).read, positional=True)
+
+
+def _stacked(values: Iterable[Any], place: str) -> np.ndarray:
+    try:
+        return np.stack([_array(value, place) for value in values])
+    except (ValueError, TypeError):
+        raise fault(WRONG_SHAPE, place=place, problem="the examples differ in shape") from None

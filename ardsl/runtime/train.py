@@ -1,0 +1,348 @@
+"""Training: ``fit`` a spec to data on Lightning's Trainer."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.callbacks import EarlyStopping
+
+from ardsl.compiler.model import AutoregressiveModel, compile_model
+from ardsl.diagnostics.rules.data import NOT_FINITE, UNUSABLE_OPTION
+from ardsl.errors import DataError
+from ardsl.model.settings import PRECISIONS, TrainSettings
+from ardsl.runtime.batches import Batches
+from ardsl.runtime.data import Examples, Splits, count, load_data, take
+from ardsl.runtime.devices import find_device
+from ardsl.runtime.evaluate import Evaluation
+from ardsl.runtime.faults import fault
+from ardsl.runtime.learner import Diverged, Interrupted, Learner
+from ardsl.runtime.pictures import is_picture, save_grid
+from ardsl.runtime.progress import Progress, duration
+from ardsl.runtime.runs import SAMPLES, RunFolder
+from ardsl.spec import Spec
+
+_LIGHTNING_PRECISION = {"16": "16-mixed", "bf16": "bf16-mixed", "32": "32-true", "64": "64-true"}
+_PICTURES = 64
+_WRITE_SHARE = 0.02
+"""The share of the time that writing may take: a better epoch that comes too soon is written with a later one."""
+
+
+@dataclass
+class Run:
+    """A finished training: ``model`` has the best weights, in evaluation mode.
+
+    ``metrics`` holds a dict for each epoch (epoch, seconds, train and valid in nats per example); ``best_valid`` is the
+    lowest validation loss, None without validation data. ``stopped`` says why it ended: after all ``epochs``, by
+    ``patience``, or ``interrupted`` by the user.
+    """
+
+    model: AutoregressiveModel
+    metrics: list[dict[str, Any]] = field(repr=False)
+    best_epoch: int
+    best_valid: float | None
+    seconds: float
+    stopped: Literal["epochs", "patience", "interrupted"]
+    directory: Path | None = None
+
+
+class TrainingError(DataError):
+    """The training diverged. ``run`` has the weights of the best good epoch, None where there was none."""
+
+    def __init__(self, error: DataError, run: Run | None) -> None:
+        Exception.__init__(self, str(error))
+        self.code = error.code
+        self.run = run
+
+
+def fit(
+    spec: Spec,
+    data: Any = None,
+    out: str | Path | None = None,
+    *,
+    epochs: int | None = None,
+    device: str | torch.device = "auto",
+    seed: int | None = None,
+    precision: str | None = None,
+    data_dir: str | Path | None = None,
+    callbacks: Sequence[Callback] = (),
+    progress: bool = True,
+) -> Run:
+    """The maximum-likelihood model of a spec: the weights of the epoch that validates best.
+
+    ``data`` is a path, an array or tensor, a dict of these by variable or by split, a data frame or a Dataset; by
+    default what the spec's ``data`` block names, relative to the spec or to ``data_dir``. ``out`` is the run folder,
+    written as the training goes. ``epochs``, ``seed`` and ``precision`` override the ``train`` block. The same seed on
+    the same machine gives the same weights.
+    """
+    settings = _settings(spec, epochs, seed, precision)
+    place = find_device(device)
+    _check_precision(settings.precision, place)
+    dtype = torch.float64 if settings.precision == "64" else torch.float32
+    splits = load_data(spec, data, data_dir=data_dir, dtype=dtype)
+    model = compile_model(spec, seed=settings.seed, dtype=dtype)
+    if not any(True for _ in model.parameters()):
+        raise fault(UNUSABLE_OPTION, problem=f"`{spec.name}` has no free parameters: there is nothing to train")
+    folder = None if out is None else RunFolder(out, spec, _told(settings, place))
+    reporter = Progress(settings.epochs, shown=progress)
+    _announce(reporter, spec, splits, settings)
+    learner = _Fit(model, settings, splits, place, folder, reporter)
+    return learner.run(callbacks)
+
+
+class _Fit:
+    """One training from start to end."""
+
+    def __init__(
+        self,
+        model: AutoregressiveModel,
+        settings: TrainSettings,
+        splits: Splits,
+        place: torch.device,
+        folder: RunFolder | None,
+        progress: Progress,
+    ) -> None:
+        self.model, self.settings, self.place = model, settings, place
+        self.folder, self.progress = folder, progress
+        train = _on_device(splits.train, place)
+        self.batches = Batches(train, settings.batch, settings.seed)
+        self.conditioning = splits.valid or splits.train
+        steps = len(self.batches) * settings.epochs
+        valid = None if splits.valid is None else _on_device(splits.valid, place)
+        self.learner = Learner(model, settings, valid, steps, self._after_epoch)
+        self._written, self._cost, self._stale = 0.0, 0.0, False
+
+    def run(self, callbacks: Sequence[Callback]) -> Run:
+        settings, learner = self.settings, self.learner
+        stopped: Literal["epochs", "patience", "interrupted"] = "epochs"
+        diverged = False
+        with _quiet(), _seeded(settings.seed, self.place), self._interruptible():
+            trainer = _trainer(settings, self.place, callbacks)
+            try:
+                if settings.epochs:
+                    trainer.fit(learner, train_dataloaders=self.batches)
+                if len(learner.metrics) < settings.epochs:
+                    stopped = "patience"
+            except Diverged:
+                diverged = True
+            except Interrupted:
+                stopped = "interrupted"
+                if learner.best is None:
+                    raise KeyboardInterrupt from None
+        run = self._finish(stopped, diverged)
+        self.progress.close()
+        if diverged:
+            raise self._divergence(run)
+        return run
+
+    def _divergence(self, run: Run) -> TrainingError:
+        good = self.learner.best is not None
+        where = f" in {run.directory}" if run.directory else ""
+        kept = f"the weights of epoch {run.best_epoch} are kept{where}" if good else "no epoch was good"
+        error = fault(NOT_FINITE, epoch=len(self.learner.metrics) + 1, kept=kept)
+        return TrainingError(error, run if good else None)
+
+    def _finish(self, stopped: Literal["epochs", "patience", "interrupted"], diverged: bool) -> Run:
+        """The best weights in the model and on disk, and the final figures."""
+        best = self.learner.best
+        model = self.model.to(self.place)
+        if best is not None:
+            model.load_state_dict(best.weights)
+        model.eval()
+        seconds = time.perf_counter() - self.learner.started
+        valid = best.valid if best else None
+        number = best.epoch if best else 0
+        folder = self.folder
+        if folder is not None and (best is not None or not diverged):
+            folder.save_weights(model.state_dict())
+            folder.save_metrics(self.learner.metrics)
+            self._save_pictures(folder, model)
+            reason = "diverged" if diverged else stopped
+            folder.save_figures(_figures(model, self.learner.metrics, number, valid, seconds, reason))
+        nll = None if valid is None else valid.nll
+        self._conclude(number, valid, seconds, stopped)
+        return Run(model, self.learner.metrics, number, nll, seconds, stopped, folder and folder.path)
+
+    def _after_epoch(self, learner: Learner, improved: bool) -> None:
+        row = learner.metrics[-1]
+        left = row["seconds"] / row["epoch"] * (self.settings.epochs - row["epoch"])
+        self.progress.epoch(row["epoch"], row["train"], row["valid"], improved, row["seconds"], left)
+        self._stale |= improved
+        started = time.perf_counter()
+        if self.folder is None or self._cost > _WRITE_SHARE * (started - self._written):
+            return
+        self.folder.save_metrics(learner.metrics)
+        if self._stale and learner.best is not None:
+            self.folder.save_weights(learner.best.weights)
+            self._stale = False
+        self._written = time.perf_counter()
+        self._cost = self._written - started
+
+    def _save_pictures(self, folder: RunFolder, model: AutoregressiveModel) -> None:
+        variable = next((v for v in model.spec.model.observed if is_picture(v)), None)
+        if variable is None:
+            return
+        given = [v.name for v in model.spec.model.given]
+        n = min(_PICTURES, count(self.conditioning)) if given else _PICTURES
+        first = take(self.conditioning, slice(0, n))
+        samples = model.sample(n, {name: first[name] for name in given} or None, seed=self.settings.seed)
+        save_grid(folder.path / SAMPLES, samples[variable.name] if isinstance(samples, dict) else samples, variable)
+
+    def _conclude(self, epoch: int, valid: Evaluation | None, seconds: float, stopped: str) -> None:
+        told = "" if valid is None else f": valid {valid.nll:.4f} ± {valid.standard_error:.4f} nats"
+        bits = "" if valid is None else f", {valid.bits_per_dim:.4f} bits/dim"
+        why = {"patience": "no better for a while, ", "interrupted": "interrupted, "}.get(stopped, "")
+        where = f"; in {self.folder.path}" if self.folder else ""
+        self.progress.say(f"{why}best epoch {epoch}{told}{bits}, {duration(seconds)}{where}")
+
+    @contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        """The first Ctrl-C ends the training after its step, with the best weights kept; a second one at once."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = signal.getsignal(signal.SIGINT)
+
+        def stop(*_: object) -> None:
+            self.learner.interrupted = True
+            signal.signal(signal.SIGINT, before)
+
+        signal.signal(signal.SIGINT, stop)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+
+def _settings(spec: Spec, epochs: int | None, seed: int | None, precision: str | None) -> TrainSettings:
+    settings = spec.model.train
+    for name, value in (("epochs", epochs), ("seed", seed)):
+        if value is None:
+            continue
+        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+            raise fault(UNUSABLE_OPTION, problem=f"`{name}` must be an integer of at least 0, not {value!r}")
+        settings = replace(settings, **{name: value})
+    if precision is not None:
+        if str(precision) not in PRECISIONS:
+            known = ", ".join(PRECISIONS)
+            raise fault(UNUSABLE_OPTION, problem=f"there is no precision `{precision}`: there are {known}")
+        settings = replace(settings, precision=str(precision))
+    return settings
+
+
+def _check_precision(precision: str, place: torch.device) -> None:
+    if precision == "16" and place.type == "cpu":
+        raise fault(UNUSABLE_OPTION, problem="precision 16 needs a GPU: on the CPU there are bf16, 32 and 64")
+    if precision == "64" and place.type == "mps":
+        raise fault(UNUSABLE_OPTION, problem="precision 64 does not exist on mps: there are 16, bf16 and 32")
+
+
+def _trainer(settings: TrainSettings, place: torch.device, callbacks: Sequence[Callback]) -> Trainer:
+    """Lightning's loop with everything off that would cost time at each step or write files of its own."""
+    used = list(callbacks)
+    if settings.patience is not None:
+        used.append(EarlyStopping("watched", patience=settings.patience, check_on_train_epoch_end=True))
+    return Trainer(
+        accelerator=place.type,
+        devices=1 if place.index is None else [place.index],
+        max_epochs=settings.epochs,
+        precision=_LIGHTNING_PRECISION[settings.precision],  # type: ignore[arg-type]
+        gradient_clip_val=settings.clip,
+        callbacks=used,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        limit_val_batches=0,
+        use_distributed_sampler=False,
+    )
+
+
+def _on_device(examples: Examples, place: torch.device) -> Examples:
+    """The examples where they are used, if they take a small part of its memory: then no step waits for a transfer."""
+    if place.type != "cuda":
+        return examples
+    size = sum(value.nbytes for value in examples.values())
+    free = torch.cuda.mem_get_info(place)[0]
+    return {name: value.to(place) for name, value in examples.items()} if size < free // 4 else examples
+
+
+@contextmanager
+def _seeded(seed: int, place: torch.device) -> Iterator[None]:
+    """torch's random state set by the seed for a while, for what draws from it (dropout)."""
+    with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Lightning's banners and hints, which are about options that users of ``fit`` do not have."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric", "lightning_fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            for message in _HINTS:
+                warnings.filterwarnings("ignore", message)
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+_HINTS = (
+    ".*available but not used",  # the user chose the device
+    ".*isinstance.treespec, LeafSpec.. is deprecated",  # between Lightning and torch
+)
+
+
+def _announce(progress: Progress, spec: Spec, splits: Splits, settings: TrainSettings) -> None:
+    for split, dropped in splits.dropped.items():
+        if dropped:
+            progress.say(f"{split}: {dropped:,} rows with missing values are left out")
+    held = f"{count(splits.valid):,} to validate on" if splits.valid is not None else "none to validate on"
+    progress.say(
+        f"{spec.name}: {spec.plan.parameters:,} parameters, {count(splits.train):,} examples to train on, {held}"
+    )
+
+
+def _told(settings: TrainSettings, place: torch.device) -> dict[str, Any]:
+    return {"epochs": settings.epochs, "seed": settings.seed, "precision": settings.precision, "device": str(place)}
+
+
+def _figures(
+    model: AutoregressiveModel,
+    metrics: list[dict[str, Any]],
+    best_epoch: int,
+    valid: Evaluation | None,
+    seconds: float,
+    stopped: str,
+) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "parameters": model.spec.plan.parameters,
+        "epochs": len(metrics),
+        "best_epoch": best_epoch,
+        "stopped": stopped,
+        "seconds": round(seconds, 3),
+    }
+    if valid is not None:
+        found["valid"] = {
+            "nll": valid.nll,
+            "standard_error": valid.standard_error,
+            "bits_per_dim": valid.bits_per_dim,
+            "examples": valid.examples,
+        }
+    return found

@@ -1,0 +1,49 @@
+"""Faults planted in a copy of the dense back end: every one must be rejected by plan, probe, normalization or the
+agreement of the two evaluators."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from planted import FAULTS
+
+ROOT = Path(__file__).parents[2]
+
+
+def objections(package: Path, *arguments: str) -> str:
+    """What the checks say of the package in this folder."""
+    path = os.pathsep.join([str(package), str(ROOT / "tests")])
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tests/faults/objections.py"), *arguments],
+        env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def copy(folder: Path) -> Path:
+    shutil.copytree(ROOT / "ardsl", folder / "ardsl", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "grammars", folder / "grammars")
+    return folder
+
+
+def test_the_sound_copy_raises_no_objection(tmp_path: Path) -> None:
+    assert objections(copy(tmp_path)) == ""
+
+
+@pytest.mark.parametrize(("name", "file", "right", "wrong"), FAULTS, ids=[f[0] for f in FAULTS])
+def test_fault_is_rejected(name: str, file: str, right: str, wrong: str, tmp_path: Path) -> None:
+    package = copy(tmp_path)
+    source = package / "ardsl" / file
+    text = source.read_text()
+    assert text.count(right) == 1, f"the code that the fault changes stands {text.count(right)} times in {file}"
+    source.write_text(text.replace(right, wrong))
+    assert objections(package, "--first") != ""

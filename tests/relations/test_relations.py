@@ -1,0 +1,123 @@
+"""Each symbolic relation equals its matrix, whichever way it is asked."""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import any_order, earlier, labelled, levels, parts, selections, shapes
+from unrolled import cells, inside, unroll
+
+from ardsl.relations import Affine, AxisPart, Earlier, Everything, Part, Relation, Stacked, Union, boolean_product
+from ardsl.relations.order import raster
+
+quick = settings(max_examples=40, deadline=None)
+
+small = shapes(axes=3, extent=4)
+
+
+def check(relation: Relation, matrix: np.ndarray) -> None:
+    """Every question to a relation, answered from its matrix."""
+    assert matrix.shape == (relation.targets, relation.sources)
+    assert (relation.matrix() == matrix).all()
+    targets = np.arange(relation.targets)[::-2]
+    assert (relation.rows(targets) == matrix[targets]).all()
+    position, source = relation.pairs(targets)
+    assert [position.tolist(), source.tolist()] == [found.tolist() for found in np.nonzero(matrix[targets])]
+    assert relation.row_counts().tolist() == matrix.sum(axis=1).tolist()
+    assert relation.counts(targets).tolist() == matrix[targets].sum(axis=1).tolist()
+    assert (relation.at_most(targets) >= matrix[targets].sum(axis=1)).all()
+    assert relation.count == matrix.sum()
+    target, source = (index.ravel() for index in np.indices(matrix.shape))
+    assert (relation.holds(target, source) == matrix.ravel()).all()
+    if matrix.size:
+        assert relation.reads(0).tolist() == np.flatnonzero(matrix[0]).tolist()
+        assert ((0, 0) in relation) == matrix[0, 0]
+
+
+@quick
+@given(st.data(), small)
+def test_earlier(data: st.DataObject, shape: tuple[int, ...]) -> None:
+    context, order = data.draw(earlier(shape)), data.draw(any_order(shape))
+    check(context.relation(order), unroll(context, order, shape))
+
+
+@quick
+@given(st.data(), small)
+def test_contexts_on_the_variable_itself(data: st.DataObject, shape: tuple[int, ...]) -> None:
+    context, order = data.draw(selections(shape)), data.draw(any_order(shape))
+    check(context.relation(order), unroll(context, order, shape))
+
+
+@quick
+@given(st.data(), small, small)
+def test_parts_of_another_variable(data: st.DataObject, target: tuple[int, ...], source: tuple[int, ...]) -> None:
+    part = data.draw(parts(target, source))
+    matrix = np.array([[inside(part, t, s) for s in cells(source)] for t in cells(target)], dtype=bool)
+    check(part, matrix.reshape(prod(target), prod(source)))
+
+
+def test_alignment_by_hand() -> None:
+    frames = Part((6,), (3, 2), (AxisPart(None, Affine(0, divisor=2)), AxisPart()))
+    assert frames.reads(0).tolist() == [0, 1]
+    assert frames.reads(3).tolist() == [0, 1, 2, 3]
+    assert frames.reads(5).tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def test_windows_by_hand() -> None:
+    order = raster((3, 3))
+    assert Earlier(limits=(1, 1)).relation(order).reads(4).tolist() == [0, 1, 2, 3]
+    assert Earlier(limits=(1, None)).relation(order).reads(8).tolist() == [3, 4, 5, 6, 7]
+    assert Earlier(last=2).relation(order).reads(8).tolist() == [6, 7]
+    assert Earlier(last=2).relation(order).reads(1).tolist() == [0]
+
+
+@quick
+@given(st.data(), small)
+def test_unions(data: st.DataObject, shape: tuple[int, ...]) -> None:
+    order = data.draw(any_order(shape))
+    found = [context.relation(order) for context in data.draw(st.lists(selections(shape), max_size=3))]
+    size = prod(shape)
+    matrix = np.zeros((size, size), dtype=bool)
+    for part in found:
+        matrix |= part.matrix()
+    check(Union(size, size, tuple(found)), matrix)
+
+
+@quick
+@given(st.data(), st.integers(1, 8))
+def test_stacks(data: st.DataObject, size: int) -> None:
+    order = data.draw(any_order((size,)))
+    cut, end = sorted((data.draw(st.integers(1, size)), data.draw(st.integers(1, size))))
+    first, second = Earlier(elements=range(cut)).relation(order), Everything(end - cut, size)
+    matrix = np.zeros((size, size), dtype=bool)
+    matrix[:cut], matrix[cut:end] = first.matrix(), True
+    check(Stacked(size, size, ((range(cut), first), (range(cut, end), second))), matrix)
+
+
+@quick
+@given(st.data())
+def test_levels_compose(data: st.DataObject) -> None:
+    above, below = data.draw(levels(4, 6)), data.draw(levels(6, 5))
+    check(above, above.source_level <= above.target_level[:, None])
+    check(above.after(below), (above.matrix()[:, :, None] & below.matrix()[None]).any(axis=1))
+    other = type(above)(data.draw(levels(4, 6)).target_level, above.source_level)
+    check(above.union(other), above.matrix() | other.matrix())
+
+
+@quick
+@given(st.data())
+def test_labels_compose(data: st.DataObject) -> None:
+    above, below = data.draw(labelled(4, 6, (2, 3))), data.draw(labelled(6, 5, (3, 4)))
+    check(above, above.table[above.target_label][:, above.source_label])
+    check(above.after(below), (above.matrix()[:, :, None] & below.matrix()[None]).any(axis=1))
+    other = type(above)(above.target_label, above.source_label, data.draw(labelled(4, 6, (2, 3))).table)
+    check(above.union(other), above.matrix() | other.matrix())
+
+
+def test_products_of_many_paths() -> None:
+    ones = np.ones((1, 1 << 25), dtype=bool)
+    assert boolean_product(ones, ones.T).all()
+    assert not boolean_product(ones, ~ones.T).any()

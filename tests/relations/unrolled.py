@@ -1,0 +1,52 @@
+"""The meaning of contexts, one pair of elements at a time: an oracle that shares no code with the library."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import product
+from math import floor
+
+import numpy as np
+
+from ardsl.relations import Affine, Earlier, Everything, Listed, Order, Part, Selection
+
+
+def cells(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """All coordinates, in row-major order."""
+    return list(product(*map(range, shape)))
+
+
+def unroll(selection: Selection, order: Order, shape: tuple[int, ...]) -> np.ndarray:
+    """Bool [target, source] of a context of a variable on itself, for all of its elements (or those it is for)."""
+    places = cells(shape)
+    elements = getattr(selection, "elements", None) or range(len(places))
+    return np.array([[reads(selection, order, places, t, s) for s in range(len(places))] for t in elements], dtype=bool)
+
+
+def reads(selection: Selection, order: Order, places: list[tuple[int, ...]], target: int, source: int) -> bool:
+    if isinstance(selection, Everything):
+        return True
+    if isinstance(selection, Listed):
+        return source in selection.read
+    if isinstance(selection, Part):
+        return inside(selection, places[target], places[source])
+    assert isinstance(selection, Earlier)
+    behind = int(order.rank[target]) - int(order.rank[source])
+    near = all(
+        limit is None or abs(a - b) <= limit
+        for limit, a, b in zip(selection.limits or [None] * len(places[0]), places[target], places[source], strict=True)
+    )
+    return behind >= 1 and near and (selection.last is None or behind <= selection.last)
+
+
+def inside(part: Part, target: tuple[int, ...], source: tuple[int, ...]) -> bool:
+    return all(
+        (axis.low is None or value(axis.low, target) <= at) and (axis.high is None or at <= value(axis.high, target))
+        for axis, at in zip(part.parts, source, strict=True)
+    )
+
+
+def value(bound: Affine, target: tuple[int, ...]) -> int:
+    if bound.axis is None:
+        return bound.offset
+    return floor(Fraction(bound.multiplier * target[bound.axis] + bound.inner, bound.divisor)) + bound.offset
