@@ -109,5 +109,3 @@ def _write(path: Path, text: str) -> None:
     mode = path.stat().st_mode
     write_text(path, text)
     path.chmod(mode & 0o7777)
-
-

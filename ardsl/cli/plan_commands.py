@@ -63,9 +63,7 @@ def _print_group(plan: GroupPlan) -> None:
     totals = (plan.parameters, sum(layer.connections for layer in plan.layers), plan.flops)
     if len(rows) > 1:
         rows.append(("total", "", "", *(f"{n:,}" for n in totals)))
-    print_table(
-        ("layer", "inputs", "outputs", "parameters", "connections", "FLOPs"), rows, total=len(rows) > 1
-    )
+    print_table(("layer", "inputs", "outputs", "parameters", "connections", "FLOPs"), rows, total=len(rows) > 1)
 
 
 def receptive_fields(spec: Spec) -> list[dict[str, Any]]:

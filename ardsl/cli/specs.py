@@ -29,14 +29,15 @@ def spec_argument(function: F) -> F:
 def set_option(function: F) -> F:
     """``--set NAME=VALUE``, as often as there are parameters."""
     help = "Set a parameter of the spec; it keeps its type. May be repeated."
-    return click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, callback=_pairs, help=help)(function)
+    return click.option("--set", "settings", metavar="NAME=VALUE", multiple=True, callback=pairs, help=help)(function)
 
 
 def json_option(function: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")(function)
 
 
-def _pairs(context: click.Context, option: click.Parameter, values: Sequence[str]) -> dict[str, str]:
+def pairs(context: click.Context, option: click.Parameter, values: Sequence[str]) -> dict[str, str]:
+    """``NAME=VALUE`` options as a dict."""
     found: dict[str, str] = {}
     for value in values:
         name, equals, text = value.partition("=")
@@ -49,14 +50,17 @@ def _pairs(context: click.Context, option: click.Parameter, values: Sequence[str
 def read_source(file: str) -> Source:
     """The text of a spec; ``-`` is standard input. Raises ``ArdslError`` where it cannot be read."""
     from ardsl.diagnostics import Source
-    from ardsl.spec import read_spec
+    from ardsl.errors import ArdslError
 
     name = STANDARD_INPUT if file == "-" else file
     click.get_current_context().meta["ardsl.subject"] = name
-    if file == "-":
-        text = sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
-        return Source(text.replace("\r\n", "\n"), name)
-    return Source(read_spec(file), name, str(Path(file).parent))
+    try:
+        raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        raise ArdslError(f"{file}: {(error.strerror or str(error)).lower()}") from None
+    # Any bytes are taken, for the parser to place what is wrong with them.
+    text = raw.decode("utf-8", "surrogateescape").replace("\r\n", "\n").replace("\r", "\n")
+    return Source(text, name, "." if file == "-" else str(Path(file).parent))
 
 
 def diagnose_source(source: Source, settings: dict[str, str]) -> tuple[list[Diagnostic], Spec | None]:

@@ -44,6 +44,11 @@ class AutoregressiveModel(nn.Module):
             for group in self.groups
         ]
         self._samplers: dict[Any, Sampler] = {}
+        for variable in spec.model.observed:
+            # Saved with the weights: a random order is a function of its seed only for one version of numpy.
+            ranks = np.stack([order.rank for order in variable.orders.orders]).astype(np.int32)
+            self.register_buffer(f"rank_{variable.name}", torch.from_numpy(ranks))
+        self.register_load_state_dict_pre_hook(_same_orders)
         for group, net, conditionals in zip(self.groups, self.networks, self.conditionals, strict=True):
             starts = [
                 conditional.initial_raw().repeat(t.draws) for t, conditional in zip(group.targets, conditionals, strict=True)
@@ -280,6 +285,15 @@ class AutoregressiveModel(nn.Module):
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_samplers": {}}
+
+
+def _same_orders(model: AutoregressiveModel, state: dict[str, Any], prefix: str, *_: Any) -> None:
+    """Weights belong to the orders they were trained under."""
+    for variable in model.spec.model.observed:
+        key = f"rank_{variable.name}"
+        saved = state.get(prefix + key)
+        if saved is not None and not torch.equal(saved.cpu(), model.get_buffer(key).cpu()):
+            raise ArdslError(f"the weights were trained under another order of `{variable.name}` than the spec gives here")
 
 
 class _evaluating:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -67,12 +66,6 @@ def expand_given(values: Values, count: int) -> Values:
     return found
 
 
-def runs(variable: Variable, elements: Iterable[int]) -> Iterator[tuple[Domain, list[int]]]:
-    """Consecutive elements of one domain."""
-    for domain, run in groupby(elements, key=variable.element_domain):
-        yield domain, list(run)
-
-
 def encode(group: Group, values: Values, reads: str, columns: range | None = None) -> Tensor:
     """The inputs of a group, [batch, columns]: features, or codes where the network reads those.
 
@@ -87,9 +80,12 @@ def encode(group: Group, values: Values, reads: str, columns: range | None = Non
         batch = values[source.variable.name]
         if low >= high:
             continue
-        for domain, elements in runs(source.variable, source.elements[low:high]):
-            value = batch if len(elements) == batch.shape[1] else batch[:, elements]
-            parts.append(_codes(domain, value) if reads == "codes" else encode_features(domain, value).flatten(1))
+        for domain, first, last in source.runs:
+            first, last = max(first, low), min(last, high)
+            if first < last:
+                elements = source.elements[first:last]
+                value = batch if len(elements) == batch.shape[1] else batch[:, elements]
+                parts.append(_codes(domain, value) if reads == "codes" else encode_features(domain, value).flatten(1))
     if not parts:
         some = batch if batch is not None else next(iter(values.values()))
         return some.new_zeros(len(some), 0)

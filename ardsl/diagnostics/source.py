@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from dataclasses import dataclass, field
-from functools import cached_property
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -27,17 +25,15 @@ class Source:
     name: str = "<spec>"
     directory: str = field(default=".", compare=False)
 
-    @cached_property
-    def _line_starts(self) -> list[int]:
-        return [0] + [i + 1 for i, character in enumerate(self.text) if character == "\n"]
-
     def position(self, offset: int) -> tuple[int, int]:
         """Line and column of an offset, both counted from 1."""
-        line = bisect_right(self._line_starts, min(offset, len(self.text)))
-        return line, min(offset, len(self.text)) - self._line_starts[line - 1] + 1
+        offset = min(offset, len(self.text))
+        return self.text.count("\n", 0, offset) + 1, offset - self.text.rfind("\n", 0, offset)
 
     def line(self, number: int) -> str:
         """The text of a line, without its end."""
-        start = self._line_starts[number - 1]
+        start = 0
+        for _ in range(number - 1):
+            start = self.text.find("\n", start) + 1
         end = self.text.find("\n", start)
         return self.text[start:] if end < 0 else self.text[start:end].rstrip("\r")

@@ -81,6 +81,7 @@ def check_model(
         data=data,
         train=train,
         source=tree.source,
+        nets=tuple(scope.nets),
     )
 
 

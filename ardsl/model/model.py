@@ -189,6 +189,8 @@ class Model:
     data: DataSettings
     train: TrainSettings
     source: Source = field(compare=False, repr=False)
+    nets: tuple[str, ...] = ()
+    """The names of the ``net`` statements."""
 
     @cached_property
     def observed(self) -> tuple[Variable, ...]:

@@ -63,5 +63,5 @@ def _call(expression: syntax.Expression, scope: Scope) -> NetworkCall | None:
     if found is None:
         return None
     values = {option: value for option, (value, _) in found.items()}
-    spans = {option: span for option, (_, span) in found.items()}
+    spans = {a.name.text: a.span for a in expression.arguments if a.name is not None}
     return NetworkCall(expression.function.text, values, expression.span, spans)

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from ardsl.families.domains import Domain
 from ardsl.families.family import Family
 from ardsl.model.model import Factor, Model, NetworkCall, Variable
 from ardsl.relations import Earlier, Everything, Levels, Listed, Matrix, Order, Relation
@@ -23,6 +24,13 @@ class SourceBlock:
     @cached_property
     def features(self) -> tuple[int, ...]:
         return tuple(self.variable.element_domain(e).features for e in self.elements)
+
+    @cached_property
+    def runs(self) -> tuple[tuple[Domain, int, int], ...]:
+        """The stretches of ``elements`` that have one domain: it, and the stretch's ends."""
+        domains = [self.variable.element_domain(e) for e in self.elements]
+        starts = [i for i, domain in enumerate(domains) if i == 0 or domain != domains[i - 1]]
+        return tuple((domains[i], i, j) for i, j in zip(starts, [*starts[1:], len(domains)], strict=True))
 
 
 @dataclass(frozen=True)

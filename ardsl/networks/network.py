@@ -37,12 +37,12 @@ class Option:
         if self.kind == "boolean":
             return "true or false"
         if self.kind == "choice":
-            return ", ".join(self.choices)
+            return f"one of {', '.join(self.choices)}"
         noun = {"integer": "an integer", "real": "a real", "sizes": "an integer or a list of integers"}[self.kind]
-        each = " each" if self.kind == "sizes" else ""
+        noun += ", each" if self.kind == "sizes" else ""
         if self.low is not None and self.high is not None:
-            return f"{noun},{each} from {self.low:g} to {self.high:g}"
-        return f"{noun},{each} at least {self.low:g}" if self.low is not None else noun
+            return f"{noun} from {self.low:g} to {self.high:g}"
+        return f"{noun} of at least {self.low:g}" if self.low is not None else noun
 
 
 class Network(ABC):

@@ -31,10 +31,9 @@ def resolve_networks(model: Model, sink: Sink) -> tuple[Resolved, ...] | None:
         sink.add(diagnostic)
     resolved: list[Resolved] = []
     known: dict[Span, tuple[Network, dict[str, Any]] | None] = {}
-    nets = {factor.net for factor in model.factors if factor.net}
     for group in make_groups(model):
         if group.call.span not in known:  # factors that share a net share its call, and its errors
-            known[group.call.span] = _call(group.call, nets, sink)
+            known[group.call.span] = _call(group.call, model.nets, sink)
         found = known[group.call.span]
         if found is None:
             continue

@@ -186,8 +186,9 @@ def test_conditioning_inputs_are_always_given() -> None:
 
 def test_independence_of_whole_variables_needs_no_unrolling() -> None:
     text = (
-        "observed x[1000, 1000] : binary\nobserved y[1000, 1000] : binary\nobserved z : binary\np(z) = bernoulli\n"
-        "p(x[i] | x[<i], z) = bernoulli\np(y[i] | y[<i], z) = bernoulli\ncheck independent(x[0, 5], y[3, 3] | z)"
+        "given g : binary\nobserved x[1000, 1000] : binary\nobserved y[1000, 1000] : binary\nobserved z : binary\n"
+        "p(z | g) = bernoulli\np(x[i] | x[<i], z, g) = bernoulli\np(y[i] | y[<i], z, g) = bernoulli\n"
+        "check independent(x[0, 5], y[3, 3] | z)"
     )
     assert codes(text) == []
 

@@ -18,8 +18,6 @@ from ardsl.model.model import Model, Variable
 from ardsl.relations import Affine, AxisPart, Earlier, Everything, Part, Selection
 from ardsl.relations.order import any_orders, drawn_together, raster
 
-quick = settings(max_examples=40, deadline=None)
-
 Element = tuple[str, int]
 
 
@@ -116,15 +114,15 @@ def is_open(graph: networkx.DiGraph, path: list, given: set) -> bool:  # type: i
     return True
 
 
-@quick
-@given(st.data(), models())
+@settings(max_examples=150, deadline=None)
+@given(st.data(), models().filter(lambda found: sum(v.size for v in found.variables.values()) > 1))
 def test_against_moral_graphs(data: st.DataObject, found: Model) -> None:
     graph = unrolled(found)
-    nodes = sorted(graph)
-    role = {node: data.draw(st.sampled_from(["left", "right", "given", "", ""])) for node in nodes}
-    left, right, known = ({n for n in nodes if role[n] == r} for r in ("left", "right", "given"))
-    if not left or not right:
-        return
+    nodes = data.draw(st.permutations(sorted(graph)))
+    left, right = {nodes[0]}, {nodes[1]}  # sets of several are separated exactly if all their pairs are
+    known = {node for node in nodes[2:] if data.draw(st.booleans())}
+    if data.draw(st.booleans()) and len(nodes) > 2:
+        right |= {nodes[2]} - known
     elements = ancestral_graph(found, left | right | known)
     expected = moral_separation(graph, left, right, known)
     assert separated(elements, left, right, known) == expected
@@ -161,7 +159,10 @@ def test_against_probabilities(seed: int) -> None:
             given_elements = [e for e, is_known in zip(others, known, strict=True) if is_known]
             left, right, z = {("x", a)}, {("x", b)}, {("x", e) for e in given_elements}
             elements = ancestral_graph(found, left | right | z)
-            assert separated(elements, left, right, z) == independent(joint, a, b, given_elements)
+            apart = independent(joint, a, b, given_elements)
+            assert separated(elements, left, right, z) == apart
+            path = open_path(elements, left, right, z)
+            assert path is None if apart else path is not None and is_open(elements, path, z)
 
 
 def independent(joint: np.ndarray, a: int, b: int, given_elements: list[int]) -> bool:
@@ -169,6 +170,25 @@ def independent(joint: np.ndarray, a: int, b: int, given_elements: list[int]) ->
     kept = joint.sum(axis=summed, keepdims=True)
     apart = kept.sum(axis=a, keepdims=True) * kept.sum(axis=b, keepdims=True) / kept.sum(axis=(a, b), keepdims=True)
     return bool(np.abs(kept - apart).max() < 1e-9)
+
+
+def test_elements_of_one_draw_depend_on_each_other() -> None:
+    z = variable("z", (2,))
+    x = variable("x", (2, 3), drawn_together(raster((2,)), (2, 3), (1,)))
+    same_row = Part((2, 3), (2,), (AxisPart(Affine(0), Affine(0)),))
+    found = model([z, x], [factor(z), factor(x, [(z, same_row)], event_axes=(1,))])
+
+    def path(left: Element, right: Element, *known: Element) -> str | None:
+        elements = ancestral_graph(found, {left, right, *known})
+        shown = open_path(elements, {left}, {right}, set(known))
+        assert (shown is None) == separated(elements, {left}, {right}, set(known))
+        return None if shown is None else path_text(found, elements, shown)
+
+    assert path(("x", 0), ("x", 1)) == "x[0, 0] <- x[0, *] -> x[0, 1]"
+    assert path(("x", 0), ("x", 1), ("x", 2), ("z", 0)) == "x[0, 0] <- x[0, *] -> x[0, 1]"
+    assert path(("x", 0), ("z", 0), ("x", 1)) == "x[0, 0] <- x[0, *] <- z[0]"
+    assert path(("x", 0), ("x", 3)) is None
+    assert path(("x", 0), ("z", 1)) is None
 
 
 def test_conditioning_inputs_are_left_out() -> None:

@@ -43,10 +43,10 @@ def test_options_keep_their_places() -> None:
     call = model_of(text).factors[0].network
     assert call.options == {"hidden": (8, 8), "a": 0.5, "b": "a", "c": True}
     assert {k: text[s.start : s.end] for k, s in call.option_spans.items()} == {
-        "hidden": "sizes",
-        "a": "rate",
-        "b": "name",
-        "c": "on",
+        "hidden": "hidden = sizes",
+        "a": "a = rate",
+        "b": "b = name",
+        "c": "c = on",
     }
 
 

@@ -36,6 +36,9 @@ class DenseNetwork(NetworkModule):
     multiply by the masks' real shape.
     """
 
+    _sorted: Tensor | None
+    _unsorted: Tensor | None
+
     def __init__(self, plan: GroupPlan) -> None:
         super().__init__()
         self.plan = plan
@@ -51,6 +54,8 @@ class DenseNetwork(NetworkModule):
         self.activation = ACTIVATIONS[plan.options["activation"]]
         first = relations(plan.group, plan.options, plan.group.orders(0))
         self._inputs, self._outputs = first.layout(plan.group)
+        self.register_buffer("_sorted", _index(self._inputs), persistent=False)
+        self.register_buffer("_unsorted", _index(np.argsort(self._outputs)), persistent=False)
         self._bands: tuple[Tensor, list[list[Band]]] | None = None
         self._masks: dict[int, tuple[list[Tensor], Tensor | None]] = {}
         self._masked: tuple[tuple[object, ...], tuple[list[Tensor], Tensor | None]] | None = None
@@ -108,9 +113,9 @@ class DenseNetwork(NetworkModule):
 
     def forward(self, inputs: Tensor, configuration: Configuration = 0) -> Tensor:
         products = self._products(inputs, configuration)
-        inputs = _reorder(inputs, self._inputs)
+        inputs = _reorder(inputs, self._sorted)
         if not len(self.weights):
-            return _reorder(products(0, inputs), np.argsort(self._outputs))
+            return _reorder(products(0, inputs), self._unsorted)
         hidden = inputs
         for number in range(len(self.weights) - 1):
             above = self.activation(products(number, hidden))
@@ -122,7 +127,7 @@ class DenseNetwork(NetworkModule):
         raw = products(len(self.weights) - 1, hidden)
         if self.direct is not None:
             raw = raw + products(len(self.weights), inputs)
-        return _reorder(raw, np.argsort(self._outputs))
+        return _reorder(raw, self._unsorted)
 
     def _products(self, inputs: Tensor, configuration: Configuration) -> Callable[[int, Tensor], Tensor]:
         """The masked linear map of each layer, by number; the direct path's is the last."""
@@ -165,11 +170,14 @@ class DenseNetwork(NetworkModule):
         )
 
 
-def _reorder(numbers: Tensor, order: np.ndarray) -> Tensor:
-    """Columns [batch, n] in another order; nothing to do where that is the order they have."""
-    if (order[1:] > order[:-1]).all():
-        return numbers
-    return numbers[:, torch.as_tensor(order, device=numbers.device)]
+def _index(order: np.ndarray) -> Tensor | None:
+    """An order as an index, or None where it changes nothing."""
+    return None if (order[1:] > order[:-1]).all() else torch.as_tensor(order)
+
+
+def _reorder(numbers: Tensor, index: Tensor | None) -> Tensor:
+    """Columns [batch, n] in another order."""
+    return numbers if index is None else numbers.index_select(1, index)
 
 
 def _autocast(like: Tensor) -> bool:

@@ -1,0 +1,171 @@
+"""``ardsl eval``, ``ardsl score`` and ``ardsl sample``: what a run folder is for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from ardsl.cli.output import plural, print_json
+from ardsl.cli.specs import json_option, literal, pairs
+from ardsl.cli.train_commands import from_here
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ardsl.model.model import Variable
+    from ardsl.spec import Spec
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+directory_argument = click.argument("directory", metavar="DIR")
+device_option = click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, mps or auto.")
+
+
+def data_options(function: F) -> F:
+    """``--data``, ``--split`` and ``--data-dir``."""
+    for option in (
+        click.option("--data-dir", metavar="DIR", help="Where the paths of the spec's data block start."),
+        click.option(
+            "--split",
+            type=click.Choice(["train", "valid", "test"]),
+            default="test",
+            show_default=True,
+            help="Which split of the spec's data block, where --data is not given.",
+        ),
+        click.option("--data", metavar="PATH", help="The data: PATH or PATH#KEY."),
+    ):
+        function = option(function)
+    return function
+
+
+@click.command("eval")
+@directory_argument
+@data_options
+@device_option
+@json_option
+def eval_command(
+    directory: str, data: str | None, split: str, data_dir: str | None, device: str, as_json: bool
+) -> None:
+    """Measure the exact likelihood of data under a trained model."""
+    from ardsl.runtime.evaluate import evaluate
+    from ardsl.runtime.runs import restore
+
+    model = _noted(directory, restore, device)
+    found = evaluate(model, **_data(directory, data, split, data_dir))
+    if as_json:
+        print_json(
+            {
+                "nll": found.nll,
+                "standard_error": found.standard_error if found.examples > 1 else None,
+                "bits_per_dim": found.bits_per_dim,
+                "examples": found.examples,
+            }
+        )
+        return
+    error = f" ± {found.standard_error:.4f}" if found.examples > 1 else ""
+    click.echo(f"examples      {found.examples:,}")
+    click.echo(f"mean NLL      {found.nll:.4f}{error} nats")
+    click.echo(f"bits per dim  {found.bits_per_dim:.4f}")
+
+
+@click.command("score")
+@directory_argument
+@data_options
+@click.option("-o", "--output", metavar="FILE.csv", required=True, help="The table to write.")
+@device_option
+def score_command(directory: str, data: str | None, split: str, data_dir: str | None, output: str, device: str) -> None:
+    """Write the log-probability of every row, in nats and in the data's order."""
+    from ardsl.runtime.evaluate import score
+    from ardsl.runtime.outputs import write_scores
+    from ardsl.runtime.runs import restore
+
+    model = _noted(directory, restore, device)
+    found = score(model, **_data(directory, data, split, data_dir))
+    write_scores(output, found)
+    click.echo(f"wrote the log-probabilities of {plural(len(found), 'row')} to {output}")
+
+
+@click.command("sample")
+@directory_argument
+@click.option("-n", "count", type=click.IntRange(min=1), default=64, show_default=True, help="How many samples.")
+@click.option(
+    "--given",
+    metavar="NAME=VALUE",
+    multiple=True,
+    callback=pairs,
+    help="A conditioning variable's value: a number, a label, a list, or PATH#KEY. May be repeated.",
+)
+@click.option("--seed", type=click.IntRange(min=0), help="The same seed gives the same samples.")
+@click.option("-o", "--output", metavar="FILE", required=True, help=".npz, .csv, or .png for pictures.")
+@device_option
+def sample_command(
+    directory: str, count: int, given: dict[str, str], seed: int | None, output: str, device: str
+) -> None:
+    """Draw samples from a trained model."""
+    from ardsl.runtime.outputs import check_output, write_samples
+    from ardsl.runtime.runs import restore
+
+    model = _noted(directory, restore, device)
+    check_output(output, model.spec)
+    samples = model.sample(count, _conditioning(model.spec, given), seed=seed)
+    write_samples(output, model.spec, samples)
+    click.echo(f"wrote {plural(count, 'sample')} to {output}")
+
+
+def _noted(directory: str, restore: Callable[..., Any], device: str) -> Any:
+    click.get_current_context().meta["ardsl.subject"] = directory
+    return restore(directory, device)
+
+
+def _data(directory: str, data: str | None, split: str, data_dir: str | None) -> dict[str, Any]:
+    """The data options as the runtime takes them; the spec's own paths start where the spec was trained from."""
+    from ardsl.runtime.runs import data_directory
+
+    start = data_directory(directory) if data_dir is None else data_dir
+    return {"data": None if data is None else from_here(data), "split": split, "data_dir": start}
+
+
+def _conditioning(spec: Spec, given: dict[str, str]) -> dict[str, Any] | None:
+    """Every conditioning variable's values, checked against its domain."""
+    from ardsl.diagnostics.suggest import did_you_mean
+    from ardsl.errors import ArdslError
+
+    known = {variable.name: variable for variable in spec.model.given}
+    for name in given:
+        if name not in known:
+            hint = did_you_mean(name, known)
+            raise ArdslError(f"the model has no conditioning variable `{name}`" + (f": {hint}" if hint else ""))
+    missing = [name for name in known if name not in given]
+    if missing:
+        raise ArdslError(f"the model needs {' '.join(f'--given {name}=VALUE' for name in missing)}")
+    return {name: _given_values(known[name], text) for name, text in given.items()} or None
+
+
+def _given_values(variable: Variable, text: str) -> np.ndarray:
+    import numpy as np
+
+    from ardsl.runtime.sources import open_source
+    from ardsl.runtime.values import Part, Raw
+
+    path, _, key = text.partition("#")
+    if path.endswith((".npy", ".npz", ".csv", ".tsv")):
+        source = open_source(from_here(text))
+        raw = source.read(key or (variable.name if variable.name in source.keys or not source.only else ""))
+    else:
+        value = literal(text)
+        raw = Raw(np.array(_rows(value, variable)), f"--given {variable.name}")
+    names = tuple(variable.element_name(e) for e in range(variable.size)) if variable.size <= 10_000 else ()
+    part = Part(raw, variable.element_domain(0), variable.name, variable.shape, names).checked_shape()
+    return part.converted(None, np.dtype(np.float32))
+
+
+def _rows(value: Any, variable: Variable) -> Sequence[Any]:
+    """One example's value as a batch of one, a value for each element."""
+    from ardsl.errors import ArdslError
+
+    if isinstance(value, list) != bool(variable.shape):
+        wanted = f"a list of the shape {list(variable.shape)}" if variable.shape else "one value"
+        raise ArdslError(f"--given {variable.name}: `{variable.name}` takes {wanted}")
+    return [value]

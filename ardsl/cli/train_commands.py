@@ -1,0 +1,108 @@
+"""``ardsl train``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ardsl.cli.output import error_line, on_terminal
+from ardsl.cli.specs import open_spec, set_option, spec_argument
+
+if TYPE_CHECKING:
+    from ardsl.spec import Spec
+
+_SPLITS = ("train", "valid", "test")
+
+
+def _sources(context: click.Context, option: click.Parameter, values: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for value in values:
+        split, equals, path = value.partition("=")
+        if not equals or split not in _SPLITS or not path:
+            names = ", ".join(f"{name}=PATH" for name in _SPLITS)
+            raise click.BadParameter(f"`{value}` is none of {names}", context, option)
+        found[split] = path
+    return found
+
+
+@click.command("train")
+@spec_argument
+@set_option
+@click.option(
+    "--data",
+    "sources",
+    metavar="SPLIT=PATH",
+    multiple=True,
+    callback=_sources,
+    help="Where the train, valid or test data is: PATH or PATH#KEY. May be repeated.",
+)
+@click.option("--data-dir", metavar="DIR", help="Where the paths in the spec's data block start (default: the spec).")
+@click.option("--out", metavar="DIR", help="The run folder (default: runs/NAME).")
+@click.option("--epochs", type=click.IntRange(min=0), help="Epochs at most, instead of the spec's.")
+@click.option("--seed", type=click.IntRange(min=0), help="The seed, instead of the spec's.")
+@click.option("--precision", metavar="P", help="16, bf16, 32 or 64, instead of the spec's.")
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps.")
+@click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
+def train_command(
+    file: str,
+    settings: dict[str, str],
+    sources: dict[str, str],
+    data_dir: str | None,
+    out: str | None,
+    epochs: int | None,
+    seed: int | None,
+    precision: str | None,
+    device: str,
+    quiet: bool,
+) -> int:
+    """Train a spec on its data; leaves a run folder with the weights, the spec and the training curve.
+
+    Options override the spec's `data` and `train` blocks. Paths of --data are relative to the working directory. The
+    first Ctrl-C stops after the step at work and keeps the best weights.
+    """
+    spec = open_spec(file, settings)
+    _show_warnings(spec)
+    from ardsl.runtime.train import TrainingError, fit
+
+    directory = Path(out) if out is not None else Path("runs", spec.name)
+    try:
+        run = fit(
+            spec,
+            {split: from_here(path) for split, path in sources.items()} or None,
+            directory,
+            epochs=epochs,
+            device=device,
+            seed=seed,
+            precision=precision,
+            data_dir=data_dir,
+            progress=not quiet,
+        )
+    except TrainingError as error:
+        click.echo(error_line(str(error)), err=True)
+        return 1
+    click.echo(f"The run is in {directory}. Next:")
+    tested = spec.model.data.test is not None and "test" not in sources
+    data = "" if tested else f" --data {sources.get('test', 'PATH')}"
+    click.echo(f"  ardsl eval {directory}{data}")
+    pictures = (directory / "samples.png").is_file()
+    click.echo(f"  ardsl sample {directory} -n 64 -o samples.{'png' if pictures else 'csv'}")
+    return 130 if run.stopped == "interrupted" else 0
+
+
+def from_here(source: str) -> Any:
+    """A source of the command line: its path starts at the working directory, not at the spec."""
+    if source.replace(".", "", 1).isdecimal():  # a share of the training data
+        return source
+    path, mark, key = source.partition("#")
+    return f"{Path(path).absolute()}{mark}{key}"
+
+
+def _show_warnings(spec: Spec) -> None:
+    from ardsl.diagnostics.render import render_all
+
+    if spec.warnings:
+        click.echo(render_all(spec.warnings, on_terminal(sys.stderr)), err=True)

@@ -1,0 +1,20 @@
+"""Weights are saved with the orders they belong to, rank per element."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import ardsl
+
+SPEC = "param seed = 1\nobserved x[6] : binary\norder x by {}\np(x[i] | x[<i]) = bernoulli via made(hidden = 8)\n"
+
+
+@pytest.mark.parametrize("order", ["shuffle(seed = seed)", "any(orders = 3, seed = seed)"])
+def test_weights_under_another_order_are_refused(order: str) -> None:
+    first, same, other = (ardsl.compile(ardsl.loads(SPEC.format(order), seed=seed), seed=seed) for seed in (1, 1, 2))
+    state = first.state_dict()
+    assert torch.equal(state["rank_x"], torch.stack([torch.tensor(o.rank.tolist()) for o in first.spec.variables["x"].orders]))
+    same.load_state_dict(state)
+    with pytest.raises(ardsl.ArdslError, match="another order of `x`"):
+        other.load_state_dict(state)
