@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ardsl.compiler.probe import make_positive
 from ardsl.errors import ArdslError
 from ardsl.graph.verify import Report, compare
 from ardsl.relations import ORDER_NAMES, Earlier, Matrix, Order
@@ -36,15 +37,21 @@ def audit(
     """
     shape = tuple(shape)
     ranked = _order(order, shape)
+    probes = [_call(function)]
     if isinstance(function, nn.Module):
         function = deepcopy(function).double().eval()
+        positive = deepcopy(function)
+        make_positive(positive, seed)
+        probes = [function, positive]
     generator = torch.Generator().manual_seed(seed)
     if inputs is None:
         inputs = torch.randn((points, *shape), generator=generator, dtype=torch.float64)
     size = prod(shape)
     moved = np.zeros((size, size), dtype=bool)
     for point in inputs:
-        moved |= _probe(_call(function), point[None], shape, generator)
+        moved |= _probe(probes[0], point[None], shape, generator)
+    for positive in probes[1:]:
+        moved |= _probe(positive, torch.rand((1, *shape), generator=generator, dtype=torch.float64), shape, generator)
     element = lambda i: f"x[{', '.join(map(str, np.unravel_index(i, shape)))}]" if shape else "x"  # noqa: E731
     comparison = compare(
         Earlier().relation(ranked),

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ardsl.compiler.model import AutoregressiveModel, compile_model
 from ardsl.compiler.values import Values, encode
@@ -52,7 +52,7 @@ def verify_numeric(spec: Spec, seed: int = 0) -> Report:
     return Report(tuple(found), method="numeric")
 
 
-def make_positive(model: AutoregressiveModel, seed: int) -> None:
+def make_positive(model: nn.Module, seed: int) -> None:
     """Positive weights that sum to about one per unit, and biases that keep every rectifier open."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():

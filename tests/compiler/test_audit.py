@@ -1,0 +1,81 @@
+"""Audits of torch code that ardsl did not compile."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+import ardsl
+
+
+class Masked(nn.Module):
+    """A masked autoencoder as one would write it by hand, with a fault to choose."""
+
+    def __init__(self, size: int, hidden: int, fault: str = "") -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(0)
+        degree = torch.arange(hidden) % (size - 1) + 1
+        rank = torch.arange(size)
+        self.first = nn.Parameter(torch.randn(hidden, size, generator=generator))
+        self.last = nn.Parameter(torch.randn(size, hidden, generator=generator))
+        reads = degree[:, None] > rank[None] if fault != "<=" else degree[:, None] >= rank[None]
+        self.register_buffer("into", reads.float())
+        self.register_buffer("out", (rank[:, None] >= degree[None]).float())
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        hidden = torch.tanh(x @ (self.first * self.into.to(x)).T)
+        return hidden @ (self.last * self.out.to(x)).T
+
+
+def test_a_sound_network_is_sound_and_complete() -> None:
+    report = ardsl.audit(Masked(9, 20), (9,))
+    assert report.sound and report.complete
+    assert report.realized == 36
+
+
+def test_a_leak_is_found_and_named() -> None:
+    report = ardsl.audit(Masked(9, 20, fault="<="), (9,))
+    assert not report.sound
+    assert ("x[1]", "x[1]") in list(report.leaks)
+
+
+def test_a_narrow_network_has_blind_spots() -> None:
+    report = ardsl.audit(Masked(9, 4), (9,))
+    assert report.sound
+    # Degrees 1 … 4 only: what comes after element 3 is never read.
+    assert {int(source[2:-1]) for _, source in report.blind_spots} == {4, 5, 6, 7}
+
+
+def test_the_order_matters() -> None:
+    assert not ardsl.audit(Masked(9, 20), (9,), order="reverse").sound
+    assert ardsl.audit(Masked(9, 20), (9,), order=list(range(9))).sound
+
+
+def test_functions_without_gradients_are_probed_by_changes() -> None:
+    def counts(x: torch.Tensor) -> torch.Tensor:
+        positive = (x > 0).double()
+        return positive.cumsum(1) - positive
+
+    report = ardsl.audit(counts, (6,), points=40)
+    assert report.sound and report.complete
+
+
+def test_the_shape_of_the_output_is_checked() -> None:
+    with pytest.raises(ardsl.ArdslError, match=r"must give \[batch, 5, …\], not \[1, 4\]"):
+        ardsl.audit(lambda x: x[:, :4], (5,))
+
+
+def test_an_unknown_order_is_refused() -> None:
+    with pytest.raises(ardsl.ArdslError, match="is not an order"):
+        ardsl.audit(Masked(9, 20), (9,), order="zigzag")
+
+
+def test_the_compiled_network_passes_its_own_audit() -> None:
+    model = ardsl.compile(ardsl.loads("observed x[3, 4] : real\norder x by snake\np(x[i] | x[<i]) = normal via made\n"))
+    network = model.double().eval().networks[0]
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.copy_(torch.randn_like(parameter))
+    report = ardsl.audit(lambda x: network(x.flatten(1)).unflatten(1, (3, 4, 2)), (3, 4), order="snake")
+    assert report.sound and report.complete
