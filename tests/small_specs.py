@@ -109,6 +109,15 @@ SPECS |= {
     "columns of rows": (
         "observed x[2, 3] : binary\np(x[t, i] | x[t, ..i-1], x[..t-1, *]) = bernoulli via made(hidden = 8)\n"
     ),
+    "tied, weak order": (
+        "observed x[6] : binary\norder x by blocks(2)\np(x[i] | x[<i]) = bernoulli via linear(tied = true)\n"
+    ),
+    "one value": "observed x[3] : category(1)\np(x[i] | x[<i]) = default via made(hidden = 4)\n",
+    "record under any, a factor a field": (
+        "record r {\n  a : binary\n  b : binary\n  c : category(3)\n}\norder r by any(orders = 3)\n"
+        "p(r.a | r[<]) = bernoulli via made(hidden = 4)\np(r.b | r[<]) = bernoulli via linear\n"
+        "p(r.c | r[<]) = categorical via made(hidden = 5)\n"
+    ),
     "mlp": "given z[3] : real\nobserved x[3] : category(3)\np(x | z) = categorical via mlp(hidden = [6, 6])\n",
 }
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -62,14 +64,26 @@ class Commands(click.Group):
             ctx.fail(f"there is no command `{printable(name)}`" + (f": {hint}" if hint else ""))
         return super().resolve_command(ctx, args)
 
-    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Click's entry, with our lines and codes for errors of use where click would print its own."""
+        run: Callable[[], Any] = partial(
+            super().main, args, prog_name, complete_var, False, windows_expand_args, **extra
+        )
         if not standalone_mode:
-            return super().main(*args, standalone_mode=False, **extra)
+            return run()
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="replace")  # a terminal that cannot show ∏ shows something else
         try:
-            code = super().main(*args, standalone_mode=False, **extra)
+            code = run()
         except click.exceptions.NoArgsIsHelpError as error:
             error.show()
             code = MISUSED

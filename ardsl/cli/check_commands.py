@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ardsl.cli.output import error_line, on_terminal, plural, print_json, printable
-from ardsl.cli.specs import diagnose_source, json_option, read_source, set_option
+from ardsl.cli.output import error_line, on_terminal, plural, printable
+from ardsl.cli.specs import diagnose_source, json_option, print_diagnostics, read_source, set_option
 
 if TYPE_CHECKING:
     from ardsl.diagnostics import Diagnostic
@@ -25,10 +25,11 @@ def check_command(files: tuple[str, ...], settings: dict[str, str], as_json: boo
 
     Exits with 1 where a spec has errors; warnings are no errors.
     """
-    from ardsl.diagnostics.render import render_all, to_json
+    from ardsl.diagnostics.render import render_all
     from ardsl.errors import ArdslError
 
-    code, everything = 0, []
+    code = 0
+    everything: list[Diagnostic] = []
     for file in files:
         try:
             source = read_source(file)
@@ -45,7 +46,7 @@ def check_command(files: tuple[str, ...], settings: dict[str, str], as_json: boo
             if spec is not None:
                 click.echo(f"{printable(source.name)}: {_verdict(spec, found)}")
     if as_json:
-        print_json({"valid": code == 0, "diagnostics": [to_json(d) for d in everything]})
+        print_diagnostics(everything, valid=code == 0)
     return code
 
 

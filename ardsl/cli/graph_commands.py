@@ -32,7 +32,7 @@ def graph_command(file: str, output: str | None, format: str | None, settings: d
     if format is not None and (format not in FORMATS or format == "png"):
         names = ", ".join(f for f in FORMATS if f != "png")
         raise click.BadParameter(f"`{format}` is not one of {names}; a png goes to a file (-o)", param_hint="--format")
-    model = open_spec(file, settings).model
+    model = open_spec(file, settings, as_json).model
     if suffix is not None:
         _write(Path(output or ""), draw(model, suffix))
     if as_json or format:

@@ -24,7 +24,7 @@ def plan_command(file: str, settings: dict[str, str], as_json: bool) -> None:
     Layers with their parameters, the connections that the masks let through, and FLOPs (a multiply-add counts as two);
     then the totals, the memory of one batch's activations, what a draw may read, and the sampling steps.
     """
-    spec = open_spec(file, settings)
+    spec = open_spec(file, settings, as_json)
     if as_json:
         print_json(plan_json(spec))
         return

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from ardsl.cli.output import print_json
+
 if TYPE_CHECKING:
     from ardsl.diagnostics import Diagnostic, Source
     from ardsl.spec import Spec
@@ -70,14 +72,23 @@ def diagnose_source(source: Source, settings: dict[str, str]) -> tuple[list[Diag
     return diagnose(source, _overrides(source, settings))
 
 
-def open_spec(file: str, settings: dict[str, str]) -> Spec:
-    """A spec without errors. Raises ``SpecError`` or ``ArdslError``."""
+def open_spec(file: str, settings: dict[str, str], as_json: bool = False) -> Spec:
+    """A spec without errors. Raises ``SpecError`` or ``ArdslError``; with ``as_json``, a rejection is an object too."""
     from ardsl.errors import SpecError
 
     found, spec = diagnose_source(read_source(file), settings)
-    if spec is None:
+    if spec is not None:
+        return spec
+    if not as_json:
         raise SpecError(found)
-    return spec
+    print_diagnostics(found, valid=False)
+    raise click.exceptions.Exit(1)
+
+
+def print_diagnostics(found: list[Diagnostic], valid: bool) -> None:
+    from ardsl.diagnostics.render import to_json
+
+    print_json({"valid": valid, "diagnostics": [to_json(d) for d in found]})
 
 
 def _overrides(source: Source, settings: dict[str, str]) -> dict[str, Any]:

@@ -88,8 +88,9 @@ def train_command(
     tested = spec.model.data.test is not None and "test" not in sources
     data = "" if tested else f" --data {sources.get('test', 'PATH')}"
     click.echo(f"  ardsl eval {directory}{data}")
+    given = "".join(f" --given {variable.name}=VALUE" for variable in spec.model.given)
     pictures = (directory / "samples.png").is_file()
-    click.echo(f"  ardsl sample {directory} -n 64 -o samples.{'png' if pictures else 'csv'}")
+    click.echo(f"  ardsl sample {directory}{given} -n 64 -o samples.{'png' if pictures else 'csv'}")
     return 130 if run.stopped == "interrupted" else 0
 
 

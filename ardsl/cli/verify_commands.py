@@ -30,7 +30,7 @@ def verify_command(file: str, numeric: bool, settings: dict[str, str], as_json: 
     A leak is a pair (drawn element, element read) that is realized and not declared, a blind spot one that is declared
     and not realized. Exits with 1 on a leak, and on a blind spot under `check complete`.
     """
-    spec = open_spec(file, settings)
+    spec = open_spec(file, settings, as_json)
     reports = [spec.report]
     if numeric:
         from ardsl.compiler.probe import verify_numeric

@@ -87,8 +87,11 @@ def probe_group(model: AutoregressiveModel, index: int, order: int = 0, seed: in
             changed[0, element] = pairs[name][element][1]
             values = base | {name: changed}
             if net.reads == "features":
+                # The features that do change, wherever they stand, and those that the plan says are this element's.
                 features = (encode(group, values, net.reads) != encode(group, base, net.reads))[0].numpy()
-                moved[:, column] = jacobian[:, features].any(axis=1)
+                moved[:, column] = jacobian[:, features | (group.feature_element == column)].any(axis=1)
+            elif source.variable.element_domain(element).levels == 1:
+                moved[:, column] = model.spec.plan.groups[index].realized[order].matrix()[:, column]  # nothing to change
             else:
                 moved[:, column] = _differs(model.raw(index, base, order), model.raw(index, values, order))
             column += 1
@@ -113,10 +116,11 @@ def _differs(before: list[Tensor], after: list[Tensor]) -> np.ndarray:
 
 
 def _two_values(domain: Domain, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Two different legal values."""
+    """Two legal values, different where there are two."""
     first, second = torch.rand(2, generator=generator, dtype=torch.float64)
-    if domain.levels is not None and domain.levels > 1:
+    if domain.levels is not None:
         codes = torch.randperm(min(domain.levels, 1 << 16), generator=generator)[:2].double()
+        codes = codes if len(codes) > 1 else codes.repeat(2)
         if isinstance(domain, Integer):
             codes = codes + domain.low
         if isinstance(domain, MuLaw):

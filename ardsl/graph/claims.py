@@ -10,7 +10,7 @@ import numpy as np
 from ardsl.diagnostics import Sink
 from ardsl.diagnostics.rules import graph as rules
 from ardsl.graph import separation
-from ardsl.graph.declared import context_relation, order_of, variable_relation
+from ardsl.graph.declared import context_relation, declared_graph, order_of, variable_relation
 from ardsl.graph.earlier import box_maxima
 from ardsl.graph.schedule import MOST_EDGES, TooLargeError, longest_path
 from ardsl.model.model import Claim, ElementSet, Model, Variable
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 _PORTION = 1 << 18  # targets that are looked at together
 
 
-def check_claims(model: Model, graph: networkx.DiGraph, unsound: set[str], sink: Sink) -> None:
+def check_claims(model: Model, unsound: set[str], sink: Sink) -> None:
     """Report the claims that do not hold. ``unsound`` variables have an illegal context: nothing is said of them."""
     for claim in model.claims:
         try:
             if claim.kind == "independent" and not unsound:
-                _check_independent(model, graph, claim, sink)
+                _check_independent(model, claim, sink)
             elif claim.kind == "steps" and claim.variable not in unsound:
                 _check_steps(model, claim, sink)
             elif claim.kind == "reach" and claim.variable not in unsound:
@@ -141,7 +141,7 @@ def _reach_of_pairs(relation: Relation, elements: range, variable: Variable, axi
     return int(np.abs(at - there).max()) if len(position) else 0
 
 
-def _check_independent(model: Model, graph: networkx.DiGraph, claim: Claim, sink: Sink) -> None:
+def _check_independent(model: Model, claim: Claim, sink: Sink) -> None:
     given = _elements(claim.given)
     sides = [_elements(claim.left), _elements(claim.right)]
     for name in sorted({name for name, _ in sides[0]} & {name for name, _ in sides[1]}):
@@ -152,7 +152,7 @@ def _check_independent(model: Model, graph: networkx.DiGraph, claim: Claim, sink
             return
     known = {e for side in sides for e in side if e in given or model.variables[e[0]].kind == "given"}
     left, right = (side - known for side in sides)  # what is known depends on nothing
-    if not left or not right or _plainly_separated(model, graph, left, right, given):
+    if not left or not right or _plainly_separated(model, declared_graph(model), left, right, given):
         return
     text = _claim_text(claim)
     both = sorted(left & right)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from sys import version_info
 
 from lark import Lark, Token, Tree
 from lark.utils import TextSlice
@@ -32,7 +34,26 @@ def _parser() -> Lark:
         keep_all_tokens=True,
         maybe_placeholders=False,
         lexer_callbacks={"COMMENT": _set_aside},
+        cache=_cache_file() or False,
     )
+
+
+def _cache_file() -> str | None:
+    """Where Lark may keep its tables, which take a quarter of a short command's time to make.
+
+    They are a pickle, so the folder must be the user's own, and nobody else's to write in. Lark checks that they belong
+    to this very grammar and this version of itself, and makes them anew where they do not.
+    """
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    folder = os.path.join(base, "ardsl")
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        found = os.stat(folder)
+        if hasattr(os, "getuid") and (found.st_uid != os.getuid() or found.st_mode & 0o022):
+            return None
+    except OSError:
+        return None
+    return os.path.join(folder, f"grammar-{version_info.major}.{version_info.minor}.bin") if os.access(folder, os.W_OK) else None
 
 
 def _set_aside(comment: Token) -> Token:

@@ -218,6 +218,13 @@ def _value(known: OrderArgument, form: OrderForm, arguments: list[syntax.Argumen
             return None
         sizes = [integer(expression, scope, f"`{known.name}`", low=1) for expression in expressions]
         return None if any(size is None for size in sizes) else tuple(sizes)
+    if known.kind == "boolean":
+        value = evaluate(first, scope)
+        if value is not None and not isinstance(value, bool):
+            problem = f"takes `{known.name} = true` or `{known.name} = false`, not {describe(value)}"
+            scope.report(rules.ORDER_ARGUMENT.at(first.span, order=form.name, problem=problem))
+            return None
+        return value
     word = first.name if isinstance(first, syntax.Reference) and first.name not in scope.params else None
     value = word or evaluate(first, scope)
     if value in ("all", "orders"):

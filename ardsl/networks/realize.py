@@ -17,6 +17,8 @@ from ardsl.networks.resolve import Resolved
 from ardsl.relations import Levels, Relation
 
 MAX_PARAMETERS = 1 << 31
+MAX_DRAWS = 1 << 14
+"""Draws of a model with several networks: their schedule is found on a matrix of draws × draws."""
 
 
 def make_plan(model: Model, resolved: Sequence[Resolved], sink: Sink) -> Plan | None:
@@ -35,6 +37,11 @@ def make_plan(model: Model, resolved: Sequence[Resolved], sink: Sink) -> Plan | 
             )
             continue
         groups.append(plan)
+    draws = sum(plan.group.draws for plan in groups)
+    if len(groups) > 1 and draws > MAX_DRAWS:
+        largest = max(groups, key=lambda plan: plan.group.draws).group
+        sink.add(rules.TOO_MANY_DRAWS.at(largest.call.span, draws=f"{draws:,}", limit=f"{MAX_DRAWS:,}"))
+        return None
     if len(groups) < len(resolved):
         return None
     orders = max((g.group.order_count for g in groups), default=1)
@@ -46,15 +53,24 @@ def formula(model: Model) -> str:
     """The factorization, as a paper would write it."""
     left = ", ".join(v.name for v in model.variables.values() if v.kind != "given")
     given = ", ".join(v.name for v in model.given)
-    return f"p({left}{' | ' + given if given else ''}) = " + " · ".join(_factor(model, f) for f in model.factors)
+    return f"p({left}{' | ' + given if given else ''}) = " + " · ".join(_conditionals(model))
+
+
+def _conditionals(model: Model) -> Iterator[str]:
+    """One term for each variable, or for each of its factors; a mixture over orders is one of their product."""
+    for name, variable in model.variables.items():
+        terms = [_factor(model, factor) for factor in model.factors_of(name)]
+        if terms and variable.orders.mixed:
+            product = " · ".join(terms)
+            yield f"1/{len(variable.orders)} Σ_order {f'({product})' if len(terms) > 1 else product}"
+        else:
+            yield from terms
 
 
 def _factor(model: Model, factor: Factor) -> str:
     variable = model.variables[factor.variable]
-    product = "∏ " if len(factor.elements) > 1 and len(factor.event_axes) < len(variable.shape) else ""
-    if variable.orders.mixed:
-        return f"1/{len(variable.orders.orders)} Σ_order {product}{factor.text}"
-    return product + factor.text
+    several = len(factor.elements) > 1 and len(factor.event_axes) < len(variable.shape)
+    return ("∏ " if several else "") + factor.text
 
 
 def owners(groups: Sequence[Group]) -> list[np.ndarray]:

@@ -107,6 +107,7 @@ class OrderMixture:
     orders: tuple[Order, ...]
     train_all: bool = False
     seed: int | None = None
+    natural: bool = False
 
     @property
     def mixed(self) -> bool:
@@ -125,12 +126,12 @@ class OrderMixture:
         """As a spec would say it."""
         if not self.mixed:
             return self.orders[0].name
-        return _any_name(len(self.orders), self.seed or 0, self.train_all)
+        return _any_name(len(self.orders), self.seed or 0, self.train_all, self.natural)
 
     def drawn_together(self, full_shape: Shape, event_axes: Shape) -> OrderMixture:
         """Each order lifted to all elements; see :func:`drawn_together`."""
         lifted = tuple(drawn_together(order, full_shape, event_axes) for order in self.orders)
-        return OrderMixture(lifted, self.train_all, self.seed)
+        return OrderMixture(lifted, self.train_all, self.seed, self.natural)
 
     def draw(self, generator: np.random.Generator) -> Order:
         """A fresh uniformly random total order of the draws, for training on all D! of them."""
@@ -259,8 +260,11 @@ def drawn_together(order: Order, full_shape: Shape, event_axes: Sequence[int]) -
     return Order(order.name, tuple(full_shape), ranks.drawn_together, (order, axes), order.weak, axes)
 
 
-def any_orders(shape: Shape, count: int, seed: int = 0, train_all: bool = False) -> OrderMixture:
-    """``count`` distinct uniformly random total orders, the same for the same seed.
+def any_orders(
+    shape: Shape, count: int, seed: int = 0, train_all: bool = False, natural: bool = False
+) -> OrderMixture:
+    """``count`` distinct uniformly random total orders, the same for the same seed; with ``natural`` the first of them
+    is raster.
 
     Small arrays draw permutations until enough differ; beyond 64 elements each order is a shuffle with a seed of its
     own, and 64! leaves no room for two to coincide.
@@ -280,9 +284,11 @@ def any_orders(shape: Shape, count: int, seed: int = 0, train_all: bool = False)
     else:
         seeds = dict.fromkeys(generator.integers(2**63, size=2 * count).tolist())
         recipes = [(ranks.shuffle, (each,)) for each in list(seeds)[:count]]
-    whole = _any_name(count, seed, train_all)
+    if natural:
+        recipes[0] = (ranks.raster, (tuple(range(len(shape))),))
+    whole = _any_name(count, seed, train_all, natural)
     orders = (Order(f"order {k} of {whole}", tuple(shape), *recipe) for k, recipe in enumerate(recipes))
-    return OrderMixture(tuple(orders), train_all, seed)
+    return OrderMixture(tuple(orders), train_all, seed, natural)
 
 
 def _distinct(generator: np.random.Generator, size: int, count: int) -> list[tuple[int, ...]]:
@@ -307,9 +313,9 @@ def _permutation(number: int, size: int) -> tuple[int, ...]:
     return tuple(listed)
 
 
-def _any_name(count: int, seed: int, train_all: bool) -> str:
+def _any_name(count: int, seed: int, train_all: bool, natural: bool) -> str:
     train = ', train = "all"' if train_all else ""
-    return f"any(orders = {count}, seed = {seed}{train})"
+    return f"any(orders = {count}, seed = {seed}{train}{', natural = true' if natural else ''})"
 
 
 def _seed(seed: int) -> int:
@@ -331,12 +337,12 @@ class OrderArgument:
     """One argument of an order in the language: its ``name`` there, and the ``keyword`` its factory knows it by.
 
     ``kind``: ``axes`` (any number of axis names, given as a tuple of axis numbers), ``integer``, ``integers`` (any
-    number of them, or one list), ``train`` (``"all"``, given as True). ``required`` where there is no default.
+    number of them, or one list), ``train`` (``"all"``, given as True), ``boolean``. ``required`` where there is no default.
     """
 
     name: str
     keyword: str
-    kind: Literal["axes", "integer", "integers", "train"]
+    kind: Literal["axes", "integer", "integers", "train", "boolean"]
     default: Any = None
     required: bool = False
 
@@ -383,6 +389,7 @@ _FORMS = (
             OrderArgument("orders", "count", "integer", required=True),
             _SEED,
             OrderArgument("train", "train_all", "train", False),
+            OrderArgument("natural", "natural", "boolean", False),
         ),
     ),
 )

@@ -78,12 +78,11 @@ def load_split(
     dtype: torch.dtype = torch.float32,
 ) -> Examples:
     """One split's examples: of ``data`` where given (a source, or a dict by split), else as the spec's block says."""
-    if data is None or _by_split(data):
-        data = _sources(spec, data, data_dir).get(split)
-    if isinstance(data, float):
-        splits = load_data(spec, None, data_dir=data_dir, dtype=dtype)
-        return splits.valid or {}
-    return _load(spec, data, split, data_dir, dtype).examples
+    source = _sources(spec, data, data_dir).get(split) if data is None or _by_split(data) else data
+    if isinstance(source, float):  # a share of the training data
+        held = load_data(spec, data, data_dir=data_dir, dtype=dtype).valid
+        return {} if held is None else held
+    return _load(spec, source, split, data_dir, dtype).examples
 
 
 def split_off(examples: Examples, share: float, seed: int) -> tuple[Examples, Examples]:

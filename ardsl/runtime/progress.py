@@ -44,7 +44,7 @@ class Progress:
 
 def duration(seconds: float) -> str:
     """Seconds as people say them: ``8.1 s``, ``4 min 10 s``, ``2 h 05 min``."""
-    if seconds < 60:
+    if seconds < 59.95:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -20,6 +20,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -30,16 +31,20 @@ from torch import Tensor
 
 import ardsl
 from ardsl.compiler.model import AutoregressiveModel, compile_model
+from ardsl.diagnostics import Source
 from ardsl.diagnostics.rules.data import BAD_RUN, BAD_WEIGHTS
+from ardsl.errors import ArdslError, SpecError
 from ardsl.language import syntax
 from ardsl.runtime.atomic import replacing, write_text
 from ardsl.runtime.devices import find_device
 from ardsl.runtime.faults import fault, listed
-from ardsl.spec import Spec, loads
+from ardsl.spec import Spec, diagnose
 
 SPEC, RUN, WEIGHTS, METRICS, SAMPLES = "spec.ar", "run.json", "weights.safetensors", "metrics.csv", "samples.png"
 _CURVE = ("epoch", "seconds", "train", "valid")
 _TYPES = {"F32": torch.float32, "F64": torch.float64}
+_RANKS = "I32"
+"""The type orders are kept in, beside the weights."""
 
 
 class RunFolder:
@@ -56,9 +61,19 @@ class RunFolder:
             "directory": os.path.relpath(spec.source.directory, self.path),
             "training": dict(training),
         }
-        self._start()
+        copied = _order_files(spec)
+        try:
+            self._clear()
+        except OSError as error:
+            problem = f"cannot be written: {(error.strerror or str(error)).lower()}"
+            raise fault(BAD_RUN, path=path, problem=problem) from None
+        write_text(self.path / RUN, _json(self._run))
+        write_text(self.path / SPEC, spec.text)
+        for name in copied:
+            with replacing(self.path / name) as part:
+                shutil.copyfile(Path(spec.source.directory, name), part)
 
-    def _start(self) -> None:
+    def _clear(self) -> None:
         path = self.path
         if path.exists() and not path.is_dir():
             raise fault(BAD_RUN, path=path, problem="is a file, not a folder to train into")
@@ -66,11 +81,6 @@ class RunFolder:
             raise fault(BAD_RUN, path=path, problem="holds other files: give a new folder, or one of an earlier run")
         for name in (WEIGHTS, METRICS, SAMPLES):
             (path / name).unlink(missing_ok=True)
-        write_text(path / RUN, _json(self._run))
-        write_text(path / SPEC, self._spec.text)
-        for name in _order_files(self._spec):
-            with replacing(path / name) as part:
-                shutil.copyfile(Path(self._spec.source.directory, name), part)
 
     def save_weights(self, weights: Mapping[str, Tensor]) -> None:
         metadata = {
@@ -104,12 +114,17 @@ def restore(directory: str | Path, device: str | torch.device = "cpu") -> Autore
     place = find_device(device)
     params = read_run(path)["params"]
     text = _read(path, SPEC)
-    spec = loads(text, str(path / SPEC), str(path), **params)
+    diagnostics, spec = diagnose(Source(text, str(path / SPEC), str(path)), params)
+    if spec is None:
+        raise SpecError(diagnostics)
     weights = _read_weights(path / WEIGHTS, spec, params)
-    dtype = next(iter(weights.values())).dtype if weights else torch.float32
+    dtype = next((w.dtype for w in weights.values() if w.is_floating_point()), torch.float32)
     model = compile_model(spec, device="cpu", dtype=dtype)
     _compare(path / WEIGHTS, {n: tuple(w.shape) for n, w in weights.items()}, model)
-    model.load_state_dict(weights)
+    try:
+        model.load_state_dict(weights)
+    except ArdslError as error:
+        raise fault(BAD_WEIGHTS, path=path / WEIGHTS, problem=str(error)) from None
     return model.to(place).eval()
 
 
@@ -152,18 +167,12 @@ def _read_weights(path: Path, spec: Spec, params: dict[str, Any]) -> dict[str, T
             names = list(file.keys())
             _check_header(path, file.metadata() or {}, spec, params)
             slices = {name: file.get_slice(name) for name in names}
-            kinds = {s.get_dtype() for s in slices.values()}
-            total = sum(_product(s.get_shape()) for s in slices.values())
-            if len(kinds) > 1 or not kinds <= set(_TYPES):
-                raise fault(BAD_WEIGHTS, path=path, problem=f"the numbers have the type {', '.join(sorted(kinds))}")
-            if total != spec.plan.parameters:
-                problem = f"it holds {total:,} numbers where the plan has {spec.plan.parameters:,} parameters"
-                raise fault(BAD_WEIGHTS, path=path, problem=problem)
+            _check_sizes(path, {n: (s.get_dtype(), s.get_shape()) for n, s in slices.items()}, spec)
             weights = {name: file.get_tensor(name) for name in names}
     except (SafetensorError, OSError, ValueError) as error:
         problem = f"cannot be read: {str(error).splitlines()[0] if str(error) else 'damaged'}"
         raise fault(BAD_WEIGHTS, path=path, problem=problem) from None
-    broken = [name for name, w in weights.items() if not bool(w.isfinite().all())]
+    broken = [name for name, w in weights.items() if w.is_floating_point() and not bool(w.isfinite().all())]
     if broken:
         raise fault(BAD_WEIGHTS, path=path, problem=f"{listed(broken)} has numbers that are not finite")
     return weights
@@ -176,6 +185,21 @@ def _check_header(path: Path, metadata: Mapping[str, str], spec: Spec, params: d
     if metadata.get("params") != _json(params):
         problem = f"the weights were trained with other params than `{RUN}` has now: restore it, or train again"
         raise fault(BAD_WEIGHTS, path=path, problem=problem)
+
+
+def _check_sizes(path: Path, header: Mapping[str, tuple[str, Sequence[int]]], spec: Spec) -> None:
+    """As many parameters as the plan has, of one floating type, and as many ranks as the orders have."""
+    kinds = {kind for kind, _ in header.values()}
+    if not kinds <= {*_TYPES, _RANKS} or len(kinds & set(_TYPES)) > 1:
+        raise fault(BAD_WEIGHTS, path=path, problem=f"the numbers have the type {', '.join(sorted(kinds))}")
+    ranks = sum(prod(shape) for kind, shape in header.values() if kind == _RANKS)
+    numbers = sum(prod(shape) for kind, shape in header.values() if kind != _RANKS)
+    if numbers != spec.plan.parameters:
+        problem = f"it holds {numbers:,} numbers where the plan has {spec.plan.parameters:,} parameters"
+        raise fault(BAD_WEIGHTS, path=path, problem=problem)
+    declared = sum(v.size * len(v.orders.orders) for v in spec.model.observed)
+    if ranks != declared:
+        raise fault(BAD_WEIGHTS, path=path, problem=f"it holds {ranks:,} ranks where the orders have {declared:,}")
 
 
 def _compare(path: Path, found: Mapping[str, tuple[int, ...]], model: AutoregressiveModel) -> None:
@@ -205,13 +229,6 @@ def _order_files(spec: Spec) -> list[str]:
             raise fault(BAD_RUN, path=spec.source.name, problem=problem)
         found.append(name)
     return found
-
-
-def _product(shape: Sequence[int]) -> int:
-    total = 1
-    for size in shape:
-        total *= size
-    return total
 
 
 def _plain(text: str) -> str:

@@ -78,17 +78,28 @@ def _open_path(source: str | Path, directory: Path) -> Source:
         raise fault(WRONG_FORMAT, problem=f"{name}: {what}; there are {', '.join(SUFFIXES)}")
     if suffix in (".csv", ".tsv"):
         return _table_source(read_table(path, name, _bytes(path)), key)
-    loaded = _guarded(name, lambda: np.load(path, allow_pickle=False))
-    if isinstance(loaded, np.ndarray):
+    found = _load(path, name, lambda loaded: loaded if isinstance(loaded, np.ndarray) else tuple(loaded.files))
+    if isinstance(found, np.ndarray):
         if key is not None:
             raise fault(UNREADABLE, path=name, problem=f"a `.npy` file is one array: it has no key `{key}`")
-        whole = Raw(loaded, name)
+        whole = Raw(found, name)
         return Source(name, (), lambda _: whole, only=True)
 
     def read(wanted: str) -> Raw:
-        return Raw(_guarded(f"{name}#{wanted}", lambda: loaded[wanted]), f"{name}#{wanted}")
+        place = f"{name}#{wanted}"
+        return Raw(_load(path, place, lambda loaded: loaded[wanted]), place)
 
-    return Source(name, tuple(loaded.files), read, key)
+    return Source(name, found, read, key)
+
+
+def _load(path: Path, name: str, use: Callable[[Any], Any]) -> Any:
+    """What ``use`` takes of a ``.npy`` or ``.npz`` file."""
+
+    def read() -> Any:
+        with path.open("rb") as file:  # numpy leaves a file that it opened itself to the garbage collector
+            return use(np.load(file, allow_pickle=False))
+
+    return _guarded(name, read)
 
 
 def _table_source(table: Table, key: str | None) -> Source:

@@ -85,14 +85,14 @@ def fit(
     written as the training goes. ``epochs``, ``seed`` and ``precision`` override the ``train`` block. The same seed on
     the same machine gives the same weights.
     """
+    if spec.plan.parameters == 0:
+        raise fault(UNUSABLE_OPTION, problem=f"`{spec.name}` has no free parameters: there is nothing to train")
     settings = _settings(spec, epochs, seed, precision)
     place = find_device(device)
     _check_precision(settings.precision, place)
     dtype = torch.float64 if settings.precision == "64" else torch.float32
     splits = load_data(spec, data, data_dir=data_dir, dtype=dtype)
     model = compile_model(spec, seed=settings.seed, dtype=dtype)
-    if not any(True for _ in model.parameters()):
-        raise fault(UNUSABLE_OPTION, problem=f"`{spec.name}` has no free parameters: there is nothing to train")
     folder = None if out is None else RunFolder(out, spec, _told(settings, place))
     reporter = Progress(settings.epochs, shown=progress)
     _announce(reporter, spec, splits, settings)
@@ -171,7 +171,7 @@ class _Fit:
             folder.save_figures(_figures(model, self.learner.metrics, number, valid, seconds, reason))
         nll = None if valid is None else valid.nll
         self._conclude(number, valid, seconds, stopped)
-        return Run(model, self.learner.metrics, number, nll, seconds, stopped, folder and folder.path)
+        return Run(model, self.learner.metrics, number, nll, seconds, stopped, folder.path if folder else None)
 
     def _after_epoch(self, learner: Learner, improved: bool) -> None:
         row = learner.metrics[-1]
@@ -227,11 +227,13 @@ class _Fit:
 def _settings(spec: Spec, epochs: int | None, seed: int | None, precision: str | None) -> TrainSettings:
     settings = spec.model.train
     for name, value in (("epochs", epochs), ("seed", seed)):
-        if value is None:
-            continue
-        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
             raise fault(UNUSABLE_OPTION, problem=f"`{name}` must be an integer of at least 0, not {value!r}")
-        settings = replace(settings, **{name: value})
+    settings = replace(
+        settings,
+        epochs=settings.epochs if epochs is None else epochs,
+        seed=settings.seed if seed is None else seed,
+    )
     if precision is not None:
         if str(precision) not in PRECISIONS:
             known = ", ".join(PRECISIONS)
@@ -341,7 +343,7 @@ def _figures(
     if valid is not None:
         found["valid"] = {
             "nll": valid.nll,
-            "standard_error": valid.standard_error,
+            "standard_error": valid.standard_error if valid.examples > 1 else None,
             "bits_per_dim": valid.bits_per_dim,
             "examples": valid.examples,
         }

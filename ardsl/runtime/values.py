@@ -146,7 +146,7 @@ def _is_missing(value: object, marks: frozenset[str] | set[str]) -> bool:
 def _codes(texts: list[object], labels: tuple[str, ...]) -> np.ndarray:
     """Labels as codes, NaN for what is none; spaces around a label in the data do not count."""
     known = {label: code for code, label in enumerate(labels)}
-    found = list(map(known.get, texts))
+    found: list[int | None] = [known.get(text) for text in texts]  # type: ignore[call-overload]
     if None in found:
         loose = {label.strip(): code for label, code in reversed(known.items())}
         pairs = zip(texts, found, strict=True)

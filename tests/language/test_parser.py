@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 from texts import EXAMPLES, read
 
 from ardsl.diagnostics import Sink, Source, Span
-from ardsl.language import parse, syntax
+from ardsl.language import grammar, parse, syntax
 
 
 def _nodes(node: Any) -> Iterator[syntax.Node]:
@@ -149,3 +150,24 @@ def test_trees_know_their_source() -> None:
 
 def _name(text: str) -> syntax.Name:
     return syntax.Name(text, span=Span(0, 0))
+
+
+def test_tables_are_kept_only_in_a_folder_of_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    kept = grammar._cache_file()
+    assert kept is not None and Path(kept).parent == tmp_path / "ardsl"
+    (tmp_path / "ardsl").chmod(0o777)
+    assert grammar._cache_file() is None
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    (tmp_path / "file").write_text("")
+    assert grammar._cache_file() is None
+
+
+def test_damaged_tables_are_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    first = grammar._parser.__wrapped__()
+    kept = Path(str(grammar._cache_file()))
+    kept.write_bytes(kept.read_bytes()[:100])
+    again = grammar._parser.__wrapped__()
+    text = "observed x : binary\np(x) = bernoulli\n"
+    assert first.parse(text) == again.parse(text)

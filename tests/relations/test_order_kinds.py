@@ -167,3 +167,10 @@ def test_nothing_is_allocated_before_ranks_are_asked_for() -> None:
 def test_impossible_orders(make, message: str) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(OrderError, match=message):
         make()
+
+
+def test_the_first_of_any_may_be_the_natural_order() -> None:
+    plain, natural = orders.any_orders((2, 3), 4, seed=7), orders.any_orders((2, 3), 4, seed=7, natural=True)
+    assert natural.orders[0].rank.tolist() == list(range(6))
+    assert [o.rank.tolist() for o in natural.orders[1:]] == [o.rank.tolist() for o in plain.orders[1:]]
+    assert natural.name == "any(orders = 4, seed = 7, natural = true)"

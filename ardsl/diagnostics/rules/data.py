@@ -51,8 +51,7 @@ WRONG_SHAPE = Rule(
         "same number of examples, and there is at least one."
     ),
     wrong=(
-        "observed x[28, 28] : binary\n"
-        "error[AR503]: digits.npz#train: `x` needs rows of the shape [28, 28], not [784]"
+        "observed x[28, 28] : binary\nerror[AR503]: digits.npz#train: `x` needs rows of the shape [28, 28], not [784]"
     ),
     right="observed x[784] : binary",
 )
@@ -68,8 +67,7 @@ OUTSIDE_DOMAIN = Rule(
         "Either the data or the domain has to change: nothing is clipped or rounded."
     ),
     wrong=(
-        "observed age : count\n"
-        "error[AR504]: people.csv, line 7, column `age`: `age` takes 0, 1, 2 … (count), not '-3'"
+        "observed age : count\nerror[AR504]: people.csv, line 7, column `age`: `age` takes 0, 1, 2 … (count), not '-3'"
     ),
     right="observed age : real",
 )

@@ -173,6 +173,33 @@ MIXED_NET = Rule(
     ),
 )
 
+TABLE_UNDER_ANY = Rule(
+    code="AR415",
+    title="parameters that mean something else under every order",
+    message="{what} needs contexts that are alike under every order, and `{variable}` is under `any(...)`",
+    label="one set of parameters for all orders",
+    explanation=(
+        "A table has a row for every value of a context, and tied parameters have a place for every distance. Under "
+        "`any(orders = K)` an element reads other elements in every order, so one table cannot serve them all; tied "
+        "parameters can, where the context is the whole past. `made` serves every order with the same weights."
+    ),
+    wrong="observed x[4] : binary\norder x by any(orders = 2)\np(x[i] | x[<i]) = bernoulli via table\n",
+    right="observed x[4] : binary\norder x by any(orders = 2)\np(x[i] | x[<i]) = bernoulli via made(hidden = 8)\n",
+)
+
+TOO_MANY_DRAWS = Rule(
+    code="AR416",
+    title="too many draws for several networks",
+    message="the model makes {draws} draws through several networks; at most {limit} can be scheduled together",
+    label="the most of them here",
+    explanation=(
+        "The sampling steps of a model with several networks are found by comparing all its draws. Use smaller "
+        "variables, or one network for all of them."
+    ),
+    wrong="observed x[20000] : binary\nobserved y : binary\np(x) = bernoulli\np(y) = bernoulli\n",
+    right="observed x[2000] : binary\nobserved y : binary\np(x) = bernoulli\np(y) = bernoulli\n",
+)
+
 LEAK = Rule(
     code="AR420",
     title="a leak: the network would read what the spec does not declare",

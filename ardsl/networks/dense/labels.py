@@ -24,6 +24,11 @@ class Labelling(ABC):
     def useful(self) -> np.ndarray:
         """The labels of contexts that hold anything, a set after every set it includes."""
 
+    @property
+    @abstractmethod
+    def nothing(self) -> np.ndarray:
+        """One label that reads nothing, for the units of draws that read nothing under this order."""
+
     @abstractmethod
     def inputs(self, units: np.ndarray) -> Relation:
         """Units (by label) × source elements."""
@@ -43,7 +48,7 @@ class Labelling(ABC):
     def units(self, width: int) -> np.ndarray:
         """The labels of a hidden layer: the useful ones, evenly and deterministically (random degrees lose context by
         chance), in ascending order."""
-        useful = self.useful
+        useful = self.useful if len(self.useful) else self.nothing
         return useful[((np.arange(width) + 0.5) * len(useful) / width).astype(np.int64)]
 
 
@@ -59,6 +64,10 @@ class ChainLabelling(Labelling):
         if not len(self.declared.source_level):
             return levels[:0]
         return levels[levels >= self.declared.source_level.min()]
+
+    @property
+    def nothing(self) -> np.ndarray:
+        return self.declared.target_level[:1]
 
     def inputs(self, units: np.ndarray) -> Levels:
         return Levels(units, self.declared.source_level)
@@ -85,6 +94,10 @@ class SetLabelling(Labelling):
     @property
     def useful(self) -> np.ndarray:
         return np.flatnonzero(self.sets.any(axis=1))
+
+    @property
+    def nothing(self) -> np.ndarray:
+        return np.zeros(1, dtype=np.int64)  # the smallest set comes first
 
     def _elements(self) -> np.ndarray:
         return np.arange(self.sets.shape[1])

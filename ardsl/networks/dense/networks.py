@@ -9,11 +9,13 @@ import numpy as np
 
 from ardsl.diagnostics import Diagnostic
 from ardsl.diagnostics.rules import networks as rules
+from ardsl.model.model import Context
 from ardsl.networks.dense.plan import plan_dense
 from ardsl.networks.dense.slot_plan import element_levels, plan_table, plan_tied, table_rows
 from ardsl.networks.group import Group
 from ardsl.networks.network import Network, Option
 from ardsl.networks.plan import GroupPlan
+from ardsl.relations import Earlier
 
 if TYPE_CHECKING:
     import torch
@@ -141,6 +143,9 @@ class Table(Network):
         if len({t.family.width for t in group.targets}) > 1 or len(group.factors) > 1:
             yield rules.ONE_FAMILY.at(group.call.span, what="a table")
             return
+        if group.mixed is not None and not options["tied"]:
+            yield rules.TABLE_UNDER_ANY.at(group.call.span, what="a table", variable=group.mixed.name)
+            return
         if options["tied"]:
             found = list(tied_problems("table", group))
             yield from found
@@ -168,3 +173,10 @@ def tied_problems(network: str, group: Group) -> Iterator[Diagnostic]:
         yield rules.TOO_MANY_PAIRS.at(
             group.call.span, network=network, draws=f"{group.draws:,}", elements=f"{group.elements:,}"
         )
+    elif group.mixed is not None and any(_windowed(c) for f in group.factors for c in f.contexts):
+        what = f"`{network}` with `tied = true` on a window"
+        yield rules.TABLE_UNDER_ANY.at(group.call.span, what=what, variable=group.mixed.name)
+
+
+def _windowed(context: Context) -> bool:
+    return isinstance(context.selection, Earlier) and context.selection.limits is not None

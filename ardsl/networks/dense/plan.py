@@ -11,7 +11,7 @@ import numpy as np
 from ardsl.networks.dense.labels import label
 from ardsl.networks.group import Group
 from ardsl.networks.plan import GroupPlan, LayerPlan
-from ardsl.relations import Levels, Order, Relation
+from ardsl.relations import Levels, Matrix, Order, Relation
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +65,7 @@ def _column_counts(relation: Relation) -> np.ndarray:
 def relations(group: Group, options: Mapping[str, Any], orders: Mapping[str, Order]) -> DenseRelations:
     """The masks of every layer under the given orders of the target variables."""
     labelling = label(group.declared(orders))
-    widths = options["hidden"] if len(labelling.useful) else ()  # with nothing to read there is nothing to compute
+    widths = options["hidden"] if group.elements else ()  # with nothing to read there is nothing to compute
     units = tuple(labelling.units(width) for width in widths)
     layers: list[Relation] = []
     if units:
@@ -93,15 +93,20 @@ def plan_dense(group: Group, network: str, options: Mapping[str, Any]) -> GroupP
         )
     if first.direct is not None:
         layers.append(masked_layer("direct", first.direct, features, outputs, bias=not first.hidden))
-    hidden = tuple(found for r in under if (found := r.through_hidden()) is not None)
+    hidden = tuple(found for r in under if (found := r.through_hidden()) is not None)  # all of them, or none
     return GroupPlan(
         group,
         network,
         dict(options),
         tuple(layers),
-        tuple(r.realized() for r in under),
+        tuple(_drawing(r.realized(), outputs) for r in under),
         hidden if hidden and first.direct is not None else None,
     )
+
+
+def _drawing(realized: Relation, outputs: np.ndarray) -> Relation:
+    """A draw without raw numbers (all its parameters are fixed) depends on nothing."""
+    return realized if outputs.all() else Matrix(realized.matrix() & (outputs > 0)[:, None])
 
 
 def masked_layer(

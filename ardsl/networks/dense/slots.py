@@ -49,20 +49,18 @@ def tied_slots(group: Group, orders: Mapping[str, Order]) -> Slots:
     """Slots that mean the same for every draw: by distance where a context moves with the target, else by element."""
     target = group.targets[0]
     columns = _columns(group)
-    keys: dict[tuple[int, ...], int] = {}
-    pairs: list[tuple[int, int, int]] = []
+    pairs: list[tuple[int, tuple[int, ...], int]] = []
     for number, context in enumerate(target.factor.contexts):
         relation = context.relation(orders[target.variable.name])
         firsts = target.elements[:, 0] - target.factor.elements.start
         for draw, first in enumerate(firsts):
             read = relation.reads(int(first))
             for key, element in zip(_places(context, target, draw, read, orders), read, strict=True):
-                slot = keys.setdefault((number, *key), len(keys))
-                pairs.append((draw, slot, columns[context.variable][int(element)]))
-    gather = np.full((group.draws, len(keys)), -1, dtype=np.int64)
-    if pairs:
-        draw, slot, element = np.array(pairs).T
-        gather[draw, slot] = element
+                pairs.append((draw, (number, *key), columns[context.variable][int(element)]))
+    slots = {key: slot for slot, key in enumerate(sorted({key for _, key, _ in pairs}))}
+    gather = np.full((group.draws, len(slots)), -1, dtype=np.int64)
+    for draw, key, element in pairs:
+        gather[draw, slots[key]] = element
     return Slots(gather, group.elements)
 
 
@@ -85,7 +83,11 @@ def _places(
     if isinstance(selection, Earlier):
         order = orders[target.variable.name]
         if selection.limits is None:
-            return [(int(order.rank[element] - order.rank[e]),) for e in read]
+            # Elements of one rank are told apart by their place in it.
+            elements, starts = order.by_rank
+            place = np.empty(order.size, dtype=np.int64)
+            place[elements] = np.arange(order.size) - starts[order.rank[elements]]
+            return [(int(order.rank[element] - order.rank[e]), int(place[e])) for e in read]
         here = np.array(np.unravel_index(element, target.variable.shape))[:, None]
         there = np.array(np.unravel_index(read, target.variable.shape))
         return [tuple(map(int, column)) for column in (here - there).T]

@@ -1,0 +1,34 @@
+# `make demo` and `make test` are the two commands of the README; both make .venv on first use.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: demo test check-all lint bench
+
+demo: $(READY)
+	$(BIN)/ardsl verify specs/digits.ar
+	$(BIN)/ardsl train specs/digits.ar --out runs/digits
+	$(BIN)/ardsl eval runs/digits --data specs/data/digits.npz#test
+	$(BIN)/ardsl sample runs/digits -n 100 --seed 1 -o runs/digits/new_digits.png
+	@echo "100 new digits: runs/digits/new_digits.png"
+
+test: $(READY)
+	$(BIN)/python -m pytest -q
+
+check-all: $(READY) lint
+	$(BIN)/python -m pytest -q -m 'slow or not slow'
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(READY)
+	$(BIN)/pip install -q -c constraints.txt -e '.[bench]'
+	for work in audit_zuko fit sampling training_step verification; do $(BIN)/python benchmarks/$$work.py; done
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install -q -c constraints.txt -e '.[test]'
+	touch $@

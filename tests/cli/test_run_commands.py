@@ -1,0 +1,151 @@
+"""``train``, ``eval``, ``score`` and ``sample``, on a small table and a small picture."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commands import Run
+
+PICTURE = """model small
+given label : category("odd", "even")
+observed x[4, 4] : binary
+p(x[i] | x[<i], label) = bernoulli via made(hidden = 8)
+data { train = "data.npz"  valid = 0.25  test = "data.npz"  x = "{split}_x"  label = "{split}_label" }
+train { epochs = 2  batch = 20 }
+"""
+
+
+@pytest.fixture
+def spec(here: Path) -> str:
+    """A spec in a folder of its own, with its data beside it."""
+    random = np.random.default_rng(0)
+    folder = here / "specs"
+    folder.mkdir()
+    arrays = {}
+    for split, rows in (("train", 80), ("test", 30)):
+        arrays[f"{split}_x"] = random.integers(0, 2, (rows, 4, 4)).astype(np.uint8)
+        arrays[f"{split}_label"] = random.integers(0, 2, rows)
+    np.savez(folder / "data.npz", **arrays)
+    (folder / "small.ar").write_text(PICTURE)
+    return "specs/small.ar"
+
+
+@pytest.fixture
+def trained(run: Run, spec: str) -> str:
+    assert run("train", spec, "-q").exit_code == 0
+    return "runs/small"
+
+
+def test_train_leaves_a_run_folder_and_names_what_is_next(run: Run, spec: str) -> None:
+    result = run("train", spec, "--epochs", "1", "--seed", "3", "--out", "there")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [
+        "The run is in there. Next:",
+        "  ardsl eval there",
+        "  ardsl sample there --given label=VALUE -n 64 -o samples.png",
+    ]
+    assert "epoch 1/1" in result.stderr
+    for name in ("spec.ar", "weights.safetensors", "metrics.csv", "samples.png"):
+        assert Path("there", name).is_file()
+
+
+def test_quiet_training_says_only_where_the_run_is(run: Run, spec: str) -> None:
+    result = run("train", spec, "-q", "--epochs", "1")
+    assert result.stderr == "" and result.stdout.startswith("The run is in runs/small.")
+
+
+def test_eval_prints_the_documented_object(run: Run, trained: str) -> None:
+    found = json.loads(run("eval", trained, "--json").stdout)
+    assert set(found) == {"nll", "standard_error", "bits_per_dim", "examples"}
+    assert found["examples"] == 30
+    assert found["bits_per_dim"] == pytest.approx(found["nll"] / (16 * math.log(2)))
+    shown = run("eval", trained).stdout
+    assert f"{found['nll']:.4f}" in shown and f"{found['bits_per_dim']:.4f}" in shown
+    assert json.loads(run("eval", trained, "--json", "--data", "specs/data.npz").stdout) == found
+    assert json.loads(run("eval", trained, "--json", "--split", "train").stdout)["examples"] == 80
+
+
+def test_paths_are_relative_to_the_working_directory(
+    run: Run, trained: str, monkeypatch: pytest.MonkeyPatch, here: Path
+) -> None:
+    expected = run("eval", trained, "--json").stdout
+    monkeypatch.chdir(here / "specs")
+    assert run("eval", "../runs/small", "--json").stdout == expected
+    assert run("eval", "../runs/small", "--json", "--data", "data.npz").stdout == expected
+    assert run("eval", "../runs/small", "--json", "--data", "./data.npz").stdout == expected
+
+
+def test_scores_are_those_that_eval_sums(run: Run, trained: str) -> None:
+    assert run("score", trained, "-o", "scores.csv").exit_code == 0
+    with open("scores.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    nll = json.loads(run("eval", trained, "--json").stdout)["nll"]
+    assert len(rows) == 30
+    assert -sum(float(row["log_prob"]) for row in rows) / 30 == pytest.approx(nll, rel=1e-6)
+
+
+def test_samples_depend_on_the_seed_and_the_given(run: Run, trained: str) -> None:
+    def samples(*words: str) -> np.ndarray:
+        result = run("sample", trained, "-n", "50", "-o", "s.npz", *words)
+        assert result.exit_code == 0, result.stderr
+        with np.load("s.npz") as file:
+            return np.asarray(file["x"])
+
+    first = samples("--given", "label=odd", "--seed", "1")
+    assert first.shape == (50, 4, 4)
+    assert (samples("--given", "label=0", "--seed", "1") == first).all()
+    assert (samples("--given", "label=odd", "--seed", "2") != first).any()
+    np.save("labels.npy", np.arange(50) % 2)
+    assert samples("--given", "label=labels.npy", "--seed", "1").shape == (50, 4, 4)
+    for suffix in ("png", "csv"):
+        assert run("sample", trained, "-n", "4", "--given", "label=odd", "-o", f"s.{suffix}").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        (["sample", "RUN", "-o", "s.npz"], "--given label=VALUE"),
+        (["sample", "RUN", "-o", "s.npz", "--given", "lable=odd"], "did you mean `label`"),
+        (["sample", "RUN", "-o", "s.npz", "--given", "label=od"], "did you mean `odd`"),
+        (["sample", "RUN", "-o", "s.npz", "--given", "label=7"], "AR504"),
+        (["sample", "RUN", "-o", "s.npz", "--given", "label=[1]"], "takes one value"),
+        (["sample", "RUN", "-o", "s.xyz", "--given", "label=odd"], "AR530"),
+        (["eval", "RUN", "--data", "absent.npz"], "absent.npz: there is no such file"),
+        (["eval", "RUN", "--data", "bad.ar"], "AR506"),
+        (["score", "RUN", "-o", "scores.txt"], ".csv"),
+        (["eval", "specs"], "AR520"),
+        (["train", "SPEC", "--data", "train=absent.npz"], "absent.npz"),
+        (["train", "SPEC", "--device", "abacus"], "AR510"),
+        (["train", "SPEC", "--out", "specs"], "AR520"),
+        (["train", "absent.ar"], "absent.ar"),
+    ],
+)
+def test_errors_of_use_are_one_line(run: Run, trained: str, spec: str, words: list[str], told: str) -> None:
+    result = run(*(word.replace("RUN", trained).replace("SPEC", spec) for word in words))
+    assert result.exit_code == 2
+    assert result.stderr.count("\n") == 1 and told in result.stderr
+
+
+def test_a_value_outside_its_domain_is_placed(run: Run, here: Path) -> None:
+    Path("table.ar").write_text('observed age : count\np(age) = poisson\ndata { train = "people.csv" }\n')
+    Path("people.csv").write_text("age\n3\n-4\n")
+    result = run("train", "table.ar")
+    assert result.exit_code == 2
+    assert "people.csv, line 3, column `age`" in result.stderr and result.stderr.count("\n") == 1
+
+
+def test_a_training_that_diverges_exits_with_1(run: Run, spec: str) -> None:
+    text = Path(spec).read_text().replace("epochs = 2", "epochs = 2  optimizer = sgd(rate = 1e30)")
+    Path(spec).write_text(text)
+    result = run("train", spec, "-q")
+    assert result.exit_code == 1 and "AR511" in result.stderr
+
+
+def test_a_rejected_spec_is_not_trained(run: Run) -> None:
+    result = run("train", "bad.ar")
+    assert result.exit_code == 1 and "AR101" in result.stderr and not Path("runs").exists()

@@ -1,0 +1,119 @@
+"""``graph``, ``plan``, ``verify`` and the reference pages."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from commands import Run
+
+GRAPH = (
+    "given y : category(3)\nobserved x[4] : binary\nobserved z : real\n"
+    "p(x[i] | x[<i], y) = bernoulli\np(z | x) = normal\n"
+)
+BLIND = "observed x[30] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden = 4, direct = false)\n"
+
+
+def test_graph_lists_what_reads_what(run: Run) -> None:
+    Path("graph.ar").write_text(GRAPH)
+    assert run("graph", "graph.ar").stdout.splitlines() == [
+        "given y : category(3)",
+        "observed x[4] : binary, by raster",
+        "  reads x[<i], y",
+        "observed z : real",
+        "  reads x",
+    ]
+
+
+@pytest.mark.parametrize(
+    "suffix, start", [("svg", b"<svg"), ("png", b"\x89PNG"), ("dot", b"digraph"), ("mmd", b"flowchart"), ("json", b"{")]
+)
+def test_graph_is_written_by_suffix(run: Run, suffix: str, start: bytes) -> None:
+    result = run("graph", "good.ar", "-o", f"out/graph.{suffix}")
+    assert (result.exit_code, result.stdout) == (0, f"wrote out/graph.{suffix}\n")
+    assert Path(f"out/graph.{suffix}").read_bytes().startswith(start)
+
+
+def test_graph_json_names_variables_and_edges(run: Run) -> None:
+    Path("graph.ar").write_text(GRAPH)
+    found = json.loads(run("graph", "--json", "graph.ar").stdout)
+    assert [v["name"] for v in found["variables"]] == ["y", "x", "z"]
+    assert {(e["source"], e["target"]) for e in found["edges"]} == {("y", "x"), ("x", "z")}
+    assert run("graph", "--format", "json", "graph.ar").stdout == run("graph", "--json", "graph.ar").stdout
+
+
+def test_an_unknown_format_is_a_line(run: Run) -> None:
+    result = run("graph", "good.ar", "-o", "graph.pdf")
+    assert result.exit_code == 2 and result.stderr.count("\n") == 1
+    assert ".svg" in result.stderr
+    assert run("graph", "good.ar", "--format", "png").exit_code == 2
+
+
+def test_plan_adds_up(run: Run) -> None:
+    found = json.loads(run("plan", "--json", "good.ar").stdout)
+    layers = [layer for group in found["groups"] for layer in group["layers"]]
+    for total in ("parameters", "flops"):
+        assert found[total] == sum(layer[total] for layer in layers)
+    assert found["formula"] == "p(x) = ∏ p(x[i] | x[<i])" and found["steps"] == 16
+    assert found["receptive_fields"] == [
+        {"factor": "p(x[i] | x[<i])", "elements": 15, "reach": {"axis 0": 3, "axis 1": 3}}
+    ]
+    shown = run("plan", "good.ar").stdout
+    assert f"{found['parameters']:,}" in shown
+    assert "sampling steps     16" in shown
+
+
+def test_verify_shows_a_blind_spot_without_failing(run: Run) -> None:
+    Path("blind.ar").write_text(BLIND)
+    result = run("verify", "blind.ar")
+    assert result.exit_code == 0
+    assert "blind spot in p(x[i] | x[<i]): x[1] never sees x[0]" in result.stdout
+    assert "Sound: nothing leaks. Not complete: 82 blind spots, 18.9 % of what is declared." in result.stdout
+    found = json.loads(run("verify", "--json", "blind.ar").stdout)
+    assert (found["sound"], found["complete"]) == (True, False)
+    (factor,) = found["factors"]
+    assert factor["blind_spots"]["count"] == 82 == factor["declared"] - factor["realized"]
+    assert ["x[1]", "x[0]"] in factor["blind_spots"]["examples"]
+
+
+def test_verify_fails_on_a_blind_spot_that_was_claimed_away(run: Run) -> None:
+    Path("blind.ar").write_text(BLIND + "check complete(x)\n")
+    result = run("verify", "blind.ar")
+    assert result.exit_code == 1
+    assert "AR422" in result.stdout + result.stderr
+
+
+def test_verify_probes_the_module(run: Run) -> None:
+    Path("blind.ar").write_text(BLIND)
+    result = run("verify", "--numeric", "blind.ar")
+    assert result.exit_code == 0 and result.stdout.endswith("The probe and the plan agree.\n")
+    found = json.loads(run("verify", "--numeric", "--json", "good.ar").stdout)
+    assert found["numeric"]["method"] == "numeric" and found["numeric"]["sound"]
+
+
+def test_a_rejected_spec_is_shown_on_standard_error(run: Run) -> None:
+    for command in ("plan", "verify", "graph"):
+        result = run(command, "bad.ar")
+        assert (result.exit_code, result.stdout) == (1, "") and "AR101" in result.stderr
+        result = run(command, "--json", "bad.ar")
+        assert json.loads(result.stdout)["valid"] is False and result.exit_code == 1
+
+
+def test_explain_prints_the_page(run: Run) -> None:
+    assert run("explain", "ar203").stdout.startswith("AR203:")
+    assert "AR203" in run("explain").stdout
+    result = run("explain", "AR2033")
+    assert result.exit_code == 2 and "did you mean `AR203`" in result.stderr
+
+
+def test_networks_prints_options_with_their_ranges(run: Run) -> None:
+    page = run("networks").stdout
+    assert "hidden = [500]" in page and "pixelcnn" in page
+    assert run("networks", "table").stdout.startswith("table:")
+    assert "did you mean `made`" in run("networks", "mad").stderr
+    assert run("networks", "pixelcnn").exit_code == 2
+
+
+def test_families_prints_the_catalogue(run: Run) -> None:
+    assert "student_t" in run("families").stdout

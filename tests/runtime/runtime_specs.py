@@ -1,0 +1,37 @@
+"""Small specs that the runtime's tests train and evaluate."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+import ardsl
+from ardsl.spec import Spec
+
+MADE = "observed x[4] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden = [8])\n"
+PEOPLE = """
+record person {
+  age    : real
+  city   : category("Bern", "Chur", "New York")
+  member : binary
+  visits : count
+}
+p(person[i] | person[<i]) = default via made(hidden = [8])
+"""
+CONDITIONAL = """
+given    label : category(3)
+observed x[2, 3] : binary
+p(x[i] | x[<i], label) = bernoulli via made(hidden = [8])
+"""
+
+
+def made(train: str = "", data: str = "", directory: str = ".") -> Spec:
+    """Four binary elements; ``train`` and ``data`` are the insides of these blocks."""
+    return ardsl.loads(f"{MADE}data {{ {data} }}\ntrain {{ {train} }}\n", directory=directory)
+
+
+def correlated(n: int, seed: int = 0) -> torch.Tensor:
+    """Bits that repeat their neighbour nine times in ten: uint8 [n, 4]. Independent, they take 4 ln 2 nats."""
+    random = np.random.default_rng(seed)
+    flips = random.random((n, 4)) < [0.5, 0.1, 0.1, 0.1]
+    return torch.from_numpy((np.cumsum(flips, axis=1) % 2).astype(np.uint8))

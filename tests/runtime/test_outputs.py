@@ -1,0 +1,87 @@
+"""Samples and scores as files, by suffix."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from runtime_specs import made
+
+import ardsl
+from ardsl.diagnostics.rules import RULES
+from ardsl.runtime.outputs import check_output, write_samples, write_scores
+from ardsl.runtime.pictures import grid, is_picture
+
+IMAGE = "observed x[5, 4] : integer(0, 3)\np(x) = default\n"
+
+
+def test_a_grid_reads_row_by_row() -> None:
+    pictures = np.stack([np.full((300, 200), shade, np.uint8) for shade in (0, 50, 255)])
+    found = grid(pictures)
+    assert found.shape == (601, 401)
+    assert [found[0, 0], found[0, 201], found[301, 0]] == [0, 50, 255]
+    assert {int(found[300, 0]), int(found[0, 200]), int(found[301, 201])} == {96}
+
+
+def test_small_pictures_are_enlarged() -> None:
+    assert grid(np.zeros((1, 28, 28), np.uint8)).shape == (28 * 19, 28 * 19)
+    assert grid(np.zeros((64, 28, 28, 3), np.uint8)).shape == (8 * 57 - 1, 8 * 57 - 1, 3)
+
+
+def test_a_png_spans_black_to_white(tmp_path: Path) -> None:
+    spec = ardsl.loads(IMAGE)
+    write_samples(tmp_path / "s.png", spec, torch.tensor([0, 1, 2, 3]).repeat(2, 5, 1))
+    with Image.open(tmp_path / "s.png") as picture:
+        shades = set(np.asarray(picture).reshape(-1).tolist())
+    assert shades == {0, 85, 96, 170, 255}
+    assert list(tmp_path.iterdir()) == [tmp_path / "s.png"]
+
+
+@pytest.mark.parametrize(
+    ("declared", "expected"),
+    [("[4, 4] : binary", True), ("[4, 4, 3] : integer(0, 255)", True), ("[4, 4, 1] : binary", True)]
+    + [("[4, 4, 2] : binary", False), ("[16] : binary", False), ("[2, 8] : binary", False), ("[4, 4] : real", False)],
+)
+def test_which_variables_are_pictures(declared: str, expected: bool) -> None:
+    spec = ardsl.loads(f"observed x{declared}\np(x) = default\n")
+    assert is_picture(spec.variables["x"]) is expected
+
+
+def test_scores_are_a_table(tmp_path: Path) -> None:
+    write_scores(tmp_path / "s.csv", np.array([-1.5, -2.25]))
+    assert (tmp_path / "s.csv").read_text() == "row,log_prob\n0,-1.5\n1,-2.25\n"
+
+
+def test_an_npz_has_the_forms_of_the_data(tmp_path: Path) -> None:
+    spec = ardsl.loads(IMAGE)
+    write_samples(tmp_path / "new" / "s.npz", spec, ardsl.compile(spec).sample(3, seed=0))
+    with np.load(tmp_path / "new" / "s.npz") as found:
+        assert found["x"].shape == (3, 5, 4)
+        assert found["x"].dtype == np.int64
+
+
+def test_outputs_that_cannot_be_written(tmp_path: Path) -> None:
+    for name, problem in {"s.jpg": "samples are written to", "s.png": "no variable is a picture"}.items():
+        with pytest.raises(ardsl.DataError, match=f"AR530.*{problem}"):
+            check_output(tmp_path / name, made())
+        with pytest.raises(ardsl.DataError, match=f"AR530.*{problem}"):
+            write_samples(tmp_path / name, made(), torch.zeros(2, 4))
+    (tmp_path / "d.csv").mkdir()
+    with pytest.raises(ardsl.DataError, match=r"AR530.*is a directory"):
+        write_scores(tmp_path / "d.csv", np.zeros(2))
+    (tmp_path / "file").touch()
+    with pytest.raises(ardsl.DataError, match=r"AR530.*cannot be written"):
+        write_scores(tmp_path / "file" / "s.csv", np.zeros(2))
+    with pytest.raises(ardsl.DataError, match=r"AR530.*scores are written to \.csv"):
+        write_scores(tmp_path / "s.txt", np.zeros(2))
+
+
+def test_every_rule_of_the_runtime_has_a_page() -> None:
+    for code, rule in RULES.items():
+        if code.startswith("AR5"):
+            assert len(rule.explanation) > 60
+            assert rule.wrong
+            assert rule.right
