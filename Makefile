@@ -7,11 +7,7 @@ READY := .venv/.ready
 .PHONY: demo test check-all lint bench
 
 demo: $(READY)
-	$(BIN)/ardsl verify specs/digits.ar
-	$(BIN)/ardsl train specs/digits.ar --out runs/digits
-	$(BIN)/ardsl eval runs/digits --data specs/data/digits.npz#test
-	$(BIN)/ardsl sample runs/digits -n 100 --seed 1 -o runs/digits/new_digits.png
-	@echo "100 new digits: runs/digits/new_digits.png"
+	$(BIN)/python demo.py
 
 test: $(READY)
 	$(BIN)/python -m pytest -q

@@ -30,7 +30,13 @@ class Spec:
     """A spec without errors. Make one with :func:`load` or :func:`loads`."""
 
     def __init__(
-        self, tree: Tree, model: Model, plan: Plan, report: Report, warnings: list[Diagnostic], overrides: dict[str, Any]
+        self,
+        tree: Tree,
+        model: Model,
+        plan: Plan,
+        report: Report,
+        warnings: list[Diagnostic],
+        overrides: dict[str, Any],
     ) -> None:
         self.tree = tree
         self.model = model
@@ -94,17 +100,21 @@ def _phases(source: Source, overrides: dict[str, Any], sink: Sink) -> Spec | Non
     return Spec(tree, model, plan, report, [d for d in sink if d.severity != "error"], overrides)
 
 
-def loads(text: str, name: str = "<spec>", directory: str = ".", **params: Any) -> Spec:
+def loads(text: str, /, **params: Any) -> Spec:
     """The spec of a text; ``params`` override its ``param``s. Raises :class:`ardsl.SpecError`."""
-    diagnostics, spec = diagnose(Source(text, name, directory), params)
+    return _sound(Source(text), params)
+
+
+def load(path: str | Path, /, **params: Any) -> Spec:
+    """The spec in a file. Raises :class:`ardsl.SpecError`, or :class:`ardsl.ArdslError` where the file is unreadable."""
+    return _sound(Source(read_spec(path), str(path), str(Path(path).parent)), params)
+
+
+def _sound(source: Source, params: dict[str, Any]) -> Spec:
+    diagnostics, spec = diagnose(source, params)
     if spec is None:
         raise SpecError(diagnostics)
     return spec
-
-
-def load(path: str | Path, **params: Any) -> Spec:
-    """The spec in a file. Raises :class:`ardsl.SpecError`, or :class:`ardsl.ArdslError` where the file is unreadable."""
-    return loads(read_spec(path), str(path), str(Path(path).parent), **params)
 
 
 def read_spec(path: str | Path) -> str:

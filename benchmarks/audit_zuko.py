@@ -1,6 +1,6 @@
 """What zuko's default masked network for 784 elements can see, by audit, beside ours of the same widths by its plan.
 
-    python benchmarks/audit_zuko.py
+python benchmarks/audit_zuko.py
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """MADE sampling, 784 elements, 2×500, one thread: ardsl's step evaluator against zuko's sampler and one forward pass.
 
-    python benchmarks/sampling.py
+python benchmarks/sampling.py
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Verification of MADE 2×500 on 784 elements: the plan's label push against a Jacobian by 784 backward passes.
 
-    python benchmarks/verification.py
+python benchmarks/verification.py
 """
 
 from __future__ import annotations

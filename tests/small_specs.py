@@ -52,7 +52,7 @@ for network, written in NETWORKS.items():
             f"observed x[4] : {declared}\norder x by shuffle(seed = 2)\np(x[i] | x[<i]) = {family} via {written}\n"
         )
 
-RECORD = "record r {\n  a : binary\n  b : category(3)\n  c : integer(0, 2)\n  d : category(\"u\", \"v\")\n}\n"
+RECORD = 'record r {\n  a : binary\n  b : category(3)\n  c : integer(0, 2)\n  d : category("u", "v")\n}\n'
 SPECS |= {
     "independent elements": "observed x[3] : category(3)\np(x) = categorical\n",
     "record": RECORD + "order r by [c, a, d, b]\np(r[i] | r[<i]) = default via made(hidden = [9, 9])\n",

@@ -24,7 +24,9 @@ class ModelDistribution(Distribution):
     def __init__(self, model: AutoregressiveModel, given: Any = None) -> None:
         observed = model.spec.model.observed
         if len(observed) != 1:
-            raise ArdslError("a distribution is over one observed variable; this model has " + ", ".join(v.name for v in observed))
+            raise ArdslError(
+                "a distribution is over one observed variable; this model has " + ", ".join(v.name for v in observed)
+            )
         self.model, self.given = model, given
         batch = torch.Size()
         if model.spec.model.given:

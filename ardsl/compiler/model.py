@@ -51,7 +51,8 @@ class AutoregressiveModel(nn.Module):
         self.register_load_state_dict_pre_hook(_same_orders)
         for group, net, conditionals in zip(self.groups, self.networks, self.conditionals, strict=True):
             starts = [
-                conditional.initial_raw().repeat(t.draws) for t, conditional in zip(group.targets, conditionals, strict=True)
+                conditional.initial_raw().repeat(t.draws)
+                for t, conditional in zip(group.targets, conditionals, strict=True)
             ]
             net.start_at(torch.cat(starts) if starts else torch.zeros(0))
 
@@ -103,6 +104,8 @@ class AutoregressiveModel(nn.Module):
         ``any(orders = K)`` these need ``order = k``. There the density is the uniform mixture
         p(x) = 1/K Σ_k p_k(x) over the K orders, and ``order = k`` gives the k-th.
         """
+        if torch.is_grad_enabled():
+            self._samplers.clear()
         values = self.values(x, given)
         if elementwise:
             return self._elementwise(values, order)
@@ -163,6 +166,7 @@ class AutoregressiveModel(nn.Module):
         Under ``any(orders = K)`` one order is drawn for the batch (with ``train = "all"`` a fresh one of all D!):
         an unbiased estimate of the mean over orders of −log p_k, which bounds the mixture's.
         """
+        self._samplers.clear()  # a step is coming, and a fused optimizer's leaves no mark on the weights
         observed = {v.name: batch[v.name] for v in self.spec.model.observed}
         given = {v.name: batch[v.name] for v in self.spec.model.given}
         values = self.values(observed, given)
@@ -293,7 +297,9 @@ def _same_orders(model: AutoregressiveModel, state: dict[str, Any], prefix: str,
         key = f"rank_{variable.name}"
         saved = state.get(prefix + key)
         if saved is not None and not torch.equal(saved.cpu(), model.get_buffer(key).cpu()):
-            raise ArdslError(f"the weights were trained under another order of `{variable.name}` than the spec gives here")
+            raise ArdslError(
+                f"the weights were trained under another order of `{variable.name}` than the spec gives here"
+            )
 
 
 class _evaluating:

@@ -91,7 +91,9 @@ def probe_group(model: AutoregressiveModel, index: int, order: int = 0, seed: in
                 features = (encode(group, values, net.reads) != encode(group, base, net.reads))[0].numpy()
                 moved[:, column] = jacobian[:, features | (group.feature_element == column)].any(axis=1)
             elif source.variable.element_domain(element).levels == 1:
-                moved[:, column] = model.spec.plan.groups[index].realized[order].matrix()[:, column]  # nothing to change
+                moved[:, column] = (
+                    model.spec.plan.groups[index].realized[order].matrix()[:, column]
+                )  # nothing to change
             else:
                 moved[:, column] = _differs(model.raw(index, base, order), model.raw(index, values, order))
             column += 1

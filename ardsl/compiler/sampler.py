@@ -30,9 +30,7 @@ class Draw:
 
 def _steps(model: AutoregressiveModel, configuration: tuple[int, ...]) -> list[list[Draw]]:
     """The draws of each step, by group and block."""
-    places = [
-        (g, b, target.draws) for g, group in enumerate(model.groups) for b, target in enumerate(group.targets)
-    ]
+    places = [(g, b, target.draws) for g, group in enumerate(model.groups) for b, target in enumerate(group.targets)]
     starts = np.cumsum([0, *(draws for _, _, draws in places)])
     found = []
     for draws in sampling_steps(model.spec.plan.groups, configuration):
@@ -125,7 +123,9 @@ class Sampler:
     def _run_thresholds(self, noise: Noise) -> Values:
         program: Any = self._programs[0]
         target = self._model.groups[0].targets[0]
-        order = torch.as_tensor(np.concatenate([d.draws for step in self._steps for d in step]), device=noise.draws[0][0].device)
+        order = torch.as_tensor(
+            np.concatenate([d.draws for step in self._steps for d in step]), device=noise.draws[0][0].device
+        )
         # The Bernoulli family draws 1 where the logit exceeds −logit(u).
         thresholds = -torch.logit(noise.draws[0][0][..., 0]).T[order]
         greater, written, read, finish = torch.gt, program.written, program.raw, program.finish

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-
 LONGEST = 100
 """Names longer than this are nobody's typing mistake."""
 

@@ -97,9 +97,7 @@ class _Formatter:
         take(len(self._source) + 1, previous)
         return items
 
-    def _lines(
-        self, items: list[_Item], indent: int, write: Callable[[list[_Item], int], list[str]]
-    ) -> list[str]:
+    def _lines(self, items: list[_Item], indent: int, write: Callable[[list[_Item], int], list[str]]) -> list[str]:
         """The lines of a sequence of items; ``write`` gives the text of each run of nodes without a blank between."""
         lines: list[str] = []
         runs: list[list[_Item]] = []
@@ -252,9 +250,7 @@ def _claim(node: syntax.CheckStatement) -> Document:
     return (*claim, f" {node.operator} ", *expression(node.bound))
 
 
-def _equations(
-    heads: list[Document], values: list[Document], sign: str, indent: int, spread: int = _WIDE
-) -> list[str]:
+def _equations(heads: list[Document], values: list[Document], sign: str, indent: int, spread: int = _WIDE) -> list[str]:
     """``head sign value`` for each, the signs aligned among neighbours whose heads are about as wide."""
     texts = []
     widths = _aligned([len(flat(head)) for head in heads], spread)

@@ -53,7 +53,11 @@ def _cache_file() -> str | None:
             return None
     except OSError:
         return None
-    return os.path.join(folder, f"grammar-{version_info.major}.{version_info.minor}.bin") if os.access(folder, os.W_OK) else None
+    return (
+        os.path.join(folder, f"grammar-{version_info.major}.{version_info.minor}.bin")
+        if os.access(folder, os.W_OK)
+        else None
+    )
 
 
 def _set_aside(comment: Token) -> Token:

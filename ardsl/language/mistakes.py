@@ -183,7 +183,7 @@ MISTAKES: tuple[Mistake, ...] = (
     ),
     Mistake(
         rules.WRONG_BRACKET,
-        ("data (train = \"x.npz\")", "record r [ a : real ]"),
+        ('data (train = "x.npz")', "record r [ a : real ]"),
         before=rf"\A\s*(?:data|train|record\s+{_WORD})\s*",
         after=r"(?P<found>[(\[])",
         values={"what": "settings and fields stand", "found": "{found}", "expected": "{{"},
@@ -249,7 +249,7 @@ MISTAKES: tuple[Mistake, ...] = (
     ),
     Mistake(
         rules.STRAY_COMMA,
-        ("train { batch = 100, epochs = 200 }", "data { train = \"a.npz\", valid = 0.1 }"),
+        ("train { batch = 100, epochs = 200 }", 'data { train = "a.npz", valid = 0.1 }'),
         statement="data train",
         after=r",",
         needs="RBRACE",

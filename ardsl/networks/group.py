@@ -106,9 +106,7 @@ class Group:
 
     def orders(self, k: int = 0) -> dict[str, Order]:
         """The order of each target variable in the group's ``k``-th configuration."""
-        return {
-            t.variable.name: t.variable.orders.orders[k if t.variable is self.mixed else 0] for t in self.targets
-        }
+        return {t.variable.name: t.variable.orders.orders[k if t.variable is self.mixed else 0] for t in self.targets}
 
     def draw_name(self, draw: int) -> str:
         for target in self.targets:
@@ -210,6 +208,9 @@ def _sources(model: Model, factors: tuple[Factor, ...]) -> tuple[SourceBlock, ..
             known = read.setdefault(context.variable, set())
             read[context.variable] = None if listed is None or known is None else known | listed
     return tuple(
-        SourceBlock(model.variables[name], tuple(sorted(elements)) if elements is not None else tuple(range(model.variables[name].size)))
+        SourceBlock(
+            model.variables[name],
+            tuple(sorted(elements)) if elements is not None else tuple(range(model.variables[name].size)),
+        )
         for name, elements in read.items()
     )

@@ -30,9 +30,7 @@ class NetworkModule(nn.Module, ABC):
     def forward(self, inputs: Tensor, configuration: Configuration = 0) -> Tensor: ...
 
     @abstractmethod
-    def program(
-        self, order: int, element_step: np.ndarray, draw_step: np.ndarray, steps: int, batch: int
-    ) -> Program:
+    def program(self, order: int, element_step: np.ndarray, draw_step: np.ndarray, steps: int, batch: int) -> Program:
         """The step evaluator under one of the group's orders.
 
         ``element_step[e]`` is the step that gives source element ``e`` its value (−1: known from the start) and

@@ -87,7 +87,9 @@ def owners(groups: Sequence[Group]) -> list[np.ndarray]:
         np.concatenate(
             [nothing]
             + [
-                draw_of[s.variable.name][list(s.elements)] if s.variable.name in draw_of else np.full(len(s.elements), -1)
+                draw_of[s.variable.name][list(s.elements)]
+                if s.variable.name in draw_of
+                else np.full(len(s.elements), -1)
                 for s in group.sources
             ]
         )
@@ -136,7 +138,9 @@ def _comparisons(plan: GroupPlan) -> Iterator[Comparison]:
         hidden = plan.hidden[k] if plan.hidden is not None else None
         for factor, start, stop in factor_rows(group):
             yield compare(
-                *(declared, realized) if len(group.factors) == 1 else (RowRange(declared, start, stop), RowRange(realized, start, stop)),
+                *(declared, realized)
+                if len(group.factors) == 1
+                else (RowRange(declared, start, stop), RowRange(realized, start, stop)),
                 factor=factor.text,
                 variable=factor.variable,
                 order=orders[factor.variable].name,
@@ -181,7 +185,11 @@ def report_findings(model: Model, plan: Plan, report: Report, sink: Sink) -> Non
             target, source = found.leaks[0]
             sink.add(
                 rules.LEAK.at(
-                    factor.target_span, factor=found.factor, count=f"{found.leaks.count:,}", target=target, source=source
+                    factor.target_span,
+                    factor=found.factor,
+                    count=f"{found.leaks.count:,}",
+                    target=target,
+                    source=source,
                 )
             )
         if found.blind_spots and (found.factor, "blind") not in seen:

@@ -260,9 +260,7 @@ def drawn_together(order: Order, full_shape: Shape, event_axes: Sequence[int]) -
     return Order(order.name, tuple(full_shape), ranks.drawn_together, (order, axes), order.weak, axes)
 
 
-def any_orders(
-    shape: Shape, count: int, seed: int = 0, train_all: bool = False, natural: bool = False
-) -> OrderMixture:
+def any_orders(shape: Shape, count: int, seed: int = 0, train_all: bool = False, natural: bool = False) -> OrderMixture:
     """``count`` distinct uniformly random total orders, the same for the same seed; with ``natural`` the first of them
     is raster.
 

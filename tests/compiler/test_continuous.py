@@ -71,19 +71,25 @@ def test_density_of_permuted_data_under_the_permuted_order(network: str) -> None
 
 
 def test_mixture_over_orders_is_a_mean_of_joint_probabilities() -> None:
-    model = compiled(ardsl.loads("observed x[6] : binary\norder x by any(orders = 4)\np(x[i] | x[<i]) = bernoulli via made\n"))
+    model = compiled(
+        ardsl.loads("observed x[6] : binary\norder x by any(orders = 4)\np(x[i] | x[<i]) = bernoulli via made\n")
+    )
     x = torch.randint(2, (30, 6)).double()
     each = torch.stack([model.log_prob(x, order=k).exp() for k in range(4)])
     torch.testing.assert_close(model.log_prob(x).exp(), each.mean(0))
     for k in range(4):
-        torch.testing.assert_close(model.log_prob(x, elementwise=True, order=k)["x"].sum(-1), model.log_prob(x, order=k))
+        torch.testing.assert_close(
+            model.log_prob(x, elementwise=True, order=k)["x"].sum(-1), model.log_prob(x, order=k)
+        )
 
 
 def test_samples_of_a_mixture_follow_its_probabilities() -> None:
     """Chi-square over all 32 values at 1e-4: a sound sampler fails one seed in ten thousand; this seed is fixed."""
     from scipy.stats import chisquare
 
-    model = compiled(ardsl.loads("observed x[5] : binary\norder x by any(orders = 3)\np(x[i] | x[<i]) = bernoulli via made\n"))
+    model = compiled(
+        ardsl.loads("observed x[5] : binary\norder x by any(orders = 3)\np(x[i] | x[<i]) = bernoulli via made\n")
+    )
     codes = torch.arange(32)
     grid = (codes[:, None] >> torch.arange(5)) & 1
     drawn = (model.sample(20_000, seed=5) << torch.arange(5)).sum(-1)

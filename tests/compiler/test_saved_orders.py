@@ -14,7 +14,9 @@ SPEC = "param seed = 1\nobserved x[6] : binary\norder x by {}\np(x[i] | x[<i]) =
 def test_weights_under_another_order_are_refused(order: str) -> None:
     first, same, other = (ardsl.compile(ardsl.loads(SPEC.format(order), seed=seed), seed=seed) for seed in (1, 1, 2))
     state = first.state_dict()
-    assert torch.equal(state["rank_x"], torch.stack([torch.tensor(o.rank.tolist()) for o in first.spec.variables["x"].orders]))
+    assert torch.equal(
+        state["rank_x"], torch.stack([torch.tensor(o.rank.tolist()) for o in first.spec.variables["x"].orders])
+    )
     same.load_state_dict(state)
     with pytest.raises(ardsl.ArdslError, match="another order of `x`"):
         other.load_state_dict(state)

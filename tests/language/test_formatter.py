@@ -99,9 +99,7 @@ def test_parentheses_are_written_where_they_are_needed() -> None:
 
 def test_indices_are_tight() -> None:
     text = "p(x[ t ]|x[ t - 3 .. t-1 ],y[ .. t/80 , * ],x[ r- 1,c ], x[2 * (i+1)], x[t/80 - 1]) = f"
-    assert formatted(text) == (
-        "p(x[t] | x[t-3..t-1], y[..t / 80, *], x[r-1, c], x[2 * (i + 1)], x[t / 80 - 1]) = f\n"
-    )
+    assert formatted(text) == ("p(x[t] | x[t-3..t-1], y[..t / 80, *], x[r-1, c], x[2 * (i + 1)], x[t / 80 - 1]) = f\n")
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-import ardsl
-from ardsl.spec import Spec
+from ardsl.diagnostics import Source
+from ardsl.spec import Spec, diagnose
 
 MADE = "observed x[4] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden = [8])\n"
 PEOPLE = """
@@ -25,9 +25,16 @@ p(x[i] | x[<i], label) = bernoulli via made(hidden = [8])
 """
 
 
+def spec_in(directory: object, text: str) -> Spec:
+    """The spec that a file with this text in this folder would give."""
+    diagnostics, spec = diagnose(Source(text, "<spec>", str(directory)))
+    assert spec is not None, diagnostics
+    return spec
+
+
 def made(train: str = "", data: str = "", directory: str = ".") -> Spec:
     """Four binary elements; ``train`` and ``data`` are the insides of these blocks."""
-    return ardsl.loads(f"{MADE}data {{ {data} }}\ntrain {{ {train} }}\n", directory=directory)
+    return spec_in(directory, f"{MADE}data {{ {data} }}\ntrain {{ {train} }}\n")
 
 
 def correlated(n: int, seed: int = 0) -> torch.Tensor:

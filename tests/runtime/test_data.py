@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from runtime_specs import CONDITIONAL, PEOPLE, correlated, made
+from runtime_specs import CONDITIONAL, PEOPLE, correlated, made, spec_in
 
 import ardsl
 from ardsl.runtime.batches import Batches, permutation
@@ -97,7 +97,7 @@ def test_columns_and_keys_of_the_data_block(tmp_path: Path) -> None:
     images = np.zeros((6, 2, 3), np.uint8)
     np.savez(tmp_path / "d.npz", train_images=images, train_labels=labels, valid_images=images, valid_labels=labels)
     block = 'data { train = "d.npz"  x = "{split}_images"  label = "{split}_labels" }'
-    spec = ardsl.loads(CONDITIONAL + block, directory=str(tmp_path))
+    spec = spec_in(tmp_path, CONDITIONAL + block)
     found = load_split(spec, split="train")
     assert torch.equal(found["label"], torch.from_numpy(labels).to(torch.uint8))
     keyed = ardsl.loads(CONDITIONAL + 'data { train = "d.npz#train_images"  label = "train_labels" }')

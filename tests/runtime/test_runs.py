@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from lightning.pytorch import Callback
-from runtime_specs import correlated, made
+from runtime_specs import correlated, made, spec_in
 from safetensors.torch import load_file, save_file
 
 import ardsl
@@ -97,7 +97,7 @@ def test_an_order_file_outside_the_specs_folder(tmp_path: Path) -> None:
     np.save(tmp_path / "order.npy", np.arange(16))
     (tmp_path / "specs").mkdir()
     text = IMAGE.replace("\np(", '\norder x by "../order.npy"\np(')
-    spec = ardsl.loads(text, directory=str(tmp_path / "specs"))
+    spec = spec_in(tmp_path / "specs", text)
     with pytest.raises(ardsl.DataError, match="must lie beside the spec or below it"):
         ardsl.fit(spec, np.zeros((5, 4, 4)), tmp_path / "out", device="cpu", progress=False)
     assert not (tmp_path / "out").exists()

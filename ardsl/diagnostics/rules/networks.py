@@ -99,9 +99,7 @@ ONE_FAMILY = Rule(
         "be of one variable and one family. Give the factors networks of their own, or use `made`, which serves mixed "
         "draws."
     ),
-    wrong=(
-        "record r {\n  a : binary\n  b : category(3)\n}\np(r[i] | r[<i]) = default via table\n"
-    ),
+    wrong=("record r {\n  a : binary\n  b : category(3)\n}\np(r[i] | r[<i]) = default via table\n"),
     right="record r {\n  a : binary\n  b : category(3)\n}\np(r[i] | r[<i]) = default via made(hidden = 8)\n",
 )
 
@@ -238,8 +236,7 @@ INCOMPLETE = Rule(
         "any width through its direct path; without it, every hidden layer must be as wide as there are distinct contexts."
     ),
     wrong=(
-        "observed x[30] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden = 4, direct = false)\n"
-        "check complete(x)\n"
+        "observed x[30] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden = 4, direct = false)\ncheck complete(x)\n"
     ),
     right="observed x[30] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden = 4)\ncheck complete(x)\n",
 )

@@ -73,7 +73,7 @@ UNEXPECTED_CHARACTER = Rule(
     label="this character",
     explanation=(
         "Outside strings and comments the language uses letters (`a` to `z`, in both cases), digits, `_`, and the "
-        "signs `( ) [ ] { } , : = | . ~ + - * / < > \" #`. Text pasted from a page or a word processor often has "
+        'signs `( ) [ ] { } , : = | . ~ + - * / < > " #`. Text pasted from a page or a word processor often has '
         "curly quotes, long dashes or no-break spaces in their stead."
     ),
     wrong="param width = 500;\n",

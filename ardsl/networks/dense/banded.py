@@ -32,7 +32,7 @@ class Band:
 def bands(mask: np.ndarray, like: Tensor) -> list[Band]:
     """The bands of a mask, bool [rows, columns]; its rows and columns should be sorted by label."""
     found = []
-    for rows in np.array_split(np.arange(len(mask)), min(BANDS, len(mask))):
+    for rows in np.array_split(np.arange(len(mask)), BANDS) if len(mask) >= BANDS else [np.arange(len(mask))]:
         first, last = int(rows[0]), int(rows[-1]) + 1
         part = mask[first:last]
         everywhere, anywhere = part.all(axis=0), np.flatnonzero(part.any(axis=0))

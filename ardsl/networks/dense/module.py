@@ -27,6 +27,10 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
+SMALLEST_BANDED = 1 << 17
+"""Weights with fewer numbers are multiplied by their whole mask: the calls for bands would cost more than they save."""
+
+
 class DenseNetwork(NetworkModule):
     """A network whose raw numbers depend on exactly the inputs that its plan's masks let through (MADE, Eq. 9–11).
 
@@ -56,7 +60,7 @@ class DenseNetwork(NetworkModule):
         self._inputs, self._outputs = first.layout(plan.group)
         self.register_buffer("_sorted", _index(self._inputs), persistent=False)
         self.register_buffer("_unsorted", _index(np.argsort(self._outputs)), persistent=False)
-        self._bands: tuple[Tensor, list[list[Band]]] | None = None
+        self._bands: tuple[torch.dtype, list[list[Band] | Tensor]] | None = None
         self._masks: dict[int, tuple[list[Tensor], Tensor | None]] = {}
         self._masked: tuple[tuple[object, ...], tuple[list[Tensor], Tensor | None]] | None = None
 
@@ -92,13 +96,14 @@ class DenseNetwork(NetworkModule):
         dtype = self.biases[-1].dtype if group.order_count == 1 else torch.bool
 
         def tensor(mask: np.ndarray) -> Tensor:
-            return torch.from_numpy(mask).to(self.biases[-1].device, dtype)
+            return torch.from_numpy(np.ascontiguousarray(mask)).to(self.biases[-1].device, dtype)
 
         return [tensor(m) for m in layers], None if direct is None else tensor(direct)
 
     def masked(self, configuration: Configuration) -> tuple[list[Tensor], Tensor | None]:
         """The weights with their masks applied; without gradients, the last ones asked for are kept until they change."""
         if torch.is_grad_enabled():
+            self._masked = None  # a step is coming, and a fused optimizer's leaves no mark on the weights
             return self._apply_masks(configuration)
         parameters = [*self.weights, *([self.direct] if self.direct is not None else [])]
         key = (configuration, *((p.data_ptr(), p._version, p.dtype) for p in parameters))
@@ -132,23 +137,34 @@ class DenseNetwork(NetworkModule):
     def _products(self, inputs: Tensor, configuration: Configuration) -> Callable[[int, Tensor], Tensor]:
         """The masked linear map of each layer, by number; the direct path's is the last."""
         biases = [*self.biases, None] if len(self.weights) else list(self.biases)
-        banded = self.training and self.plan.group.order_count == 1 and configuration == 0 and inputs.device.type == "cpu"
+        banded = (
+            self.training and self.plan.group.order_count == 1 and configuration == 0 and inputs.device.type == "cpu"
+        )
         if banded and torch.is_grad_enabled() and inputs.dtype == self.biases[-1].dtype and not _autocast(inputs):
-            parameters = [*self.weights, self.direct]
-            parts = self._staircases()
-            return lambda n, x: banded_linear(x, parameters[n], biases[n], parts[n])  # type: ignore[arg-type]
+            self._masked = None
+            parameters, parts = [*self.weights, self.direct], self._staircases()
+
+            def product(n: int, x: Tensor) -> Tensor:
+                part, weight = parts[n], parameters[n]
+                if isinstance(part, Tensor):
+                    return F.linear(x, weight * part, biases[n])  # type: ignore[operator]
+                return banded_linear(x, weight, biases[n], part)  # type: ignore[arg-type]
+
+            return product
         weights, direct = self.masked(configuration)
         masked = [*weights, direct]
         return lambda n, x: F.linear(x, masked[n], biases[n])  # type: ignore[arg-type]
 
-    def _staircases(self) -> list[list[Band]]:
+    def _staircases(self) -> list[list[Band] | Tensor]:
+        """How each masked product is made in training: in bands, or, where the weight is too small to be worth it, with
+        the whole mask."""
         like = self.biases[-1]
-        kept = self._bands
-        if kept is None or kept[0].dtype != like.dtype:
-            layers, direct = self._make_masks(0)
+        if self._bands is None or self._bands[0] != like.dtype:
+            layers, direct = self.masks(0)
             masks = [*layers, *([direct] if direct is not None else [])]
-            kept = self._bands = (like.detach(), [bands(m.bool().numpy(), like) for m in masks])
-        return kept[1]
+            parts = [bands(m.bool().numpy(), like) if m.numel() >= SMALLEST_BANDED else m for m in masks]
+            self._bands = (like.dtype, parts)
+        return self._bands[1]
 
     def program(
         self, order: int, element_step: np.ndarray, draw_step: np.ndarray, steps: int, batch: int

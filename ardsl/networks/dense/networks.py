@@ -35,7 +35,14 @@ class Dense(Network):
 
     def fixed(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Every option a dense plan reads, with this network's fixed ones filled in."""
-        defaults = {"hidden": (), "activation": "relu", "direct": True, "residual": False, "dropout": 0.0, "tied": False}
+        defaults = {
+            "hidden": (),
+            "activation": "relu",
+            "direct": True,
+            "residual": False,
+            "dropout": 0.0,
+            "tied": False,
+        }
         return {**defaults, **options}
 
     def problems(self, group: Group, options: Mapping[str, Any]) -> Iterator[Diagnostic]:

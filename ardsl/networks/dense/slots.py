@@ -96,7 +96,11 @@ def _places(
         bounds = selection.bounds(np.array([element - target.factor.elements.start]))
         base = np.array(
             [
-                high[0] if part.high and part.high.axis is not None else low[0] if part.low and part.low.axis is not None else 0
+                high[0]
+                if part.high and part.high.axis is not None
+                else low[0]
+                if part.low and part.low.axis is not None
+                else 0
                 for part, (low, high) in zip(selection.parts, bounds, strict=True)
             ],
             dtype=np.int64,
