@@ -106,7 +106,7 @@ def loads(text: str, /, **params: Any) -> Spec:
 
 
 def load(path: str | Path, /, **params: Any) -> Spec:
-    """The spec in a file. Raises :class:`ardsl.SpecError`, or :class:`ardsl.ArdslError` where the file is unreadable."""
+    """The spec in a file. Raises :class:`ardsl.SpecError`, or :class:`ardsl.ArdslError` for an unreadable file."""
     return _sound(Source(read_spec(path), str(path), str(Path(path).parent)), params)
 
 

@@ -44,7 +44,8 @@ SPECS: dict[str, str] = {}
 for order, written in ORDERS.items():
     written = written.replace("raster(1, 0)", "raster(column, row)")
     SPECS[f"order: {order}"] = (
-        f"observed x[row: 2, column: 3] : binary\norder x by {written}\np(x[i] | x[<i]) = bernoulli via made(hidden = [7, 5])\n"
+        f"observed x[row: 2, column: 3] : binary\norder x by {written}\n"
+        "p(x[i] | x[<i]) = bernoulli via made(hidden = [7, 5])\n"
     )
 for network, written in NETWORKS.items():
     for domain, (declared, family) in DOMAINS.items():
@@ -77,15 +78,20 @@ SPECS |= {
     "window in two dimensions": (
         "observed x[2, 3] : binary\np(x[i] | x[<i] within (1, *)) = bernoulli via made(hidden = 9)\n"
     ),
-    "last": "observed x[6] : binary\norder x by shuffle(seed = 5)\np(x[i] | x[<i] last 2) = bernoulli via made(hidden = 9)\n",
+    "last": (
+        "observed x[6] : binary\norder x by shuffle(seed = 5)\n"
+        "p(x[i] | x[<i] last 2) = bernoulli via made(hidden = 9)\n"
+    ),
     "window, any of 3": (
-        "observed x[5] : binary\norder x by any(orders = 3)\np(x[i] | x[<i] within 1) = bernoulli via made(hidden = 9)\n"
+        "observed x[5] : binary\norder x by any(orders = 3)\n"
+        "p(x[i] | x[<i] within 1) = bernoulli via made(hidden = 9)\n"
     ),
     "Markov chain": "observed x[5] : category(3)\np(x[t] | x[t-1]) = categorical via table(tied = true)\n",
     "second-order chain, tied": "observed x[6] : binary\np(x[t] | x[t-2..t-1]) = bernoulli via linear(tied = true)\n",
     "tied mlp": "observed x[6] : binary\np(x[t] | x[t-3], x[t-1]) = bernoulli via mlp(hidden = 5, tied = true)\n",
     "tied, last": (
-        "observed x[5] : binary\norder x by snake\np(x[i] | x[<i] last 2) = bernoulli via mlp(hidden = 4, tied = true)\n"
+        "observed x[5] : binary\norder x by snake\n"
+        "p(x[i] | x[<i] last 2) = bernoulli via mlp(hidden = 4, tied = true)\n"
     ),
     "tied, window": (
         "observed x[2, 3] : binary\np(x[i] | x[<i] within 1) = bernoulli via mlp(hidden = 4, tied = true)\n"

@@ -39,10 +39,10 @@ def audit(
     ranked = _order(order, shape)
     probes = [_call(function)]
     if isinstance(function, nn.Module):
-        function = deepcopy(function).double().eval()
-        positive = deepcopy(function)
+        module = deepcopy(function).double().eval()
+        positive = deepcopy(module)
         make_positive(positive, seed)
-        probes = [function, positive]
+        probes = [module, positive]
     generator = torch.Generator().manual_seed(seed)
     if inputs is None:
         inputs = torch.randn((points, *shape), generator=generator, dtype=torch.float64)
@@ -50,8 +50,8 @@ def audit(
     moved = np.zeros((size, size), dtype=bool)
     for point in inputs:
         moved |= _probe(probes[0], point[None], shape, generator)
-    for positive in probes[1:]:
-        moved |= _probe(positive, torch.rand((1, *shape), generator=generator, dtype=torch.float64), shape, generator)
+    for probe in probes[1:]:
+        moved |= _probe(probe, torch.rand((1, *shape), generator=generator, dtype=torch.float64), shape, generator)
     element = lambda i: f"x[{', '.join(map(str, np.unravel_index(i, shape)))}]" if shape else "x"  # noqa: E731
     comparison = compare(
         Earlier().relation(ranked),

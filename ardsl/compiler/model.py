@@ -44,6 +44,8 @@ class AutoregressiveModel(nn.Module):
             for group in self.groups
         ]
         self._samplers: dict[Any, Sampler] = {}
+        self.data_directory: str | None = None
+        """Where the spec's own data is, for a model restored from elsewhere; None: beside the spec."""
         for variable in spec.model.observed:
             # Saved with the weights: a random order is a function of its seed only for one version of numpy.
             ranks = np.stack([order.rank for order in variable.orders.orders]).astype(np.int32)
@@ -54,7 +56,7 @@ class AutoregressiveModel(nn.Module):
                 conditional.initial_raw().repeat(t.draws)
                 for t, conditional in zip(group.targets, conditionals, strict=True)
             ]
-            net.start_at(torch.cat(starts) if starts else torch.zeros(0))
+            net.start_at(torch.cat(starts) if starts else torch.zeros(0))  # type: ignore[operator]
 
     @property
     def dims(self) -> int:

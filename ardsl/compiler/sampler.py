@@ -36,7 +36,7 @@ def _steps(model: AutoregressiveModel, configuration: tuple[int, ...]) -> list[l
     for draws in sampling_steps(model.spec.plan.groups, configuration):
         draws = np.sort(draws)
         block = np.searchsorted(starts, draws, side="right") - 1
-        found.append([Draw(*places[b][:2], draws[block == b] - starts[b]) for b in np.unique(block)])
+        found.append([Draw(places[b][0], places[b][1], draws[block == b] - starts[b]) for b in np.unique(block)])
     return found
 
 
@@ -59,7 +59,7 @@ class Sampler:
         all_steps = np.concatenate([*draw_step, [-1]])  # a given element's owner is −1: known before the first step
         element_step = [all_steps[owner] for owner in owners(model.groups)]
         self._programs = [
-            net.program(k, element_step[g], draw_step[g], count, batch)  # type: ignore[operator, union-attr]
+            net.program(k, element_step[g], draw_step[g], count, batch)  # type: ignore[operator]
             for g, (net, k) in enumerate(zip(model.networks, configuration, strict=True))
         ]
         # For each step, the groups that learn inputs in it, with the consecutive runs of those inputs.

@@ -36,7 +36,7 @@ def by_name(data: object, variables: Sequence[Variable], what: str) -> dict[str,
 
 def flat(value: object, variable: Variable, like: Tensor) -> Tensor:
     """One variable's array [batch, *shape] as [batch, elements]; a scalar's may be [batch]."""
-    tensor = torch.as_tensor(value, device=like.device)  # type: ignore[arg-type]
+    tensor = torch.as_tensor(value, device=like.device)
     tensor = tensor if tensor.dtype == like.dtype else tensor.to(like.dtype)
     if tuple(tensor.shape[1:]) != variable.shape or tensor.ndim == 0:
         if variable.shape == () and tensor.ndim == 2 and tensor.shape[1] == 1:

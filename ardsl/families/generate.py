@@ -13,6 +13,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -136,7 +137,7 @@ def _examine(library: str, distribution: type[Distribution]) -> Entry | None:
     parameters = None if name in LEFT_OUT else _parameters(distribution)
     if not parameters:
         return None
-    trial = {p.name: _trial(p, name) for p in parameters}
+    trial: dict[str, Any] = {p.name: _trial(p, name) for p in parameters}
     learned = [p for p in parameters if not p.discrete]
     try:
         law = distribution(**trial, validate_args=False)
@@ -156,13 +157,13 @@ def _examine(library: str, distribution: type[Distribution]) -> Entry | None:
     if snake not in SAMPLERS and not icdf and support not in ("levels", "interval"):
         return None
     uniforms = SAMPLERS[snake].uniforms if snake in SAMPLERS else 1
-    kind = "torch" if library == "torch" else "pyro"
+    kind: Literal["torch", "pyro"] = "torch" if library == "torch" else "pyro"
     return Entry(snake, kind, name, tuple(parameters), support, joint, cdf, icdf, uniforms)
 
 
 def _parameters(distribution: type[Distribution]) -> list[Parameter] | None:
     """The constructor's parameters in one parameterization; None where one without default has no known constraint."""
-    declared = distribution.arg_constraints
+    declared: Any = distribution.arg_constraints
     if not isinstance(declared, dict) or not declared:
         return None
     found: list[Parameter] = []
@@ -197,7 +198,7 @@ def _constraint(declared: constraints.Constraint) -> str | None:
     if type(declared).__name__ == "_OrderedVector":
         return "ordered_vector"
     above = isinstance(declared, type(constraints.positive) | type(constraints.nonnegative))
-    return "positive" if above and declared.lower_bound == 0 else None
+    return "positive" if above and getattr(declared, "lower_bound", None) == 0 else None
 
 
 def _support(law: Distribution, discrete: set[str]) -> str | None:
@@ -221,7 +222,7 @@ def _support(law: Distribution, discrete: set[str]) -> str | None:
     if support == constraints.unit_interval:
         return "unit_interval"
     above = isinstance(support, type(constraints.positive) | type(constraints.nonnegative))
-    return "positive" if above and support.lower_bound == 0 else None
+    return "positive" if above and getattr(support, "lower_bound", None) == 0 else None
 
 
 def _trial(parameter: Parameter, name: str) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 from ardsl.diagnostics import Diagnostic, Sink, Span, did_you_mean
 from ardsl.diagnostics.rules import families as rules
@@ -227,9 +227,14 @@ class _Resolver:
             return self._refuse(
                 rules.NOT_FIXABLE.at(argument.span, name=parameter.name, family=entry.name, reason=reason)
             )
-        if not _allowed(parameter, value):
+        if not _allowed(value, parameter):
             constraint, quoted = _CONSTRAINTS[parameter.constraint], shown(value)
-            values = {"name": parameter.name, "family": entry.name, "constraint": constraint, "value": quoted}
+            values: dict[str, Any] = {
+                "name": parameter.name,
+                "family": entry.name,
+                "constraint": constraint,
+                "value": quoted,
+            }
             return self._refuse(rules.FIXED_VALUE.at(argument.value.span, **values))
         return float(value)
 
@@ -313,7 +318,7 @@ class _Resolver:
         self.sink.add(diagnostic)
 
 
-def _allowed(parameter: Parameter, value: object) -> TypeGuard[int | float]:
+def _allowed(value: object, parameter: Parameter) -> TypeGuard[int | float]:
     """Whether a value is in the parameter's set, and exact as a float."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False

@@ -65,7 +65,7 @@ class Pairs(Sequence[tuple[str, str]]):
         return self.relation.row_counts() if self._counts is None else self._counts
 
     @cached_property
-    def count(self) -> int:
+    def count(self) -> int:  # type: ignore[override]  # how many there are, where a sequence's counts one value
         return int(self.row_counts.sum())
 
     def __len__(self) -> int:
@@ -149,7 +149,7 @@ class ChainedPairs(Sequence[tuple[str, str]]):
     parts: tuple[Pairs, ...] = field(repr=False)
 
     @property
-    def count(self) -> int:
+    def count(self) -> int:  # type: ignore[override]  # as for Pairs
         return sum(p.count for p in self.parts)
 
     def __len__(self) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ardsl.diagnostics import Span
 from ardsl.diagnostics.rules import contexts as rules
 from ardsl.diagnostics.rules import pedantic
@@ -84,7 +86,7 @@ def _aligned(index: Affine, source: Draft, axis: int, target: Target, span: Span
     elif index.multiplier == 1 and index.divisor == 1 and index.offset == 0 and targets > size:
         name = next(name for name, axis in target.coordinates if axis == index.axis)
         help = f"align the coarser variable: `{name} / {-(-targets // size)}`"
-    values = {"text": scope.text(span), "axis": called, "last": size - 1, "index": _value(index, first)}
+    values: dict[str, Any] = {"text": scope.text(span), "axis": called, "last": size - 1, "index": _value(index, first)}
     at = target.at(index.axis, first)
     scope.report(rules.ALIGNED_OUTSIDE.at(span, target=at, notes=notes, help=help, **values))
     return False

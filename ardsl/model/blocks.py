@@ -89,7 +89,8 @@ def check_data(
         if name in DATA_SETTINGS:
             value = _data_value(setting, scope)
             if value is not None:
-                found = replace(found, **{name: value})
+                changed: dict[str, Any] = {name: value}
+                found = replace(found, **changed)
             if value == "marginalize" and not any(order.train_all for order in orders.values()):
                 help = 'declare `order x by any(orders = 8, train = "all")`'
                 scope.report(rules.MARGINALIZE_NEEDS_ORDERS.at(setting.value.span, help=help))
@@ -112,7 +113,8 @@ def check_train(block: syntax.BlockStatement | None, scope: Scope) -> TrainSetti
         elif name in TRAIN_SETTINGS:
             value = _TRAIN[name](setting, scope)
             if value is not None:
-                found = replace(found, **{name: value})
+                changed: dict[str, Any] = {name: value}
+                found = replace(found, **changed)
         elif block is not None:
             _unknown(setting, block, TRAIN_SETTINGS, scope)
     return found
@@ -147,7 +149,7 @@ def _unknown(
 
 
 def _refuse(setting: syntax.Setting, expected: str, value: object, scope: Scope, span: Span | None = None) -> None:
-    values = {"name": setting.name.text, "expected": expected, "actual": describe(value)}
+    values: dict[str, Any] = {"name": setting.name.text, "expected": expected, "actual": describe(value)}
     scope.report(rules.SETTING_VALUE.at(span or setting.value.span, **values))
 
 
@@ -229,7 +231,7 @@ def _choice(setting: syntax.Setting, known: Mapping[str, Mapping[str, Numeric]],
             scope.report(rule.at(argument.span, choice=name, name=option, help=help, notes=notes))
             sound = False
         elif not numeric.accepts(value):
-            values_ = {"name": option, "expected": numeric.expected, "actual": describe(value)}
+            values_: dict[str, Any] = {"name": option, "expected": numeric.expected, "actual": describe(value)}
             scope.report(rules.SETTING_VALUE.at(place, **values_))
             sound = False
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from ardsl.diagnostics import Span
 from ardsl.diagnostics.rules import contexts as context_rules
@@ -124,7 +124,7 @@ def _axis(statement: syntax.CheckStatement, variable: Draft, form: Form, scope: 
     notes = [f"its axes are {', '.join(f'`{known}`' for known in names)}"] if names else []
     if not names and variable.axes:
         help = "name the axes where they are declared: `x[row: 28, column: 28]`"
-    values = {"variable": variable.name, "name": scope.text(place.span)}
+    values: dict[str, Any] = {"variable": variable.name, "name": scope.text(place.span)}
     scope.report(rules.UNKNOWN_AXIS.at(place.span, help=help, notes=notes, **values))
     return None
 
@@ -163,7 +163,7 @@ def _elements(place: syntax.Place, variables: dict[str, Draft], scope: Scope) ->
         number = 0
         if variable.size > 1:
             example = f"{variable.name}.{variable.fields[0].name}" if variable.is_record else _first(variable)
-            values = {"variable": variable.name, "count": f"{variable.size:,}"}
+            values: dict[str, Any] = {"variable": variable.name, "count": f"{variable.size:,}"}
             scope.report(rules.CLAIM_WHOLE_ARRAY.at(place.span, help=f"for example `{example}`", **values))
             return None
     elif variable.is_record:
@@ -198,9 +198,13 @@ def _element(place: syntax.Place, variable: Draft, scope: Scope) -> int | None:
         if not is_integer(value):
             scope.report(rules.CLAIM_INDEX.at(index.span, usage=_first(variable)))
             return None
-        if not 0 <= value < axis.size:  # type: ignore[operator]
-            values = {"text": scope.text(index.span), "axis": variable.axis_called(number), "last": axis.size - 1}
+        if not 0 <= value < axis.size:
+            values: dict[str, Any] = {
+                "text": scope.text(index.span),
+                "axis": variable.axis_called(number),
+                "last": axis.size - 1,
+            }
             scope.report(context_rules.FIXED_OUTSIDE.at(index.span, **values))
             return None
-        flat = flat * axis.size + value  # type: ignore[operator]
+        flat = flat * axis.size + value
     return flat

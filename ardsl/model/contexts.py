@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ardsl.diagnostics import Span
 from ardsl.diagnostics.rules import contexts as rules
 from ardsl.diagnostics.rules import names
@@ -77,7 +79,7 @@ def _reads_itself(place: syntax.Place, target: Target, scope: Scope) -> None:
             help = f"write `{spelled} | {target.variable.name}[<i]`: the earlier elements, in the declared order"
         else:
             help = f"write `{target.earlier}`: the earlier elements, in the declared order"
-    values = {"target": target.text, "text": scope.text(place.span)}
+    values: dict[str, Any] = {"target": target.text, "text": scope.text(place.span)}
     scope.report(rules.READS_ITSELF.at(place.span, help=help, **values))
 
 
@@ -161,7 +163,7 @@ def _earlier(context: syntax.Context, source: Draft, target: Target, scope: Scop
         return None
     if not _own(source, target):
         help = f"write {_part_of_other(source, target)}"
-        values = {"target": target.variable.name, "variable": source.name}
+        values: dict[str, Any] = {"target": target.variable.name, "variable": source.name}
         scope.report(rules.BEFORE_OTHER.at(place.span, help=help, **values))
         return None
     if not source.shape:
@@ -209,7 +211,7 @@ def _windowed(context: syntax.Context, source: Draft, target: Target, scope: Sco
     if source.is_record or len(window.limits) not in (1, len(source.axes)):
         axes = "the fields" if source.is_record else f"the {source.axes_counted}"
         help = "use `last`" if source.is_record else "give one limit for all axes, or one for each"
-        values = {"given": given, "axes": axes, "variable": source.name}
+        values: dict[str, Any] = {"given": given, "axes": axes, "variable": source.name}
         scope.report(rules.WINDOW_LIMITS.at(window.span, help=help, **values))
         return None
     limits: list[int | None] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import Literal
+from typing import Any, Literal
 
 from ardsl.diagnostics import Sink, Span
 from ardsl.diagnostics.rules import names as rules
@@ -58,7 +58,7 @@ class Draft:
         name = self.axes[axis].name
         if name is not None:
             return f"the axis `{name}` of `{self.name}`"
-        return f"`{self.name}`" if len(self.axes) == 1 else f"axis {axis + 1} of `{self.name}`"
+        return f"`{self.name}`" if len(self.axes) == 1 else f"axis {axis} of `{self.name}`"
 
     @property
     def axes_counted(self) -> str:
@@ -114,7 +114,7 @@ def check_variables(statements: list[syntax.Statement], scope: Scope) -> dict[st
 
 def _array(statement: syntax.VariableStatement, scope: Scope) -> Draft | None:
     axes = _axes(statement, scope)
-    domain = resolve_domain(statement.domain, lambda e: evaluate(e, scope), scope.sink)  # type: ignore[arg-type, return-value]
+    domain = resolve_domain(statement.domain, lambda e: evaluate(e, scope), scope.sink)
     if axes is None or domain is None:
         return None
     name = statement.name
@@ -126,7 +126,7 @@ def _axes(statement: syntax.VariableStatement, scope: Scope) -> tuple[Axis, ...]
     name = statement.name.text
     if len(declared) > MOST_AXES:
         place = declared[MOST_AXES].span
-        values = {"name": name, "actual": len(declared), "limit": MOST_AXES, "first": MOST_AXES + 1}
+        values: dict[str, Any] = {"name": name, "actual": len(declared), "limit": MOST_AXES, "first": MOST_AXES + 1}
         scope.report(rules.TOO_MANY_AXES.at(place, **values))
         return None
     places: dict[str, Span] = {}
@@ -163,17 +163,17 @@ def _size(axis: syntax.AxisDeclaration, scope: Scope) -> int | None:
     if value is None:
         return None
     if not is_integer(value):
-        values = {"what": "the size of an axis", "expected": "an integer", "actual": describe(value)}
+        values: dict[str, Any] = {"what": "the size of an axis", "expected": "an integer", "actual": describe(value)}
         scope.report(rules.VALUE_TYPE.at(axis.extent.span, **values))
         return None
-    if value < 1:  # type: ignore[operator]
+    if value < 1:
         scope.report(rules.EMPTY_AXIS.at(axis.extent.span, actual=describe(value)))
         return None
     if axis.up_to:
         help = f"give a fixed size, `{value}`, and pad the data to it"
         scope.report(rules.NOT_BUILT_YET.at(axis.span, feature="a variable length", help=help))
         return None
-    return value  # type: ignore[return-value]
+    return value
 
 
 def _is_axis_name(axis: syntax.AxisDeclaration, scope: Scope) -> bool:
@@ -208,7 +208,7 @@ def _record(statement: syntax.RecordStatement, scope: Scope) -> Draft | None:
 
 
 def _field(field: syntax.FieldDeclaration, scope: Scope) -> Field | None:
-    domain = resolve_domain(field.domain, lambda e: evaluate(e, scope), scope.sink)  # type: ignore[arg-type, return-value]
+    domain = resolve_domain(field.domain, lambda e: evaluate(e, scope), scope.sink)
     if domain is None:
         return None
     family: Family | None
@@ -220,7 +220,7 @@ def _field(field: syntax.FieldDeclaration, scope: Scope) -> Field | None:
         family = resolve_family(
             field.family,
             domain,
-            evaluate=lambda e: evaluate(e, scope),  # type: ignore[arg-type, return-value]
+            evaluate=lambda e: evaluate(e, scope),
             sink=scope.sink,
             domain_span=field.domain.span,
         )

@@ -192,7 +192,7 @@ def _families(expression: syntax.Expression, target: Target, scope: Scope) -> tu
             family = resolve_family(
                 expression,
                 domain,
-                evaluate=lambda e: evaluate(e, scope),  # type: ignore[arg-type, return-value]
+                evaluate=lambda e: evaluate(e, scope),
                 sink=scope.sink,
                 event=target.event,
                 domain_span=variable.domain_spans[number],

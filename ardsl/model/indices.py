@@ -38,7 +38,7 @@ def affine(expression: syntax.Expression, target: Target, scope: Scope) -> Affin
 def _constant(value: object, expression: syntax.Expression, scope: Scope) -> Affine | None:
     if not is_integer(value):
         return _refuse(expression, "it is not a whole number", scope)
-    return _bounded(Affine(None, offset=value), expression, scope)  # type: ignore[arg-type]
+    return _bounded(Affine(None, offset=value), expression, scope)
 
 
 def _named(reference: syntax.Reference, target: Target, scope: Scope) -> Affine | None:

@@ -211,9 +211,13 @@ def _value(known: OrderArgument, form: OrderForm, arguments: list[syntax.Argumen
         items = first.items if len(arguments) == 1 and isinstance(first, syntax.Sequence) else None
         expressions = items if items is not None else tuple(argument.value for argument in arguments)
         if len(expressions) == 1 and isinstance(evaluated := evaluate(expressions[0], scope), tuple):
-            if all(is_integer(item) and 1 <= item < _MOST_COORDINATES for item in evaluated):  # type: ignore[operator]
+            if all(is_integer(item) and 1 <= item < _MOST_COORDINATES for item in evaluated):
                 return evaluated
-            values = {"what": f"`{known.name}`", "expected": "a list of integers", "actual": describe(evaluated)}
+            values: dict[str, Any] = {
+                "what": f"`{known.name}`",
+                "expected": "a list of integers",
+                "actual": describe(evaluated),
+            }
             scope.report(names.VALUE_TYPE.at(first.span, **values))
             return None
         sizes = [integer(expression, scope, f"`{known.name}`", low=1) for expression in expressions]
@@ -270,7 +274,7 @@ def _axis(expression: syntax.Expression, draws: Draws, scope: Scope) -> int | No
         if axis is not None or expression.name not in scope.params:
             return axis
     value = evaluate(expression, scope)
-    return int(value) if is_integer(value) and value in draws.axes else None  # type: ignore[arg-type]
+    return int(value) if is_integer(value) and value in draws.axes else None
 
 
 def _no_axes(span: Span, variable: Draft, reason: str, help: str | None, scope: Scope) -> None:
@@ -301,7 +305,7 @@ def _explicit(values: tuple[object, ...], spans: list[Span], whole: Span, draws:
         if not is_integer(value):
             reason = f"{describe(value)} is not a whole number"
             return _no_permutation(span, draws, reason, scope)
-        if not 0 <= value < draws.count:  # type: ignore[operator]
+        if not 0 <= value < draws.count:
             reason = f"{describe(value)} is not one of 0 to {draws.count - 1}"
             return _no_permutation(span, draws, reason, scope)
     seen: dict[object, Span] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 from ardsl.diagnostics import Span
 from ardsl.diagnostics.rules import contexts as rules
@@ -133,7 +134,7 @@ def check_field(place: syntax.Place, variable: Draft, scope: Scope) -> int | Non
         help = scope.did_you_mean(place.field.text, names)
         listed = ", ".join(f"`{name}`" for name in names[:12]) + (" …" if len(names) > 12 else "")
         notes = [f"its fields are {listed}"]
-        values = {"variable": variable.name, "name": place.field.text}
+        values: dict[str, Any] = {"variable": variable.name, "name": place.field.text}
         scope.report(rules.UNKNOWN_FIELD.at(place.field.span, help=help, notes=notes, **values))
         return None
     if place.indices is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any, TypeGuard
 
 from ardsl.diagnostics import Span
 from ardsl.diagnostics.rules import factors as call_rules
@@ -59,7 +60,7 @@ def _named(reference: syntax.Reference, scope: Scope, words: bool) -> Value | No
 def _called(call: syntax.Call, scope: Scope, words: bool) -> Value | None:
     found = options(call, scope)
     if not words:
-        values = {"what": "this", "expected": "a value", "actual": f"`{call.function.text}(…)`"}
+        values: dict[str, Any] = {"what": "this", "expected": "a value", "actual": f"`{call.function.text}(…)`"}
         scope.report(rules.VALUE_TYPE.at(call.span, **values))
         return None
     return None if found is None else Choice(call.function.text, {name: value for name, (value, _) in found.items()})
@@ -138,7 +139,7 @@ def is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def is_integer(value: object) -> bool:
+def is_integer(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
@@ -185,14 +186,14 @@ def integer(
     if value is None:
         return None
     if not is_integer(value):
-        values = {"what": what, "expected": "an integer", "actual": describe(value)}
+        values: dict[str, Any] = {"what": what, "expected": "an integer", "actual": describe(value)}
         scope.report(rules.VALUE_TYPE.at(expression.span, **values))
         return None
-    if (low is not None and value < low) or value > high:  # type: ignore[operator]
-        expected = f"at least {low}" if low is not None and value < low else f"at most {high}"  # type: ignore[operator]
+    if (low is not None and value < low) or value > high:
+        expected = f"at least {low}" if low is not None and value < low else f"at most {high}"
         scope.report(rules.VALUE_RANGE.at(expression.span, what=what, expected=expected, actual=describe(value)))
         return None
-    return value  # type: ignore[return-value]
+    return value
 
 
 def check_params(statements: list[syntax.ParamStatement], overrides: Mapping[str, object], scope: Scope) -> None:

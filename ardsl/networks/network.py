@@ -14,6 +14,9 @@ from ardsl.networks.plan import GroupPlan
 if TYPE_CHECKING:
     import torch
 
+MAX_LAYERS = 1000
+"""The most widths an option of kind ``sizes`` lists."""
+
 
 @dataclass(frozen=True)
 class Option:
@@ -43,6 +46,12 @@ class Option:
         if self.low is not None and self.high is not None:
             return f"{noun} from {self.low:g} to {self.high:g}"
         return f"{noun} of at least {self.low:g}" if self.low is not None else noun
+
+    def range_for(self, value: object) -> str:
+        """The legal values in words to one who gave ``value``: how long a list may be is said where it is too long."""
+        if self.kind == "sizes" and isinstance(value, list | tuple) and len(value) > MAX_LAYERS:
+            return self.range.replace("a list of integers", f"a list of at most {MAX_LAYERS:,} integers")
+        return self.range
 
 
 class Network(ABC):

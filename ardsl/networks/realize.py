@@ -174,7 +174,7 @@ class RowRange(Relation):
 
 
 def report_findings(model: Model, plan: Plan, report: Report, sink: Sink) -> None:
-    """Leaks as errors; blind spots as warnings, or errors under ``check complete``. One per factor: the first order's."""
+    """Leaks as errors; blind spots as warnings, or errors under ``check complete``; per factor, the first order's."""
     claimed = {c.variable: c for c in model.claims if c.kind == "complete"}
     network = {f.text: (g.network, f) for g in plan.groups for f in g.group.factors}
     seen: set[tuple[str, str]] = set()

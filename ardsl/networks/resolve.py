@@ -10,10 +10,8 @@ from ardsl.diagnostics import Diagnostic, Sink, Span, did_you_mean
 from ardsl.diagnostics.rules import networks as rules
 from ardsl.model.model import Model, NetworkCall
 from ardsl.networks.group import Group, make_groups
-from ardsl.networks.network import Network, Option
+from ardsl.networks.network import MAX_LAYERS, Network, Option
 from ardsl.networks.registry import LATER, network, network_names
-
-MAX_LAYERS = 1000
 
 
 @dataclass(frozen=True)
@@ -90,9 +88,8 @@ def _call(call: NetworkCall, nets: Collection[str], sink: Sink) -> tuple[Network
             continue
         converted = _convert(option, value)
         if converted is None:
-            sink.add(
-                rules.BAD_OPTION.at(span, network=chosen.name, option=name, range=option.range, value=_shown(value))
-            )
+            legal = option.range_for(value)
+            sink.add(rules.BAD_OPTION.at(span, network=chosen.name, option=name, range=legal, value=_shown(value)))
             failed = True
             continue
         options[name] = converted

@@ -335,7 +335,8 @@ class OrderArgument:
     """One argument of an order in the language: its ``name`` there, and the ``keyword`` its factory knows it by.
 
     ``kind``: ``axes`` (any number of axis names, given as a tuple of axis numbers), ``integer``, ``integers`` (any
-    number of them, or one list), ``train`` (``"all"``, given as True), ``boolean``. ``required`` where there is no default.
+    number of them, or one list), ``train`` (``"all"``, given as True), ``boolean``. ``required`` where there is no
+    default.
     """
 
     name: str

@@ -110,4 +110,4 @@ def evaluating(module: nn.Module) -> Iterator[None]:
 
 
 def _examples(model: AutoregressiveModel, data: Any, split: str, data_dir: str | Path | None) -> Examples:
-    return load_split(model.spec, data, split, data_dir=data_dir, dtype=model.like.dtype)
+    return load_split(model.spec, data, split, data_dir=data_dir or model.data_directory, dtype=model.like.dtype)

@@ -125,6 +125,7 @@ def restore(directory: str | Path, device: str | torch.device = "cpu") -> Autore
         model.load_state_dict(weights)
     except ArdslError as error:
         raise fault(BAD_WEIGHTS, path=path / WEIGHTS, problem=str(error)) from None
+    model.data_directory = str(data_directory(path))
     return model.to(place).eval()
 
 

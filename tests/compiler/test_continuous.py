@@ -24,7 +24,8 @@ CASES = [(domain, family) for domain, families in FAMILIES.items() for family in
 
 @pytest.mark.parametrize(("domain", "family"), CASES)
 def test_evaluators_agree(domain: str, family: str) -> None:
-    text = f"observed x[7] : {domain}\norder x by shuffle(seed = 1)\np(x[i] | x[<i]) = {family} via made(hidden = [12, 9])\n"
+    text = f"observed x[7] : {domain}\norder x by shuffle(seed = 1)\n"
+    text += f"p(x[i] | x[<i]) = {family} via made(hidden = [12, 9])\n"
     assert list(evaluator_problems(ardsl.loads(text), count=32)) == []
 
 

@@ -20,7 +20,7 @@ DOMAINS = {
 
 
 def random_spec(seed: int) -> str:
-    """Up to 40 variables of mixed domains in a random acyclic graph, one shared net of random depth and widths 1–200."""
+    """Up to 40 variables of mixed domains in a random acyclic graph, one shared net of random depth, widths 1–200."""
     random = np.random.default_rng(seed)
     count = int(random.integers(2, 41))
     density = random.choice([0.05, 0.2, 0.5, 0.9, 1.0])

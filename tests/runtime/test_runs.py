@@ -283,3 +283,12 @@ def test_divergence_leaves_a_folder_that_restores(tmp_path: Path) -> None:
         ardsl.fit(spec, correlated(100), tmp_path / "run", device="cpu", progress=False, callbacks=[Spoil()])
     assert ardsl.evaluate(ardsl.restore(tmp_path / "run"), correlated(10)).nll < 10
     assert read_run(tmp_path / "run")["figures"]["stopped"] == "diverged"
+
+
+def test_a_restored_model_finds_the_specs_own_data(tmp_path: Path) -> None:
+    np.save(tmp_path / "d.npy", correlated(40).numpy())
+    run = ardsl.fit(
+        made("epochs = 1", 'train = "d.npy"  test = "d.npy"', str(tmp_path)), out=tmp_path / "run", device="cpu"
+    )
+    found = ardsl.evaluate(ardsl.restore(tmp_path / "run"))
+    assert found.nll == ardsl.evaluate(run.model).nll

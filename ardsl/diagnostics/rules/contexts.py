@@ -12,11 +12,11 @@ INDEX_COUNT = Rule(
         "index on a variable of several axes names an element, which is usable only as `<i`. A scalar takes no index."
     ),
     wrong=(
-        "given text[200, 39] : real\nobserved wave[16000] : mulaw(256)\n"
+        "given text[10, 39] : real\nobserved wave[800] : mulaw(256)\n"
         "p(wave[t] | wave[<t] last 8, text[..t / 80]) = categorical"
     ),
     right=(
-        "given text[200, 39] : real\nobserved wave[16000] : mulaw(256)\n"
+        "given text[10, 39] : real\nobserved wave[800] : mulaw(256)\n"
         "p(wave[t] | wave[<t] last 8, text[..t / 80, *]) = categorical"
     ),
 )

@@ -75,11 +75,11 @@ NOT_BUILT_YET = Rule(
     explanation="The language reserves this spelling. It will work in a later version; until then it is refused.",
     wrong=(
         "observed x[row: 8, column: 8, channel: 3] : integer(0, 255)\n"
-        "p(x[r, c, *] | x[<]) = color_mixture(components = 10) via pixelcnn(layers = 4)\n"
+        "p(x[r, c, *] | x[<]) = color_mixture(components = 10) via made(hidden = 64)\n"
     ),
     right=(
         "observed x[row: 8, column: 8, channel: 3] : integer(0, 255)\n"
-        "p(x[i] | x[<i]) = mixture(discretized(logistic), components = 10) via pixelcnn(layers = 4)\n"
+        "p(x[i] | x[<i]) = mixture(discretized(logistic), components = 10) via made(hidden = 64)\n"
     ),
 )
 

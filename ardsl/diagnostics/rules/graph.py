@@ -158,7 +158,11 @@ TOO_LARGE = Rule(
         "about full contexts (`x[<i]`) and about whole variables need no unrolling."
     ),
     wrong=(
-        "observed x[time: 100000] : binary\np(x[t] | x[t-1]) = bernoulli\ncheck independent(x[0], x[99999] | x[50000])"
+        "observed x[time: 30000] : binary\np(x[t] | x[t-1]) = bernoulli via table(tied = true)\n"
+        "check independent(x[0], x[29999] | x[15000])"
     ),
-    right="observed x[time: 1000] : binary\np(x[t] | x[t-1]) = bernoulli\ncheck independent(x[0], x[999] | x[500])",
+    right=(
+        "observed x[time: 1000] : binary\np(x[t] | x[t-1]) = bernoulli via table(tied = true)\n"
+        "check independent(x[0], x[999] | x[500])"
+    ),
 )

@@ -138,7 +138,7 @@ TOO_MANY_ELEMENTS = Rule(
         "before anything is allocated."
     ),
     wrong="observed x[1000000000000] : real\np(x[t] | x[<t] last 8) = normal",
-    right="observed x[1000000] : real\np(x[t] | x[<t] last 8) = normal",
+    right="observed x[1000] : real\np(x[t] | x[<t] last 8) = normal",
 )
 
 TOO_MANY_AXES = Rule(
@@ -204,6 +204,6 @@ NOT_BUILT_YET = Rule(
     explanation=(
         "The notation is reserved and its meaning is fixed, but this version of the compiler cannot do it yet."
     ),
-    wrong="observed wave[time: ..16000] : mulaw(256)\np(wave[t] | wave[<t]) = categorical via wavenet(blocks = 1)",
-    right="observed wave[time: 16000] : mulaw(256)\np(wave[t] | wave[<t]) = categorical via wavenet(blocks = 1)",
+    wrong="observed wave[time: ..100] : mulaw(256)\np(wave[t] | wave[<t]) = categorical via made(hidden = 64)",
+    right="observed wave[time: 100] : mulaw(256)\np(wave[t] | wave[<t]) = categorical via made(hidden = 64)",
 )

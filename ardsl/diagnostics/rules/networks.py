@@ -7,7 +7,7 @@ UNKNOWN_NETWORK = Rule(
     title="unknown network",
     message="there is no network `{name}`",
     label="not a network",
-    explanation="`via` names a network of the registry, or a `net` that the spec declares. `ardsl networks` lists them.",
+    explanation="`via` names a network of the registry, or a `net` of the spec. `ardsl networks` lists them.",
     wrong="observed x[4] : binary\np(x[i] | x[<i]) = bernoulli via maed(hidden = 8)\n",
     right="observed x[4] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden = 8)\n",
 )
@@ -17,7 +17,7 @@ LATER_NETWORK = Rule(
     title="a network that is not built yet",
     message="`{name}` is not built yet",
     label="{what}: planned",
-    explanation="The name is reserved for a network that this version does not have. `ardsl networks` lists those it has.",
+    explanation="The name is reserved for a network that this version lacks. `ardsl networks` lists those it has.",
     wrong="observed x[4, 4] : binary\np(x[i] | x[<i]) = bernoulli via pixelcnn(layers = 3)\n",
     right="observed x[4, 4] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden = [64, 64])\n",
 )
@@ -95,9 +95,9 @@ ONE_FAMILY = Rule(
     message="{what} serves one factor whose draws are all of one family",
     label="several kinds of draws here",
     explanation=(
-        "A table, and any network with `tied = true`, gives every draw the same number of parameters, so its draws must "
-        "be of one variable and one family. Give the factors networks of their own, or use `made`, which serves mixed "
-        "draws."
+        "A table, and any network with `tied = true`, gives every draw the same number of parameters, so its draws "
+        "must be of one variable and one family. Give the factors networks of their own, or use `made`, which serves "
+        "mixed draws."
     ),
     wrong=("record r {\n  a : binary\n  b : category(3)\n}\np(r[i] | r[<i]) = default via table\n"),
     right="record r {\n  a : binary\n  b : category(3)\n}\np(r[i] | r[<i]) = default via made(hidden = 8)\n",
@@ -109,8 +109,8 @@ TOO_MANY_PAIRS = Rule(
     message="`{network}` would join {draws} draws to {elements} elements one by one; that is too many",
     label="a dense network has a weight for every pair",
     explanation=(
-        "A dense network has parameters of its own for every pair of a draw and an element it may read. For large arrays "
-        "use a network that ties its weights, or a smaller variable."
+        "A dense network has parameters of its own for every pair of a draw and an element it may read. For large "
+        "arrays use a network that ties its weights, or a smaller variable."
     ),
     wrong="observed x[100000] : binary\np(x[i] | x[<i]) = bernoulli via linear\n",
     right="observed x[1000] : binary\np(x[i] | x[<i]) = bernoulli via linear\n",
@@ -144,7 +144,9 @@ LATENT = Rule(
     title="latent variables are not built yet",
     message="`{name}` is latent; models with latent variables are not built yet",
     label="declared here",
-    explanation="Latent variables and their `q` factors are checked, but this version compiles observed variables only.",
+    explanation=(
+        "Latent variables and their `q` factors are checked, but this version compiles observed variables only."
+    ),
     wrong=(
         "latent z : real\nobserved x : real\np(z) = normal(0, 1)\np(x | z) = normal via linear\n"
         "q(z | x) = normal via linear\n"
@@ -204,8 +206,8 @@ LEAK = Rule(
     message="the network of `{factor}` leaks: {count} pairs are realized but not declared",
     label="for example, `{target}` would read `{source}`",
     explanation=(
-        "The compiled network's outputs could depend on elements outside their declared contexts, so the product of the "
-        "conditionals would not be a density. No built-in network does this: it means a fault in a network plug-in."
+        "The compiled network's outputs could depend on elements outside their declared contexts, so the product of "
+        "the conditionals would not be a density. No built-in network does this: it means a fault in a network plug-in."
     ),
     wrong="",
     right="",
@@ -218,9 +220,9 @@ BLIND_SPOT = Rule(
     label="for example, `{target}` never sees `{source}`",
     severity="warning",
     explanation=(
-        "The model is a valid density, but it ignores part of the context the spec declares. In a dense network without "
-        "its direct path, a hidden layer narrower than the number of distinct contexts does this. `check complete(x)` "
-        "makes it an error."
+        "The model is a valid density, but it ignores part of the context the spec declares. In a dense network "
+        "without its direct path, a hidden layer narrower than the number of distinct contexts does this. "
+        "`check complete(x)` makes it an error."
     ),
     wrong="observed x[30] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden = 4, direct = false)\n",
     right="observed x[30] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden = 4)\n",
@@ -233,7 +235,8 @@ INCOMPLETE = Rule(
     label="for example, `{target}` never sees `{source}`",
     explanation=(
         "`check complete(x)` claims that everything the spec declares can be used. A dense network keeps the claim at "
-        "any width through its direct path; without it, every hidden layer must be as wide as there are distinct contexts."
+        "any width through its direct path; without it, every hidden layer must be as wide as there are "
+        "distinct contexts."
     ),
     wrong=(
         "observed x[30] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden = 4, direct = false)\ncheck complete(x)\n"

@@ -35,7 +35,7 @@ def bands(mask: np.ndarray, like: Tensor) -> list[Band]:
     for rows in np.array_split(np.arange(len(mask)), BANDS) if len(mask) >= BANDS else [np.arange(len(mask))]:
         first, last = int(rows[0]), int(rows[-1]) + 1
         part = mask[first:last]
-        everywhere, anywhere = part.all(axis=0), np.flatnonzero(part.any(axis=0))
+        everywhere, anywhere = np.all(part, axis=0), np.flatnonzero(part.any(axis=0))
         full = len(everywhere) if everywhere.all() else int(np.argmin(everywhere))
         end = int(anywhere[-1]) + 1 if len(anywhere) else 0
         inside = torch.from_numpy(part[:, full:end]).to(like.device, like.dtype)
@@ -47,7 +47,7 @@ class BandedLinear(torch.autograd.Function):
     """``F.linear(x, weight * mask, bias)`` for the mask that the bands make up, gradients included."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, parts: list[Band]) -> Tensor:  # type: ignore[override]
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, parts: list[Band]) -> Tensor:
         out = x.new_empty(len(x), len(weight))
         masked = []
         for band in parts:
@@ -68,7 +68,7 @@ class BandedLinear(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, Tensor | None, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, Tensor | None, None]:
         x, weight, *masked = ctx.saved_tensors
         of_x = torch.zeros_like(x) if ctx.needs_input_grad[0] else None
         of_weight = torch.zeros_like(weight)
@@ -87,4 +87,4 @@ class BandedLinear(torch.autograd.Function):
 
 
 def banded_linear(x: Tensor, weight: Tensor, bias: Tensor | None, parts: list[Band]) -> Tensor:
-    return BandedLinear.apply(x, weight, bias, parts)  # type: ignore[no-untyped-call,no-any-return]
+    return BandedLinear.apply(x, weight, bias, parts)

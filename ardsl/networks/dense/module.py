@@ -75,7 +75,7 @@ class DenseNetwork(NetworkModule):
         bias = self.biases[-1]
         if isinstance(configuration, int):
             kept = self._masks.get(configuration)
-            if kept is None or (kept[0] or [kept[1]])[0].device != bias.device:  # type: ignore[union-attr]
+            if kept is None or (kept[0] or [kept[1]])[0].device != bias.device:  # type: ignore[list-item]
                 kept = self._masks[configuration] = self._make_masks(configuration)
             layers, direct = kept
             return [m.to(bias.dtype) for m in layers], None if direct is None else direct.to(bias.dtype)
@@ -92,7 +92,8 @@ class DenseNetwork(NetworkModule):
             layers[0] = layers[0][:, columns]
             layers[-1] = layers[-1][rows]
         direct = found.direct.matrix()[rows][:, columns] if found.direct is not None else None
-        # One order is asked for at every step: keep its masks ready to multiply. Several would take four times the room.
+        # One order is asked for at every step: keep its masks ready to multiply. Several would take four times the
+        # room.
         dtype = self.biases[-1].dtype if group.order_count == 1 else torch.bool
 
         def tensor(mask: np.ndarray) -> Tensor:
@@ -101,7 +102,7 @@ class DenseNetwork(NetworkModule):
         return [tensor(m) for m in layers], None if direct is None else tensor(direct)
 
     def masked(self, configuration: Configuration) -> tuple[list[Tensor], Tensor | None]:
-        """The weights with their masks applied; without gradients, the last ones asked for are kept until they change."""
+        """The weights with their masks applied; without gradients, the last ones are kept until they change."""
         if torch.is_grad_enabled():
             self._masked = None  # a step is coming, and a fused optimizer's leaves no mark on the weights
             return self._apply_masks(configuration)
@@ -147,8 +148,8 @@ class DenseNetwork(NetworkModule):
             def product(n: int, x: Tensor) -> Tensor:
                 part, weight = parts[n], parameters[n]
                 if isinstance(part, Tensor):
-                    return F.linear(x, weight * part, biases[n])  # type: ignore[operator]
-                return banded_linear(x, weight, biases[n], part)  # type: ignore[arg-type]
+                    return F.linear(x, weight * part, biases[n])
+                return banded_linear(x, weight, biases[n], part)
 
             return product
         weights, direct = self.masked(configuration)

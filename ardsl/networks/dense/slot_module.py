@@ -102,7 +102,7 @@ class TableNetwork(NetworkModule):
 
 
 class TiedNetwork(NetworkModule):
-    """One dense network applied to every draw's slots; a slot that may be absent has one input that says it is there."""
+    """One dense network applied to every draw's slots; one that may be absent has an input that says it is there."""
 
     def __init__(self, plan: GroupPlan) -> None:
         super().__init__()

@@ -25,7 +25,7 @@ class Slots:
 
     @property
     def absent(self) -> np.ndarray:
-        return (self.gather < 0).any(axis=0)
+        return np.any(self.gather < 0, axis=0)
 
     def relation(self) -> Matrix:
         """Draws × source elements, read off the slots themselves."""
