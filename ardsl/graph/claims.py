@@ -161,8 +161,6 @@ def _check_independent(model: Model, claim: Claim, sink: Sink) -> None:
         sink.add(rules.DEPENDENT.at(claim.span, notes=[note], claim=text))
         return
     elements = separation.ancestral_graph(model, left | right | given)
-    if separation.separated(elements, left, right, given):
-        return
     path = separation.open_path(elements, left, right, given)
     if path is not None:
         notes = [f"open path: {separation.path_text(model, elements, path)}"]
@@ -183,13 +181,11 @@ def _plainly_separated(
 ) -> bool:
     """Whether whole variables are separated already, which needs no unrolling: what separates them separates their
     elements. It says nothing where a variable has more than one role, or is given in part."""
-    import networkx
-
     a, b, c = ({node[0] for node in side} for side in (left, right, given))
     if a & b or a & c or b & c or len(given) != sum(model.variables[name].size for name in c):
         return False
     c |= {variable.name for variable in model.given}
-    return bool(networkx.is_d_separator(graph, a, b, c))
+    return separation.separated(graph, a, b, c)  # type: ignore[arg-type]
 
 
 def _claim_text(claim: Claim) -> str:

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from strategies import earlier, parts, shapes, total_orders
 from unrolled import cells, inside, unroll
 
+from ardsl.diagnostics import Source
 from ardsl.graph.separation import TooManyElementsError, ancestral_graph, meetings, open_path, path_text, separated
 from ardsl.model.model import Model, Variable
 from ardsl.relations import Affine, AxisPart, Earlier, Everything, Part, Selection
 from ardsl.relations.order import any_orders, drawn_together, raster
+from ardsl.spec import diagnose
 
 Element = tuple[str, int]
 
@@ -205,3 +207,10 @@ def test_what_is_too_large_says_so() -> None:
     with pytest.raises(TooManyElementsError, match="at most|more than"):
         ancestral_graph(found, [("x", size * size - 1)])
     assert len(ancestral_graph(found, [("x", 5)])) == 6
+
+
+def test_a_windowed_chain_is_answered_at_once() -> None:
+    """A search that visits a node once for every path to it would not end here."""
+    text = "observed x[1000] : binary\np(x[i] | x[<i] last 9) = bernoulli\ncheck independent(x[0], x[999] | x[500])\n"
+    found = diagnose(Source(text))[0]
+    assert [d.code for d in found] == ["AR209"]
