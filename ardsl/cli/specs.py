@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from ardsl.spec import Spec
 
 STANDARD_INPUT = "<stdin>"
+_MOST_BYTES = 4_000_004
+"""More than the longest spec can have (a million characters of four bytes), so that the parser still sees it is too
+long; the rest of such a file is not read."""
 _REAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -57,7 +60,11 @@ def read_source(file: str) -> Source:
     name = STANDARD_INPUT if file == "-" else file
     click.get_current_context().meta["ardsl.subject"] = name
     try:
-        raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        if file == "-":
+            raw = sys.stdin.buffer.read(_MOST_BYTES)
+        else:
+            with open(file, "rb") as stream:
+                raw = stream.read(_MOST_BYTES)
     except OSError as error:
         raise ArdslError(f"{file}: {(error.strerror or str(error)).lower()}") from None
     # Any bytes are taken, for the parser to place what is wrong with them.

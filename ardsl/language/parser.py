@@ -49,7 +49,7 @@ def parse(source: Source, sink: Sink) -> Tree:
     """The tree of a text; what is wrong with it goes to ``sink``. Statements that are broken are not in the tree."""
     text = source.text
     if len(text) > MAX_CHARACTERS:
-        sink.add(rules.TOO_LONG.at(Span(0, 0), length=len(text), unit="characters", limit=MAX_CHARACTERS))
+        sink.add(rules.TOO_LONG.at(Span(0, 0), unit="characters", limit=MAX_CHARACTERS))
         return Tree((), (), source)
     foreign = _NOT_TEXT.search(text)
     if foreign is not None:
@@ -57,7 +57,7 @@ def parse(source: Source, sink: Sink) -> Tree:
         return Tree((), (), source)
     tokens = sum(1 for _ in _TOKEN.finditer(text))
     if tokens > MAX_TOKENS:
-        sink.add(rules.TOO_LONG.at(Span(0, 0), length=tokens, unit="words and signs", limit=MAX_TOKENS))
+        sink.add(rules.TOO_LONG.at(Span(0, 0), unit="words and signs", limit=MAX_TOKENS))
         return Tree((), (), source)
     if text.startswith("\N{ZERO WIDTH NO-BREAK SPACE}"):
         text = " " + text[1:]

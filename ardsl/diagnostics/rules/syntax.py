@@ -116,7 +116,7 @@ NUMBER_TOO_LARGE = Rule(
 TOO_LONG = Rule(
     code="AR010",
     title="The text is too long for a spec",
-    message="the text is too long for a spec: {length:,} {unit}, where {limit:,} are allowed",
+    message="the text is too long for a spec: it has more than {limit:,} {unit}",
     label="not read",
     explanation=(
         "A spec is read up to 1,000,000 characters and 50,000 words and signs. Long lists belong in a file of their "
