@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
 from ardsl.diagnostics import Sink
 from ardsl.diagnostics.rules import graph as rules
 from ardsl.graph import separation
-from ardsl.graph.declared import context_relation, declared_graph, order_of, variable_relation
+from ardsl.graph.declared import context_relation, order_of, variable_relation
 from ardsl.graph.earlier import box_maxima
 from ardsl.graph.schedule import MOST_EDGES, TooLargeError, longest_path
 from ardsl.model.model import Claim, ElementSet, Model, Variable
 from ardsl.relations import Part, Relation
 from ardsl.relations.selection import EarlierInOrder, unraveled
-
-if TYPE_CHECKING:
-    import networkx
 
 _PORTION = 1 << 18  # targets that are looked at together
 
@@ -152,7 +149,7 @@ def _check_independent(model: Model, claim: Claim, sink: Sink) -> None:
             return
     known = {e for side in sides for e in side if e in given or model.variables[e[0]].kind == "given"}
     left, right = (side - known for side in sides)  # what is known depends on nothing
-    if not left or not right or _plainly_separated(model, declared_graph(model), left, right, given):
+    if not left or not right or _plainly_separated(model, left, right, given):
         return
     text = _claim_text(claim)
     both = sorted(left & right)
@@ -174,7 +171,6 @@ def _elements(sets: Iterable[ElementSet]) -> set[separation.Element]:
 
 def _plainly_separated(
     model: Model,
-    graph: networkx.DiGraph,
     left: set[separation.Element],
     right: set[separation.Element],
     given: set[separation.Element],
@@ -185,7 +181,29 @@ def _plainly_separated(
     if a & b or a & c or b & c or len(given) != sum(model.variables[name].size for name in c):
         return False
     c |= {variable.name for variable in model.given}
-    return separation.separated(graph, a, b, c)  # type: ignore[arg-type]
+    return separation.separated(_Reads(model), a, b, c)  # type: ignore[arg-type]
+
+
+class _Reads:
+    """Which variables read which, as much of a graph as a search needs: networkx is slower to import than to use."""
+
+    def __init__(self, model: Model) -> None:
+        self._parents: dict[str, set[str]] = {name: set() for name in model.variables}
+        self._children: dict[str, set[str]] = {name: set() for name in model.variables}
+        for factor in model.factors:
+            for context in factor.contexts:
+                if context.variable != factor.variable:
+                    self._parents[factor.variable].add(context.variable)
+                    self._children[context.variable].add(factor.variable)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._parents)
+
+    def predecessors(self, name: str) -> set[str]:
+        return self._parents[name]
+
+    def successors(self, name: str) -> set[str]:
+        return self._children[name]
 
 
 def _claim_text(claim: Claim) -> str:
