@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from ardsl.graph.schedule import MOST_EDGES, TooLargeError, longest_path
 from ardsl.model.model import Claim, ElementSet, Model, Variable
 from ardsl.relations import Part, Relation
 from ardsl.relations.selection import EarlierInOrder, unraveled
+
+if TYPE_CHECKING:
+    import networkx
 
 _PORTION = 1 << 18  # targets that are looked at together
 
