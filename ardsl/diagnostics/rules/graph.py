@@ -157,12 +157,6 @@ TOO_LARGE = Rule(
         "Claims about single elements unroll the part of the graph that they depend on, up to a fixed size. Claims "
         "about full contexts (`x[<i]`) and about whole variables need no unrolling."
     ),
-    wrong=(
-        "observed x[time: 30000] : binary\np(x[t] | x[t-1]) = bernoulli via table(tied = true)\n"
-        "check independent(x[0], x[29999] | x[15000])"
-    ),
-    right=(
-        "observed x[time: 1000] : binary\np(x[t] | x[t-1]) = bernoulli via table(tied = true)\n"
-        "check independent(x[0], x[999] | x[500])"
-    ),
+    wrong=("observed x[1000] : binary\np(x[i] | x[<i] last 900) = bernoulli\ncheck independent(x[0], x[999] | x[500])"),
+    right="observed x[1000] : binary\np(x[i] | x[<i] last 1) = bernoulli\ncheck independent(x[0], x[999] | x[500])",
 )

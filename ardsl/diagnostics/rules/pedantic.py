@@ -42,8 +42,9 @@ HIDDEN_PARAMETER = Rule(
     label="the index, from here on",
     severity="warning",
     explanation=(
-        "Inside a factor an index of its target means the index, even where a parameter has the same name. Rename one "
-        "of them, so that no reader has to know this."
+        "Inside the brackets of a factor's contexts an index of its target means the index, even where a parameter has "
+        "the same name; elsewhere in the factor the name is the parameter's. Rename one of them, so that no reader has "
+        "to know this."
     ),
     wrong="param t = 4\nobserved x[t] : real\np(x[t] | x[t - 1]) = normal",
     right="param length = 4\nobserved x[length] : real\np(x[t] | x[t - 1]) = normal",
