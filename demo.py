@@ -35,8 +35,7 @@ def picture(path: Path) -> None:
     with np.load("specs/data/digits.npz") as data:
         real = data["test"][:SHOWN]
     samples = ardsl.restore(RUN).sample(SHOWN, seed=1).numpy()
-    framed = [np.pad(pictures, ((0, 0), (1, 1), (1, 1))) for pictures in (real, samples)]
-    grids = [grid((pictures * 255.0 / 16).round().astype(np.uint8)) for pictures in framed]
+    grids = [grid((pictures * 255.0 / 16).round().astype(np.uint8)) for pictures in (real, samples)]
     gap, top = 24, 24
     high, wide = grids[0].shape
     page = Image.new("L", (2 * wide + 3 * gap, high + top + gap), 255)

@@ -13,6 +13,7 @@ from ardsl.diagnostics import Diagnostic, Sink, Source
 from ardsl.errors import ArdslError, SpecError
 from ardsl.graph.check import check_graph
 from ardsl.graph.declared import declared_graph
+from ardsl.graph.declared import dependence as declared_dependence
 from ardsl.graph.verify import Report
 from ardsl.language import parse
 from ardsl.language.syntax import Tree
@@ -137,24 +138,18 @@ def verify(spec: Spec) -> Report:
 
 def dependence(spec: Spec, variable: str, order: int = 0) -> np.ndarray:
     """What the spec declares: bool [elements, elements], element ``j`` of the variable reads its element ``i``."""
-    return _own(spec, variable, order, realized=False)
+    return declared_dependence(spec.model, _known(spec, variable), order)
 
 
 def realized(spec: Spec, variable: str, order: int = 0) -> np.ndarray:
     """What the plan realizes, in the form of :func:`dependence`."""
-    return _own(spec, variable, order, realized=True)
-
-
-def _own(spec: Spec, variable: str, order: int, *, realized: bool) -> np.ndarray:
-    if variable not in spec.variables:
-        raise ArdslError(f"the spec has no variable `{variable}`")
+    _known(spec, variable)
     size = spec.variables[variable].size
     found = np.zeros((size, size), dtype=bool)
     for plan in spec.plan.groups:
         group = plan.group
         k = order if group.order_count > order else 0
-        relation = plan.realized[k] if realized else group.declared(group.orders(k))
-        matrix = relation.matrix()
+        matrix = plan.realized[k].matrix()
         row = 0
         for target in group.targets:
             column = 0
@@ -166,3 +161,9 @@ def _own(spec: Spec, variable: str, order: int, *, realized: bool) -> np.ndarray
                 column += len(source.elements)
             row += target.draws
     return found
+
+
+def _known(spec: Spec, variable: str) -> str:
+    if variable not in spec.variables:
+        raise ArdslError(f"the spec has no variable `{variable}`")
+    return variable

@@ -62,7 +62,8 @@ class Sampler:
             net.program(k, element_step[g], draw_step[g], count, batch)  # type: ignore[operator]
             for g, (net, k) in enumerate(zip(model.networks, configuration, strict=True))
         ]
-        # For each step, the groups that learn inputs in it, with the consecutive runs of those inputs.
+        # For each step, the groups that draw in it, and those that learn inputs, with the consecutive runs of these.
+        self._makes = [sorted({d.group for d in step}) for step in self._steps]
         self._inputs: list[list[tuple[int, list[range]]]] = [
             [(g, runs) for g, known in enumerate(element_step) if (runs := _runs(np.flatnonzero(known == s)))]
             for s in range(count)
@@ -96,8 +97,8 @@ class Sampler:
         if self._fast:
             return values | self._run_thresholds(noise)
         for number, step in enumerate(self._steps):
-            raw = [program.raw(number) for program in self._programs]
-            used = [0] * len(raw)
+            raw = {g: self._programs[g].raw(number) for g in self._makes[number]}
+            used = dict.fromkeys(raw, 0)
             for draw in step:
                 target = model.groups[draw.group].targets[draw.block]
                 rows = len(draw.draws) * target.family.width

@@ -6,8 +6,6 @@ schedule is shorter, since along the longest path each element waits for the one
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from ardsl.relations import Labelled, Levels, Order, Relation, Union
@@ -70,26 +68,6 @@ def follows(relation: Relation, order: Order) -> bool:
     if not order.total or relation.targets != order.size:
         return False
     return bool(relation.holds(order.permutation[1:], order.permutation[:-1]).all())
-
-
-def joint_schedule(
-    sizes: Mapping[str, int], relations: Mapping[tuple[str, str], Relation | np.ndarray]
-) -> list[list[tuple[str, int]]]:
-    """The steps of several variables at once, each a list of (variable, element).
-
-    ``sizes`` gives the variables that are drawn; ``relations`` what a target variable reads of a source variable, by
-    (target, source). Sources that are not drawn are known.
-    """
-    starts = dict(zip(sizes, np.cumsum([0, *sizes.values()]).tolist(), strict=False))
-    targets, sources = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
-    for (target, source), relation in relations.items():
-        if target in sizes and source in sizes:
-            read, reads = np.nonzero(relation) if isinstance(relation, np.ndarray) else _edges(relation)
-            targets.append(read + starts[target])
-            sources.append(reads + starts[source])
-    nodes = [(name, element) for name, size in sizes.items() for element in range(size)]
-    found = _edge_layers(len(nodes), np.concatenate(targets), np.concatenate(sources))
-    return [[nodes[i] for i in step] for step in _steps(found)]
 
 
 def _steps(found: np.ndarray) -> list[np.ndarray]:

@@ -221,7 +221,6 @@ class _Builder:
         limits = cast("Tree[Token]", tree.children[-1])
         return syntax.Within(
             tuple(cast("syntax.Expression | syntax.Star", self._index(limit)) for limit in _parts(limits)),
-            isinstance(limits.children[0], Token),
             span=span,
         )
 

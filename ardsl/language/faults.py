@@ -97,10 +97,6 @@ class Fault:
     def starts_value(self) -> bool:
         return self.kind in _VALUES
 
-    @property
-    def expects_value(self) -> bool:
-        return "INTEGER" in self.accepts
-
 
 def quoted(text: str, length: int = 30) -> str:
     """A piece of the user's text as a message shows it: in backticks, on one line, cut where it is long."""

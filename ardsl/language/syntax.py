@@ -127,7 +127,6 @@ class Within(Node):
     """``within 3`` or ``within (2, 5, *)``: one limit for all axes, or one for each."""
 
     limits: tuple[Expression | Star, ...]
-    parenthesized: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

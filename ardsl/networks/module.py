@@ -55,7 +55,7 @@ class Program(ABC):
 
     @abstractmethod
     def raw(self, step: int) -> Tensor:
-        """The raw numbers of the step's draws, [rows, batch], draws ascending; asked for at every step, in order."""
+        """The raw numbers of the step's draws, [rows, batch], draws ascending; asked for at steps with draws, in order."""
 
     @abstractmethod
     def write(self, step: int, inputs: Tensor) -> None:

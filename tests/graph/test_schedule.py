@@ -11,7 +11,7 @@ from strategies import any_order, earlier, parts, shapes, total_orders, weak_ord
 from unrolled import unroll
 
 from ardsl.graph import schedule as scheduling
-from ardsl.graph.schedule import CycleError, TooLargeError, joint_schedule, layers, longest_path, schedule
+from ardsl.graph.schedule import CycleError, TooLargeError, layers, longest_path, schedule
 from ardsl.relations import Affine, AxisPart, Earlier, Labelled, Levels, Part, Relation, Union
 from ardsl.relations.order import blocks, drawn_together, raster, shuffle
 
@@ -80,21 +80,6 @@ def test_chains_and_labels(data: st.DataObject, size: int) -> None:
             for cyclic in (relation, matrix):
                 with pytest.raises(CycleError):
                     schedule(cyclic)
-
-
-@quick
-@given(st.data(), st.integers(1, 4), st.integers(1, 4))
-def test_several_variables(data: st.DataObject, first: int, second: int) -> None:
-    size = first + second
-    bits = data.draw(st.lists(st.booleans(), min_size=size * size, max_size=size * size))
-    matrix = np.tril(np.array(bits).reshape(size, size), -1)
-    sizes = {"a": first, "b": second}
-    cut = {"a": slice(0, first), "b": slice(first, size)}
-    relations = {(t, s): matrix[cut[t], cut[s]] for t in sizes for s in sizes}
-    relations["a", "outside"] = np.ones((first, 3), dtype=bool)
-    found = joint_schedule(sizes, relations)
-    starts = {"a": 0, "b": first}
-    check([np.array([starts[name] + element for name, element in step]) for step in found], matrix)
 
 
 def test_a_wavefront() -> None:

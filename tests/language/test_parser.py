@@ -68,7 +68,7 @@ def test_context_parts() -> None:
     ).contexts
     assert first.noise and first.place.indices == (syntax.Before(_name("t"), span=Span(0, 0)),)
     assert [type(n).__name__ for n in second.window.limits] == ["Number", "Number", "Star"]
-    assert second.window.parenthesized and second.network.name == "f"
+    assert second.network.name == "f"
     assert not third.noise and third.place.variable.text == "noise" and third.network.function.text == "deconv"
 
 

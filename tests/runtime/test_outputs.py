@@ -21,14 +21,15 @@ IMAGE = "observed x[5, 4] : integer(0, 3)\np(x) = default\n"
 def test_a_grid_reads_row_by_row() -> None:
     pictures = np.stack([np.full((300, 200), shade, np.uint8) for shade in (0, 50, 255)])
     found = grid(pictures)
-    assert found.shape == (601, 401)
-    assert [found[0, 0], found[0, 201], found[301, 0]] == [0, 50, 255]
-    assert {int(found[300, 0]), int(found[0, 200]), int(found[301, 201])} == {96}
+    assert found.shape == (605, 405)  # two pictures with a margin of a pixel all round, and a line between them
+    assert [found[1, 1], found[1, 204], found[304, 1]] == [0, 50, 255]
+    assert {int(found[302, 0]), int(found[0, 202]), int(found[303, 203])} == {96}
+    assert found[0, 204] == found[300 + 1, 204] == 0
 
 
 def test_small_pictures_are_enlarged() -> None:
-    assert grid(np.zeros((1, 28, 28), np.uint8)).shape == (28 * 19, 28 * 19)
-    assert grid(np.zeros((64, 28, 28, 3), np.uint8)).shape == (8 * 57 - 1, 8 * 57 - 1, 3)
+    assert grid(np.zeros((1, 28, 28), np.uint8)).shape == (30 * 18, 30 * 18)
+    assert grid(np.zeros((64, 28, 28, 3), np.uint8)).shape == (8 * 61 - 1, 8 * 61 - 1, 3)
 
 
 def test_a_png_spans_black_to_white(tmp_path: Path) -> None:

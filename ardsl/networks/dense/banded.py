@@ -53,11 +53,10 @@ class BandedLinear(torch.autograd.Function):
         for band in parts:
             rows = out[:, band.first : band.last]
             if bias is None:
-                rows.zero_()
+                torch.mm(x[:, : band.full], weight[band.first : band.last, : band.full].T, out=rows)
             else:
-                rows.copy_(bias[band.first : band.last].expand_as(rows))
-            if band.full:
-                rows.addmm_(x[:, : band.full], weight[band.first : band.last, : band.full].T)
+                here = bias[band.first : band.last]
+                torch.addmm(here, x[:, : band.full], weight[band.first : band.last, : band.full].T, out=rows)
             stair = weight[band.first : band.last, band.full : band.end] * band.mask
             masked.append(stair)
             if band.end > band.full:
@@ -71,9 +70,10 @@ class BandedLinear(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, Tensor | None, None]:
         x, weight, *masked = ctx.saved_tensors
         of_x = torch.zeros_like(x) if ctx.needs_input_grad[0] else None
-        of_weight = torch.zeros_like(weight)
+        of_weight = torch.empty_like(weight)
         for band, stair in zip(ctx.parts, masked, strict=True):
             here = gradient[:, band.first : band.last]
+            of_weight[band.first : band.last, band.end :] = 0
             if band.full:
                 torch.mm(here.T, x[:, : band.full], out=of_weight[band.first : band.last, : band.full])
                 if of_x is not None:

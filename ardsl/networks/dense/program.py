@@ -122,21 +122,26 @@ class DenseProgram(Program):
             return found
 
         self._first = complete(-1, -2)
+        self._entries: list[list[Operation]] = []
+        self._block_of: list[int] = []
+        self._block = -1
         self._before: list[list[Operation]] = []
         self._after: list[list[Operation]] = []
         self._raw: list[Tensor] = []
         self.written: list[Tensor] = []
-        for start, stop in _blocks(steps, len(input_step), batch):
+        for start, stop in _blocks(steps, len(input_step)):
+            entry: list[Operation] = []  # what the whole block reads of everything before it
+            for product in (*products, *output_products):
+                rows = product[1]
+                whole = (int(rows.until[start]), int(rows.until[stop]))
+                entry += add(product, whole, 0, int(product[4].until[start]))
+            self._entries.append(entry)
             for step in range(start, stop):
                 before: list[Operation] = []
-                if step == start:  # what the whole block reads of everything before it
-                    for product in (*products, *output_products):
-                        rows = product[1]
-                        whole = (int(rows.until[start]), int(rows.until[stop]))
-                        before += add(product, whole, 0, int(product[4].until[start]))
                 rows_now = (int(outputs.until[step]), int(outputs.until[step + 1]))
                 for product in output_products:
                     before += add(product, rows_now, int(product[4].until[start]), int(product[4].until[step]))
+                self._block_of.append(len(self._entries) - 1)
                 self._before.append(before)
                 self._after.append(complete(step, start - 1))
                 self._raw.append(self._out[rows_now[0] : rows_now[1]])
@@ -144,13 +149,22 @@ class DenseProgram(Program):
         self._known = self.x[: int(inputs.until[0])]
 
     def start(self, inputs: Tensor) -> None:
+        self._block = -1
         self._known.copy_(inputs)
         for function, arguments in self._fill:
             function(*arguments)
         for function, arguments in self._first:
             function(*arguments)
 
+    def _enter(self, block: int) -> None:
+        """Begin a block. One that was passed over drew nothing and learned nothing, so it had nothing to begin."""
+        self._block = block
+        for function, arguments in self._entries[block]:
+            function(*arguments)
+
     def raw(self, step: int) -> Tensor:
+        if self._block_of[step] != self._block:
+            self._enter(self._block_of[step])
         for function, arguments in self._before[step]:
             function(*arguments)
         return self._raw[step]
@@ -161,6 +175,8 @@ class DenseProgram(Program):
 
     def finish(self, step: int) -> None:
         """Complete the step's units, its inputs having been written into ``written[step]``."""
+        if self._block_of[step] != self._block:
+            self._enter(self._block_of[step])
         for function, arguments in self._after[step]:
             function(*arguments)
 
@@ -177,7 +193,7 @@ def _permute(weight: Tensor, rows: np.ndarray, columns: np.ndarray) -> Tensor:
     return weight[r][:, c].contiguous()
 
 
-def _blocks(steps: int, inputs: int, batch: int) -> list[tuple[int, int]]:
+def _blocks(steps: int, inputs: int) -> list[tuple[int, int]]:
     """Ranges of steps: wide enough that the products before a block are worth their call, narrow enough that those
     inside it stay small."""
     size = max(1, 32 * steps // max(inputs, 1)) if inputs else max(1, steps)

@@ -26,27 +26,24 @@ class SlotProgram(Program):
         rows: Callable[[Tensor, np.ndarray], Tensor],
         input_step: np.ndarray,
         draw_step: np.ndarray,
-        steps: int,
         like: Tensor,
         batch: int,
     ) -> None:
         self._rows = rows
         self._inputs = torch.zeros(len(input_step), batch, dtype=like.dtype, device=like.device)
-        self._columns = [_index(input_step == step, like) for step in range(-1, steps)]
-        self._draws = [np.flatnonzero(draw_step == step) for step in range(steps)]
+        # Only the steps that concern this network: a model of many networks has many more.
+        known = {-1, *input_step.tolist()}
+        self._columns = {s: torch.as_tensor(np.flatnonzero(input_step == s), device=like.device) for s in known}
+        self._draws = {s: np.flatnonzero(draw_step == s) for s in set(draw_step.tolist())}
 
     def start(self, inputs: Tensor) -> None:
-        self._inputs[self._columns[0]] = inputs
+        self._inputs[self._columns[-1]] = inputs
 
     def raw(self, step: int) -> Tensor:
         return self._rows(self._inputs.T, self._draws[step]).flatten(1).T
 
     def write(self, step: int, inputs: Tensor) -> None:
-        self._inputs[self._columns[step + 1]] = inputs
-
-
-def _index(mask: np.ndarray, like: Tensor) -> Tensor:
-    return torch.as_tensor(np.flatnonzero(mask), device=like.device)
+        self._inputs[self._columns[step]] = inputs
 
 
 class TableNetwork(NetworkModule):
@@ -97,7 +94,7 @@ class TableNetwork(NetworkModule):
         self, order: int, element_step: np.ndarray, draw_step: np.ndarray, steps: int, batch: int
     ) -> SlotProgram:
         return SlotProgram(
-            lambda codes, draws: self._look_up(codes, order, draws), element_step, draw_step, steps, self.rows, batch
+            lambda codes, draws: self._look_up(codes, order, draws), element_step, draw_step, self.rows, batch
         )
 
 
@@ -164,7 +161,6 @@ class TiedNetwork(NetworkModule):
             lambda inputs, draws: self._evaluate(inputs, order, draws),
             element_step[self.plan.group.feature_element],
             draw_step,
-            steps,
             self.biases[-1],
             batch,
         )
