@@ -7,10 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-# Layers this small gain little from a second thread, and lose much where another program holds the second core.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-
-from ardsl.cli import main  # noqa: E402
+from ardsl.cli import main
 
 SPEC, RUN = "specs/digits.ar", "runs/digits"
 SHOWN = 49

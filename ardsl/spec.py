@@ -73,6 +73,12 @@ class Spec:
 
 def diagnose(source: Source, overrides: Mapping[str, Any] | None = None) -> tuple[list[Diagnostic], Spec | None]:
     """Everything there is to say about a text, and the spec where none of it is an error. Never raises."""
+    found, spec = examine(source, overrides)
+    return found, None if any(d.severity == "error" for d in found) else spec
+
+
+def examine(source: Source, overrides: Mapping[str, Any] | None = None) -> tuple[list[Diagnostic], Spec | None]:
+    """The same, with the spec also where its report is all that is wrong: leaks, or blind spots that it claims away."""
     sink = Sink(source)
     spec = _phases(source, dict(overrides or {}), sink)
     return list(sink), spec
@@ -96,8 +102,6 @@ def _phases(source: Source, overrides: dict[str, Any], sink: Sink) -> Spec | Non
         return None
     report = verify_plan(plan)
     report_findings(model, plan, report, sink)
-    if sink.errors:
-        return None
     return Spec(tree, model, plan, report, [d for d in sink if d.severity != "error"], overrides)
 
 

@@ -22,6 +22,7 @@ STAGES = (
     {"compiler"},
     {"runtime"},
     {"cli"},
+    {"__main__"},
 )
 """Each imports from its own level and those above it; ``ardsl/__init__.py`` names things lazily."""
 

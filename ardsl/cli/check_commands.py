@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ardsl.cli.output import error_line, on_terminal, plural, printable
+from ardsl.cli.output import error_line, formula, on_terminal, plural, printable
 from ardsl.cli.specs import diagnose_source, json_option, print_diagnostics, read_source, set_option
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def check_command(files: tuple[str, ...], settings: dict[str, str], as_json: boo
 def _verdict(spec: Spec, found: list[Diagnostic]) -> str:
     verdict = "sound and complete" if spec.report.complete else "sound, with blind spots"
     noted = f" ({plural(len(found), 'warning')})" if found else ""
-    return f"{verdict}{noted}: {spec.plan.formula}"
+    return f"{verdict}{noted}: {formula(spec)}"
 
 
 @click.command("fmt")

@@ -5,9 +5,19 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from typing import IO, Any
+from textwrap import shorten
+from typing import IO, TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from ardsl.spec import Spec
+
+
+MOST_ROWS = 40
+"""Rows of a table that people are shown; --json has all."""
+LONGEST_FORMULA = 400
+"""Characters of a factorization that people are shown."""
 
 
 def on_terminal(stream: IO[Any]) -> bool:
@@ -53,6 +63,11 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int 
     click.echo("\n".join(f"  {line}".rstrip() for line in captured.get().splitlines()))
 
 
+def formula(spec: Spec) -> str:
+    """The factorization of a spec, cut where it would fill pages."""
+    return shorten(spec.plan.formula, LONGEST_FORMULA, placeholder=" …")
+
+
 def size(count: float) -> str:
     """Bytes in a unit that suits them: ``1.4 MiB``."""
     for unit in ("bytes", "KiB", "MiB", "GiB"):
@@ -60,13 +75,6 @@ def size(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
         count /= 1024
     return f"{count:,.1f} TiB"
-
-
-def percent(part: int, whole: int) -> str:
-    """A share that is neither 0 % nor 100 % unless it is exactly that."""
-    if part == 0 or part == whole:
-        return "100 %" if part else "0 %"
-    return f"{min(max(100 * part / whole, 0.1), 99.9):.1f} %"
 
 
 def plural(count: int, noun: str) -> str:

@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ardsl.cli.output import plural, print_json, print_table, size, spelled
+from ardsl.cli.output import MOST_ROWS, formula, plural, print_json, print_table, size, spelled
 from ardsl.cli.specs import json_option, open_spec, set_option, spec_argument
 
 if TYPE_CHECKING:
-    from ardsl.networks.plan import GroupPlan
+    from ardsl.networks.plan import GroupPlan, Plan
     from ardsl.spec import Spec
+
+MOST_GROUPS = 6
+"""Groups whose layers are shown to people; more get a line each."""
 
 
 @click.command("plan")
@@ -29,9 +32,12 @@ def plan_command(file: str, settings: dict[str, str], as_json: bool) -> None:
         print_json(plan_json(spec))
         return
     plan = spec.plan
-    click.echo(f"{spec.name}: {plan.formula}")
-    for group in plan.groups:
-        _print_group(group)
+    click.echo(f"{spec.name}: {formula(spec)}")
+    if len(plan.groups) > MOST_GROUPS:
+        _print_groups(plan)
+    else:
+        for group in plan.groups:
+            _print_group(group)
     click.echo()
     weights = f"{plan.parameters:,} ({size(4 * plan.parameters)} in float32)"
     memory = f"{size(plan.activation_bytes)} for a batch of {plan.batch:,}, in float32"
@@ -39,7 +45,7 @@ def plan_command(file: str, settings: dict[str, str], as_json: bool) -> None:
         ("parameters", weights),
         ("FLOPs", f"{plan.flops:,} for the likelihood of one example"),
         ("activation memory", memory),
-        *(("receptive field", _field_text(field)) for field in receptive_fields(spec)),
+        *(("receptive field", _field_text(field)) for field in _most_telling(receptive_fields(spec))),
         ("sampling steps", f"{plan.steps:,}"),
     ]
     for name, text in lines:
@@ -60,10 +66,37 @@ def _print_group(plan: GroupPlan) -> None:
         )
         for layer in plan.layers
     ]
-    totals = (plan.parameters, sum(layer.connections for layer in plan.layers), plan.flops)
+    totals = (plan.parameters, _connections(plan), plan.flops)
     if len(rows) > 1:
         rows.append(("total", "", "", *(f"{n:,}" for n in totals)))
     print_table(("layer", "inputs", "outputs", "parameters", "connections", "FLOPs"), rows, total=len(rows) > 1)
+
+
+def _print_groups(plan: Plan) -> None:
+    """One line for a group, where the layers of each would be pages."""
+    rows = [
+        (
+            ", ".join(factor.text for factor in each.group.factors),
+            each.network,
+            *(f"{n:,}" for n in (len(each.layers), each.parameters, _connections(each), each.flops)),
+        )
+        for each in plan.groups[:MOST_ROWS]
+    ]
+    if len(plan.groups) > MOST_ROWS:
+        rows.append((f"and {len(plan.groups) - MOST_ROWS:,} more", "", "", "", "", ""))
+    connections = sum(map(_connections, plan.groups))
+    rows.append(("total", "", "", *(f"{n:,}" for n in (plan.parameters, connections, plan.flops))))
+    click.echo()
+    print_table(("factors", "network", "layers", "parameters", "connections", "FLOPs"), rows, left=2, total=True)
+
+
+def _connections(plan: GroupPlan) -> int:
+    return sum(layer.connections for layer in plan.layers)
+
+
+def _most_telling(fields: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """All of a few receptive fields; of many, the widest."""
+    return fields if len(fields) <= MOST_GROUPS else [max(fields, key=lambda field: field["elements"])]
 
 
 def receptive_fields(spec: Spec) -> list[dict[str, Any]]:

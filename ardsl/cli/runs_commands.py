@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -67,7 +68,8 @@ def eval_command(
     error = f" ± {found.standard_error:.4f}" if found.examples > 1 else ""
     click.echo(f"examples      {found.examples:,}")
     click.echo(f"mean NLL      {found.nll:.4f}{error} nats")
-    click.echo(f"bits per dim  {found.bits_per_dim:.4f}")
+    if model.spec.model.discrete:
+        click.echo(f"bits per dim  {found.bits_per_dim:.4f}")
 
 
 @click.command("score")
@@ -109,8 +111,9 @@ def sample_command(
 
     model = _noted(directory, restore, device)
     check_output(output, model.spec)
-    samples = model.sample(count, _conditioning(model.spec, given), seed=seed)
-    write_samples(output, model.spec, samples)
+    conditioning = _conditioning(model.spec, given)
+    samples = model.sample(count, conditioning, seed=seed)
+    write_samples(output, model.spec, samples, conditioning)
     click.echo(f"wrote {plural(count, 'sample')} to {output}")
 
 
@@ -121,10 +124,17 @@ def _noted(directory: str, restore: Callable[..., Any], device: str) -> Any:
 
 def _data(directory: str, data: str | None, split: str, data_dir: str | None) -> dict[str, Any]:
     """The data options as the runtime takes them; the spec's own paths start where the spec was trained from."""
+    from ardsl.diagnostics.rules.data import BAD_RUN
+    from ardsl.runtime.faults import fault
     from ardsl.runtime.runs import data_directory
 
-    start = data_directory(directory) if data_dir is None else data_dir
-    return {"data": None if data is None else from_here(data), "split": split, "data_dir": start}
+    if data is not None:
+        return {"data": from_here(data), "split": split, "data_dir": data_dir}
+    start = data_directory(directory) if data_dir is None else Path(data_dir)
+    if data_dir is None and not start.is_dir():
+        problem = "the spec it was trained from is not where it was: give --data-dir or --data"
+        raise fault(BAD_RUN, path=directory, problem=problem)
+    return {"data": None, "split": split, "data_dir": start}
 
 
 def _conditioning(spec: Spec, given: dict[str, str]) -> dict[str, Any] | None:

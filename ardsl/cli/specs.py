@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
@@ -79,13 +79,25 @@ def diagnose_source(source: Source, settings: dict[str, str]) -> tuple[list[Diag
     return diagnose(source, _overrides(source, settings))
 
 
+def examine_source(source: Source, settings: dict[str, str]) -> tuple[list[Diagnostic], Spec | None]:
+    """The same, with the spec also where its report is all that is wrong."""
+    from ardsl.spec import examine
+
+    return examine(source, _overrides(source, settings))
+
+
 def open_spec(file: str, settings: dict[str, str], as_json: bool = False) -> Spec:
     """A spec without errors. Raises ``SpecError`` or ``ArdslError``; with ``as_json``, a rejection is an object too."""
+    found, spec = diagnose_source(read_source(file), settings)
+    if spec is None:
+        reject(found, as_json)
+    return spec
+
+
+def reject(found: list[Diagnostic], as_json: bool) -> NoReturn:
+    """End a command for what is wrong with its spec."""
     from ardsl.errors import SpecError
 
-    found, spec = diagnose_source(read_source(file), settings)
-    if spec is not None:
-        return spec
     if not as_json:
         raise SpecError(found)
     print_diagnostics(found, valid=False)

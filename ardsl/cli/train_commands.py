@@ -84,12 +84,13 @@ def train_command(
     except TrainingError as error:
         click.echo(error_line(str(error)), err=True)
         return 1
-    click.echo(f"The run is in {directory}. Next:")
+    pictures = (directory / "samples.png").is_file()
+    seen = f", samples in {directory / 'samples.png'}" if pictures else ""
+    click.echo(f"The run is in {directory}{seen}. Next:")
     tested = spec.model.data.test is not None and "test" not in sources
     data = "" if tested else f" --data {sources.get('test', 'PATH')}"
     click.echo(f"  ardsl eval {directory}{data}")
     given = "".join(f" --given {variable.name}=VALUE" for variable in spec.model.given)
-    pictures = (directory / "samples.png").is_file()
     click.echo(f"  ardsl sample {directory}{given} -n 64 -o samples.{'png' if pictures else 'csv'}")
     return 130 if run.stopped == "interrupted" else 0
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ardsl.cli.output import percent, plural, print_json, print_table
-from ardsl.cli.specs import json_option, open_spec, set_option, spec_argument
+from ardsl.cli.output import MOST_ROWS, plural, print_json, print_table
+from ardsl.cli.specs import examine_source, json_option, read_source, reject, set_option, spec_argument
 
 if TYPE_CHECKING:
     from ardsl.graph.verify import Comparison, Report
@@ -30,7 +30,9 @@ def verify_command(file: str, numeric: bool, settings: dict[str, str], as_json: 
     A leak is a pair (drawn element, element read) that is realized and not declared, a blind spot one that is declared
     and not realized. Exits with 1 on a leak, and on a blind spot under `check complete`.
     """
-    spec = open_spec(file, settings, as_json)
+    found, spec = examine_source(read_source(file), settings)
+    if spec is None:
+        reject(found, as_json)
     reports = [spec.report]
     if numeric:
         from ardsl.compiler.probe import verify_numeric
@@ -46,6 +48,9 @@ def verify_command(file: str, numeric: bool, settings: dict[str, str], as_json: 
         _print_report(spec, report)
     if numeric:
         click.echo(f"\nThe probe and the plan {'agree' if agree else 'DISAGREE'}.")
+    if any(d.severity == "error" for d in found):
+        click.echo()
+        reject(found, as_json)
     return int(failed)
 
 
@@ -60,13 +65,16 @@ def _print_report(spec: Spec, report: Report) -> None:
     else:
         click.echo("\nDeclared against realized, by gradients of the built module\n")
     groups = [list(each) for _, each in groupby(report.comparisons, key=lambda c: c.factor)]
-    print_table(
-        ("factor", "order", "declared", "realized", "leaks", "blind spots", "direct only"),
-        [_row(group) for group in groups],
-        left=2,
-    )
+    header = ("factor", "order", "declared", "realized", "leaks", "blind spots", "direct only")
+    faulty = [group for group in groups if any(c.leaks or c.blind_spots for c in group)]
+    shown = groups if len(groups) <= MOST_ROWS else (faulty or groups)[:MOST_ROWS]
+    print_table(header, [_row(spec, group) for group in shown], left=2)
+    if len(shown) < len(groups):
+        others = len(groups) - len(shown)
+        clean = "" if len(faulty) > len(shown) else ", without leaks or blind spots"
+        click.echo(f"\n  and {plural(others, 'factor')} more{clean}")
     click.echo()
-    for group in groups:
+    for group in shown:
         for kind in ("leaks", "blind_spots"):
             pairs = next((getattr(c, kind) for c in group if getattr(c, kind)), None)
             if pairs:
@@ -74,10 +82,10 @@ def _print_report(spec: Spec, report: Report) -> None:
                 word = "leak" if kind == "leaks" else "blind spot"
                 told = "depends on" if kind == "leaks" else "never sees"
                 click.echo(f"  {word} in {group[0].factor}: {target} {told} {source}")
-    click.echo(verdict(report))
+    click.echo(str(report))
 
 
-def _row(group: list[Comparison]) -> tuple[str, ...]:
+def _row(spec: Spec, group: list[Comparison]) -> tuple[str, ...]:
     """One line for a factor, its orders added up."""
     direct = [c.direct_only for c in group if c.direct_only is not None]
     numbers = (
@@ -87,17 +95,9 @@ def _row(group: list[Comparison]) -> tuple[str, ...]:
         sum(c.blind_spots.count for c in group),
     )
     order = group[0].order if len(group) == 1 else f"{len(group)} orders, added up"
+    if spec.variables[group[0].variable].size == 1:
+        order = "-"
     return (group[0].factor, order, *(f"{n:,}" for n in numbers), f"{sum(direct):,}" if direct else "-")
-
-
-def verdict(report: Report) -> str:
-    if not report.sound:
-        return f"NOT SOUND: {plural(report.leaks.count, 'leak')} among {report.realized:,} realized pairs."
-    blind, declared = report.blind_spots.count, report.declared
-    if blind:
-        share = percent(blind, declared)
-        return f"Sound: nothing leaks. Not complete: {plural(blind, 'blind spot')}, {share} of what is declared."
-    return f"Sound and complete: all of the {plural(declared, 'declared pair')} realized, and nothing else."
 
 
 def report_json(report: Report) -> dict[str, Any]:

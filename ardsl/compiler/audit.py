@@ -19,7 +19,7 @@ from ardsl.relations.order import explicit
 
 def audit(
     function: Callable[[Tensor], Tensor],
-    shape: Sequence[int],
+    shape: int | Sequence[int],
     order: str | Sequence[int] | Order = "raster",
     *,
     points: int = 8,
@@ -35,8 +35,10 @@ def audit(
     at a time. A dependence counts once it shows at any point, so a leak found is real; a blind spot is a pair that
     showed at no point.
     """
-    shape = tuple(shape)
+    shape = (shape,) if isinstance(shape, int) else tuple(shape)
     ranked = _order(order, shape)
+    if inputs is not None and tuple(inputs.shape[1:]) != shape:
+        raise ArdslError(f"the inputs must be [points, {', '.join(map(str, shape))}], not {list(inputs.shape)}")
     probes = [_call(function)]
     if isinstance(function, nn.Module):
         module = deepcopy(function).double().eval()
@@ -47,6 +49,11 @@ def audit(
     if inputs is None:
         inputs = torch.randn((points, *shape), generator=generator, dtype=torch.float64)
     size = prod(shape)
+    try:
+        probes[0](inputs[:1])
+    except Exception as error:  # whatever foreign code raises: it is not made for this shape
+        taken = list(inputs[:1].shape)
+        raise ArdslError(f"the function fails on an input of shape {taken}: {error}") from error
     moved = np.zeros((size, size), dtype=bool)
     for point in inputs:
         moved |= _probe(probes[0], point[None], shape, generator)

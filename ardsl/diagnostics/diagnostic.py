@@ -47,7 +47,8 @@ class Diagnostic:
         return self.source.position(self.span.start)[1]
 
     def __str__(self) -> str:
-        return f"{self.source.name}:{self.line}:{self.column}: {self.severity}[{self.code}]: {self.message}"
+        place = f"{self.source.name}:{self.line}:{self.column}" if self.labels else self.source.name
+        return f"{place}: {self.severity}[{self.code}]: {self.message}"
 
 
 @dataclass(frozen=True)
@@ -70,15 +71,17 @@ class Rule:
 
     def at(
         self,
-        span: Span,
+        span: Span | None,
         *,
         others: Iterable[tuple[Span, str]] = (),
         notes: Iterable[str] = (),
         help: str | None = None,
         **values: Any,
     ) -> Diagnostic:
-        """A diagnostic of this rule at ``span``; ``others`` are further places with their words."""
-        labels = (Label(span, self.label.format(**values)), *(Label(s, text) for s, text in others))
+        """A diagnostic of this rule at ``span`` (None: no place in the text); ``others`` are further places with their
+        words."""
+        here = () if span is None else (Label(span, self.label.format(**values)),)
+        labels = (*here, *(Label(s, text) for s, text in others))
         return Diagnostic(self.code, self.severity, self.message.format(**values), labels, tuple(notes), help)
 
 

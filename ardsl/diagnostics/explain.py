@@ -14,9 +14,10 @@ _LINES = 24
 
 def explain(code: str) -> str:
     """The page of a rule. An unknown code raises ``ArdslError`` with a line that names the nearest known one."""
-    rule = RULES.get(code.upper())
+    full = f"AR{code}" if code.isdecimal() else code.upper()
+    rule = RULES.get(full)
     if rule is None:
-        hint = did_you_mean(code.upper(), RULES)
+        hint = did_you_mean(full, RULES)
         raise ArdslError(f"there is no rule `{code}`" + (f": {hint}" if hint else ""))
     paragraphs = [textwrap.fill(p, _WIDTH, break_long_words=False) for p in rule.explanation.split("\n\n")]
     return "\n\n".join(

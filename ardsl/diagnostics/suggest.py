@@ -24,12 +24,15 @@ def distance(a: str, b: str) -> int:
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The closest known name within min(len/2, 5) edits, or None."""
+    """The closest known name within min(len/2, 5) edits that has something in common with it, or None."""
     if len(name) > LONGEST:
         return None
     limit = min(max(len(name), 2) // 2, 5)
     scored = sorted((distance(name.lower(), k.lower()), k) for k in known if abs(len(k) - len(name)) <= limit)
-    return scored[0][1] if scored and scored[0][0] <= limit else None
+    if not scored:
+        return None
+    edits, found = scored[0]
+    return found if edits <= limit and edits < max(len(name), len(found)) else None
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:

@@ -17,6 +17,9 @@ from ardsl.graph.layout import FONT, SMALL, Arrow, Box, box_lines, edge_label, l
 from ardsl.model.model import Model
 
 _INK, _QUIET, _FILL, _PAPER = "#1f2933", "#52606d", "#dbe4f0", "#ffffff"
+_DPI = 144
+_MOST_PIXELS = 20_000
+"""A side of a png; what is larger few programs open."""
 _FONTS = "ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace"
 
 
@@ -89,7 +92,11 @@ def to_png(model: Model) -> bytes:
     from matplotlib.path import Path
 
     shown = picture(model)
-    figure = Figure(figsize=(shown.width / 72, shown.height / 72), dpi=144, facecolor=_PAPER)
+    pixels = max(shown.width, shown.height) / 72 * _DPI
+    if pixels > _MOST_PIXELS:
+        wide = f"{pixels:,.0f} pixels {'wide' if shown.width >= shown.height else 'high'}"
+        raise ArdslError(f"the picture would be {wide}, and a png has at most {_MOST_PIXELS:,}: write an svg")
+    figure = Figure(figsize=(shown.width / 72, shown.height / 72), dpi=_DPI, facecolor=_PAPER)
     FigureCanvasAgg(figure)
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, shown.width), ylim=(shown.height, 0))
     axes.set_axis_off()

@@ -74,6 +74,9 @@ class Pairs(Sequence[tuple[str, str]]):
     def __bool__(self) -> bool:
         return self.count > 0
 
+    def __repr__(self) -> str:
+        return _shown(self)
+
     def __getitem__(self, index):  # type: ignore[no-untyped-def]
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(self.count))]
@@ -141,12 +144,23 @@ class Report:
     def realized(self) -> int:
         return sum(c.realized for c in self.comparisons)
 
+    def __str__(self) -> str:
+        """The verdict, for people."""
+        if not self.sound:
+            return f"NOT SOUND: {_counted(self.leaks.count, 'leak')} among {self.realized:,} realized pairs."
+        blind, declared = self.blind_spots.count, self.declared
+        if blind:
+            share = f"{min(max(100 * blind / declared, 0.1), 99.9):.1f}" if blind < declared else "100"
+            lost = f"{_counted(blind, 'blind spot')}, {share} % of what is declared"
+            return f"Sound: nothing leaks. Not complete: {lost}."
+        return f"Sound and complete: all of the {_counted(declared, 'declared pair')} realized, and nothing else."
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class ChainedPairs(Sequence[tuple[str, str]]):
     """Several lazy sequences of pairs as one."""
 
-    parts: tuple[Pairs, ...] = field(repr=False)
+    parts: tuple[Pairs, ...]
 
     @property
     def count(self) -> int:  # type: ignore[override]  # as for Pairs
@@ -157,6 +171,9 @@ class ChainedPairs(Sequence[tuple[str, str]]):
 
     def __bool__(self) -> bool:
         return self.count > 0
+
+    def __repr__(self) -> str:
+        return _shown(self)
 
     def __getitem__(self, index):  # type: ignore[no-untyped-def]
         if isinstance(index, slice):
@@ -171,6 +188,16 @@ class ChainedPairs(Sequence[tuple[str, str]]):
     def __iter__(self) -> Iterator[tuple[str, str]]:
         for part in self.parts:
             yield from part
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _shown(pairs: Pairs | ChainedPairs) -> str:
+    """How many there are, and a few: there may be 10¹²."""
+    few = ", ".join(f"({target!r}, {source!r})" for target, source in pairs[:3])
+    return f"<{pairs.count:,} pairs: {few}{', …' if pairs.count > 3 else ''}>" if pairs.count else "<no pairs>"
 
 
 def compare(

@@ -72,8 +72,8 @@ def check_model(
     return Model(
         name=heading.name.text if heading is not None else _default_name(tree.source.name),
         doc=None if heading is None else heading.doc,
-        params=MappingProxyType(dict(scope.params)),
-        variables=MappingProxyType(resolved),
+        params=dict(scope.params),
+        variables=resolved,
         factors=factors.factors,
         guide=factors.guide,
         precedence=precedence,

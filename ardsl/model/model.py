@@ -196,6 +196,11 @@ class Model:
     def observed(self) -> tuple[Variable, ...]:
         return tuple(v for v in self.variables.values() if v.kind == "observed")
 
+    @property
+    def discrete(self) -> bool:
+        """Every observed value has a probability, not a density: bits per dimension count something."""
+        return all(v.element_domain(e).discrete for v in self.observed for e in range(v.size if v.is_record else 1))
+
     @cached_property
     def given(self) -> tuple[Variable, ...]:
         return tuple(v for v in self.variables.values() if v.kind == "given")

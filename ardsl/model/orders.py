@@ -335,7 +335,7 @@ def _by_fields(written: list[str], spans: list[Span], whole: Span, draws: Draws,
     if missing:
         listed = ", ".join(missing[:6]) + (", …" if len(missing) > 6 else "")
         return _no_permutation(whole, draws, f"{listed} {'is' if len(missing) == 1 else 'are'} missing", scope)
-    return explicit(draws.shape, list(seen))
+    return explicit(draws.shape, list(seen), list(known))
 
 
 def _no_permutation(span: Span, draws: Draws, reason: str, scope: Scope, help: str | None = None) -> None:

@@ -217,9 +217,9 @@ def check_params(statements: list[syntax.ParamStatement], overrides: Mapping[str
     for name in overrides:
         if name not in declared and name not in scope.broken:
             help = scope.did_you_mean(name, sorted(declared))
-            notes = [f"the parameters are {', '.join(f'`{known}`' for known in sorted(declared))}"] if declared else []
-            start = Span(0, 0)
-            scope.report(rules.UNKNOWN_OVERRIDE.at(start, name=shortened(name), help=help, notes=notes[:1]))
+            known = ", ".join(f"`{each}`" for each in sorted(declared))
+            notes = [f"the parameters are {known}" if known else "the spec has no parameters"]
+            scope.report(rules.UNKNOWN_OVERRIDE.at(None, name=shortened(name), help=help, notes=notes))
 
 
 def _leaves(value: Value | None) -> list[object]:

@@ -55,7 +55,8 @@ class Program(ABC):
 
     @abstractmethod
     def raw(self, step: int) -> Tensor:
-        """The raw numbers of the step's draws, [rows, batch], draws ascending; asked for at steps with draws, in order."""
+        """The raw numbers of the step's draws, [rows, batch], draws ascending; asked for in order, and only at steps
+        with draws."""
 
     @abstractmethod
     def write(self, step: int, inputs: Tensor) -> None:

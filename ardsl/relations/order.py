@@ -193,8 +193,9 @@ def shuffle(shape: Shape, seed: int = 0) -> Order:
     return Order(f"shuffle(seed = {_seed(seed)})", tuple(shape), ranks.shuffle, (seed,))
 
 
-def explicit(shape: Shape, permutation: Sequence[int] | np.ndarray) -> Order:
-    """The elements in the order they are drawn, by flat row-major index: a permutation, not ranks."""
+def explicit(shape: Shape, permutation: Sequence[int] | np.ndarray, names: Sequence[str] = ()) -> Order:
+    """The elements in the order they are drawn, by flat row-major index: a permutation, not ranks. ``names`` are what
+    the spec calls them."""
     listed = np.asarray(permutation)
     size = prod(shape)
     if listed.ndim != 1 or (listed.size and listed.dtype.kind not in "iu"):
@@ -207,7 +208,9 @@ def explicit(shape: Shape, permutation: Sequence[int] | np.ndarray) -> Order:
     times = np.bincount(listed, minlength=size) if size else np.zeros(0)
     if (times > 1).any():
         raise OrderError(f"the permutation lists element {int(np.argmax(times > 1))} more than once")
-    shown = ", ".join(map(str, listed[:8])) + (", …" if size > 8 else "")
+    most = 4 if names else 8
+    called = (names[element] if names else str(element) for element in listed[:most])
+    shown = ", ".join(called) + (", …" if size > most else "")
     return Order(f"[{shown}]", tuple(shape), ranks.explicit, (tuple(listed.tolist()),))
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from ardsl.diagnostics.rules.data import BAD_OUTPUT
@@ -20,13 +21,20 @@ from ardsl.runtime.pictures import is_picture, save_grid
 from ardsl.spec import Spec
 
 
-def write_samples(path: str | Path, spec: Spec, samples: Tensor | dict[str, Tensor]) -> None:
+def write_samples(
+    path: str | Path, spec: Spec, samples: Tensor | dict[str, Tensor], given: Mapping[str, Any] | None = None
+) -> None:
     """What ``model.sample`` gave, to ``.npz`` (arrays by variable), ``.csv`` (labels as in the data) or ``.png``.
 
-    A table or an ``.npz`` so written is data for the same spec again.
+    ``given`` is what they were drawn for: one example of each conditioning variable, or one for each sample. With it, a
+    table or an ``.npz`` so written is data for the same spec again.
     """
     path = Path(path)
-    by_variable = samples if isinstance(samples, dict) else {spec.model.observed[0].name: samples}
+    by_variable = dict(samples) if isinstance(samples, dict) else {spec.model.observed[0].name: samples}
+    for name, value in (given or {}).items():
+        shape = spec.variables[name].shape
+        drawn = len(next(iter(by_variable.values())))
+        by_variable[name] = torch.as_tensor(value).reshape(-1, *shape).expand(drawn, *shape)
     writer = _WRITERS.get(path.suffix.lower())
     if writer is None:
         raise fault(BAD_OUTPUT, path=path, problem=f"samples are written to {', '.join(_WRITERS)}")
@@ -58,7 +66,7 @@ def _write_npz(path: Path, spec: Spec, samples: dict[str, Tensor]) -> None:
 def _write_csv(path: Path, spec: Spec, samples: dict[str, Tensor]) -> None:
     header: list[str] = []
     columns: list[list[Any]] = []
-    for variable in spec.model.observed:
+    for variable in (v for v in (*spec.model.given, *spec.model.observed) if v.name in samples):
         value = samples[variable.name].cpu()
         flat = value.reshape(len(value), -1).numpy()
         header += column_names(spec, variable)

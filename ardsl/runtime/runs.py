@@ -65,7 +65,7 @@ class RunFolder:
         try:
             self._clear()
         except OSError as error:
-            problem = f"cannot be written: {(error.strerror or str(error)).lower()}"
+            problem = f"cannot be written ({(error.strerror or str(error)).lower()}): choose another with --out"
             raise fault(BAD_RUN, path=path, problem=problem) from None
         write_text(self.path / RUN, _json(self._run))
         write_text(self.path / SPEC, spec.text)

@@ -34,6 +34,8 @@ from ardsl.spec import Spec
 
 _LIGHTNING_PRECISION = {"16": "16-mixed", "bf16": "bf16-mixed", "32": "32-true", "64": "64-true"}
 _PICTURES = 64
+_SMALL = 1e9
+"""FLOPs of a training step, about 20 milliseconds of one core."""
 _WRITE_SHARE = 0.02
 """The share of the time that writing may take: a better epoch that comes too soon is written with a later one."""
 
@@ -126,7 +128,8 @@ class _Fit:
         settings, learner = self.settings, self.learner
         stopped: Literal["epochs", "patience", "interrupted"] = "epochs"
         diverged = False
-        with _quiet(), _seeded(settings.seed, self.place), self._interruptible():
+        spec = self.model.spec
+        with _quiet(), _seeded(settings.seed, self.place), _threads(spec, settings.batch), self._interruptible():
             trainer = _trainer(settings, self.place, callbacks)
             try:
                 if settings.epochs:
@@ -200,10 +203,11 @@ class _Fit:
 
     def _conclude(self, epoch: int, valid: Evaluation | None, seconds: float, stopped: str) -> None:
         told = "" if valid is None else f": valid {valid.nll:.4f} ± {valid.standard_error:.4f} nats"
-        bits = "" if valid is None else f", {valid.bits_per_dim:.4f} bits/dim"
+        bits = f", {valid.bits_per_dim:.4f} bits/dim" if valid and self.model.spec.model.discrete else ""
+        best = f"best epoch {epoch}" if epoch else "no epoch was trained"
         why = {"patience": "no better for a while, ", "interrupted": "interrupted, "}.get(stopped, "")
         where = f"; in {self.folder.path}" if self.folder else ""
-        self.progress.say(f"{why}best epoch {epoch}{told}{bits}, {duration(seconds)}{where}")
+        self.progress.say(f"{why}{best}{told}{bits}, {duration(seconds)}{where}")
 
     @contextmanager
     def _interruptible(self) -> Iterator[None]:
@@ -286,6 +290,18 @@ def _seeded(seed: int, place: torch.device) -> Iterator[None]:
     with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
         torch.manual_seed(seed)
         yield
+
+
+@contextmanager
+def _threads(spec: Spec, batch: int) -> Iterator[None]:
+    """One thread for a while where a step is little work: more would wait for each other longer than they compute."""
+    before = torch.get_num_threads()
+    if 3 * spec.plan.flops * batch < _SMALL:  # a backward pass is two forward ones
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextmanager

@@ -45,7 +45,7 @@ def test_train_leaves_a_run_folder_and_names_what_is_next(run: Run, spec: str) -
     result = run("train", spec, "--epochs", "1", "--seed", "3", "--out", "there")
     assert result.exit_code == 0
     assert result.stdout.splitlines() == [
-        "The run is in there. Next:",
+        "The run is in there, samples in there/samples.png. Next:",
         "  ardsl eval there",
         "  ardsl sample there --given label=VALUE -n 64 -o samples.png",
     ]
@@ -56,7 +56,7 @@ def test_train_leaves_a_run_folder_and_names_what_is_next(run: Run, spec: str) -
 
 def test_quiet_training_says_only_where_the_run_is(run: Run, spec: str) -> None:
     result = run("train", spec, "-q", "--epochs", "1")
-    assert result.stderr == "" and result.stdout.startswith("The run is in runs/small.")
+    assert result.stderr == "" and result.stdout.startswith("The run is in runs/small, samples in ")
 
 
 def test_eval_prints_the_documented_object(run: Run, trained: str) -> None:
@@ -149,3 +149,36 @@ def test_a_training_that_diverges_exits_with_1(run: Run, spec: str) -> None:
 def test_a_rejected_spec_is_not_trained(run: Run) -> None:
     result = run("train", "bad.ar")
     assert result.exit_code == 1 and "AR101" in result.stderr and not Path("runs").exists()
+
+
+def test_sampled_tables_have_what_they_were_drawn_for(run: Run, trained: str) -> None:
+    assert run("sample", trained, "-n", "3", "--given", "label=even", "-o", "s.csv").exit_code == 0
+    with open("s.csv", newline="") as file:
+        header, *rows = csv.reader(file)
+    assert header[:2] == ["train_label", "x[0, 0]"] and [row[0] for row in rows] == ["even"] * 3
+    assert run("sample", trained, "-n", "3", "--given", "label=even", "-o", "s.npz").exit_code == 0
+    with np.load("s.npz") as arrays:
+        assert arrays["label"].tolist() == [1, 1, 1] and arrays["x"].shape == (3, 4, 4)
+
+
+def test_bits_are_counted_of_discrete_data_only(run: Run) -> None:
+    for domain, family, counted in (("binary", "bernoulli", True), ("real", "normal", False)):
+        data = 'data { train = "d.npy"  valid = 0.5 }'
+        Path("one.ar").write_text(f"observed x[2] : {domain}\np(x) = {family}\n{data}\n")
+        np.save("d.npy", np.zeros((8, 2)) + np.arange(8)[:, None] % 2)
+        trained = run("train", "one.ar", "--epochs", "1")
+        assert ("bits/dim" in trained.stderr) is counted
+        assert ("bits per dim" in run("eval", "runs/one", "--split", "valid").stdout) is counted
+
+
+def test_a_training_of_no_epoch_says_so(run: Run, spec: str) -> None:
+    assert "no epoch was trained" in run("train", spec, "--epochs", "0").stderr
+
+
+def test_a_run_that_was_moved_asks_for_its_data(run: Run, trained: str, here: Path) -> None:
+    moved = here / "far" / "and" / "away"
+    moved.parent.mkdir(parents=True)
+    Path(trained).rename(moved)
+    result = run("eval", str(moved))
+    assert result.exit_code == 2 and "give --data-dir or --data" in result.stderr
+    assert run("eval", str(moved), "--data-dir", "specs").exit_code == 0

@@ -81,7 +81,10 @@ def test_verify_fails_on_a_blind_spot_that_was_claimed_away(run: Run) -> None:
     Path("blind.ar").write_text(BLIND + "check complete(x)\n")
     result = run("verify", "blind.ar")
     assert result.exit_code == 1
-    assert "AR422" in result.stdout + result.stderr
+    assert "AR422" in result.stderr
+    assert "blind spot in p(x[i] | x[<i]): x[1] never sees x[0]" in result.stdout
+    as_json = run("verify", "--json", "blind.ar")
+    assert as_json.exit_code == 1 and json.loads(as_json.stdout)["factors"][0]["blind_spots"]["count"] == 82
 
 
 def test_verify_probes_the_module(run: Run) -> None:
@@ -117,3 +120,45 @@ def test_networks_prints_options_with_their_ranges(run: Run) -> None:
 
 def test_families_prints_the_catalogue(run: Run) -> None:
     assert "student_t" in run("families").stdout
+
+
+def _chain(length: int) -> str:
+    lines = ["observed x0 : binary", "p(x0) = default"]
+    for i in range(1, length):
+        lines += [f"observed x{i} : binary", f"p(x{i} | x{i - 1}) = bernoulli via table"]
+    return "\n".join(lines) + "\n"
+
+
+def test_many_factors_are_summed_up(run: Run) -> None:
+    Path("chain.ar").write_text(_chain(100))
+    plan = run("plan", "chain.ar").stdout
+    assert "  and 60 more\n" in plan and "p(x39 | x38)" in plan and "p(x40 | x39)" not in plan
+    assert max(map(len, plan.splitlines())) < 420
+    report = run("verify", "chain.ar").stdout
+    assert "  and 60 factors more, without leaks or blind spots\n" in report
+    assert report.endswith("Sound and complete: all of the 99 declared pairs realized, and nothing else.\n")
+    assert len(json.loads(run("verify", "--json", "chain.ar").stdout)["factors"]) == 100
+
+
+def test_a_picture_too_large_for_a_png_is_an_svg(run: Run) -> None:
+    Path("chain.ar").write_text(_chain(100))
+    result = run("graph", "chain.ar", "-o", "chain.png")
+    assert result.exit_code == 2 and "a png has at most 20,000: write an svg" in result.stderr
+    assert run("graph", "chain.ar", "-o", "chain.svg").exit_code == 0
+
+
+def test_a_record_s_order_is_told_by_its_fields(run: Run) -> None:
+    Path("r.ar").write_text(
+        "observed r : record(a : binary, b : binary, c : binary)\norder r by [c, a, b]\np(r[i] | r[<i]) = default\n"
+    )
+    assert "observed r : record of 3 fields, by [c, a, b]" in run("graph", "r.ar").stdout
+    assert "[c, a, b]" in run("verify", "r.ar").stdout
+
+
+def test_codes_are_explained_by_their_number_too(run: Run) -> None:
+    assert run("explain", "203").stdout == run("explain", "AR203").stdout
+
+
+def test_an_unknown_parameter_has_no_place_in_the_text(run: Run) -> None:
+    result = run("check", "good.ar", "--set", "widht=3")
+    assert result.exit_code == 1 and "-->" not in result.stdout and "AR108" in result.stdout

@@ -79,3 +79,20 @@ def test_the_compiled_network_passes_its_own_audit() -> None:
             parameter.copy_(torch.randn_like(parameter))
     report = ardsl.audit(lambda x: network(x.flatten(1)).unflatten(1, (3, 4, 2)), (3, 4), order="snake")
     assert report.sound and report.complete
+
+
+def test_a_shape_the_function_cannot_take_is_one_clear_line() -> None:
+    with pytest.raises(ardsl.ArdslError, match=r"the function fails on an input of shape \[1, 2, 4\]: "):
+        ardsl.audit(Masked(9, 20), (2, 4))
+    with pytest.raises(ardsl.ArdslError, match=r"the inputs must be \[points, 9\], not \[8, 4\]"):
+        ardsl.audit(Masked(9, 20), 9, inputs=torch.zeros(8, 4))
+
+
+def test_a_report_reads_as_its_verdict_and_pairs_as_their_number() -> None:
+    report = ardsl.audit(Masked(9, 20, fault="<="), 9)
+    assert str(report) == "NOT SOUND: 8 leaks among 44 realized pairs."
+    assert repr(report.leaks) == "<8 pairs: ('x[1]', 'x[1]'), ('x[2]', 'x[2]'), ('x[3]', 'x[3]'), …>"
+    assert repr(report.blind_spots) == "<no pairs>"
+    narrow = ardsl.audit(Masked(9, 4), 9)
+    assert str(narrow) == "Sound: nothing leaks. Not complete: 10 blind spots, 27.8 % of what is declared."
+    assert str(ardsl.audit(Masked(9, 20), 9)).startswith("Sound and complete: all of the 36 declared pairs")

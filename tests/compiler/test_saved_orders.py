@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import pytest
 import torch
 
@@ -20,3 +22,15 @@ def test_weights_under_another_order_are_refused(order: str) -> None:
     same.load_state_dict(state)
     with pytest.raises(ardsl.ArdslError, match="another order of `x`"):
         other.load_state_dict(state)
+
+
+def test_a_copy_of_a_model_is_a_model_of_its_own() -> None:
+    model = ardsl.compile(ardsl.loads(SPEC.format("snake")), seed=0)
+    copied = deepcopy(model)
+    x = model.sample(5, seed=0)
+    assert torch.equal(copied.log_prob(x), model.log_prob(x))
+    with torch.no_grad():
+        for parameter in copied.parameters():
+            parameter.add_(1.0)
+    assert not torch.equal(copied.log_prob(x), model.log_prob(x))
+    assert torch.equal(model.sample(5, seed=0), x)

@@ -147,7 +147,7 @@ ARCHIVES: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "nothing fits": (
         save(a=np.zeros((2, 4)), b=np.zeros(1)),
         "d.npz",
-        "error[AR502]: DIR/d.npz: there is no array `x`: did you mean `a`?",
+        "error[AR502]: DIR/d.npz: there is no array `x`: there are `a`, `b`",
     ),
     "wrong shape": (
         save(x=np.zeros((2, 2, 2))),
@@ -225,7 +225,7 @@ def dataset(*tensors: torch.Tensor) -> torch.utils.data.Dataset[Any]:
 
 MEMORY: dict[str, tuple[Any, str]] = {
     "a list of unequal rows": ([[0, 1], [0]], "error[AR503]: the data: is no array: its rows differ in shape"),
-    "unknown name": ({"y": torch.zeros(2, 4)}, "error[AR502]: the data: there is no array `x`: did you mean `y`?"),
+    "unknown name": ({"y": torch.zeros(2, 4)}, "error[AR502]: the data: there is no array `x`: there are `y`"),
     "too many parts": (
         dataset(torch.zeros(2, 4), torch.zeros(2)),
         "error[AR503]: the Dataset: its examples have 2 parts where `x` need one each",

@@ -218,7 +218,7 @@ SPOILED: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "params that the spec lacks": (
         edit("run.json", '"params": {}', '"params": {"text": 3}'),
-        "DIR/run/spec.ar:1:1: error[AR",
+        "DIR/run/spec.ar: error[AR108]",
     ),
 }
 

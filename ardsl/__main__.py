@@ -1,0 +1,5 @@
+"""``python -m ardsl``: the command line."""
+
+from ardsl.cli import main
+
+main()
