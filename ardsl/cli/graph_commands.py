@@ -52,19 +52,18 @@ def _write(path: Path, content: str | bytes) -> None:
 
 def _lines(model: Model) -> list[str]:
     """One line for each variable, then what it reads."""
-    from ardsl.graph.declared import declared_graph
+    from ardsl.graph.declared import readings
 
-    graph = declared_graph(model)
+    found = readings(model)
     lines = []
     for variable in model.variables.values():
         axes = ", ".join(f"{a.name}: {a.size}" if a.name else str(a.size) for a in variable.axes)
         domain = f"record of {len(variable.fields)} fields" if variable.is_record else f"{variable.domain}"
         order = f", by {variable.orders.name}" if variable.size > 1 and variable.kind != "given" else ""
         lines.append(f"{variable.kind} {variable.name}{f'[{axes}]' if axes else ''} : {domain}{order}")
-        read = list(graph.nodes[variable.name]["own"])
-        for source in graph:
-            if graph.has_edge(source, variable.name):
-                read += graph.edges[source, variable.name]["contexts"]
+        read = list(found.own[variable.name])
+        for source in model.variables:
+            read += found.edges.get((source, variable.name), ())
         if variable.kind != "given":
             lines.append(f"  reads {', '.join(dict.fromkeys(c.text for _, c in read)) or 'nothing'}")
     return lines

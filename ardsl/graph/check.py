@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ardsl.diagnostics import Sink, Span
 from ardsl.diagnostics.rules import graph as rules
 from ardsl.graph.claims import check_claims
-from ardsl.graph.declared import context_relation, declared_graph
+from ardsl.graph.declared import context_relation, declared_graph, readings
 from ardsl.graph.earlier import Violation, first_violation
 from ardsl.model.model import Context, Factor, Model, Variable
 from ardsl.relations import Earlier, Order, Part
@@ -29,12 +29,11 @@ def check_graph(model: Model, sink: Sink) -> None:
 
 def _acyclic(model: Model) -> bool:
     """The common answer without the import of networkx, which takes longer than all the rest of a check."""
-    reads: dict[str, set[str]] = {}
-    for factor in model.factors:
-        read = {context.variable for context in factor.contexts} - {factor.variable}
-        reads.setdefault(factor.variable, set()).update(read)
+    sorter: TopologicalSorter[str] = TopologicalSorter()
+    for source, target in readings(model).edges:
+        sorter.add(target, source)
     try:
-        TopologicalSorter(reads).prepare()
+        sorter.prepare()
     except CycleError:
         return False
     return True

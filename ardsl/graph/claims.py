@@ -10,7 +10,7 @@ import numpy as np
 from ardsl.diagnostics import Sink
 from ardsl.diagnostics.rules import graph as rules
 from ardsl.graph import separation
-from ardsl.graph.declared import context_relation, order_of, variable_relation
+from ardsl.graph.declared import context_relation, order_of, readings, variable_relation
 from ardsl.graph.earlier import box_maxima
 from ardsl.graph.schedule import MOST_EDGES, TooLargeError, longest_path
 from ardsl.model.model import Claim, ElementSet, Model, Variable
@@ -193,11 +193,9 @@ class _Reads:
     def __init__(self, model: Model) -> None:
         self._parents: dict[str, set[str]] = {name: set() for name in model.variables}
         self._children: dict[str, set[str]] = {name: set() for name in model.variables}
-        for factor in model.factors:
-            for context in factor.contexts:
-                if context.variable != factor.variable:
-                    self._parents[factor.variable].add(context.variable)
-                    self._children[context.variable].add(factor.variable)
+        for source, target in readings(model).edges:
+            self._parents[target].add(source)
+            self._children[source].add(target)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._parents)

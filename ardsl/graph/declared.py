@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,37 @@ MOST_PAIRS = 1 << 28
 """The largest relation that is given as a matrix."""
 
 
+Reading = tuple[Factor, Context]
+
+
+@dataclass(frozen=True)
+class Readings:
+    """The contexts of a model, sorted into those a variable has on itself and the edges between variables.
+
+    All that a drawing needs of the graph: networkx takes longer to import than a spec takes to check.
+    """
+
+    own: dict[str, tuple[Reading, ...]]
+    """By variable, every variable of the model."""
+    edges: dict[tuple[str, str], tuple[Reading, ...]]
+    """By (source, target)."""
+
+
+def readings(model: Model) -> Readings:
+    """What every variable reads of itself and of the others, in the order of the text."""
+    own: dict[str, tuple[Reading, ...]] = dict.fromkeys(model.variables, ())
+    edges: dict[tuple[str, str], tuple[Reading, ...]] = {}
+    for factor in model.factors:
+        for context in factor.contexts:
+            pair = ((factor, context),)
+            if context.variable == factor.variable:
+                own[factor.variable] += pair
+            else:
+                edge = context.variable, factor.variable
+                edges[edge] = edges.get(edge, ()) + pair
+    return Readings(own, edges)
+
+
 def declared_graph(model: Model) -> networkx.DiGraph:
     """One node per variable, an edge from each variable to those whose factors read it.
 
@@ -26,18 +58,12 @@ def declared_graph(model: Model) -> networkx.DiGraph:
     """
     import networkx
 
+    found = readings(model)
     graph = networkx.DiGraph()
     for variable in model.variables.values():
-        graph.add_node(variable.name, kind=variable.kind, shape=variable.shape, own=())
-    for factor in model.factors:
-        for context in factor.contexts:
-            pair = ((factor, context),)
-            if context.variable == factor.variable:
-                graph.nodes[factor.variable]["own"] += pair
-            elif graph.has_edge(context.variable, factor.variable):
-                graph.edges[context.variable, factor.variable]["contexts"] += pair
-            else:
-                graph.add_edge(context.variable, factor.variable, contexts=pair)
+        graph.add_node(variable.name, kind=variable.kind, shape=variable.shape, own=found.own[variable.name])
+    for (source, target), pairs in found.edges.items():
+        graph.add_edge(source, target, contexts=pairs)
     return graph
 
 

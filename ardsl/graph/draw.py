@@ -12,7 +12,7 @@ from html import escape
 from typing import Any
 
 from ardsl.errors import ArdslError
-from ardsl.graph.declared import declared_graph
+from ardsl.graph.declared import readings
 from ardsl.graph.layout import FONT, SMALL, Arrow, Box, box_lines, edge_label, label_size, line_heights, picture
 from ardsl.model.model import Model
 
@@ -138,15 +138,15 @@ def _plain(text: str) -> str:
 
 def to_dot(model: Model) -> str:
     """For Graphviz."""
-    graph = declared_graph(model)
+    found = readings(model)
     styles = {"observed": 'style=filled, fillcolor="#dbe4f0"', "latent": "style=rounded", "given": "style=dashed"}
     text = [f"digraph {_quoted(model.name)} {{", "  rankdir=LR;", '  node [shape=box, fontname="monospace"];']
     text.append('  edge [fontname="monospace", fontsize=10];')
-    for name, kind in graph.nodes(data="kind"):
-        label = "\n".join(box_lines(model.variables[name], graph))
-        text.append(f"  {_quoted(name)} [label={_quoted(label)}, {styles[kind]}];")
-    for source, target in graph.edges:
-        label = "\n".join(edge_label(graph, source, target))
+    for name, variable in model.variables.items():
+        label = "\n".join(box_lines(variable, found.own[name]))
+        text.append(f"  {_quoted(name)} [label={_quoted(label)}, {styles[variable.kind]}];")
+    for (source, target), read in found.edges.items():
+        label = "\n".join(edge_label(source, read))
         text.append(f"  {_quoted(source)} -> {_quoted(target)}" + (f" [label={_quoted(label)}];" if label else ";"))
     return "\n".join([*text, "}"]) + "\n"
 
@@ -156,16 +156,16 @@ def _quoted(text: str) -> str:
 
 
 def to_mermaid(model: Model) -> str:
-    graph = declared_graph(model)
-    number = {name: f"v{i}" for i, name in enumerate(graph)}
+    found = readings(model)
+    number = {name: f"v{i}" for i, name in enumerate(model.variables)}
     brackets = {"observed": ("[", "]"), "latent": ("([", "])"), "given": ("[", "]")}
     text = ["flowchart LR"]
-    for name, kind in graph.nodes(data="kind"):
-        before, after = brackets[kind]
-        label = "<br/>".join(_entities(line) for line in box_lines(model.variables[name], graph))
-        text.append(f'  {number[name]}{before}"{label}"{after}:::{kind}')
-    for source, target in graph.edges:
-        label = "<br/>".join(_entities(line) for line in edge_label(graph, source, target))
+    for name, variable in model.variables.items():
+        before, after = brackets[variable.kind]
+        label = "<br/>".join(_entities(line) for line in box_lines(variable, found.own[name]))
+        text.append(f'  {number[name]}{before}"{label}"{after}:::{variable.kind}')
+    for (source, target), read in found.edges.items():
+        label = "<br/>".join(_entities(line) for line in edge_label(source, read))
         arrow = f'-->|"{label}"|' if label else "-->"
         text.append(f"  {number[source]} {arrow} {number[target]}")
     text.append("  classDef observed fill:#dbe4f0,stroke:#1f2933")
@@ -182,20 +182,19 @@ def _entities(text: str) -> str:
 def to_json(model: Model) -> str:
     """``{"name", "variables": [{"name", "kind", "shape", "domain" or "fields", "order", "own"}], "edges": [{"source",
     "target", "contexts"}]}``, contexts as the spec wrote them."""
-    graph = declared_graph(model)
+    found = readings(model)
     variables: list[dict[str, Any]] = []
-    for name, node in graph.nodes.items():
-        variable = model.variables[name]
+    for name, variable in model.variables.items():
         domain: dict[str, Any] = {"domain": str(variable.domain)}
         if variable.is_record:
             domain = {"fields": [{"name": f.name, "domain": str(f.domain)} for f in variable.fields]}
-        own = [context.text for _, context in node["own"]]
+        own = [context.text for _, context in found.own[name]]
         shape = list(variable.shape)
-        kind = {"name": name, "kind": node["kind"], "shape": shape}
+        kind = {"name": name, "kind": variable.kind, "shape": shape}
         variables.append({**kind, **domain, "order": variable.orders.name, "own": own})
     edges = [
         {"source": source, "target": target, "contexts": [context.text for _, context in pairs]}
-        for source, target, pairs in graph.edges(data="contexts")
+        for (source, target), pairs in found.edges.items()
     ]
     return json.dumps({"name": model.name, "variables": variables, "edges": edges}, indent=2, ensure_ascii=False) + "\n"
 

@@ -6,14 +6,12 @@ gets a place in each, so that it runs between boxes and not behind them. Lengths
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from graphlib import TopologicalSorter
 
-from ardsl.graph.declared import declared_graph
+from ardsl.graph.declared import Reading, Readings, readings
 from ardsl.model.model import Model, Variable
-
-if TYPE_CHECKING:
-    import networkx
 
 FONT = 12.0
 SMALL = 10.0
@@ -65,20 +63,15 @@ class Picture:
 
 def picture(model: Model) -> Picture:
     """The declared graph of an acyclic model, laid out."""
-    import networkx
-
-    graph = declared_graph(model)
-    lines = {name: box_lines(model.variables[name], graph) for name in graph}
-    sizes: dict[_Place, Point] = {(name,): _box_size(lines[name]) for name in graph}
-    layer = {name: i for i, names in enumerate(networkx.topological_generations(graph)) for name in names}
-    for name in reversed(list(networkx.topological_sort(graph))):  # a source stands just before what reads it
-        after = [layer[reader] for reader in graph.successors(name)]
-        layer[name] = min(after) - 1 if after else layer[name]
+    found = readings(model)
+    lines = {name: box_lines(variable, found.own[name]) for name, variable in model.variables.items()}
+    sizes: dict[_Place, Point] = {(name,): _box_size(lines[name]) for name in lines}
+    layer = _layers(model, found)
     layers: list[list[_Place]] = [[] for _ in range(max(layer.values(), default=-1) + 1)]
-    for name in graph:
+    for name in lines:
         layers[layer[name]].append((name,))
     routes: dict[tuple[str, str], list[_Place]] = {}
-    for source, target in graph.edges:
+    for source, target in found.edges:
         passed: list[_Place] = [(source, target, i) for i in range(layer[source] + 1, layer[target])]
         for place in passed:
             sizes[place] = (0.0, SMALL)
@@ -90,26 +83,42 @@ def picture(model: Model) -> Picture:
         sizes.update((place, (width, SMALL)) for place in places if len(place) == 3)
     _arrange(layers, links)
     heights = _heights(layers, links, sizes)
-    labels = {edge: edge_label(graph, *edge) for edge in routes}
+    labels = {edge: edge_label(edge[0], found.edges[edge]) for edge in routes}
     columns, gaps = _columns(layers, sizes, {edge: (layer[edge[1]], labels[edge]) for edge in routes})
     centre = {place: (columns[i], heights[place]) for i, places in enumerate(layers) for place in places}
-    boxes = tuple(Box(n, graph.nodes[n]["kind"], *centre[n,], *sizes[n,], lines[n]) for n in graph)
+    boxes = tuple(Box(n, model.variables[n].kind, *centre[n,], *sizes[n,], lines[n]) for n in lines)
     arrows = tuple(_arrow(edge, route, centre, sizes, gaps, labels[edge]) for edge, route in routes.items())
     return _moved(boxes, arrows)
 
 
-def box_lines(variable: Variable, graph: networkx.DiGraph) -> tuple[str, ...]:
+def _layers(model: Model, found: Readings) -> dict[str, int]:
+    """The layer of each variable: after all it reads, and just before what reads it first."""
+    before: dict[str, list[str]] = {name: [] for name in model.variables}
+    after: dict[str, list[str]] = {name: [] for name in model.variables}
+    for source, target in found.edges:
+        before[target].append(source)
+        after[source].append(target)
+    ordered = list(TopologicalSorter(before).static_order())
+    layer: dict[str, int] = {}
+    for name in ordered:
+        layer[name] = max((layer[source] + 1 for source in before[name]), default=0)
+    for name in reversed(ordered):
+        layer[name] = min((layer[target] - 1 for target in after[name]), default=layer[name])
+    return layer
+
+
+def box_lines(variable: Variable, own: Sequence[Reading]) -> tuple[str, ...]:
     """The text in a variable's box: name, shape and domain, and what it reads of itself in which order."""
     shape = f"[{', '.join(map(str, variable.shape))}] " if variable.shape else ""
     what = f"record of {len(variable.fields)}" if variable.is_record else f"{shape}{variable.domain}"
-    own = dict.fromkeys(context.text for _, context in graph.nodes[variable.name]["own"])
-    reads = (f"{', '.join(own)} by {variable.orders.name}",) if own else ()
+    texts = dict.fromkeys(context.text for _, context in own)
+    reads = (f"{', '.join(texts)} by {variable.orders.name}",) if own else ()
     return tuple(shortened(line) for line in (variable.name, what, *reads))
 
 
-def edge_label(graph: networkx.DiGraph, source: str, target: str) -> tuple[str, ...]:
+def edge_label(source: str, read: Sequence[Reading]) -> tuple[str, ...]:
     """The contexts behind an edge, one a line; a context that is just the source variable goes without saying."""
-    texts = dict.fromkeys(context.text for _, context in graph.edges[source, target]["contexts"])
+    texts = dict.fromkeys(context.text for _, context in read)
     shown = [shortened(text) for text in texts if text != source]
     return (*shown[:3], f"and {len(shown) - 3} more") if len(shown) > 4 else tuple(shown)
 

@@ -58,6 +58,15 @@ _WORD = r"[A-Za-z_][A-Za-z_0-9]*"
 _DECLARATION = r"(?:param|observed|latent|given|record|net|model)"
 
 MISTAKES: tuple[Mistake, ...] = (
+    # Records: before signs, for one of theirs looks the same
+    Mistake(
+        rules.UNEXPECTED,
+        ("observed r : record { a : real }", "observed r : record(a : real)"),
+        before=rf"\b(?P<kind>observed|latent|given)\s+(?P<name>{_WORD})\s*:\s*(?P<at>record\b).*",
+        after=r"(?P<at>)[{:]",
+        values={"expected": "a domain", "found": "`record`"},
+        help="a record is a statement of its own, and observed: `record {name} {{ field : domain … }}`",
+    ),
     # Signs
     Mistake(
         rules.WRONG_SIGN,

@@ -149,7 +149,7 @@ def test_a_picture_too_large_for_a_png_is_an_svg(run: Run) -> None:
 
 def test_a_record_s_order_is_told_by_its_fields(run: Run) -> None:
     Path("r.ar").write_text(
-        "observed r : record(a : binary, b : binary, c : binary)\norder r by [c, a, b]\np(r[i] | r[<i]) = default\n"
+        "record r { a : binary  b : binary  c : binary }\norder r by [c, a, b]\np(r[i] | r[<i]) = default\n"
     )
     assert "observed r : record of 3 fields, by [c, a, b]" in run("graph", "r.ar").stdout
     assert "[c, a, b]" in run("verify", "r.ar").stdout
