@@ -185,15 +185,18 @@ class AutoregressiveModel(nn.Module):
 
     def _draw_orders(self, generator: np.random.Generator | None) -> dict[str, Configuration]:
         """An order for each variable under ``any``: one of its K, or with ``train = "all"`` a fresh one."""
+        mixed = [variable for variable in self.spec.model.observed if variable.orders.mixed]
+        if not mixed:
+            return {}
         if generator is None:
             generator = np.random.default_rng(int(torch.randint(1 << 62, ())))
         declared = {v.name: v.orders.orders[0] for v in self.spec.variables.values()}
         chosen: dict[str, Configuration] = {}
-        for variable in self.spec.model.observed:
+        for variable in mixed:
             orders = variable.orders
             if orders.train_all:
                 chosen[variable.name] = declared | {variable.name: orders.draw(generator)}
-            elif orders.mixed:
+            else:
                 chosen[variable.name] = int(generator.integers(len(orders)))
         return chosen
 
