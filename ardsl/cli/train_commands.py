@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -46,6 +47,15 @@ def _sources(context: click.Context, option: click.Parameter, values: Sequence[s
 @click.option("--seed", type=click.IntRange(min=0), help="The seed, instead of the spec's.")
 @click.option("--precision", metavar="P", help="16, bf16, 32 or 64, instead of the spec's.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps.")
+@click.option("--resume", is_flag=True, help="Go on with a training that was cut short, from its last checkpoint.")
+@click.option(
+    "--checkpoint-every",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How often to write all that it takes to go on.",
+)
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 def train_command(
     file: str,
@@ -57,15 +67,20 @@ def train_command(
     seed: int | None,
     precision: str | None,
     device: str,
+    resume: bool,
+    checkpoint_every: float,
     quiet: bool,
 ) -> int:
     """Train a spec on its data; leaves a run folder with the weights, the spec and the training curve.
 
     Options override the spec's `data` and `train` blocks. Paths of --data are relative to the working directory. The
-    first Ctrl-C stops after the step at work and keeps the best weights.
+    first Ctrl-C stops after the step at work and keeps the best weights; --resume with the same options goes on.
     """
     spec = open_spec(file, settings)
     _show_warnings(spec)
+    from ardsl.diagnostics.rules.data import BAD_CHECKPOINT
+    from ardsl.errors import DataError
+    from ardsl.runtime.runs import STATE
     from ardsl.runtime.train import TrainingError, fit
 
     directory = Path(out) if out is not None else Path("runs", spec.name)
@@ -80,10 +95,17 @@ def train_command(
             precision=precision,
             data_dir=data_dir,
             progress=not quiet,
+            resume=resume,
+            checkpoint_every=checkpoint_every,
         )
     except TrainingError as error:
         click.echo(error_line(str(error)), err=True)
         return 1
+    except DataError as error:
+        if not (directory / STATE).is_file() or error.code == BAD_CHECKPOINT.code:
+            raise
+        click.echo(error_line(f"{error}; that mended, go on with `{_going_on()}`"), err=True)
+        return 2
     pictures = (directory / "samples.png").is_file()
     seen = f", samples in {directory / 'samples.png'}" if pictures else ""
     click.echo(f"The run is in {directory}{seen}. Next:")
@@ -92,7 +114,16 @@ def train_command(
     click.echo(f"  ardsl eval {directory}{data}")
     given = "".join(f" --given {variable.name}=VALUE" for variable in spec.model.given)
     click.echo(f"  ardsl sample {directory}{given} -n 64 -o samples.{'png' if pictures else 'csv'}")
-    return 130 if run.stopped == "interrupted" else 0
+    if run.stopped != "interrupted":
+        return 0
+    click.echo(f"  {_going_on()}")
+    return 130
+
+
+def _going_on() -> str:
+    """The command that goes on with this training."""
+    words = sys.argv[1:]
+    return shlex.join(["ardsl", *words, *([] if "--resume" in words else ["--resume"])])
 
 
 def from_here(source: str) -> Any:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import Tensor
+
 from ardsl.diagnostics.rules.data import BAD_OUTPUT
 from ardsl.runtime.faults import fault
+
+_SUFFIX = ".part"
 
 
 @contextmanager
@@ -23,7 +29,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
         raise fault(BAD_OUTPUT, path=path, problem="is a directory")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".part")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=_SUFFIX)
     except OSError as error:
         raise fault(BAD_OUTPUT, path=path, problem=_reason(error)) from None
     os.close(handle)
@@ -37,10 +43,26 @@ def replacing(path: str | Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+def remove_parts(directory: str | Path) -> None:
+    """Remove what writers that were killed have left in a folder that no other process writes to."""
+    for part in Path(directory).glob(f".*{_SUFFIX}"):
+        part.unlink(missing_ok=True)
+
+
 def write_text(path: str | Path, text: str) -> None:
     """Text as UTF-8, newlines as they are."""
     with replacing(path) as part:
         part.write_bytes(text.encode("utf-8", "surrogateescape"))
+
+
+def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
+    """Tensors of any device as a safetensors file."""
+    here = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with replacing(path) as part:
+        try:
+            save_file(here, part, metadata)
+        except SafetensorError as error:  # its only word for a full disk
+            raise OSError(str(error).rpartition("error: ")[2] or str(error)) from None
 
 
 def _publish(part: Path, path: Path) -> None:

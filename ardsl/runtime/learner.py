@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from lightning.pytorch import LightningModule
 from torch import Tensor
 
 from ardsl.compiler.model import AutoregressiveModel
+from ardsl.errors import ArdslError
 from ardsl.model.settings import TrainSettings
 from ardsl.runtime.data import Examples, count
 from ardsl.runtime.evaluate import Evaluation, evaluate_examples
@@ -24,11 +26,19 @@ _LOOK = 100
 
 
 class Diverged(Exception):
-    """The loss is infinite or NaN."""
+    """The loss is infinite or NaN: after batch ``index`` of the epoch, or where None after its end."""
+
+    def __init__(self, index: int | None = None) -> None:
+        super().__init__(index)
+        self.index = index
 
 
 class Interrupted(Exception):
     """The user wants the training to end now."""
+
+
+class Unfit(Exception):
+    """A state is not one of this training."""
 
 
 @dataclass
@@ -41,19 +51,34 @@ class Best:
 
 
 class _Tally:
-    """A running sum on the device: a step adds to it without waiting for its own result."""
+    """An epoch's losses: a step leaves its own on the device, without waiting for it."""
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, total: float = 0.0, examples: int = 0, batches: int = 0) -> None:
         exact = torch.float32 if device.type == "mps" else torch.float64
-        self._sum = torch.zeros((), dtype=exact, device=device)
-        self._count = 0
+        self._recent = torch.zeros(_LOOK, dtype=exact, device=device)
+        self._sizes: list[int] = []
+        self.total, self.examples, self.batches = total, examples, batches
 
     def add(self, mean: Tensor, size: int) -> None:
-        self._sum.add_(mean.detach(), alpha=size)
-        self._count += size
+        self._recent[len(self._sizes)] = mean.detach()
+        self._sizes.append(size)
+        if len(self._sizes) == _LOOK:
+            self.look()
+
+    def look(self) -> None:
+        """Count what was left on the device. Raises ``Diverged`` at the first loss that is no number."""
+        recent = self._recent[: len(self._sizes)].cpu().double().numpy()
+        broken = np.flatnonzero(~np.isfinite(recent))
+        if len(broken):
+            raise Diverged(self.batches + int(broken[0]))
+        self.total += float(recent @ np.asarray(self._sizes, dtype=np.float64))
+        self.examples += sum(self._sizes)
+        self.batches += len(self._sizes)
+        self._sizes.clear()
 
     def mean(self) -> float:
-        return float(self._sum) / max(self._count, 1)
+        self.look()
+        return self.total / max(self.examples, 1)
 
 
 class Learner(LightningModule):
@@ -61,6 +86,9 @@ class Learner(LightningModule):
 
     ``metrics`` has a row for each epoch: epoch, seconds since the start, and the nats per example on ``train`` (the
     mean over the epoch's batches, as they were trained on) and ``valid`` (None without validation data).
+
+    Everything random in a step is a function of the seed and the step's number, so that :meth:`state`, taken between
+    two steps, is all there is to go on from.
     """
 
     def __init__(
@@ -68,44 +96,107 @@ class Learner(LightningModule):
         model: AutoregressiveModel,
         settings: TrainSettings,
         valid: Examples | None,
-        steps: int,
+        batches: int,
         after_epoch: Callable[[Learner, bool], None],
+        between_steps: Callable[[Learner], None],
+        state: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.model = model
         self.settings = settings
         self.valid_examples = valid
-        self.total_steps = steps
+        self.batches = batches
         self.after_epoch = after_epoch
+        self.between_steps = between_steps
         self.metrics: list[dict[str, Any]] = []
         self.best: Best | None = None
         self.interrupted = False
         self.started = time.perf_counter()
-        self._orders = np.random.default_rng((settings.seed, 1))
+        self.steps = 0
+        self._resumed = state
+        self._mixed = any(variable.orders.mixed for variable in model.spec.model.observed)
         self._tally = _Tally(self.device)
+        if state is not None:
+            self._go_on(state)
 
     def configure_optimizers(self) -> Any:
         settings = self.settings
         # The gradients' scaler of precision 16 and clipping go together only outside the fused kernel.
         fused = not (settings.precision == "16" and settings.clip is not None)
         optimizer = make_optimizer(settings.optimizer, self.model.parameters(), fused=fused)
-        schedule = make_schedule(settings.schedule, optimizer, self.total_steps)
+        schedule = make_schedule(settings.schedule, optimizer, self.batches * settings.epochs)
         return optimizer if schedule is None else {"optimizer": optimizer, "lr_scheduler": schedule}
 
+    # What is kept of a training
+
+    @property
+    def done(self) -> int:
+        """The batches of the epoch at work that have had their step."""
+        return self.steps - len(self.metrics) * self.batches
+
+    def state(self) -> dict[str, Any]:
+        """All that the steps to come depend on, between two steps of an epoch or before the first."""
+        self._tally.look()
+        best = self.best
+        stopping = self.trainer.early_stopping_callback
+        return {
+            "steps": self.steps,
+            "seconds": time.perf_counter() - self.started,
+            "metrics": self.metrics,
+            "tally": (self._tally.total, self._tally.examples),
+            "best": best and (best.epoch, best.weights, best.valid and asdict(best.valid)),
+            "model": dict(self.model.state_dict()),
+            "optimizer": self.trainer.optimizers[0].state_dict(),
+            "schedules": [each.scheduler.state_dict() for each in self.trainer.lr_scheduler_configs],
+            "stopping": stopping and stopping.state_dict(),
+            "precision": self.trainer.precision_plugin.state_dict(),
+        }
+
+    def _go_on(self, state: Mapping[str, Any]) -> None:
+        """Take up a state, but for what Lightning has yet to make."""
+        with _fitting():
+            self.model.load_state_dict(state["model"])
+            self.steps, self.metrics = int(state["steps"]), list(state["metrics"])
+            self.started = time.perf_counter() - state["seconds"]
+            if state["best"] is not None:
+                epoch, weights, valid = state["best"]
+                self.best = Best(epoch, dict(weights), None if valid is None else Evaluation(**valid))
+
+    def on_train_start(self) -> None:
+        state = self._resumed
+        if state is None:
+            return
+        with _fitting():
+            self.trainer.optimizers[0].load_state_dict(state["optimizer"])
+            for config, kept in zip(self.trainer.lr_scheduler_configs, state["schedules"], strict=True):
+                config.scheduler.load_state_dict(kept)
+            if self.trainer.early_stopping_callback is not None:
+                self.trainer.early_stopping_callback.load_state_dict(state["stopping"])
+            self.trainer.precision_plugin.load_state_dict(state["precision"])
+
+    # Lightning's loop
+
     def on_train_epoch_start(self) -> None:
-        self._tally = _Tally(self.device)
+        with _fitting():
+            total, examples = self._resumed["tally"] if self._resumed is not None else (0.0, 0)
+            self._tally = _Tally(self.device, total, examples, self.done)
+        self._resumed = None
+        self.between_steps(self)
 
     def training_step(self, batch: Mapping[str, Tensor], index: int) -> Tensor:
-        if self.interrupted:
-            raise Interrupted
-        loss = self.model.loss(dict(batch), self._orders)
+        self._seed_step()
+        orders = np.random.default_rng((self.settings.seed, 1, self.steps)) if self._mixed else None
+        loss = self.model.loss(dict(batch), orders)
         self._tally.add(loss, count(batch))
-        if index % _LOOK == _LOOK - 1:
-            self._train_nats()
         return loss
 
+    def on_train_batch_end(self, outputs: Any, batch: Mapping[str, Tensor], index: int) -> None:
+        self.steps += 1
+        if self.done < self.batches:
+            self.between_steps(self)
+
     def on_train_epoch_end(self) -> None:
-        train = self._train_nats()
+        train = self._tally.mean()
         valid = None
         if self.valid_examples is not None:
             valid = evaluate_examples(self.model, self.valid_examples)
@@ -128,12 +219,14 @@ class Learner(LightningModule):
         self.log("watched", train if valid is None else valid.nll)
         self.after_epoch(self, improved)
 
-    def _train_nats(self) -> float:
-        """The epoch's mean training loss so far."""
-        mean = self._tally.mean()
-        if not math.isfinite(mean):
-            raise Diverged
-        return mean
+    def _seed_step(self) -> None:
+        """The random state that dropout draws from, for the step at hand."""
+        seed = (self.settings.seed * 1_000_003 + self.steps) * 8_191 % (1 << 63)
+        torch.default_generator.manual_seed(seed)
+        if self.device.type == "cuda":
+            torch.cuda.manual_seed(seed)
+        elif self.device.type == "mps":
+            torch.mps.manual_seed(seed)
 
     def _keep(self, valid: Evaluation | None) -> None:
         weights = self.model.state_dict()
@@ -143,3 +236,12 @@ class Learner(LightningModule):
         self.best.epoch, self.best.valid = len(self.metrics), valid
         for name, weight in weights.items():
             self.best.weights[name].copy_(weight)
+
+
+@contextmanager
+def _fitting() -> Iterator[None]:
+    """Whatever a foreign or tampered state can cause, as one exception."""
+    try:
+        yield
+    except (ArdslError, KeyError, ValueError, TypeError, RuntimeError, AttributeError, IndexError) as error:
+        raise Unfit from error

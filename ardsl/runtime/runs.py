@@ -6,6 +6,7 @@ A folder holds
 - ``run.json``: the params that overrode the text's, the directory its data paths are relative to, how it was trained,
   and the final figures once training has ended;
 - ``weights.safetensors``: the best weights so far, with the spec's text and params in the metadata;
+- ``checkpoint.safetensors``: while a training has not ended, all that it takes to go on with it;
 - ``metrics.csv``: the training curve (epoch, seconds, train, valid);
 - ``samples.png``: a grid of samples where a variable is a picture.
 
@@ -16,31 +17,33 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 import ardsl
 from ardsl.compiler.model import AutoregressiveModel, compile_model
 from ardsl.diagnostics import Source
-from ardsl.diagnostics.rules.data import BAD_RUN, BAD_WEIGHTS
+from ardsl.diagnostics.rules.data import BAD_CHECKPOINT, BAD_RUN, BAD_WEIGHTS
 from ardsl.errors import ArdslError, SpecError
 from ardsl.language import syntax
-from ardsl.runtime.atomic import replacing, write_text
+from ardsl.runtime.atomic import remove_parts, replacing, write_tensors, write_text
+from ardsl.runtime.checkpoint import load_state, save_state
 from ardsl.runtime.devices import find_device
 from ardsl.runtime.faults import fault, listed
 from ardsl.spec import Spec, diagnose
 
 SPEC, RUN, WEIGHTS, METRICS, SAMPLES = "spec.ar", "run.json", "weights.safetensors", "metrics.csv", "samples.png"
+STATE = "checkpoint.safetensors"
 _CURVE = ("epoch", "seconds", "train", "valid")
 _TYPES = {"F32": torch.float32, "F64": torch.float64}
 _RANKS = "I32"
@@ -50,9 +53,11 @@ _RANKS = "I32"
 class RunFolder:
     """A run folder while it is written."""
 
-    def __init__(self, path: str | Path, spec: Spec, training: Mapping[str, Any]) -> None:
-        """Starts the folder: new, empty, or an earlier run's, whose results go."""
+    def __init__(self, path: str | Path, spec: Spec, training: Mapping[str, Any], resume: bool = False) -> None:
+        """Starts the folder, new or empty. An earlier run's is gone on with, or moves aside to make room."""
         self.path = Path(path)
+        self.kept: Path | None = None
+        """Where an earlier run's folder is now."""
         self._spec = spec
         self._run: dict[str, Any] = {
             "ardsl": ardsl.__version__,
@@ -61,9 +66,12 @@ class RunFolder:
             "directory": os.path.relpath(spec.source.directory, self.path),
             "training": dict(training),
         }
+        if resume:
+            remove_parts(self.path)
+            return
         copied = _order_files(spec)
         try:
-            self._clear()
+            self._make_room()
         except OSError as error:
             problem = f"cannot be written ({(error.strerror or str(error)).lower()}): choose another with --out"
             raise fault(BAD_RUN, path=path, problem=problem) from None
@@ -73,14 +81,16 @@ class RunFolder:
             with replacing(self.path / name) as part:
                 shutil.copyfile(Path(spec.source.directory, name), part)
 
-    def _clear(self) -> None:
+    def _make_room(self) -> None:
         path = self.path
         if path.exists() and not path.is_dir():
             raise fault(BAD_RUN, path=path, problem="is a file, not a folder to train into")
         if path.is_dir() and any(path.iterdir()) and not (path / RUN).is_file():
             raise fault(BAD_RUN, path=path, problem="holds other files: give a new folder, or one of an earlier run")
-        for name in (WEIGHTS, METRICS, SAMPLES):
-            (path / name).unlink(missing_ok=True)
+        if (path / WEIGHTS).is_file() or (path / STATE).is_file():
+            numbers = itertools.count(1)
+            self.kept = next(p for p in (path.with_name(f"{path.name}.{n}") for n in numbers) if not p.exists())
+            path.rename(self.kept)
 
     def save_weights(self, weights: Mapping[str, Tensor]) -> None:
         metadata = {
@@ -88,8 +98,7 @@ class RunFolder:
             "spec": _plain(self._spec.text),
             "params": _json(self._run["params"]),
         }
-        with replacing(self.path / WEIGHTS) as part:
-            save_file({name: w.detach().cpu().contiguous() for name, w in weights.items()}, part, metadata)
+        write_tensors(self.path / WEIGHTS, weights, metadata)
 
     def save_metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """The training curve so far; what was not measured stays empty."""
@@ -98,6 +107,17 @@ class RunFolder:
         writer.writeheader()
         writer.writerows({name: _rounded(row.get(name)) for name in _CURVE} for row in rows)
         write_text(self.path / METRICS, text.getvalue())
+
+    def save_state(self, state: dict[str, Any]) -> None:
+        save_state(self.path / STATE, state)
+
+    def load_state(self) -> dict[str, Any] | None:
+        """What to go on from, None where the training is to begin."""
+        path = self.path / STATE
+        return load_state(path) if path.is_file() else None
+
+    def drop_state(self) -> None:
+        (self.path / STATE).unlink(missing_ok=True)
 
     def save_figures(self, figures: Mapping[str, Any]) -> None:
         self._run["figures"] = dict(figures)
@@ -127,6 +147,29 @@ def restore(directory: str | Path, device: str | torch.device = "cpu") -> Autore
         raise fault(BAD_WEIGHTS, path=path / WEIGHTS, problem=str(error)) from None
     model.data_directory = str(data_directory(path))
     return model.to(place).eval()
+
+
+def check_earlier(path: str | Path, spec: Spec, training: Mapping[str, Any]) -> Literal["begun", "ended"] | None:
+    """What a training in this folder would go on with. Raises ``DataError`` for a run of something else."""
+    path = Path(path)
+    if not (path / RUN).is_file():
+        return None
+    run = read_run(path)
+    params = {name: spec.model.params[name] for name in spec.overrides}
+    if _plain(_read(path, SPEC)) != _plain(spec.text) or _json(run["params"]) != _json(params):
+        raise fault(BAD_CHECKPOINT, path=path, problem="the training began with another spec, or other params")
+    for name, value in training.items():
+        began = run.get("training", {}).get(name)
+        if began != value:
+            raise fault(BAD_CHECKPOINT, path=path, problem=f"the training began with `{name}` {began}, not {value}")
+    return "ended" if run.get("figures", {}).get("stopped") in ("epochs", "patience") else "begun"
+
+
+def read_metrics(directory: str | Path) -> list[dict[str, Any]]:
+    """The training curve: a dict for each epoch."""
+    rows = csv.DictReader(io.StringIO(_read(Path(directory), METRICS)))
+    numbers = {"epoch": int, "seconds": float, "train": float, "valid": float}
+    return [{name: numbers[name](row[name]) if row[name] else None for name in _CURVE} for row in rows]
 
 
 def read_run(directory: str | Path) -> dict[str, Any]:

@@ -18,22 +18,23 @@ from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import EarlyStopping
 
 from ardsl.compiler.model import AutoregressiveModel, compile_model
-from ardsl.diagnostics.rules.data import NOT_FINITE, UNUSABLE_OPTION
+from ardsl.diagnostics.rules.data import BAD_CHECKPOINT, NOT_FINITE, UNUSABLE_OPTION
 from ardsl.errors import DataError
 from ardsl.model.settings import PRECISIONS, TrainSettings
-from ardsl.runtime.batches import Batches
+from ardsl.runtime.batches import Batches, fingerprint
 from ardsl.runtime.data import Examples, Splits, count, load_data, take
 from ardsl.runtime.devices import find_device
 from ardsl.runtime.evaluate import Evaluation
 from ardsl.runtime.faults import fault
-from ardsl.runtime.learner import Diverged, Interrupted, Learner
+from ardsl.runtime.learner import Diverged, Interrupted, Learner, Unfit
 from ardsl.runtime.pictures import is_picture, save_grid
 from ardsl.runtime.progress import Progress, duration
-from ardsl.runtime.runs import SAMPLES, RunFolder
+from ardsl.runtime.runs import SAMPLES, STATE, RunFolder, check_earlier, read_metrics, read_run, restore
 from ardsl.spec import Spec
 
 _LIGHTNING_PRECISION = {"16": "16-mixed", "bf16": "bf16-mixed", "32": "32-true", "64": "64-true"}
 _PICTURES = 64
+_ROWS = 5
 _SMALL = 1e9
 """FLOPs of a training step, about 20 milliseconds of one core."""
 _WRITE_SHARE = 0.02
@@ -79,6 +80,8 @@ def fit(
     data_dir: str | Path | None = None,
     callbacks: Sequence[Callback] = (),
     progress: bool = True,
+    resume: bool = False,
+    checkpoint_every: float = 60.0,
 ) -> Run:
     """The maximum-likelihood model of a spec: the weights of the epoch that validates best.
 
@@ -86,19 +89,31 @@ def fit(
     default what the spec's ``data`` block names, relative to the spec or to ``data_dir``. ``out`` is the run folder,
     written as the training goes. ``epochs``, ``seed`` and ``precision`` override the ``train`` block. The same seed on
     the same machine gives the same weights.
+
+    The folder also keeps a checkpoint, written every ``checkpoint_every`` seconds. With ``resume`` a training that was
+    cut short goes on from it, and ends with the weights of the unbroken one, bit for bit; one that had ended is given
+    back, one that has no checkpoint yet begins.
     """
     if spec.plan.parameters == 0:
         raise fault(UNUSABLE_OPTION, problem=f"`{spec.name}` has no free parameters: there is nothing to train")
     settings = _settings(spec, epochs, seed, precision)
     place = find_device(device)
     _check_precision(settings.precision, place)
+    reporter = Progress(settings.epochs, shown=progress)
+    if resume and out is None:
+        raise fault(UNUSABLE_OPTION, problem="`resume` needs the run folder, `out`")
+    earlier = check_earlier(out, spec, _told(settings)) if resume and out is not None else None
+    if earlier == "ended" and out is not None:
+        reporter.say(f"the training in {out} has ended: there is nothing to go on with")
+        return _ended(Path(out), place)
     dtype = torch.float64 if settings.precision == "64" else torch.float32
     splits = load_data(spec, data, data_dir=data_dir, dtype=dtype)
     model = compile_model(spec, seed=settings.seed, dtype=dtype)
-    folder = None if out is None else RunFolder(out, spec, _told(settings, place))
-    reporter = Progress(settings.epochs, shown=progress)
+    folder = None if out is None else RunFolder(out, spec, _told(settings), resume=earlier is not None)
+    if folder is not None and folder.kept is not None:
+        reporter.say(f"the earlier run is kept in {folder.kept}")
     _announce(reporter, spec, splits, settings)
-    learner = _Fit(model, settings, splits, place, folder, reporter)
+    learner = _Fit(model, settings, splits, place, folder, reporter, checkpoint_every)
     return learner.run(callbacks)
 
 
@@ -113,46 +128,71 @@ class _Fit:
         place: torch.device,
         folder: RunFolder | None,
         progress: Progress,
+        checkpoint_every: float,
     ) -> None:
         self.model, self.settings, self.place = model, settings, place
         self.folder, self.progress = folder, progress
         train = _on_device(splits.train, place)
         self.batches = Batches(train, settings.batch, settings.seed)
         self.conditioning = splits.valid or splits.train
-        steps = len(self.batches) * settings.epochs
+        self._data = fingerprint(splits.train, splits.valid)
         valid = None if splits.valid is None else _on_device(splits.valid, place)
-        self.learner = Learner(model, settings, valid, steps, self._after_epoch)
+        events = (self._after_epoch, self._between_steps)
+        state = folder.load_state() if folder is not None else None
+        if state is not None and folder is not None and state.get("data") != self._data:
+            raise fault(BAD_CHECKPOINT, path=folder.path, problem="the training began with other data")
+        try:
+            self.learner = Learner(model, settings, valid, self.batches.count, *events, state)
+        except Unfit:
+            raise self._unfit() from None
+        if state is not None:
+            self.batches.epoch, self.batches.start = len(self.learner.metrics), self.learner.done
+            progress.say(f"going on in epoch {len(self.learner.metrics) + 1}, after {self.learner.steps:,} steps")
         self._written, self._cost, self._stale = 0.0, 0.0, False
+        self._every, self._checked, self._checkpoint_cost = checkpoint_every, time.perf_counter(), 0.0
 
     def run(self, callbacks: Sequence[Callback]) -> Run:
         settings, learner = self.settings, self.learner
         stopped: Literal["epochs", "patience", "interrupted"] = "epochs"
-        diverged = False
+        diverged: Diverged | None = None
+        begun = len(self.learner.metrics)
         spec = self.model.spec
         with _quiet(), _seeded(settings.seed, self.place), _threads(spec, settings.batch), self._interruptible():
-            trainer = _trainer(settings, self.place, callbacks)
+            trainer = _trainer(settings, self.place, callbacks, settings.epochs - begun)
             try:
                 if settings.epochs:
                     trainer.fit(learner, train_dataloaders=self.batches)
                 if len(learner.metrics) < settings.epochs:
                     stopped = "patience"
-            except Diverged:
-                diverged = True
+            except Diverged as error:
+                diverged = error
+            except Unfit:
+                raise self._unfit() from None
             except Interrupted:
                 stopped = "interrupted"
                 if learner.best is None:
                     raise KeyboardInterrupt from None
-        run = self._finish(stopped, diverged)
+        run = self._finish(stopped, diverged is not None)
         self.progress.close()
-        if diverged:
-            raise self._divergence(run)
+        if diverged is not None:
+            raise self._divergence(run, diverged.index)
         return run
 
-    def _divergence(self, run: Run) -> TrainingError:
+    def _unfit(self) -> DataError:
+        place = "" if self.folder is None else self.folder.path / STATE
+        return fault(BAD_CHECKPOINT, path=place, problem="does not fit the spec")
+
+    def _divergence(self, run: Run, index: int | None) -> TrainingError:
+        epoch = len(self.learner.metrics)
+        step = ""
+        if index is not None:
+            rows = self.batches.rows(epoch, index)
+            few = ", ".join(map(str, rows[:_ROWS])) + (" …" if len(rows) > _ROWS else "")
+            step = f", step {epoch * self.batches.count + index + 1:,} (rows {few})"
         good = self.learner.best is not None
         where = f" in {run.directory}" if run.directory else ""
         kept = f"the weights of epoch {run.best_epoch} are kept{where}" if good else "no epoch was good"
-        error = fault(NOT_FINITE, epoch=len(self.learner.metrics) + 1, kept=kept)
+        error = fault(NOT_FINITE, epoch=epoch + 1, step=step, kept=kept)
         return TrainingError(error, run if good else None)
 
     def _finish(self, stopped: Literal["epochs", "patience", "interrupted"], diverged: bool) -> Run:
@@ -172,6 +212,8 @@ class _Fit:
             self._save_pictures(folder, model)
             reason = "diverged" if diverged else stopped
             folder.save_figures(_figures(model, self.learner.metrics, number, valid, seconds, reason))
+            if reason in ("epochs", "patience"):
+                folder.drop_state()
         nll = None if valid is None else valid.nll
         self._conclude(number, valid, seconds, stopped)
         return Run(model, self.learner.metrics, number, nll, seconds, stopped, folder.path if folder else None)
@@ -190,6 +232,17 @@ class _Fit:
             self._stale = False
         self._written = time.perf_counter()
         self._cost = self._written - started
+
+    def _between_steps(self, learner: Learner) -> None:
+        """Write a checkpoint when it is time, and end here if the user wants that."""
+        now = time.perf_counter()
+        due = now - self._checked > max(self._every, self._checkpoint_cost / _WRITE_SHARE)
+        if self.folder is not None and (due or learner.interrupted) and learner.steps:
+            self.folder.save_state(learner.state() | {"data": self._data})
+            self._checked = time.perf_counter()
+            self._checkpoint_cost = self._checked - now
+        if learner.interrupted:
+            raise Interrupted
 
     def _save_pictures(self, folder: RunFolder, model: AutoregressiveModel) -> None:
         variable = next((v for v in model.spec.model.observed if is_picture(v)), None)
@@ -253,7 +306,7 @@ def _check_precision(precision: str, place: torch.device) -> None:
         raise fault(UNUSABLE_OPTION, problem="precision 64 does not exist on mps: there are 16, bf16 and 32")
 
 
-def _trainer(settings: TrainSettings, place: torch.device, callbacks: Sequence[Callback]) -> Trainer:
+def _trainer(settings: TrainSettings, place: torch.device, callbacks: Sequence[Callback], epochs: int) -> Trainer:
     """Lightning's loop with everything off that would cost time at each step or write files of its own."""
     used = list(callbacks)
     if settings.patience is not None:
@@ -261,7 +314,7 @@ def _trainer(settings: TrainSettings, place: torch.device, callbacks: Sequence[C
     return Trainer(
         accelerator=place.type,
         devices=1 if place.index is None else [place.index],
-        max_epochs=settings.epochs,
+        max_epochs=epochs,
         precision=_LIGHTNING_PRECISION[settings.precision],  # type: ignore[arg-type]
         gradient_clip_val=settings.clip,
         callbacks=used,
@@ -337,8 +390,16 @@ def _announce(progress: Progress, spec: Spec, splits: Splits, settings: TrainSet
     )
 
 
-def _told(settings: TrainSettings, place: torch.device) -> dict[str, Any]:
-    return {"epochs": settings.epochs, "seed": settings.seed, "precision": settings.precision, "device": str(place)}
+def _told(settings: TrainSettings) -> dict[str, Any]:
+    return {"epochs": settings.epochs, "seed": settings.seed, "precision": settings.precision}
+
+
+def _ended(path: Path, place: torch.device) -> Run:
+    """The run of a folder whose training has ended."""
+    figures, rows = read_run(path)["figures"], read_metrics(path)
+    valid = figures.get("valid", {}).get("nll")
+    found = (figures["best_epoch"], valid, figures["seconds"], figures["stopped"])
+    return Run(restore(path, place), rows, *found, path)
 
 
 def _figures(

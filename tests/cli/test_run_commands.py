@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from commands import Run
+from safetensors import SafetensorError
 
 PICTURE = """model small
 given label : category("odd", "even")
@@ -182,3 +184,52 @@ def test_a_run_that_was_moved_asks_for_its_data(run: Run, trained: str, here: Pa
     result = run("eval", str(moved))
     assert result.exit_code == 2 and "give --data-dir or --data" in result.stderr
     assert run("eval", str(moved), "--data-dir", "specs").exit_code == 0
+
+
+def test_a_full_disk_is_one_line_with_the_command_that_goes_on(
+    run: Run, spec: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ardsl.runtime import atomic
+
+    whole, written = atomic.save_file, []
+
+    def fill(tensors: dict[str, torch.Tensor], path: Path, metadata: dict[str, str]) -> None:
+        written.append(path)
+        if len(written) == 2:
+            Path(path).write_bytes(b"half")
+            raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+        whole(tensors, path, metadata)
+
+    words = ["train", spec, "--checkpoint-every", "0"]
+    monkeypatch.setattr(atomic, "save_file", fill)
+    monkeypatch.setattr("sys.argv", ["ardsl", *words])
+    result = run(*words)
+    assert result.exit_code == 2
+    *_, line = result.stderr.splitlines()
+    assert line == (
+        "error[AR530]: runs/small/weights.safetensors: cannot be written: no space left on device (os error 28); "
+        "that mended, go on with `ardsl train specs/small.ar --checkpoint-every 0 --resume`"
+    )
+    assert run(*words, "--resume").exit_code == 0
+    assert not list(Path("runs/small").glob(".*"))
+
+
+def test_an_interrupted_training_names_the_command_that_goes_on(
+    run: Run, spec: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ardsl.runtime.learner import Learner
+
+    before = Learner.on_train_epoch_start
+    monkeypatch.setattr("sys.argv", ["ardsl", "train", spec])
+
+    def stop(self: Learner) -> None:
+        self.interrupted = len(self.metrics) == 1
+        before(self)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Learner, "on_train_epoch_start", stop)
+        result = run("train", spec)
+    assert result.exit_code == 130
+    assert result.stdout.splitlines()[-1] == f"  ardsl train {spec} --resume"
+    assert "going on in epoch 2, after 3 steps" in run("train", spec, "--resume").stderr
+    assert "there is nothing to go on with" in run("train", spec, "--resume").stderr

@@ -196,7 +196,7 @@ def test_an_epoch_visits_every_example_once_in_an_order_of_its_own() -> None:
     batches = Batches({"x": torch.arange(23)}, batch=5, seed=7)
     epochs = [[b["x"] for b in batches] for _ in range(2)]
     assert [len(b) for b in epochs[0]] == [5, 5, 5, 5, 3]
-    assert len(batches) == 5
+    assert batches.count == 5
     for number, epoch in enumerate(epochs):
         assert torch.cat(epoch).tolist() == permutation(7, number, 23).tolist()
         assert sorted(torch.cat(epoch).tolist()) == list(range(23))

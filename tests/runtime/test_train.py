@@ -192,8 +192,8 @@ def test_divergence_keeps_the_last_good_weights(data: Any) -> None:
     with pytest.raises(TrainingError) as found:
         fit(data=data, callbacks=[Spoil(3)])
     assert str(found.value) == (
-        f"error[AR511]: the likelihood is no longer a number in epoch 4: the weights of epoch "
-        f"{found.value.run.best_epoch} are kept; a lower `rate` or `clip = 1` may help"  # type: ignore[union-attr]
+        "error[AR511]: the loss is no longer a number in epoch 4, step 31 (rows 212, 468, 156, 469, 130 …): "
+        f"the weights of epoch {found.value.run.best_epoch} are kept; a lower `rate` or `clip = 1` may help"  # type: ignore[union-attr]
     )
     assert found.value.run is not None
     assert all(bool(p.isfinite().all()) for p in found.value.run.model.parameters())

@@ -121,7 +121,7 @@ UNUSABLE_OPTION = Rule(
 NOT_FINITE = Rule(
     code="AR511",
     title="the training diverged",
-    message="the likelihood is no longer a number in epoch {epoch}: {kept}; a lower `rate` or `clip = 1` may help",
+    message="the loss is no longer a number in epoch {epoch}{step}: {kept}; a lower `rate` or `clip = 1` may help",
     explanation=(
         "A step made the loss infinite or NaN, so training stops. The weights of the last good epoch are kept. The "
         "usual causes are a learning rate that is too high, data of a very large scale, or the precision 16."
@@ -152,6 +152,19 @@ BAD_WEIGHTS = Rule(
     ),
     wrong="$ ardsl eval runs/digits --data test.npz\nerror[AR521]: runs/digits/weights.safetensors: …",
     right="restore the folder's files, or train again",
+)
+
+BAD_CHECKPOINT = Rule(
+    code="AR522",
+    title="a checkpoint that cannot be gone on from",
+    message="{path}: {problem}",
+    explanation=(
+        "`--resume` goes on from the folder's `checkpoint.safetensors`, and ends with the weights of the unbroken run, "
+        "bit for bit. That takes the spec, the params, the data and the settings that the training began with. Loading "
+        "never executes anything. Without a checkpoint the training begins again, with the same result."
+    ),
+    wrong="$ ardsl train digits.ar --resume --seed 1\nerror[AR522]: runs/digits: …",
+    right="$ ardsl train digits.ar --resume",
 )
 
 BAD_OUTPUT = Rule(

@@ -1,0 +1,67 @@
+"""The whole state of a training as one file that is replaced at once: enough to go on bit for bit.
+
+A state is nested dicts, lists and tuples of plain values and tensors. The tensors become those of a safetensors file,
+the rest is JSON in its metadata: reading one executes nothing, and allocates no more than the file holds.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from ardsl.diagnostics.rules.data import BAD_CHECKPOINT
+from ardsl.runtime.atomic import write_tensors
+from ardsl.runtime.faults import fault
+
+_PLAIN = (bool, int, float, str, type(None))
+
+
+def save_state(path: Path, state: dict[str, Any]) -> None:
+    """Write a state; the file at ``path`` is the old one until the new one is whole."""
+    tensors: dict[str, Tensor] = {}
+    text = json.dumps(_packed(state, tensors))
+    write_tensors(path, tensors, {"state": text})
+
+
+def load_state(path: Path) -> dict[str, Any]:
+    """The state in a file. Raises ``DataError`` where it is no whole checkpoint."""
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            packed = json.loads((file.metadata() or {})["state"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no dict
+        state = _unpacked(packed, tensors)
+        if not isinstance(state, dict):
+            raise TypeError
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, IndexError, RecursionError):
+        raise fault(BAD_CHECKPOINT, path=path, problem="is damaged, or no checkpoint") from None
+    return state
+
+
+def _packed(value: Any, tensors: dict[str, Tensor]) -> Any:
+    """JSON for a value; what JSON cannot tell apart (tuples, keys that are numbers) is written out."""
+    if isinstance(value, Tensor):
+        name = str(len(tensors))
+        tensors[name] = value
+        return {"tensor": name}
+    if isinstance(value, dict):
+        return {"dict": [[key, _packed(each, tensors)] for key, each in value.items()]}
+    if isinstance(value, list | tuple):
+        return {type(value).__name__: [_packed(each, tensors) for each in value]}
+    if isinstance(value, _PLAIN):
+        return value
+    raise TypeError(f"{type(value).__name__} in a checkpoint")
+
+
+def _unpacked(value: Any, tensors: dict[str, Tensor]) -> Any:
+    if not isinstance(value, dict):
+        return value
+    ((kind, content),) = value.items()
+    if kind == "tensor":
+        return tensors[content]
+    if kind == "dict":
+        return {key: _unpacked(each, tensors) for key, each in content}
+    return {"list": list, "tuple": tuple}[kind](_unpacked(each, tensors) for each in content)
