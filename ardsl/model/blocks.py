@@ -73,7 +73,15 @@ SCHEDULES: Mapping[str, Mapping[str, Numeric]] = {
     "exponential": {"factor": _FACTOR},
     "plateau": {"factor": Numeric("a number between 0 and 1", 0, 1, open_low=True, open_high=True), "patience": _STEPS},
 }
-_NUMBERS = {"batch": _AT_LEAST_ONE, "epochs": _STEPS, "patience": _AT_LEAST_ONE, "clip": _POSITIVE, "seed": _STEPS}
+_NUMBERS = {
+    "batch": _AT_LEAST_ONE,
+    "epochs": _STEPS,
+    "patience": _AT_LEAST_ONE,
+    "clip": _POSITIVE,
+    "accumulate": _AT_LEAST_ONE,
+    "ema": _BELOW_ONE,
+    "seed": _STEPS,
+}
 
 
 def check_data(

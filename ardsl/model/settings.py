@@ -36,6 +36,8 @@ class TrainSettings:
     ``optimizer``: adam, adamw, sgd, rmsprop, adagrad or adadelta, each with ``rate`` and ``weight_decay`` (sgd also
     ``momentum``; adam and adamw ``beta1``, ``beta2``). ``schedule``: constant, cosine(warmup = steps),
     exponential(factor per epoch), plateau(factor, patience in epochs). ``clip``: the gradient norm's bound.
+    ``accumulate``: batches whose gradients make a step. ``ema``: the decay of the exponential moving average of the
+    weights that is measured and kept in their place (None: no average).
     """
 
     optimizer: Choice = Choice("adam", {"rate": 1e-3})
@@ -44,12 +46,25 @@ class TrainSettings:
     epochs: int = 100
     patience: int | None = None
     clip: float | None = None
+    accumulate: int = 1
+    ema: float | None = None
     seed: int = 0
     precision: str = "32"
 
 
 DATA_SETTINGS = ("train", "valid", "test", "missing")
-TRAIN_SETTINGS = ("optimizer", "schedule", "batch", "epochs", "patience", "clip", "seed", "precision")
+TRAIN_SETTINGS = (
+    "optimizer",
+    "schedule",
+    "batch",
+    "epochs",
+    "patience",
+    "clip",
+    "accumulate",
+    "ema",
+    "seed",
+    "precision",
+)
 MISSING = ("error", "drop", "marginalize")
 PRECISIONS = ("16", "bf16", "32", "64")
 LATER_SETTINGS = ("distill", "losses")

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ardsl.compiler.model import AutoregressiveModel
 from ardsl.errors import ArdslError
@@ -116,6 +117,9 @@ class Learner(LightningModule):
         self._resumed = state
         self._mixed = any(variable.orders.mixed for variable in model.spec.model.observed)
         self._tally = _Tally(self.device)
+        self._average: AveragedModel | None = None
+        if settings.ema is not None:
+            self._average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(settings.ema))
         if state is not None:
             self._go_on(state)
 
@@ -124,14 +128,20 @@ class Learner(LightningModule):
         # The gradients' scaler of precision 16 and clipping go together only outside the fused kernel.
         fused = not (settings.precision == "16" and settings.clip is not None)
         optimizer = make_optimizer(settings.optimizer, self.model.parameters(), fused=fused)
-        schedule = make_schedule(settings.schedule, optimizer, self.batches * settings.epochs)
+        steps = math.ceil(self.batches / settings.accumulate) * settings.epochs
+        schedule = make_schedule(settings.schedule, optimizer, steps)
         return optimizer if schedule is None else {"optimizer": optimizer, "lr_scheduler": schedule}
+
+    @property
+    def kept(self) -> AutoregressiveModel:
+        """The model that is measured: the one under training, or the average of its weights."""
+        return self.model if self._average is None else self._average.module  # type: ignore[return-value]
 
     # What is kept of a training
 
     @property
     def done(self) -> int:
-        """The batches of the epoch at work that have had their step."""
+        """The batches of the epoch at work that are done with."""
         return self.steps - len(self.metrics) * self.batches
 
     def state(self) -> dict[str, Any]:
@@ -146,6 +156,7 @@ class Learner(LightningModule):
             "tally": (self._tally.total, self._tally.examples),
             "best": best and (best.epoch, best.weights, best.valid and asdict(best.valid)),
             "model": dict(self.model.state_dict()),
+            "average": self._average and dict(self._average.state_dict()),
             "optimizer": self.trainer.optimizers[0].state_dict(),
             "schedules": [each.scheduler.state_dict() for each in self.trainer.lr_scheduler_configs],
             "stopping": stopping and stopping.state_dict(),
@@ -156,6 +167,8 @@ class Learner(LightningModule):
         """Take up a state, but for what Lightning has yet to make."""
         with _fitting():
             self.model.load_state_dict(state["model"])
+            if self._average is not None:
+                self._average.load_state_dict(state["average"])
             self.steps, self.metrics = int(state["steps"]), list(state["metrics"])
             self.started = time.perf_counter() - state["seconds"]
             if state["best"] is not None:
@@ -192,6 +205,10 @@ class Learner(LightningModule):
 
     def on_train_batch_end(self, outputs: Any, batch: Mapping[str, Tensor], index: int) -> None:
         self.steps += 1
+        if self.done % self.settings.accumulate and self.done < self.batches:
+            return  # gradients are waiting for more
+        if self._average is not None:
+            self._average.update_parameters(self.model)
         if self.done < self.batches:
             self.between_steps(self)
 
@@ -199,7 +216,7 @@ class Learner(LightningModule):
         train = self._tally.mean()
         valid = None
         if self.valid_examples is not None:
-            valid = evaluate_examples(self.model, self.valid_examples)
+            valid = evaluate_examples(self.kept, self.valid_examples)
             if not math.isfinite(valid.nll):
                 raise Diverged
         elif not all(bool(p.isfinite().all()) for p in self.model.parameters()):
@@ -229,7 +246,7 @@ class Learner(LightningModule):
             torch.mps.manual_seed(seed)
 
     def _keep(self, valid: Evaluation | None) -> None:
-        weights = self.model.state_dict()
+        weights = self.kept.state_dict()
         if self.best is None:
             self.best = Best(len(self.metrics), {n: w.detach().clone() for n, w in weights.items()}, valid)
             return

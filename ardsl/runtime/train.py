@@ -317,6 +317,7 @@ def _trainer(settings: TrainSettings, place: torch.device, callbacks: Sequence[C
         max_epochs=epochs,
         precision=_LIGHTNING_PRECISION[settings.precision],  # type: ignore[arg-type]
         gradient_clip_val=settings.clip,
+        accumulate_grad_batches=settings.accumulate,
         callbacks=used,
         logger=False,
         enable_checkpointing=False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import random
 import signal
@@ -35,6 +36,10 @@ SPECS = {
         "train { batch = 32  epochs = 6  schedule = plateau(patience = 1)  patience = 2  optimizer = sgd(rate = 1, "
         "momentum = 0.9) }\n"
     ),
+    "average, accumulation": (
+        "observed x[4] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden = [8], dropout = 0.1)\n"
+        "train { batch = 30  epochs = 4  accumulate = 3  ema = 0.9  optimizer = adamw(rate = 0.02) }\n"
+    ),
     "adagrad, exponential": (
         "observed x[4] : binary\np(x[i] | x[<i]) = bernoulli\n"
         "train { batch = 64  epochs = 4  schedule = exponential(factor = 0.8)  optimizer = adagrad(rate = 0.1) }\n"
@@ -49,10 +54,11 @@ class StopAt(Callback):
     """Ctrl-C after so many steps."""
 
     def __init__(self, step: int) -> None:
-        self.step = step
+        self.step: float = step
 
     def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, index: int) -> None:
-        if module.steps == self.step:
+        if module.steps >= self.step:
+            self.step = math.inf
             os.kill(os.getpid(), signal.SIGINT)
 
 

@@ -82,6 +82,31 @@ def test_early_stopping_keeps_the_best_epoch() -> None:
     assert ardsl.evaluate(run.model, data["valid"]).nll == pytest.approx(run.best_valid, abs=1e-6)
 
 
+def test_accumulated_gradients_make_the_larger_batch() -> None:
+    whole = fit("batch = 50  epochs = 3  schedule = cosine  optimizer = sgd(rate = 0.5)")
+    parts = fit("batch = 25  epochs = 3  schedule = cosine  optimizer = sgd(rate = 0.5)  accumulate = 2")
+    for a, b in zip(whole.model.parameters(), parts.model.parameters(), strict=True):
+        assert torch.allclose(a, b, atol=1e-5)
+
+
+def test_the_average_of_the_weights_is_measured_and_kept() -> None:
+    """Against the average by hand of the weights after each step."""
+    seen: list[list[torch.Tensor]] = []
+
+    class See(Callback):
+        def on_train_batch_end(self, trainer: Any, module: Any, *_: Any) -> None:
+            seen.append([p.detach().clone() for p in module.model.parameters()])
+
+    data = {"train": correlated(500), "valid": correlated(300, seed=1)}
+    run = fit("batch = 100  epochs = 1  ema = 0.7  optimizer = adam(rate = 0.05)", data, callbacks=[See()])
+    for number, kept in enumerate(run.model.parameters()):
+        average = seen[0][number]
+        for later in seen[1:]:
+            average = 0.7 * average + 0.3 * later[number]
+        assert torch.allclose(kept, average, atol=1e-6)
+    assert ardsl.evaluate(run.model, data["valid"]).nll == pytest.approx(run.best_valid, abs=1e-6)
+
+
 def test_without_validation_data_the_last_epoch_is_kept() -> None:
     run = fit(data=correlated(200))
     assert (run.best_valid, run.best_epoch, len(run.metrics)) == (None, 8, 8)
