@@ -56,6 +56,7 @@ def _sources(context: click.Context, option: click.Parameter, values: Sequence[s
     metavar="SECONDS",
     help="How often to write all that it takes to go on.",
 )
+@click.option("--fast-dev-run", is_flag=True, help="Try everything on one batch, and write nothing.")
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 def train_command(
     file: str,
@@ -69,6 +70,7 @@ def train_command(
     device: str,
     resume: bool,
     checkpoint_every: float,
+    fast_dev_run: bool,
     quiet: bool,
 ) -> int:
     """Train a spec on its data; leaves a run folder with the weights, the spec and the training curve.
@@ -97,6 +99,7 @@ def train_command(
             progress=not quiet,
             resume=resume,
             checkpoint_every=checkpoint_every,
+            fast_dev_run=fast_dev_run,
         )
     except TrainingError as error:
         click.echo(error_line(str(error)), err=True)
@@ -106,6 +109,9 @@ def train_command(
             raise
         click.echo(error_line(f"{error}; that mended, go on with `{_going_on()}`"), err=True)
         return 2
+    if fast_dev_run:
+        click.echo("One step and one validation went through; nothing was written.")
+        return 0
     pictures = (directory / "samples.png").is_file()
     seen = f", samples in {directory / 'samples.png'}" if pictures else ""
     click.echo(f"The run is in {directory}{seen}. Next:")

@@ -7,7 +7,8 @@ A folder holds
   and the final figures once training has ended;
 - ``weights.safetensors``: the best weights so far, with the spec's text and params in the metadata;
 - ``checkpoint.safetensors``: while a training has not ended, all that it takes to go on with it;
-- ``metrics.csv``: the training curve (epoch, seconds, train, valid);
+- ``metrics.csv`` and ``metrics.jsonl``: the training curve (epoch, seconds, train, valid), and ``curve.png``, the
+  same as a picture, where matplotlib is installed;
 - ``samples.png``: a grid of samples where a variable is a picture.
 
 Every file is replaced whole, so a folder can be read while training goes on.
@@ -43,7 +44,7 @@ from ardsl.runtime.faults import fault, listed
 from ardsl.spec import Spec, diagnose
 
 SPEC, RUN, WEIGHTS, METRICS, SAMPLES = "spec.ar", "run.json", "weights.safetensors", "metrics.csv", "samples.png"
-STATE = "checkpoint.safetensors"
+STATE, LINES, CURVE = "checkpoint.safetensors", "metrics.jsonl", "curve.png"
 _CURVE = ("epoch", "seconds", "train", "valid")
 _TYPES = {"F32": torch.float32, "F64": torch.float64}
 _RANKS = "I32"
@@ -107,6 +108,7 @@ class RunFolder:
         writer.writeheader()
         writer.writerows({name: _rounded(row.get(name)) for name in _CURVE} for row in rows)
         write_text(self.path / METRICS, text.getvalue())
+        write_text(self.path / LINES, "".join(json.dumps({k: row.get(k) for k in _CURVE}) + "\n" for row in rows))
 
     def save_state(self, state: dict[str, Any]) -> None:
         save_state(self.path / STATE, state)

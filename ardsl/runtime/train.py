@@ -22,6 +22,7 @@ from ardsl.diagnostics.rules.data import BAD_CHECKPOINT, NOT_FINITE, UNUSABLE_OP
 from ardsl.errors import DataError
 from ardsl.model.settings import PRECISIONS, TrainSettings
 from ardsl.runtime.batches import Batches, fingerprint
+from ardsl.runtime.curve import can_draw, save_curve
 from ardsl.runtime.data import Examples, Splits, count, load_data, take
 from ardsl.runtime.devices import find_device
 from ardsl.runtime.evaluate import Evaluation
@@ -29,7 +30,7 @@ from ardsl.runtime.faults import fault
 from ardsl.runtime.learner import Diverged, Interrupted, Learner, Unfit
 from ardsl.runtime.pictures import is_picture, save_grid
 from ardsl.runtime.progress import Progress, duration
-from ardsl.runtime.runs import SAMPLES, STATE, RunFolder, check_earlier, read_metrics, read_run, restore
+from ardsl.runtime.runs import CURVE, SAMPLES, STATE, RunFolder, check_earlier, read_metrics, read_run, restore
 from ardsl.spec import Spec
 
 _LIGHTNING_PRECISION = {"16": "16-mixed", "bf16": "bf16-mixed", "32": "32-true", "64": "64-true"}
@@ -82,6 +83,7 @@ def fit(
     progress: bool = True,
     resume: bool = False,
     checkpoint_every: float = 60.0,
+    fast_dev_run: bool = False,
 ) -> Run:
     """The maximum-likelihood model of a spec: the weights of the epoch that validates best.
 
@@ -93,7 +95,11 @@ def fit(
     The folder also keeps a checkpoint, written every ``checkpoint_every`` seconds. With ``resume`` a training that was
     cut short goes on from it, and ends with the weights of the unbroken one, bit for bit; one that had ended is given
     back, one that has no checkpoint yet begins.
+
+    ``fast_dev_run`` tries everything on one batch, in one step and one validation, and writes nothing.
     """
+    if fast_dev_run:
+        out, epochs, resume = None, 1, False
     if spec.plan.parameters == 0:
         raise fault(UNUSABLE_OPTION, problem=f"`{spec.name}` has no free parameters: there is nothing to train")
     settings = _settings(spec, epochs, seed, precision)
@@ -108,6 +114,9 @@ def fit(
         return _ended(Path(out), place)
     dtype = torch.float64 if settings.precision == "64" else torch.float32
     splits = load_data(spec, data, data_dir=data_dir, dtype=dtype)
+    if fast_dev_run:
+        first = slice(0, settings.batch)
+        splits = replace(splits, train=take(splits.train, first), valid=splits.valid and take(splits.valid, first))
     model = compile_model(spec, seed=settings.seed, dtype=dtype)
     folder = None if out is None else RunFolder(out, spec, _told(settings), resume=earlier is not None)
     if folder is not None and folder.kept is not None:
@@ -210,6 +219,8 @@ class _Fit:
             folder.save_weights(model.state_dict())
             folder.save_metrics(self.learner.metrics)
             self._save_pictures(folder, model)
+            if len(self.learner.metrics) > 1 and can_draw():
+                save_curve(folder.path / CURVE, self.learner.metrics, number)
             reason = "diverged" if diverged else stopped
             folder.save_figures(_figures(model, self.learner.metrics, number, valid, seconds, reason))
             if reason in ("epochs", "patience"):

@@ -233,3 +233,10 @@ def test_an_interrupted_training_names_the_command_that_goes_on(
     assert result.stdout.splitlines()[-1] == f"  ardsl train {spec} --resume"
     assert "going on in epoch 2, after 3 steps" in run("train", spec, "--resume").stderr
     assert "there is nothing to go on with" in run("train", spec, "--resume").stderr
+
+
+def test_a_trial_run_writes_nothing(run: Run, spec: str) -> None:
+    result = run("train", spec, "--fast-dev-run")
+    assert result.exit_code == 0 and "epoch 1/1" in result.stderr
+    assert result.stdout == "One step and one validation went through; nothing was written.\n"
+    assert not Path("runs").exists()

@@ -61,7 +61,14 @@ def test_restoring_gives_the_same_numbers(trained: tuple[Path, ardsl.Autoregress
 
 def test_what_a_folder_holds(trained: tuple[Path, ardsl.AutoregressiveModel]) -> None:
     directory, _ = trained
-    assert sorted(p.name for p in directory.iterdir()) == ["metrics.csv", "run.json", "spec.ar", "weights.safetensors"]
+    assert sorted(p.name for p in directory.iterdir()) == [
+        "curve.png",
+        "metrics.csv",
+        "metrics.jsonl",
+        "run.json",
+        "spec.ar",
+        "weights.safetensors",
+    ]
     assert (directory / "spec.ar").read_text() == made(TRAIN).text
     with (directory / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
