@@ -132,12 +132,20 @@ def read_spec(path: str | Path) -> str:
 
 def plan(spec: Spec) -> Plan:
     """The plan: layers, parameters, FLOPs, sampling steps, and the factorization it realizes."""
-    return spec.plan
+    return as_spec(spec).plan
 
 
 def verify(spec: Spec) -> Report:
     """Declared against realized, factor by factor, from the plan; :func:`ardsl.verify_numeric` probes the module."""
-    return spec.report
+    return as_spec(spec).report
+
+
+def as_spec(value: object) -> Spec:
+    """The argument, where it is a spec; a path or a text is one only once it is loaded."""
+    if isinstance(value, Spec):
+        return value
+    help = "make one with `ardsl.load(PATH)` or `ardsl.loads(TEXT)`"
+    raise ArdslError(f"this takes a spec, not {type(value).__name__}: {help}")
 
 
 def dependence(spec: Spec, variable: str, order: int = 0) -> np.ndarray:
@@ -168,6 +176,6 @@ def realized(spec: Spec, variable: str, order: int = 0) -> np.ndarray:
 
 
 def _known(spec: Spec, variable: str) -> str:
-    if variable not in spec.variables:
+    if variable not in as_spec(spec).variables:
         raise ArdslError(f"the spec has no variable `{variable}`")
     return variable

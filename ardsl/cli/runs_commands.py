@@ -156,13 +156,17 @@ def _conditioning(spec: Spec, given: dict[str, str]) -> dict[str, Any] | None:
 def _given_values(variable: Variable, text: str) -> np.ndarray:
     import numpy as np
 
+    from ardsl.runtime.data import no_such
     from ardsl.runtime.sources import open_source
     from ardsl.runtime.values import Part, Raw
 
     path, _, key = text.partition("#")
     if path.endswith((".npy", ".npz", ".csv", ".tsv")):
         source = open_source(from_here(text))
-        raw = source.read(key or (variable.name if variable.name in source.keys or not source.only else ""))
+        name = "" if source.only else key or variable.name
+        if name and name not in source.keys:
+            raise no_such(variable, name, source)
+        raw = source.read(name)
     else:
         value = literal(text)
         raw = Raw(np.array(_rows(value, variable)), f"--given {variable.name}")

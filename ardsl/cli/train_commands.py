@@ -109,6 +109,11 @@ def train_command(
             raise
         click.echo(error_line(f"{error}; that mended, go on with `{_going_on()}`"), err=True)
         return 2
+    except KeyboardInterrupt:
+        if not (directory / STATE).is_file():
+            raise
+        click.echo(f"interrupted in the first epoch; go on with\n  {_going_on()}")
+        return 130
     if fast_dev_run:
         click.echo("One step and one validation went through; nothing was written.")
         return 0

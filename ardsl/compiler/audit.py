@@ -16,6 +16,12 @@ from ardsl.graph.verify import Report, compare
 from ardsl.relations import ORDER_NAMES, Earlier, Matrix, Order
 from ardsl.relations.order import explicit
 
+_CHUNK = 256
+"""Inputs changed at once, each in an example of its own."""
+_SAME = 1e-6
+_FEW = 256
+"""Inputs with at most so many values are taken for codes."""
+
 
 def audit(
     function: Callable[[Tensor], Tensor],
@@ -30,35 +36,38 @@ def audit(
 
     ``function`` maps x [batch, *shape] to one output per element: [batch, *shape] or [batch, *shape, parameters]
     (logits, means …). ``order`` is the order it is meant to respect: a name of the language without arguments, a
-    permutation (first drawn first), or an Order. Gradients are taken at ``points`` random inputs (standard normal, or
-    the rows of ``inputs``), in float64 where the function is a module; where it has no gradient, inputs are changed one
-    at a time. A dependence counts once it shows at any point, so a leak found is real; a blind spot is a pair that
-    showed at no point.
+    permutation (first drawn first), or an Order. At each of ``points`` random inputs (standard normal, or the rows of
+    ``inputs``: give real examples where the function takes codes) gradients are taken, and inputs are changed one at a
+    time, for what has no gradient: modules in float64. A dependence counts once it shows at any point, so a leak found
+    is real; a blind spot is a pair that showed at no point.
     """
     shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    if not all(isinstance(size, int) and size > 0 for size in shape):
+        raise ArdslError(f"the shape is integers of at least 1, not {shape}")
+    if not isinstance(points, int) or points < 1:
+        raise ArdslError(f"`points` is an integer of at least 1, not {points!r}")
     ranked = _order(order, shape)
-    if inputs is not None and tuple(inputs.shape[1:]) != shape:
-        raise ArdslError(f"the inputs must be [points, {', '.join(map(str, shape))}], not {list(inputs.shape)}")
+    generator = torch.Generator().manual_seed(seed)
+    inputs = _inputs(inputs, shape, points, generator)
     probes = [_call(function)]
     if isinstance(function, nn.Module):
         module = deepcopy(function).double().eval()
         positive = deepcopy(module)
         make_positive(positive, seed)
         probes = [module, positive]
-    generator = torch.Generator().manual_seed(seed)
-    if inputs is None:
-        inputs = torch.randn((points, *shape), generator=generator, dtype=torch.float64)
-    size = prod(shape)
     try:
         probes[0](inputs[:1])
     except Exception as error:  # whatever foreign code raises: it is not made for this shape
         taken = list(inputs[:1].shape)
         raise ArdslError(f"the function fails on an input of shape {taken}: {error}") from error
+    size = prod(shape)
     moved = np.zeros((size, size), dtype=bool)
-    for point in inputs:
-        moved |= _probe(probes[0], point[None], shape, generator)
+    for number, point in enumerate(inputs):
+        moved |= _gradients(probes[0], point[None], shape, generator)
+        moved |= _changes(probes[0], point, _others(inputs, number, generator), shape)
     for probe in probes[1:]:
-        moved |= _probe(probe, torch.rand((1, *shape), generator=generator, dtype=torch.float64), shape, generator)
+        if inputs.is_floating_point():
+            moved |= _gradients(probe, torch.rand(1, *shape, generator=generator, dtype=inputs.dtype), shape, generator)
     element = lambda i: f"x[{', '.join(map(str, np.unravel_index(i, shape)))}]" if shape else "x"  # noqa: E731
     comparison = compare(
         Earlier().relation(ranked),
@@ -70,6 +79,28 @@ def audit(
         source_name=element,
     )
     return Report((comparison,), method="numeric")
+
+
+def _inputs(inputs: Tensor | None, shape: tuple[int, ...], points: int, generator: torch.Generator) -> Tensor:
+    """[points, *shape]: those given, codes as they are and other numbers in float64, or random ones."""
+    if inputs is None:
+        return torch.randn((points, *shape), generator=generator, dtype=torch.float64)
+    if tuple(inputs.shape[1:]) != shape or not len(inputs):
+        raise ArdslError(f"the inputs must be [points, {', '.join(map(str, shape))}], not {list(inputs.shape)}")
+    return inputs.double() if inputs.is_floating_point() else inputs
+
+
+def _others(inputs: Tensor, number: int, generator: torch.Generator) -> Tensor:
+    """Another value for each element of a point. Of random inputs one of another sign or far away, so that thresholds
+    are crossed; of inputs with few values, such as codes, another of these."""
+    point = inputs[number]
+    values = inputs.unique()
+    if len(values) > _FEW:
+        far = 3 * torch.randn(point.shape, generator=generator, dtype=point.dtype)
+        return far if number % 2 else -point
+    places = torch.searchsorted(values, point.contiguous())
+    steps = torch.randint(1, max(len(values), 2), point.shape, generator=generator)
+    return values[(places + steps) % len(values)]
 
 
 def _order(order: str | Sequence[int] | Order, shape: tuple[int, ...]) -> Order:
@@ -97,40 +128,45 @@ def _call(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
     return call
 
 
-def _probe(
+def _gradients(
     function: Callable[[Tensor], Tensor], point: Tensor, shape: tuple[int, ...], generator: torch.Generator
 ) -> np.ndarray:
-    """Dependences that show at one input: bool [elements, elements], output by input."""
+    """Dependences that show in gradients at one input: bool [elements, elements], output by input."""
+    found = np.zeros((prod(shape), prod(shape)), dtype=bool)
+    if not point.is_floating_point():
+        return found
     x = point.clone().requires_grad_()
-    output = _outputs(function(x), shape)
+    output = _outputs(function(x), shape)[0]
     if not output.requires_grad:
-        return _perturb(function, point, shape, generator)
+        return found
     mix = torch.rand(output.shape[-1], generator=generator, dtype=torch.float64).to(output) + 0.5
     mixed = output @ mix  # a random mixture: gradients of a draw's parameters do not cancel in it
-    found = []
-    for value in mixed:
+    for target, value in enumerate(mixed):
         (gradient,) = torch.autograd.grad(value, x, retain_graph=True, allow_unused=True)
-        found.append(np.zeros(prod(shape), bool) if gradient is None else (gradient != 0).flatten().numpy())
-    return np.stack(found)
+        if gradient is not None:
+            found[target] = (gradient != 0).flatten().numpy()
+    return found
+
+
+@torch.no_grad()
+def _changes(function: Callable[[Tensor], Tensor], point: Tensor, others: Tensor, shape: tuple[int, ...]) -> np.ndarray:
+    """The same by changing one input at a time, for what has no gradient: thresholds, codes, rounding."""
+    size = prod(shape)
+    moved = np.zeros((size, size), dtype=bool)
+    for start in range(0, size, _CHUNK):
+        sources = torch.arange(start, min(start + _CHUNK, size))
+        batch = point.reshape(1, size).repeat(len(sources) + 1, 1)  # the unchanged point is the last
+        batch[torch.arange(len(sources)), sources] = others.reshape(size)[sources]
+        found = _outputs(function(batch.reshape(-1, *shape)), shape)
+        before, after = found[-1], found[:-1]
+        # Rows of one product may differ in their last bits.
+        close = torch.isclose(after, before.expand_as(after), rtol=_SAME, atol=_SAME, equal_nan=True)
+        moved[:, sources.numpy()] = (~close).any(-1).T.numpy()
+    return moved
 
 
 def _outputs(output: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """[elements, parameters]"""
+    """[batch, elements, parameters]"""
     if tuple(output.shape[1 : 1 + len(shape)]) != shape:
         raise ArdslError(f"the function must give [batch, {', '.join(map(str, shape))}, …], not {list(output.shape)}")
-    return output[0].reshape(prod(shape), -1)
-
-
-def _perturb(
-    function: Callable[[Tensor], Tensor], point: Tensor, shape: tuple[int, ...], generator: torch.Generator
-) -> np.ndarray:
-    """The same by changing one input at a time."""
-    size = prod(shape)
-    before = _outputs(function(point), shape)
-    moved = np.zeros((size, size), dtype=bool)
-    for source in range(size):
-        changed = point.clone().reshape(-1)
-        changed[source] += torch.randn((), generator=generator, dtype=point.dtype)
-        after = _outputs(function(changed.reshape(point.shape)), shape)
-        moved[:, source] = (after != before).any(-1).numpy()
-    return moved
+    return output.reshape(len(output), prod(shape), -1)

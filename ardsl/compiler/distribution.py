@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
+from ardsl.compiler.values import by_name, expand_given, flat
 from ardsl.errors import ArdslError
 
 if TYPE_CHECKING:
@@ -27,15 +28,22 @@ class ModelDistribution(Distribution):
             raise ArdslError(
                 "a distribution is over one observed variable; this model has " + ", ".join(v.name for v in observed)
             )
-        self.model, self.given = model, given
+        self.model = model
+        self.given: dict[str, Tensor] = {}
         batch = torch.Size()
         if model.spec.model.given:
-            first = next(iter(given.values())) if isinstance(given, dict) else given
-            batch = torch.Size([len(first)])
+            variables = model.spec.model.given
+            examples = by_name(given, variables, "`given`")
+            rows = {v.name: flat(examples[v.name], v, model.like) for v in variables}
+            batch = torch.Size([max(map(len, rows.values()))])
+            expanded = expand_given(rows, batch[0])
+            self.given = {v.name: expanded[v.name].reshape(-1, *v.shape) for v in variables}
         super().__init__(batch, torch.Size(observed[0].shape), validate_args=False)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """[*sample shape, *batch shape], in nats."""
+        if tuple(value.shape[value.ndim - len(self.event_shape) :]) != tuple(self.event_shape):
+            raise ArdslError(f"values must end in the shape {list(self.event_shape)}, not {list(value.shape)}")
         batch = value.shape[: value.ndim - len(self.event_shape)]
         flat = value.reshape(-1, *self.event_shape)
         return self.model.log_prob(flat, self._given(len(flat))).reshape(batch)  # type: ignore[union-attr]
@@ -50,12 +58,7 @@ class ModelDistribution(Distribution):
 
     def _given(self, count: int) -> Any:
         """The conditioning repeated for every sample of the batch."""
-        if self.given is None or not self.batch_shape:
-            return self.given
+        if not self.given:
+            return None
         times = count // self.batch_shape[0]
-
-        def repeat(value: Tensor) -> Tensor:
-            value = torch.as_tensor(value)
-            return value.repeat(times, *[1] * (value.ndim - 1))
-
-        return {k: repeat(v) for k, v in self.given.items()} if isinstance(self.given, dict) else repeat(self.given)
+        return {name: value.repeat(times, *[1] * (value.ndim - 1)) for name, value in self.given.items()}

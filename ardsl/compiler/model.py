@@ -18,7 +18,7 @@ from ardsl.families.distributions import build_family
 from ardsl.model.model import Variable
 from ardsl.networks.module import Configuration, NetworkModule
 from ardsl.networks.registry import network
-from ardsl.spec import Spec
+from ardsl.spec import Spec, as_spec
 
 if TYPE_CHECKING:
     from ardsl.compiler.distribution import ModelDistribution
@@ -238,6 +238,8 @@ class AutoregressiveModel(nn.Module):
         ``step`` computes each activation once, in as many steps as the realized graph's longest path; ``whole`` runs
         the whole network at every step: the slow, obvious reference.
         """
+        if not isinstance(n, int) or n < 0:
+            raise ArdslError(f"the number of samples is an integer of at least 0, not {n!r}")
         if noise is None:
             noise = self.noise(n, seed)
         if noise.count != n:
@@ -330,5 +332,5 @@ def compile_model(
     """The spec as a torch module with fresh weights, the same for the same seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = AutoregressiveModel(spec)
+        model = AutoregressiveModel(as_spec(spec))
     return model.to(device=device, dtype=dtype)

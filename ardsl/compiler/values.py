@@ -24,7 +24,8 @@ def by_name(data: object, variables: Sequence[Variable], what: str) -> dict[str,
         missing = [n for n in names if n not in data]
         unknown = [str(n) for n in data if n not in names]
         if missing or unknown:
-            detail = f"missing: {', '.join(missing)}" if missing else f"unknown: {', '.join(unknown)}"
+            told = {"missing": missing, "unknown": unknown}
+            detail = "; ".join(f"{what}: {', '.join(each)}" for what, each in told.items() if each)
             raise ArdslError(f"{what} needs exactly the variables {', '.join(names) or '(none)'}; {detail}")
         return {n: data[n] for n in names}
     if data is None and not names:
@@ -35,8 +36,13 @@ def by_name(data: object, variables: Sequence[Variable], what: str) -> dict[str,
 
 
 def flat(value: object, variable: Variable, like: Tensor) -> Tensor:
-    """One variable's array [batch, *shape] as [batch, elements]; a scalar's may be [batch]."""
-    tensor = torch.as_tensor(value, device=like.device)
+    """One variable's array [batch, *shape] as [batch, elements]; conditioning may be one example's, [*shape]."""
+    try:
+        tensor = torch.as_tensor(value, device=like.device)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ArdslError(f"`{variable.name}` must be numbers: {error}") from None
+    if variable.kind == "given" and tuple(tensor.shape) == variable.shape:
+        tensor = tensor[None]  # one example's, for every sample
     tensor = tensor if tensor.dtype == like.dtype else tensor.to(like.dtype)
     if tuple(tensor.shape[1:]) != variable.shape or tensor.ndim == 0:
         if variable.shape == () and tensor.ndim == 2 and tensor.shape[1] == 1:

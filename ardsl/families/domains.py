@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from ardsl.language.layout import string
+
 
 @dataclass(frozen=True)
 class Domain:
@@ -64,7 +66,7 @@ class Category(Domain):
         return self.n
 
     def __str__(self) -> str:
-        return f"category({', '.join(map(repr, self.labels)) if self.labels else self.n})"
+        return f"category({', '.join(map(string, self.labels)) if self.labels else self.n})"
 
 
 @dataclass(frozen=True)

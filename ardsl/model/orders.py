@@ -88,7 +88,8 @@ def _look_up(expression: syntax.Expression, scope: Scope) -> None:
 
 
 def _unknown(name: str, span: Span, scope: Scope) -> None:
-    scope.report(rules.UNKNOWN_ORDER.at(span, name=name, help=did_you_mean(name, ORDER_NAMES)))
+    notes = [f"the orders are {', '.join(f'`{known}`' for known in ORDER_NAMES)}, and lists of elements"]
+    scope.report(rules.UNKNOWN_ORDER.at(span, name=name, help=did_you_mean(name, ORDER_NAMES), notes=notes))
 
 
 def _lifted(orders: OrderMixture, variable: Draft, events: tuple[int, ...]) -> OrderMixture:

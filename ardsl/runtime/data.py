@@ -78,10 +78,11 @@ def load_split(
     dtype: torch.dtype = torch.float32,
 ) -> Examples:
     """One split's examples: of ``data`` where given (a source, or a dict by split), else as the spec's block says."""
-    source = _sources(spec, data, data_dir).get(split) if data is None or _by_split(data) else data
-    if isinstance(source, float):  # a share of the training data
-        held = load_data(spec, data, data_dir=data_dir, dtype=dtype).valid
-        return {} if held is None else held
+    sources = _sources(spec, data, data_dir) if data is None or _by_split(data) else {split: data}
+    source = sources.get(split)
+    if split != "test" and isinstance(sources.get("valid"), float):  # a share of the training data
+        both = load_data(spec, data, data_dir=data_dir, dtype=dtype)
+        return both.train if split == "train" else both.valid or {}
     return _load(spec, source, split, data_dir, dtype).examples
 
 
@@ -176,6 +177,10 @@ def _load(spec: Spec, data: Any, split: str, data_dir: str | Path | None, dtype:
         help = f'write `data {{ {split} = "PATH" }}` in the spec, or give a source'
         raise fault(NO_SOURCE, split=split, help=help)
     source = open_source(data, _directory(spec, data_dir))
+    named = spec.model.data.columns
+    if source.key is not None and not source.only and all(v.name in named for v in _variables(spec)):
+        problem = f"`#{source.key}` names one array, but the `data` block names those of every variable"
+        raise fault(NO_SUCH_KEY, path=source.name, problem=problem)
     parts = {v.name: _parts(spec, v, source, split) for v in _variables(spec)}
     every = [part for each in parts.values() for part in each]
     total = _same_length(every, source)
@@ -254,7 +259,7 @@ def _parts(spec: Spec, variable: Variable, source: Source, split: str) -> list[P
     known = set(source.keys)
     for name in choice.names:
         if name not in known:
-            raise _no_such(variable, name, source)
+            raise no_such(variable, name, source)
     if not choice.each:
         return _whole(variable, source.read(choice.names[0] if choice.names else ""))
     if len(choice.names) != variable.size:
@@ -328,7 +333,8 @@ def _columns(spec: Spec, variable: Variable, source: Source, *, alone: bool) -> 
     return source.keys if unnamed and alone and len(source.keys) == variable.size else names
 
 
-def _no_such(variable: Variable, name: str, source: Source) -> Exception:
+def no_such(variable: Variable, name: str, source: Source) -> Exception:
+    """The error of a name that a source lacks."""
     kind = "column" if source.is_table else "array"
     there = f"there are {listed(source.keys)}" if source.keys else f"it has no {kind}s"
     hint = did_you_mean(name, source.keys)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ardsl.compiler.model import AutoregressiveModel
+from ardsl.errors import ArdslError
 from ardsl.runtime.data import Examples, count, load_split, take
 
 _MEMORY = 1 << 28
@@ -110,4 +111,7 @@ def evaluating(module: nn.Module) -> Iterator[None]:
 
 
 def _examples(model: AutoregressiveModel, data: Any, split: str, data_dir: str | Path | None) -> Examples:
+    if not isinstance(model, AutoregressiveModel):
+        help = "restore one with `ardsl.restore(DIR)`, or take a run's `.model`"
+        raise ArdslError(f"this takes a model, not {type(model).__name__}: {help}")
     return load_split(model.spec, data, split, data_dir=data_dir or model.data_directory, dtype=model.like.dtype)

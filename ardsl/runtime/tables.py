@@ -78,7 +78,8 @@ def _header(name: str, row: list[str], line: int) -> list[str]:
     seen: set[str] = set()
     for cell in header:
         if cell in seen and cell:
-            raise fault(BAD_TABLE, path=name, line=line, problem=f"the column `{cell}` is named twice")
+            hint = ": is there no line of names?" if set(cell) <= _DIGITS else ""
+            raise fault(BAD_TABLE, path=name, line=line, problem=f"the column `{cell}` is named twice{hint}")
         seen.add(cell)
     if all(cell and set(cell) <= _DIGITS for cell in header):
         raise fault(BAD_TABLE, path=name, line=line, problem="the first line must name the columns, and holds numbers")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import threading
 import time
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -14,8 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from lightning.pytorch import Callback, Trainer
-from lightning.pytorch.callbacks import EarlyStopping
+from lightning.pytorch import Callback
 
 from ardsl.compiler.model import AutoregressiveModel, compile_model
 from ardsl.diagnostics.rules.data import BAD_CHECKPOINT, NOT_FINITE, UNUSABLE_OPTION
@@ -31,13 +28,11 @@ from ardsl.runtime.learner import Diverged, Interrupted, Learner, Unfit
 from ardsl.runtime.pictures import is_picture, save_grid
 from ardsl.runtime.progress import Progress, duration
 from ardsl.runtime.runs import CURVE, SAMPLES, STATE, RunFolder, check_earlier, read_metrics, read_run, restore
-from ardsl.spec import Spec
+from ardsl.runtime.trainer import few_threads, make_trainer, quiet, seeded
+from ardsl.spec import Spec, as_spec
 
-_LIGHTNING_PRECISION = {"16": "16-mixed", "bf16": "bf16-mixed", "32": "32-true", "64": "64-true"}
 _PICTURES = 64
 _ROWS = 5
-_SMALL = 1e9
-"""FLOPs of a training step, about 20 milliseconds of one core."""
 _WRITE_SHARE = 0.02
 """The share of the time that writing may take: a better epoch that comes too soon is written with a later one."""
 
@@ -100,7 +95,7 @@ def fit(
     """
     if fast_dev_run:
         out, epochs, resume = None, 1, False
-    if spec.plan.parameters == 0:
+    if as_spec(spec).plan.parameters == 0:
         raise fault(UNUSABLE_OPTION, problem=f"`{spec.name}` has no free parameters: there is nothing to train")
     settings = _settings(spec, epochs, seed, precision)
     place = find_device(device)
@@ -166,8 +161,8 @@ class _Fit:
         diverged: Diverged | None = None
         begun = len(self.learner.metrics)
         spec = self.model.spec
-        with _quiet(), _seeded(settings.seed, self.place), _threads(spec, settings.batch), self._interruptible():
-            trainer = _trainer(settings, self.place, callbacks, settings.epochs - begun)
+        with quiet(), seeded(settings.seed, self.place), few_threads(spec, settings.batch), self._interruptible():
+            trainer = make_trainer(settings, self.place, callbacks, settings.epochs - begun)
             try:
                 if settings.epochs:
                     trainer.fit(learner, train_dataloaders=self.batches)
@@ -275,21 +270,24 @@ class _Fit:
 
     @contextmanager
     def _interruptible(self) -> Iterator[None]:
-        """The first Ctrl-C ends the training after its step, with the best weights kept; a second one at once."""
+        """The first Ctrl-C, or a SIGTERM, ends the training after its step, with the best weights kept; a second Ctrl-C
+        at once."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = signal.getsignal(signal.SIGINT)
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
         def stop(*_: object) -> None:
             self.learner.interrupted = True
-            signal.signal(signal.SIGINT, before)
+            signal.signal(signal.SIGINT, before[signal.SIGINT])
 
-        signal.signal(signal.SIGINT, stop)
+        for number in before:
+            signal.signal(number, stop)
         try:
             yield
         finally:
-            signal.signal(signal.SIGINT, before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 def _settings(spec: Spec, epochs: int | None, seed: int | None, precision: str | None) -> TrainSettings:
@@ -317,29 +315,6 @@ def _check_precision(precision: str, place: torch.device) -> None:
         raise fault(UNUSABLE_OPTION, problem="precision 64 does not exist on mps: there are 16, bf16 and 32")
 
 
-def _trainer(settings: TrainSettings, place: torch.device, callbacks: Sequence[Callback], epochs: int) -> Trainer:
-    """Lightning's loop with everything off that would cost time at each step or write files of its own."""
-    used = list(callbacks)
-    if settings.patience is not None:
-        used.append(EarlyStopping("watched", patience=settings.patience, check_on_train_epoch_end=True))
-    return Trainer(
-        accelerator=place.type,
-        devices=1 if place.index is None else [place.index],
-        max_epochs=epochs,
-        precision=_LIGHTNING_PRECISION[settings.precision],  # type: ignore[arg-type]
-        gradient_clip_val=settings.clip,
-        accumulate_grad_batches=settings.accumulate,
-        callbacks=used,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        limit_val_batches=0,
-        use_distributed_sampler=False,
-    )
-
-
 def _on_device(examples: Examples, place: torch.device) -> Examples:
     """The examples where they are used, if they take a small part of its memory: then no step waits for a transfer."""
     if place.type != "cuda":
@@ -347,49 +322,6 @@ def _on_device(examples: Examples, place: torch.device) -> Examples:
     size = sum(value.nbytes for value in examples.values())
     free = torch.cuda.mem_get_info(place)[0]
     return {name: value.to(place) for name, value in examples.items()} if size < free // 4 else examples
-
-
-@contextmanager
-def _seeded(seed: int, place: torch.device) -> Iterator[None]:
-    """torch's random state set by the seed for a while, for what draws from it (dropout)."""
-    with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
-        torch.manual_seed(seed)
-        yield
-
-
-@contextmanager
-def _threads(spec: Spec, batch: int) -> Iterator[None]:
-    """One thread for a while where a step is little work: more would wait for each other longer than they compute."""
-    before = torch.get_num_threads()
-    if 3 * spec.plan.flops * batch < _SMALL:  # a backward pass is two forward ones
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without Lightning's banners and hints, which are about options that users of ``fit`` do not have."""
-    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric", "lightning_fabric")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            for message in _HINTS:
-                warnings.filterwarnings("ignore", message)
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-
-
-_HINTS = (
-    ".*available but not used",  # the user chose the device
-    ".*isinstance.treespec, LeafSpec.. is deprecated",  # between Lightning and torch
-)
 
 
 def _announce(progress: Progress, spec: Spec, splits: Splits, settings: TrainSettings) -> None:

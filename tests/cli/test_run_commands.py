@@ -69,7 +69,8 @@ def test_eval_prints_the_documented_object(run: Run, trained: str) -> None:
     shown = run("eval", trained).stdout
     assert f"{found['nll']:.4f}" in shown and f"{found['bits_per_dim']:.4f}" in shown
     assert json.loads(run("eval", trained, "--json", "--data", "specs/data.npz").stdout) == found
-    assert json.loads(run("eval", trained, "--json", "--split", "train").stdout)["examples"] == 80
+    assert json.loads(run("eval", trained, "--json", "--split", "train").stdout)["examples"] == 60
+    assert json.loads(run("eval", trained, "--json", "--split", "valid").stdout)["examples"] == 20
 
 
 def test_paths_are_relative_to_the_working_directory(
@@ -116,6 +117,9 @@ def test_samples_depend_on_the_seed_and_the_given(run: Run, trained: str) -> Non
         (["sample", "RUN", "-o", "s.npz", "--given", "label=od"], "did you mean `odd`"),
         (["sample", "RUN", "-o", "s.npz", "--given", "label=7"], "AR504"),
         (["sample", "RUN", "-o", "s.npz", "--given", "label=[1]"], "takes one value"),
+        (["sample", "RUN", "-o", "s.npz", "--given", "label=specs/data.npz"], "there is no array `label`"),
+        (["sample", "RUN", "-o", "s.npz", "--given", "label=specs/data.npz#nope"], "there is no array `nope`"),
+        (["eval", "RUN", "--data", "specs/data.npz#nope"], "`#nope` names one array, but the `data` block"),
         (["sample", "RUN", "-o", "s.xyz", "--given", "label=odd"], "AR530"),
         (["eval", "RUN", "--data", "absent.npz"], "absent.npz: there is no such file"),
         (["eval", "RUN", "--data", "bad.ar"], "AR506"),

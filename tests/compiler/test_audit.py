@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -96,3 +98,43 @@ def test_a_report_reads_as_its_verdict_and_pairs_as_their_number() -> None:
     narrow = ardsl.audit(Masked(9, 4), 9)
     assert str(narrow) == "Sound: nothing leaks. Not complete: 10 blind spots, 27.8 % of what is declared."
     assert str(ardsl.audit(Masked(9, 20), 9)).startswith("Sound and complete: all of the 36 declared pairs")
+
+
+class Tokens(nn.Module):
+    """Codes through an embedding, each of which its own output sees."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding, self.output = nn.Embedding(3, 4), nn.Linear(4, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.output(torch.tanh(self.embedding(x.long()).cumsum(1)))[..., 0]
+
+
+class Threshold(nn.Module):
+    """A leak that no gradient shows beside context that gradients do show."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.cumsum(1) - x + (x > 0).to(x.dtype)
+
+
+@pytest.mark.parametrize(
+    ("function", "inputs"),
+    [
+        (Tokens(), torch.tensor([[0, 1, 2, 0, 1, 2], [2, 2, 1, 1, 0, 0]])),
+        (Tokens(), torch.tensor([[0.0, 1, 2, 0, 1, 2], [2, 2, 1, 1, 0, 0]])),
+        (Threshold(), None),
+        (lambda x: x.cumsum(1).round(), None),
+        (lambda x: (x > 0).double().cumsum(1), None),
+    ],
+)
+def test_leaks_without_gradients_are_found(function: Any, inputs: torch.Tensor | None) -> None:
+    report = ardsl.audit(function, 6, inputs=inputs)
+    assert list(report.leaks) == [(f"x[{i}]", f"x[{i}]") for i in range(6)]
+    assert report.complete
+
+
+@pytest.mark.parametrize(("shape", "points"), [(-1, 8), ("3", 8), ((2, 0), 8), (6, 0), (6, 2.5)])
+def test_what_nothing_can_be_probed_with_is_refused(shape: Any, points: Any) -> None:
+    with pytest.raises(ardsl.ArdslError, match="at least 1"):
+        ardsl.audit(Threshold(), shape, points=points)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -123,3 +125,42 @@ def test_distribution_stands_in_for_the_model() -> None:
     x = law.sample((3,))
     assert x.shape == (3, 2, 4)
     torch.testing.assert_close(law.log_prob(x)[1], model.log_prob(x[1], {"y": torch.tensor([0.0, 1.0])}))
+
+
+def test_conditioning_of_one_example_serves_all_samples() -> None:
+    spec = ardsl.loads("given y : real\ngiven z[2] : real\nobserved x[3] : binary\np(x[i] | x[<i], y, z) = bernoulli\n")
+    model = ardsl.compile(spec, seed=0).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(generator=torch.Generator().manual_seed(0))
+    one = {"y": 0.5, "z": [1.0, -1.0]}
+    each = {"y": torch.full((4,), 0.5), "z": torch.tensor([[1.0, -1.0]]).repeat(4, 1)}
+    x = model.sample(4, one, seed=0)
+    assert torch.equal(x, model.sample(4, each, seed=0))
+    assert torch.equal(model.log_prob(x, one), model.log_prob(x, each))
+    distribution = model.distribution(one)
+    assert distribution.batch_shape == (1,)
+    assert torch.allclose(distribution.log_prob(x[:, None])[:, 0], model.log_prob(x, each))
+    mixed = model.distribution({"y": torch.full((4,), 0.5), "z": [1.0, -1.0]})
+    assert mixed.batch_shape == (4,) and torch.allclose(mixed.log_prob(x), model.log_prob(x, each))
+    with pytest.raises(ardsl.ArdslError, match=r"must end in the shape \[3\], not \[4\]"):
+        distribution.log_prob(torch.zeros(4))
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda m: ardsl.compile("digits.ar"), "this takes a spec, not str"),
+        (lambda m: ardsl.verify("digits.ar"), "this takes a spec, not str"),
+        (lambda m: ardsl.fit("digits.ar"), "this takes a spec, not str"),
+        (lambda m: ardsl.evaluate("runs/digits"), "this takes a model, not str"),
+        (lambda m: m.sample(-1), "an integer of at least 0, not -1"),
+        (lambda m: m.sample(2.5), "an integer of at least 0, not 2.5"),
+        (lambda m: m.log_prob("abc"), "`x` must be numbers"),
+        (lambda m: m.log_prob({"y": 1}), "missing: x; unknown: y"),
+    ],
+)
+def test_wrong_arguments_are_one_clear_line(call: Any, told: str) -> None:
+    model = ardsl.compile(ardsl.loads("observed x[3] : binary\np(x[i] | x[<i]) = bernoulli\n"))
+    with pytest.raises(ardsl.ArdslError, match=told):
+        call(model)

@@ -206,6 +206,20 @@ def command(folder: Path, out: str, *more: str) -> list[str]:
     return [sys.executable, "-c", TRAIN, *words]
 
 
+@pytest.mark.parametrize("file", [STATE, METRICS])
+def test_a_termination_is_an_interrupt_too(file: str, tmp_path: Path) -> None:
+    """Before the first epoch has ended, or after."""
+    np.save(tmp_path / "train.npy", correlated(2000).numpy())
+    (tmp_path / "s.ar").write_text(SPECS["dropout, cosine"].replace("epochs = 5", "epochs = 5000"))
+    with subprocess.Popen(command(tmp_path, "run"), stdout=subprocess.PIPE, text=True) as process:
+        while process.poll() is None and not (tmp_path / "run" / file).exists():
+            time.sleep(0.01)
+        process.terminate()
+        told, _ = process.communicate(timeout=60)
+    assert process.returncode == 130 and told.splitlines()[-1].endswith("--resume")
+    assert file == STATE or ardsl.restore(tmp_path / "run").dims == 4
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SPECS)
 def test_a_training_killed_again_and_again_ends_as_the_unbroken_one(name: str, tmp_path: Path) -> None:

@@ -1,0 +1,85 @@
+"""What surrounds a training: Lightning's Trainer, its silence, the random state and the threads."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.callbacks import EarlyStopping
+
+from ardsl.model.settings import TrainSettings
+from ardsl.spec import Spec
+
+_LIGHTNING_PRECISION = {"16": "16-mixed", "bf16": "bf16-mixed", "32": "32-true", "64": "64-true"}
+_SMALL = 1e9
+"""FLOPs of a training step, about 20 milliseconds of one core."""
+
+
+def make_trainer(settings: TrainSettings, place: torch.device, callbacks: Sequence[Callback], epochs: int) -> Trainer:
+    """Lightning's loop with everything off that would cost time at each step or write files of its own."""
+    used = list(callbacks)
+    if settings.patience is not None:
+        used.append(EarlyStopping("watched", patience=settings.patience, check_on_train_epoch_end=True))
+    return Trainer(
+        accelerator=place.type,
+        devices=1 if place.index is None else [place.index],
+        max_epochs=epochs,
+        precision=_LIGHTNING_PRECISION[settings.precision],  # type: ignore[arg-type]
+        gradient_clip_val=settings.clip,
+        accumulate_grad_batches=settings.accumulate,
+        callbacks=used,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        limit_val_batches=0,
+        use_distributed_sampler=False,
+    )
+
+
+@contextmanager
+def seeded(seed: int, place: torch.device) -> Iterator[None]:
+    """torch's random state set by the seed for a while, for what draws from it (dropout)."""
+    with torch.random.fork_rng(devices=[place] if place.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def few_threads(spec: Spec, batch: int) -> Iterator[None]:
+    """One thread for a while where a step is little work: more would wait for each other longer than they compute."""
+    before = torch.get_num_threads()
+    if 3 * spec.plan.flops * batch < _SMALL:  # a backward pass is two forward ones
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without Lightning's banners and hints, which are about options that users of ``fit`` do not have."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric", "lightning_fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            for message in _HINTS:
+                warnings.filterwarnings("ignore", message)
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+_HINTS = (
+    ".*available but not used",  # the user chose the device
+    ".*isinstance.treespec, LeafSpec.. is deprecated",  # between Lightning and torch
+)
