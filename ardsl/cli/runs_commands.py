@@ -118,8 +118,13 @@ def sample_command(
 
 
 def _noted(directory: str, restore: Callable[..., Any], device: str) -> Any:
+    from ardsl.runtime.runs import has_ended
+
     click.get_current_context().meta["ardsl.subject"] = directory
-    return restore(directory, device)
+    model = restore(directory, device)
+    if not has_ended(directory):
+        click.echo(f"note: the training in {directory} has not ended; these are its best weights so far", err=True)
+    return model
 
 
 def _data(directory: str, data: str | None, split: str, data_dir: str | None) -> dict[str, Any]:

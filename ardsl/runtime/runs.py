@@ -164,7 +164,13 @@ def check_earlier(path: str | Path, spec: Spec, training: Mapping[str, Any]) -> 
         began = run.get("training", {}).get(name)
         if began != value:
             raise fault(BAD_CHECKPOINT, path=path, problem=f"the training began with `{name}` {began}, not {value}")
-    return "ended" if run.get("figures", {}).get("stopped") in ("epochs", "patience") else "begun"
+    return "ended" if has_ended(path) else "begun"
+
+
+def has_ended(directory: str | Path) -> bool:
+    """Whether the training came to its end: not at work, and not cut short."""
+    figures = read_run(directory).get("figures")
+    return isinstance(figures, dict) and figures.get("stopped") in ("epochs", "patience")
 
 
 def read_metrics(directory: str | Path) -> list[dict[str, Any]]:

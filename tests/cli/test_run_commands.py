@@ -235,7 +235,9 @@ def test_an_interrupted_training_names_the_command_that_goes_on(
         result = run("train", spec)
     assert result.exit_code == 130
     assert result.stdout.splitlines()[-1] == f"  ardsl train {spec} --resume"
+    assert "has not ended" in run("eval", "runs/small").stderr
     assert "going on in epoch 2, after 3 steps" in run("train", spec, "--resume").stderr
+    assert run("eval", "runs/small").stderr == ""
     assert "there is nothing to go on with" in run("train", spec, "--resume").stderr
 
 
