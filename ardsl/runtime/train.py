@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import torch
 from lightning.pytorch import Callback
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from ardsl.compiler.model import AutoregressiveModel, compile_model
 from ardsl.diagnostics.rules.data import BAD_CHECKPOINT, NOT_FINITE, UNUSABLE_OPTION
@@ -172,10 +173,10 @@ class _Fit:
                 diverged = error
             except Unfit:
                 raise self._unfit() from None
-            except Interrupted:
+            except (Interrupted, SIGTERMException):  # after an epoch's last step Lightning is first to see a SIGTERM
                 stopped = "interrupted"
-                if learner.best is None:
-                    raise KeyboardInterrupt from None
+        if stopped == "interrupted" and learner.best is None:
+            raise KeyboardInterrupt
         run = self._finish(stopped, diverged is not None)
         self.progress.close()
         if diverged is not None:

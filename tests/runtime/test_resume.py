@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -51,15 +52,16 @@ KILLS = 8
 
 
 class StopAt(Callback):
-    """Ctrl-C after so many steps."""
+    """Ctrl-C, or another signal, after so many steps."""
 
-    def __init__(self, step: int) -> None:
+    def __init__(self, step: int, number: int = signal.SIGINT) -> None:
         self.step: float = step
+        self.number = number
 
     def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, index: int) -> None:
         if module.steps >= self.step:
             self.step = math.inf
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), self.number)
 
 
 def train(text: str, out: Path, **options: Any) -> ardsl.Run:
@@ -94,6 +96,17 @@ def test_broken_and_unbroken_trainings_agree(name: str, breaks: list[int], tmp_p
     assert run.stopped in ("epochs", "patience")
     assert same(tmp_path / "whole", tmp_path / "broken")
     assert not (tmp_path / "broken" / STATE).exists()
+
+
+@pytest.mark.parametrize("step", [3, 6, 13, 20])
+def test_a_termination_at_any_step_is_no_end(step: int, tmp_path: Path) -> None:
+    """Also in an epoch's last step, after which Lightning's own handling of the signal comes first."""
+    text = SPECS["dropout, cosine"]
+    train(text, tmp_path / "whole")
+    with suppress(KeyboardInterrupt):  # where no epoch had ended
+        assert train(text, tmp_path / "broken", callbacks=[StopAt(step, signal.SIGTERM)]).stopped == "interrupted"
+    train(text, tmp_path / "broken", resume=True)
+    assert same(tmp_path / "whole", tmp_path / "broken")
 
 
 def test_a_training_that_has_ended_is_given_back(tmp_path: Path) -> None:
