@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-from safetensors import SafetensorError
-from safetensors.torch import save_file
-from torch import Tensor
 
 from ardsl.diagnostics.rules.data import BAD_OUTPUT
 from ardsl.runtime.faults import fault
@@ -53,16 +49,6 @@ def write_text(path: str | Path, text: str) -> None:
     """Text as UTF-8, newlines as they are."""
     with replacing(path) as part:
         part.write_bytes(text.encode("utf-8", "surrogateescape"))
-
-
-def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
-    """Tensors of any device as a safetensors file."""
-    here = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    with replacing(path) as part:
-        try:
-            save_file(here, part, metadata)
-        except SafetensorError as error:  # its only word for a full disk
-            raise OSError(str(error).rpartition("error: ")[2] or str(error)) from None
 
 
 def _publish(part: Path, path: Path) -> None:

@@ -7,14 +7,16 @@ the rest is JSON in its metadata: reading one executes nothing, and allocates no
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from ardsl.diagnostics.rules.data import BAD_CHECKPOINT
-from ardsl.runtime.atomic import write_tensors
+from ardsl.runtime.atomic import replacing
 from ardsl.runtime.faults import fault
 
 _PLAIN = (bool, int, float, str, type(None))
@@ -25,6 +27,16 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
     tensors: dict[str, Tensor] = {}
     text = json.dumps(_packed(state, tensors))
     write_tensors(path, tensors, {"state": text})
+
+
+def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
+    """Tensors of any device as a safetensors file."""
+    here = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with replacing(path) as part:
+        try:
+            save_file(here, part, metadata)
+        except SafetensorError as error:  # its only word for a full disk
+            raise OSError(str(error).rpartition("error: ")[2] or str(error)) from None
 
 
 def load_state(path: Path) -> dict[str, Any]:

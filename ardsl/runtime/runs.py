@@ -37,8 +37,8 @@ from ardsl.diagnostics import Source
 from ardsl.diagnostics.rules.data import BAD_CHECKPOINT, BAD_RUN, BAD_WEIGHTS
 from ardsl.errors import ArdslError, SpecError
 from ardsl.language import syntax
-from ardsl.runtime.atomic import remove_parts, replacing, write_tensors, write_text
-from ardsl.runtime.checkpoint import load_state, save_state
+from ardsl.runtime.atomic import remove_parts, replacing, write_text
+from ardsl.runtime.checkpoint import load_state, save_state, write_tensors
 from ardsl.runtime.devices import find_device
 from ardsl.runtime.faults import fault, listed
 from ardsl.spec import Spec, diagnose

@@ -12,7 +12,7 @@ from commands import GOOD, Run
 
 from ardsl.cli.app import COMMANDS
 
-STATIC = ["check", "fmt --check", "graph", "plan", "verify"]
+STATIC = ["check", "fmt --check", "graph", "graph -o g.svg", "plan", "verify"]
 
 
 def test_help_names_every_command(run: Run) -> None:

@@ -193,9 +193,9 @@ def test_a_run_that_was_moved_asks_for_its_data(run: Run, trained: str, here: Pa
 def test_a_full_disk_is_one_line_with_the_command_that_goes_on(
     run: Run, spec: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ardsl.runtime import atomic
+    from ardsl.runtime import checkpoint
 
-    whole, written = atomic.save_file, []
+    whole, written = checkpoint.save_file, []
 
     def fill(tensors: dict[str, torch.Tensor], path: Path, metadata: dict[str, str]) -> None:
         written.append(path)
@@ -205,7 +205,7 @@ def test_a_full_disk_is_one_line_with_the_command_that_goes_on(
         whole(tensors, path, metadata)
 
     words = ["train", spec, "--checkpoint-every", "0"]
-    monkeypatch.setattr(atomic, "save_file", fill)
+    monkeypatch.setattr(checkpoint, "save_file", fill)
     monkeypatch.setattr("sys.argv", ["ardsl", *words])
     result = run(*words)
     assert result.exit_code == 2

@@ -17,7 +17,7 @@ from runtime_specs import correlated, made, spec_in
 from safetensors.torch import load_file, save_file
 
 import ardsl
-from ardsl.runtime import atomic
+from ardsl.runtime import atomic, checkpoint
 from ardsl.runtime.runs import data_directory, read_run
 
 TRAIN = "batch = 50  epochs = 3"
@@ -268,7 +268,7 @@ def test_a_crash_while_weights_are_written_leaves_the_earlier_ones(
 
     written = runs.RunFolder.__new__(runs.RunFolder)
     written.path, written._spec, written._run = folder, made(TRAIN), {"params": {}}
-    monkeypatch.setattr(atomic, "save_file", crash)
+    monkeypatch.setattr(checkpoint, "save_file", crash)
     with pytest.raises(KeyboardInterrupt):
         written.save_weights({"x": torch.zeros(3)})
     monkeypatch.undo()
