@@ -18,7 +18,6 @@ from ardsl.relations.order import explicit
 
 _CHUNK = 256
 """Inputs changed at once, each in an example of its own."""
-_SAME = 1e-6
 _FEW = 256
 """Inputs with at most so many values are taken for codes."""
 
@@ -60,6 +59,7 @@ def audit(
     except Exception as error:  # whatever foreign code raises: it is not made for this shape
         taken = list(inputs[:1].shape)
         raise ArdslError(f"the function fails on an input of shape {taken}: {error}") from error
+    _require_steady(probes[0], inputs[:1], shape)
     size = prod(shape)
     moved = np.zeros((size, size), dtype=bool)
     for number, point in enumerate(inputs):
@@ -91,15 +91,17 @@ def _inputs(inputs: Tensor | None, shape: tuple[int, ...], points: int, generato
 
 
 def _others(inputs: Tensor, number: int, generator: torch.Generator) -> Tensor:
-    """Another value for each element of a point. Of random inputs one of another sign or far away, so that thresholds
-    are crossed; of inputs with few values, such as codes, another of these."""
+    """Another value for each element of a point: of codes another of those seen, of other numbers one of another sign
+    or far away, so that thresholds are crossed."""
     point = inputs[number]
     values = inputs.unique()
-    if len(values) > _FEW:
+    if inputs.is_floating_point() and not 1 < len(values) <= _FEW:
         far = 3 * torch.randn(point.shape, generator=generator, dtype=point.dtype)
-        return far if number % 2 else -point
+        return torch.where(point == 0, far, far if number % 2 else -point)
+    if len(values) < 2:
+        raise ArdslError("the inputs need at least two different codes, to change one for another")
     places = torch.searchsorted(values, point.contiguous())
-    steps = torch.randint(1, max(len(values), 2), point.shape, generator=generator)
+    steps = torch.randint(1, len(values), point.shape, generator=generator)
     return values[(places + steps) % len(values)]
 
 
@@ -158,11 +160,23 @@ def _changes(function: Callable[[Tensor], Tensor], point: Tensor, others: Tensor
         batch = point.reshape(1, size).repeat(len(sources) + 1, 1)  # the unchanged point is the last
         batch[torch.arange(len(sources)), sources] = others.reshape(size)[sources]
         found = _outputs(function(batch.reshape(-1, *shape)), shape)
-        before, after = found[-1], found[:-1]
-        # Rows of one product may differ in their last bits.
-        close = torch.isclose(after, before.expand_as(after), rtol=_SAME, atol=_SAME, equal_nan=True)
-        moved[:, sources.numpy()] = (~close).any(-1).T.numpy()
+        moved[:, sources.numpy()] = (~_same(found[:-1], found[-1])).any(-1).T.numpy()
     return moved
+
+
+@torch.no_grad()
+def _require_steady(function: Callable[[Tensor], Tensor], point: Tensor, shape: tuple[int, ...]) -> None:
+    """Changes tell nothing of a function that draws random numbers, or whose examples influence each other."""
+    found = [_outputs(function(point.repeat(2, *[1] * len(shape))), shape) for _ in range(2)]
+    if not all(_same(each, found[0][0]).all() for each in found):
+        help = "put the modules it uses in evaluation mode, and leave out what is random"
+        raise ArdslError(f"the function gives the same input different outputs: {help}")
+
+
+def _same(outputs: Tensor, expected: Tensor) -> Tensor:
+    """Equal up to the last bits, in which rows of one product may differ: half of the digits count."""
+    bits = torch.finfo(outputs.dtype).eps ** 0.5 if outputs.is_floating_point() else 0.0
+    return torch.isclose(outputs, expected.expand_as(outputs), rtol=bits, atol=bits, equal_nan=True)
 
 
 def _outputs(output: Tensor, shape: tuple[int, ...]) -> Tensor:

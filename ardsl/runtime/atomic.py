@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 
 from ardsl.diagnostics.rules.data import BAD_OUTPUT
@@ -39,10 +40,11 @@ def replacing(path: str | Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def remove_parts(directory: str | Path) -> None:
-    """Remove what writers that were killed have left in a folder that no other process writes to."""
-    for part in Path(directory).glob(f".*{_SUFFIX}"):
-        part.unlink(missing_ok=True)
+def remove_parts(directory: str | Path, names: Iterable[str]) -> None:
+    """Remove what writers of these files that were killed have left; no other process may be writing them."""
+    for name in names:
+        for part in Path(directory).glob(f".{escape(name)[:40]}.*{_SUFFIX}"):
+            part.unlink(missing_ok=True)
 
 
 def write_text(path: str | Path, text: str) -> None:

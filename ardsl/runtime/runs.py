@@ -45,6 +45,7 @@ from ardsl.spec import Spec, diagnose
 
 SPEC, RUN, WEIGHTS, METRICS, SAMPLES = "spec.ar", "run.json", "weights.safetensors", "metrics.csv", "samples.png"
 STATE, LINES, CURVE = "checkpoint.safetensors", "metrics.jsonl", "curve.png"
+_NAMES = (SPEC, RUN, WEIGHTS, METRICS, SAMPLES, STATE, LINES, CURVE)
 _CURVE = ("epoch", "seconds", "train", "valid")
 _TYPES = {"F32": torch.float32, "F64": torch.float64}
 _RANKS = "I32"
@@ -67,12 +68,11 @@ class RunFolder:
             "directory": os.path.relpath(spec.source.directory, self.path),
             "training": dict(training),
         }
-        if resume:
-            remove_parts(self.path)
-            return
         copied = _order_files(spec)
         try:
-            self._make_room()
+            remove_parts(self.path, (*_NAMES, *copied))
+            if not resume:
+                self._make_room()
         except OSError as error:
             problem = f"cannot be written ({(error.strerror or str(error)).lower()}): choose another with --out"
             raise fault(BAD_RUN, path=path, problem=problem) from None
@@ -154,7 +154,7 @@ def restore(directory: str | Path, device: str | torch.device = "cpu") -> Autore
 def check_earlier(path: str | Path, spec: Spec, training: Mapping[str, Any]) -> Literal["begun", "ended"] | None:
     """What a training in this folder would go on with. Raises ``DataError`` for a run of something else."""
     path = Path(path)
-    if not (path / RUN).is_file():
+    if not (path / RUN).is_file() or not (path / SPEC).is_file():  # killed before it had begun
         return None
     run = read_run(path)
     params = {name: spec.model.params[name] for name in spec.overrides}

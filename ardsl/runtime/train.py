@@ -16,7 +16,7 @@ from lightning.pytorch import Callback
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from ardsl.compiler.model import AutoregressiveModel, compile_model
-from ardsl.diagnostics.rules.data import BAD_CHECKPOINT, NOT_FINITE, UNUSABLE_OPTION
+from ardsl.diagnostics.rules.data import BAD_CHECKPOINT, BAD_RUN, NOT_FINITE, UNUSABLE_OPTION
 from ardsl.errors import DataError
 from ardsl.model.settings import PRECISIONS, TrainSettings
 from ardsl.runtime.batches import Batches, fingerprint
@@ -341,9 +341,12 @@ def _told(settings: TrainSettings) -> dict[str, Any]:
 
 def _ended(path: Path, place: torch.device) -> Run:
     """The run of a folder whose training has ended."""
-    figures, rows = read_run(path)["figures"], read_metrics(path)
-    valid = figures.get("valid", {}).get("nll")
-    found = (figures["best_epoch"], valid, figures["seconds"], figures["stopped"])
+    try:
+        figures, rows = read_run(path)["figures"], read_metrics(path)
+        valid = figures.get("valid", {}).get("nll")
+        found = (figures["best_epoch"], valid, figures["seconds"], figures["stopped"])
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise fault(BAD_RUN, path=path, problem="its figures are damaged") from None
     return Run(restore(path, place), rows, *found, path)
 
 

@@ -64,7 +64,7 @@ def test_functions_without_gradients_are_probed_by_changes() -> None:
 
 
 def test_the_shape_of_the_output_is_checked() -> None:
-    with pytest.raises(ardsl.ArdslError, match=r"must give \[batch, 5, …\], not \[1, 4\]"):
+    with pytest.raises(ardsl.ArdslError, match=r"must give \[batch, 5, …\], not \[2, 4\]"):
         ardsl.audit(lambda x: x[:, :4], (5,))
 
 
@@ -138,3 +138,23 @@ def test_leaks_without_gradients_are_found(function: Any, inputs: torch.Tensor |
 def test_what_nothing_can_be_probed_with_is_refused(shape: Any, points: Any) -> None:
     with pytest.raises(ardsl.ArdslError, match="at least 1"):
         ardsl.audit(Threshold(), shape, points=points)
+
+
+def test_a_function_that_is_not_steady_is_refused() -> None:
+    for function in (lambda x: torch.dropout(x, 0.5, True), lambda x: x - x.mean(0) + x.cumsum(0)):
+        with pytest.raises(ardsl.ArdslError, match="gives the same input different outputs"):
+            ardsl.audit(function, 6)
+
+
+def test_functions_in_float32_and_of_many_codes_have_no_false_leaks() -> None:
+    network = Masked(40, 300).float()
+    report = ardsl.audit(lambda x: network(x.float()), 40)
+    assert report.sound and report.complete
+    embedding = nn.Embedding(1000, 8)
+    codes = torch.arange(600).reshape(60, 10)
+    shifted = lambda x: torch.nn.functional.pad(torch.tanh(embedding(x)).sum(-1).cumsum(1), (1, 0))[:, :-1]  # noqa: E731
+    report = ardsl.audit(shifted, 10, inputs=codes)
+    assert report.sound and report.complete
+    with pytest.raises(ardsl.ArdslError, match="at least two different codes"):
+        ardsl.audit(shifted, 10, inputs=torch.zeros(2, 10, dtype=torch.long))
+    assert ardsl.audit(lambda x: x.cumsum(1) - x, 6, inputs=torch.zeros(1, 6)).complete

@@ -125,6 +125,30 @@ def test_without_a_checkpoint_the_training_begins(tmp_path: Path) -> None:
     assert same(tmp_path / "whole", tmp_path / "new")
 
 
+def _only(*names: str) -> Callable[[Path], None]:
+    def keep(path: Path) -> None:
+        for file in path.iterdir():
+            if file.name not in names:
+                file.unlink()
+
+    return keep
+
+
+@pytest.mark.parametrize("kept", [(), ("run.json",), ("run.json", "spec.ar"), (".run.json.x.part",)])
+def test_a_training_killed_before_it_had_begun_begins(kept: tuple[str, ...], tmp_path: Path) -> None:
+    text = SPECS["adagrad, exponential"]
+    train(text, tmp_path / "whole")
+    train(text, tmp_path / "broken")
+    (tmp_path / "broken" / ".run.json.x.part").write_text("{")
+    _only(*kept)(tmp_path / "broken")
+    if "run.json" in kept:
+        run = json.loads((tmp_path / "broken" / "run.json").read_text())
+        (tmp_path / "broken" / "run.json").write_text(json.dumps({k: v for k, v in run.items() if k != "figures"}))
+    train(text, tmp_path / "broken", resume=True)
+    assert same(tmp_path / "whole", tmp_path / "broken")
+    assert (tmp_path / "broken" / "spec.ar").is_file() and not list((tmp_path / "broken").glob(".*"))
+
+
 def _broken_off(path: Path) -> None:
     train(SPECS["dropout, cosine"], path, callbacks=[StopAt(10)])
 
@@ -197,7 +221,7 @@ def test_states_come_back_as_they_were(tmp_path: Path) -> None:
     assert list(found["b"]) == [0, "1"] and isinstance(found["b"][0], tuple)
     assert torch.equal(found["b"][0][0], torch.arange(3)) and found["b"][0][1]["c"].dtype == torch.float64
     with pytest.raises(TypeError, match="function in a checkpoint"):
-        save_state(tmp_path / "s", {"f": len.__class__ and (lambda: 0)})
+        save_state(tmp_path / "s", {"f": lambda: 0})
 
 
 def test_an_earlier_run_is_kept(tmp_path: Path) -> None:
