@@ -13,6 +13,9 @@ from ardsl.diagnostics.source import Source, Span
 WIDTH = 120
 """Columns of source shown; a longer line is cut around what is underlined."""
 
+_LONGEST = 20_000
+"""Characters of a line that are looked at, around what is underlined: a line may be a whole file."""
+
 _TAB = 4
 _COLORS = {"error": "1;31", "warning": "1;33", "note": "1;36", "frame": "1;34", "strong": "1"}
 
@@ -111,8 +114,14 @@ def _shown_lines(diagnostic: Diagnostic) -> dict[int, list[tuple[Label, bool]]]:
 def _source_line(
     source: Source, number: int, labels: list[tuple[Label, bool]], gutter: int, severity: str, paint: _Paint
 ) -> list[str]:
-    text = source.line(number)
-    marks = [_mark(source, number, text, label, primary) for label, primary in labels]
+    line = source.line(number)
+    places = [_part(source, number, line, label) for label, _ in labels]
+    left = max(0, min(start for start, _ in places) - _LONGEST // 2) if len(line) > _LONGEST else 0
+    text = line[left : left + _LONGEST]
+    marks = [
+        _mark(text, start - left, end - left, label.text if _ends_on(source, number, label) else "", primary)
+        for (start, end), (label, primary) in zip(places, labels, strict=True)
+    ]
     marks.sort(key=lambda m: (m.start, m.sign != "^"))
     focus = next((m for m in marks if m.sign == "^"), marks[0])
     shown, shift, width = _window(_expand(text), focus)
@@ -127,16 +136,27 @@ def _source_line(
     return lines
 
 
-def _mark(source: Source, number: int, text: str, label: Label, primary: bool) -> _Mark:
-    """The part of a label on one line; of a span over several lines, the words stand on the last."""
+def _part(source: Source, number: int, line: str, label: Label) -> tuple[int, int]:
+    """Where on one line a label starts and ends, in characters from 0."""
     first, column = source.position(label.span.start)
-    last, end_column = source.position(max(label.span.end - 1, label.span.start))
-    start = column - 1 if number == first else len(text) - len(text.lstrip())
-    end = len(text) if number != last else end_column if label.span.end > label.span.start else start
+    start = column - 1 if number == first else len(line) - len(line.lstrip())
+    if not _ends_on(source, number, label):
+        return start, len(line)
+    end_column = source.position(max(label.span.end - 1, label.span.start))[1]
+    return start, end_column if label.span.end > label.span.start else start
+
+
+def _ends_on(source: Source, number: int, label: Label) -> bool:
+    """Of a span over several lines, the words stand on the last."""
+    return number == source.position(max(label.span.end - 1, label.span.start))[0]
+
+
+def _mark(text: str, start: int, end: int, words: str, primary: bool) -> _Mark:
+    """The underline of the characters from ``start`` to ``end`` of a text, in display columns."""
     cells = _columns(text)
-    start, end = min(start, len(text)), min(max(start, end), len(text))
+    start = min(max(start, 0), len(text))
+    end = min(max(start, end), len(text))
     width = max(cells[end] - cells[start], 1)
-    words = label.text if number == last else ""
     return _Mark(cells[start], cells[start] + width, "^" if primary else "-", words)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tracemalloc
 
 import pytest
 
@@ -116,6 +117,18 @@ def test_long_lines_are_clipped_around_the_part(at: int) -> None:
     line, mark = _body(_error(text, _at(text, "X", "here")))
     assert len(line) <= WIDTH + 7
     assert line[mark.index("^")] == "X"
+
+
+@pytest.mark.parametrize("at", [0, 5, 1_999_000, 3_999_999])
+def test_a_line_of_a_whole_file_is_looked_at_around_the_part(at: int) -> None:
+    text = "a" * at + "X" + "b" * (3_999_999 - at)
+    error = _error(text, _at(text, "X", "here"))
+    tracemalloc.start()
+    line, mark = _body(error)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 30_000_000
+    assert len(line) <= WIDTH + 7 and line[mark.index("^")] == "X"
 
 
 def test_what_could_steer_a_terminal_is_replaced() -> None:
