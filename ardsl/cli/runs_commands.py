@@ -161,23 +161,14 @@ def _conditioning(spec: Spec, given: dict[str, str]) -> dict[str, Any] | None:
 def _given_values(variable: Variable, text: str) -> np.ndarray:
     import numpy as np
 
-    from ardsl.runtime.data import no_such
-    from ardsl.runtime.sources import open_source
-    from ardsl.runtime.values import Part, Raw
+    from ardsl.runtime.examples import read_variable
+    from ardsl.runtime.sources import SUFFIXES, open_source
 
-    path, _, key = text.partition("#")
-    if path.endswith((".npy", ".npz", ".csv", ".tsv")):
-        source = open_source(from_here(text))
-        name = "" if source.only else key or variable.name
-        if name and name not in source.keys:
-            raise no_such(variable, name, source)
-        raw = source.read(name)
-    else:
-        value = literal(text)
-        raw = Raw(np.array(_rows(value, variable)), f"--given {variable.name}")
-    names = tuple(variable.element_name(e) for e in range(variable.size)) if variable.size <= 10_000 else ()
-    part = Part(raw, variable.element_domain(0), variable.name, variable.shape, names).checked_shape()
-    return part.converted(None, np.dtype(np.float32))
+    path, _, _ = text.partition("#")
+    if path.endswith(SUFFIXES):
+        return read_variable(variable, open_source(from_here(text)))
+    values = np.array(_rows(literal(text), variable))
+    return read_variable(variable, open_source({variable.name: values}), f"--given {variable.name}")
 
 
 def _rows(value: Any, variable: Variable) -> Sequence[Any]:

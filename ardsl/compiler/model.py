@@ -10,8 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ardsl.compiler.missing import NOTHING, Cells, by_pattern, may_miss, present, with_last
 from ardsl.compiler.noise import Noise, make_noise
 from ardsl.compiler.sampler import Sampler, sample_whole
+from ardsl.compiler.units import Units
 from ardsl.compiler.values import Values, blank, by_name, encode, expand_given, flat, shaped
 from ardsl.errors import ArdslError
 from ardsl.families.distributions import build_family
@@ -43,6 +45,8 @@ class AutoregressiveModel(nn.Module):
             [build_family(t.family, t.variable.element_domain(int(t.elements[0, 0]))) for t in group.targets]
             for group in self.groups
         ]
+        self.units = Units(spec.model, self.groups)
+        self.may_miss = may_miss(spec.model)
         self._samplers: dict[Any, Sampler] = {}
         self.data_directory: str | None = None
         """Where the spec's own data is, for a model restored from elsewhere; None: beside the spec."""
@@ -94,7 +98,9 @@ class AutoregressiveModel(nn.Module):
                 value = value[:, target.elements.reshape(-1)]
             if target.factor.event_axes:
                 value = value.unflatten(1, target.elements.shape)
-            found.append(conditional.log_prob(numbers, value, validate=validate))
+            log_prob = conditional.log_prob(numbers, value, validate=validate)
+            log_scale = self.units.log_scale(target)
+            found.append(log_prob if log_scale is None else log_prob - log_scale)
         return found
 
     def log_prob(
@@ -104,22 +110,30 @@ class AutoregressiveModel(nn.Module):
 
         ``elementwise`` gives the conditionals' own log-probabilities instead, by variable, [batch, *draws]; under
         ``any(orders = K)`` these need ``order = k``. There the density is the uniform mixture
-        p(x) = 1/K Σ_k p_k(x) over the K orders, and ``order = k`` gives the k-th.
+        p(x) = 1/K Σ_k p_k(x) over the K orders, and ``order = k`` gives the k-th. With ``train = "all"`` a NaN is a
+        missing value: the density is then that of the others, under the same orders with what is missing placed last.
         """
         if torch.is_grad_enabled():
             self._samplers.clear()
         values = self.values(x, given)
         if elementwise:
             return self._elementwise(values, order)
-        return torch.stack(tuple(self.variable_log_probs(values, order).values())).sum(0)
+        parts, back = by_pattern(values, self.may_miss, self.spec.variables)
+        found = [torch.stack(tuple(self.variable_log_probs(part, order, m).values())).sum(0) for part, m in parts]
+        return found[0] if back is None else torch.cat(found)[back]
 
-    def variable_log_probs(self, values: Values, order: int | None = None) -> dict[str, Tensor]:
-        """log p(variable | its parents) of each example, by variable, [batch]."""
+    def variable_log_probs(
+        self, values: Values, order: int | None = None, missing: Cells = NOTHING
+    ) -> dict[str, Tensor]:
+        """log p(variable | its parents) of each example, by variable, [batch]: of those elements that are not
+        ``missing``, which the orders then place last."""
         under: dict[str, dict[int, Tensor]] = {}
         for index, group in enumerate(self.groups):
             orders = self._orders(group.mixed, order)
             for k in orders:
-                for target, log_prob in zip(group.targets, self.draw_log_probs(index, values, k), strict=True):
+                parts = self.draw_log_probs(index, values, with_last(group, k, missing))
+                for target, part in zip(group.targets, parts, strict=True):
+                    log_prob = part[:, present(target, missing)]
                     mixed = target.variable is group.mixed
                     if mixed or k == orders[0]:  # another variable of the group is the same under every order
                         sums = under.setdefault(target.variable.name, {})
@@ -174,11 +188,13 @@ class AutoregressiveModel(nn.Module):
         values = self.values(observed, given)
         chosen = self._draw_orders(generator)
         total: Tensor | None = None
-        for index, group in enumerate(self.groups):
-            configuration = chosen[group.mixed.name] if group.mixed else 0
-            for part in self.draw_log_probs(index, values, configuration, validate=False):
-                summed = part.sum()
-                total = summed if total is None else total + summed
+        for here, missing in by_pattern(values, self.may_miss, self.spec.variables)[0]:
+            for index, group in enumerate(self.groups):
+                configuration = with_last(group, chosen[group.mixed.name] if group.mixed else 0, missing)
+                parts = self.draw_log_probs(index, here, configuration, validate=False)
+                for target, part in zip(group.targets, parts, strict=True):
+                    summed = part[:, present(target, missing)].sum()
+                    total = summed if total is None else total + summed
         if total is None:
             raise ArdslError("the model has nothing to train")
         return -total / len(next(iter(values.values())))
@@ -201,7 +217,7 @@ class AutoregressiveModel(nn.Module):
         return chosen
 
     def values(self, x: Any, given: Any = None) -> Values:
-        """The user's arrays, checked for shape, as flat tensors."""
+        """The user's arrays, checked for shape, as flat tensors in the model's units."""
         like = self.like
         model = self.spec.model
         found = {
@@ -215,7 +231,7 @@ class AutoregressiveModel(nn.Module):
             name: flat(value, self.spec.variables[name], like)
             for name, value in by_name(given, model.given, "`given`").items()
         }
-        return found | expand_given(conditioning, counts.pop())
+        return self.units.inward(found | expand_given(conditioning, counts.pop()))
 
     # Sampling
 
@@ -248,7 +264,7 @@ class AutoregressiveModel(nn.Module):
             name: flat(value, self.spec.variables[name], self.like)
             for name, value in by_name(given, self.spec.model.given, "`given`").items()
         }
-        conditioning = expand_given(conditioning, n)
+        conditioning = self.units.inward(expand_given(conditioning, n))
         values = {v.name: blank(v, n, self.like) for v in self.spec.model.observed} | conditioning
         with _evaluating(self):
             for configuration, rows in self._configurations(noise):
@@ -261,6 +277,7 @@ class AutoregressiveModel(nn.Module):
                     raise ArdslError(f'there is no evaluator "{evaluator}": "step" or "whole"')
                 for variable in self.spec.model.observed:
                     values[variable.name][rows] = drawn[variable.name]
+        values = self.units.outward(values)
         found = {v.name: shaped(values[v.name], v) for v in self.spec.model.observed}
         return next(iter(found.values())) if len(found) == 1 else found
 

@@ -15,7 +15,7 @@ from ardsl.diagnostics.rules.data import BAD_OUTPUT
 from ardsl.families.domains import Category, Domain, MuLaw
 from ardsl.model.model import Variable
 from ardsl.runtime.atomic import replacing
-from ardsl.runtime.data import column_names
+from ardsl.runtime.choices import column_names
 from ardsl.runtime.faults import fault
 from ardsl.runtime.pictures import is_picture, save_grid
 from ardsl.spec import Spec

@@ -33,6 +33,7 @@ from torch import Tensor
 
 import ardsl
 from ardsl.compiler.model import AutoregressiveModel, compile_model
+from ardsl.compiler.units import measured_elements
 from ardsl.diagnostics import Source
 from ardsl.diagnostics.rules.data import BAD_CHECKPOINT, BAD_RUN, BAD_WEIGHTS
 from ardsl.errors import ArdslError, SpecError
@@ -246,8 +247,10 @@ def _check_sizes(path: Path, header: Mapping[str, tuple[str, Sequence[int]]], sp
         raise fault(BAD_WEIGHTS, path=path, problem=f"the numbers have the type {', '.join(sorted(kinds))}")
     ranks = sum(prod(shape) for kind, shape in header.values() if kind == _RANKS)
     numbers = sum(prod(shape) for kind, shape in header.values() if kind != _RANKS)
-    if numbers != spec.plan.parameters:
-        problem = f"it holds {numbers:,} numbers where the plan has {spec.plan.parameters:,} parameters"
+    units = 2 * sum(map(len, measured_elements(spec.model, [plan.group for plan in spec.plan.groups]).values()))
+    if numbers != spec.plan.parameters + units:
+        also = f" and {units:,} units" if units else ""
+        problem = f"it holds {numbers:,} numbers where the plan has {spec.plan.parameters:,} parameters{also}"
         raise fault(BAD_WEIGHTS, path=path, problem=problem)
     declared = sum(v.size * len(v.orders.orders) for v in spec.model.observed)
     if ranks != declared:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,31 +13,58 @@ import numpy as np
 import torch
 
 from ardsl.diagnostics.rules.data import UNREADABLE, WRONG_FORMAT, WRONG_SHAPE
+from ardsl.runtime import tables
 from ardsl.runtime.faults import fault
-from ardsl.runtime.tables import Table, read_table
-from ardsl.runtime.values import Raw
+from ardsl.runtime.tables import Table
 
-SUFFIXES = (".npz", ".npy", ".csv", ".tsv")
+SUFFIXES = (".npz", ".npy", *tables.SUFFIXES)
 _PICKLED = "holds pickled Python objects, which are never loaded: save numbers, or text of a fixed width"
 
 
 @dataclass
 class Source:
-    """Named arrays, read when they are asked for. A nameless one is the ``only`` array of its source.
+    """Named arrays, read when they are asked for, or a ``table`` read in blocks. A nameless array is the ``only`` one.
 
-    ``key`` is what ``#KEY`` chose; ``is_table`` where the arrays are columns of text.
+    ``key`` is what ``#KEY`` chose.
     """
 
     name: str
     keys: tuple[str, ...]
-    read: Callable[[str], Raw] = field(repr=False)
+    read: Callable[[str], np.ndarray] | None = field(repr=False, default=None)
     key: str | None = None
     only: bool = False
-    is_table: bool = False
+    table: Table | None = None
     in_memory: bool = False
     """Named by the user, not by a file: names must be the variables'."""
     positional: bool = False
     """The parts of an example, in the order of the observed variables, then the given ones."""
+
+    @property
+    def is_table(self) -> bool:
+        return self.table is not None
+
+    @property
+    def bound(self) -> int | None:
+        """The most rows that the blocks have together; None where there is one block."""
+        return self.table.bound if self.table is not None else None
+
+    def blocks(self, keys: Sequence[str]) -> Iterator[tuple[dict[str, Any], int]]:
+        """All rows of these arrays or columns, a block at a time: the columns of a table are pyarrow arrays. And the
+        number of the block's first row."""
+        if self.table is None:
+            assert self.read is not None  # a source has one or the other
+            yield {key: self.read(key) for key in (keys or ("",))}, 0
+            return
+        first = 0
+        for block in _guarded_blocks(self.table, list(dict.fromkeys(keys))):
+            yield block, first
+            first += len(next(iter(block.values())))
+
+    def place(self, key: str) -> str:
+        """What messages call an array."""
+        if self.only or self.table is not None:
+            return self.name
+        return f"`{key}`" if self.in_memory else key if self.positional else f"{self.name}#{key}"
 
 
 def open_source(data: Any, directory: str | Path = ".") -> Source:
@@ -46,15 +73,13 @@ def open_source(data: Any, directory: str | Path = ".") -> Source:
         return _open_path(data, Path(directory))
     if isinstance(data, Mapping):
         arrays = {str(key): value for key, value in data.items()}
-        return Source(
-            "the data", tuple(arrays), lambda key: Raw(_array(arrays[key], f"`{key}`"), f"`{key}`"), in_memory=True
-        )
+        return Source("the data", tuple(arrays), lambda key: _array(arrays[key], f"`{key}`"), in_memory=True)
     if hasattr(data, "columns") and hasattr(data, "__getitem__"):  # a data frame, of any library
         return open_source({str(name): np.asarray(data[name]) for name in data.columns})
     if isinstance(data, torch.utils.data.Dataset):
         return _open_dataset(data)
     if isinstance(data, (np.ndarray, torch.Tensor, list, tuple)) or hasattr(data, "__array__"):
-        whole = Raw(_array(data, "the data"), "the data")
+        whole = _array(data, "the data")
         return Source("the data", (), lambda _: whole, only=True)
     kinds = "a path, an array, a tensor, a dict of these, a data frame or a Dataset"
     raise fault(WRONG_FORMAT, problem=f"data must be {kinds}, not {type(data).__name__}")
@@ -73,44 +98,43 @@ def _open_path(source: str | Path, directory: Path) -> Source:
     name = str(path)
     if path.is_dir():
         raise fault(UNREADABLE, path=name, problem="is a directory")
+    if "\0" in name:
+        raise fault(UNREADABLE, path=name, problem="there is no such file")
     if suffix not in SUFFIXES:
         what = f"`{suffix}` files are not read" if suffix else "a file without a suffix is not read"
         raise fault(WRONG_FORMAT, problem=f"{name}: {what}; there are {', '.join(SUFFIXES)}")
-    if suffix in (".csv", ".tsv"):
-        return _table_source(read_table(path, name, _bytes(path)), key)
+    if suffix in tables.SUFFIXES:
+        table = _guarded(name, lambda: tables.open_table(path, name))
+        return Source(name, table.header, key=key, table=table)
     found = _load(path, name, lambda loaded: loaded if isinstance(loaded, np.ndarray) else tuple(loaded.files))
     if isinstance(found, np.ndarray):
         if key is not None:
             raise fault(UNREADABLE, path=name, problem=f"a `.npy` file is one array: it has no key `{key}`")
-        whole = Raw(found, name)
-        return Source(name, (), lambda _: whole, only=True)
+        return Source(name, (), lambda _: found, only=True)
 
-    def read(wanted: str) -> Raw:
-        place = f"{name}#{wanted}"
-        return Raw(_load(path, place, lambda loaded: loaded[wanted]), place)
+    def read(wanted: str) -> np.ndarray:
+        array: np.ndarray = _load(path, f"{name}#{wanted}", lambda loaded: loaded[wanted])
+        return array
 
     return Source(name, found, read, key)
 
 
 def _load(path: Path, name: str, use: Callable[[Any], Any]) -> Any:
-    """What ``use`` takes of a ``.npy`` or ``.npz`` file."""
+    """What ``use`` takes of a ``.npy`` or ``.npz`` file; an array of its own is mapped, not read."""
 
     def read() -> Any:
+        if path.suffix.lower() == ".npy":
+            return use(np.load(path, mmap_mode="c", allow_pickle=False))
         with path.open("rb") as file:  # numpy leaves a file that it opened itself to the garbage collector
             return use(np.load(file, allow_pickle=False))
 
     return _guarded(name, read)
 
 
-def _table_source(table: Table, key: str | None) -> Source:
-    def read(column: str) -> Raw:
-        return Raw(table.column(column), table.path, column, table.lines)
-
-    return Source(table.path, tuple(table.header), read, key, is_table=True)
-
-
-def _bytes(path: Path) -> bytes:
-    return _guarded(str(path), path.read_bytes)
+def _guarded_blocks(table: Table, columns: list[str]) -> Iterator[dict[str, Any]]:
+    blocks = table.blocks(columns)
+    while (block := _guarded(table.name, lambda: next(blocks, None))) is not None:
+        yield block
 
 
 def _guarded(name: str, read: Callable[[], Any]) -> Any:

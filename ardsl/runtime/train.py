@@ -114,6 +114,7 @@ def fit(
         first = slice(0, settings.batch)
         splits = replace(splits, train=take(splits.train, first), valid=splits.valid and take(splits.valid, first))
     model = compile_model(spec, seed=settings.seed, dtype=dtype)
+    model.units.measure(splits.train)
     folder = None if out is None else RunFolder(out, spec, _told(settings), resume=earlier is not None)
     if folder is not None and folder.kept is not None:
         reporter.say(f"the earlier run is kept in {folder.kept}")

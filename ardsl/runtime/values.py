@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from itertools import repeat
+from typing import Any
 
 import numpy as np
 
@@ -24,13 +26,16 @@ _CHUNK = 1 << 22
 class Raw:
     """An array as its source had it: [rows, ...] of numbers, or of text (dtype object or ``U``).
 
-    ``place`` names it in messages; a table's column also has the ``lines`` its rows stand on, counted from 1.
+    ``place`` names it in messages. Of a table's ``column``, the first row here is its row ``first``, and ``line`` gives
+    the line that a row stands on; ``text`` is the cells as they were written, where they were.
     """
 
     values: np.ndarray
     place: str
     column: str | None = None
-    lines: np.ndarray | None = None
+    first: int = 0
+    line: Callable[[int], int | None] | None = None
+    text: Any = None
 
     @property
     def is_text(self) -> bool:
@@ -38,9 +43,10 @@ class Raw:
 
     def row(self, row: int) -> str:
         """Where a row is, for a message."""
-        if self.lines is not None:
-            return f"{self.place}, line {self.lines[row]}, column `{self.column}`"
-        return f"{self.place}, row {row}"
+        number = self.first + row
+        line = self.line(number) if self.line is not None else None
+        where = f"{self.place}, row {number}" if line is None else f"{self.place}, line {line}"
+        return where if self.column is None else f"{where}, column `{self.column}`"
 
 
 @dataclass(frozen=True)
@@ -67,41 +73,46 @@ class Part:
         if values.shape[1:] == self.shape:
             return self
         if self.shape == () and values.shape[1:] == (1,):
-            raw = Raw(values[:, 0], self.raw.place, self.raw.column, self.raw.lines)
-            return Part(raw, self.domain, self.variable, self.shape, self.names)
+            return replace(self, raw=replace(self.raw, values=values[:, 0]))
         wanted, found = list(self.shape), list(values.shape[1:])
         problem = f"`{self.variable}` needs rows of the shape {wanted}, not {found}"
         raise fault(WRONG_SHAPE, place=self.raw.place, problem=problem)
 
     def missing(self) -> np.ndarray:
         """How many values each row lacks: int [rows]."""
-        values = self.raw.values
+        absent = self._absent(self.raw.values)
+        return absent.reshape(len(absent), math.prod(absent.shape[1:])).sum(axis=1)
+
+    def _absent(self, values: np.ndarray) -> np.ndarray:
+        """Which values are missing: bool, of the values' shape."""
         if values.dtype.kind == "f":
-            return np.isnan(values).reshape(len(values), -1).sum(axis=1)
+            return np.isnan(values)
         if not self.raw.is_text:
-            return np.zeros(len(values), dtype=np.int64)
+            return np.zeros(values.shape, dtype=bool)
         labels = set(self.domain.labels or ()) if isinstance(self.domain, Category) else set()
         texts = values.reshape(-1).tolist()
         absent = {value for value in set(texts) if _is_missing(value, MISSING_MARKS - labels)}
         found = map(absent.__contains__, texts) if absent else repeat(False, len(texts))
-        return np.fromiter(found, bool, len(texts)).reshape(len(values), -1).sum(axis=1)
+        return np.fromiter(found, bool, len(texts)).reshape(values.shape)
 
-    def converted(self, rows: np.ndarray | None, real: np.dtype) -> np.ndarray:
+    def converted(self, rows: np.ndarray | None, real: np.dtype, gaps: bool = False) -> np.ndarray:
         """The values of these ``rows`` (None: all) as numbers [rows, *shape] in the domain's smallest type.
 
-        ``real`` is the type of domains that are not discrete, and values are checked as that type holds them.
+        ``real`` is the type of domains that are not discrete, and values are checked as that type holds them. With
+        ``gaps`` values may be missing: they are NaN, and every domain has the type ``real``.
         """
         values = self.raw.values if rows is None else self.raw.values[rows]
-        numbers = self._parsed(values, rows) if self.raw.is_text else values
+        absent = self._absent(values) if gaps else np.zeros((), dtype=bool)
+        numbers = self._parsed(values, rows, absent) if self.raw.is_text else values
         kept = numbers if self.domain.discrete and not isinstance(self.domain, MuLaw) else _as_real(numbers, real)
-        wrong = _outside(kept, self.domain)
+        wrong = _outside(np.where(absent, _inside(self.domain), kept) if absent.any() else kept, self.domain)
         if wrong is not None:
             first = np.unravel_index(int(wrong.argmax()), wrong.shape)
             raise self._outside(first, values[first], rows, int(wrong.sum()) - 1)
-        return _compact(kept, self.domain)
+        return np.where(absent, np.nan, kept).astype(real) if gaps else _compact(kept, self.domain)
 
-    def _parsed(self, values: np.ndarray, rows: np.ndarray | None) -> np.ndarray:
-        """Text as numbers: labels as their codes."""
+    def _parsed(self, values: np.ndarray, rows: np.ndarray | None, absent: np.ndarray) -> np.ndarray:
+        """Text as numbers: labels as their codes, NaN what is ``absent``."""
         texts = values.reshape(-1).tolist()
         if values.dtype.kind == "S":
             texts = [text.decode("utf-8", "replace") for text in texts]
@@ -109,14 +120,17 @@ class Part:
             numbers = _codes(texts, self.domain.labels)
         else:
             numbers = _numbers(texts, _WORDS if isinstance(self.domain, Binary) else {})
-        wrong = np.isnan(numbers)
+        numbers = numbers.reshape(values.shape)
+        wrong = np.isnan(numbers) & ~absent
         if wrong.any():
             first = np.unravel_index(int(wrong.argmax()), values.shape)
             raise self._outside(first, str(values[first]), rows, int(wrong.sum()) - 1)
-        return numbers.reshape(values.shape)
+        return numbers
 
     def _outside(self, index: tuple[np.intp, ...], value: object, rows: np.ndarray | None, more: int) -> Exception:
         row = int(index[0] if rows is None else np.flatnonzero(rows)[index[0]])
+        if self.raw.text is not None:
+            value = self.raw.text[row].as_py()
         element = int(np.ravel_multi_index(index[1:], self.shape)) if self.shape else 0
         allowed = _allowed(self.domain)
         if self.raw.is_text and isinstance(self.domain, Category) and self.domain.labels:
@@ -187,6 +201,12 @@ def _range(domain: Domain) -> tuple[float, float]:
     return {"count": (0, math.inf), "positive": (0, math.inf), "unit_interval": (0, 1)}.get(
         domain.name, (-math.inf, math.inf)
     )
+
+
+def _inside(domain: Domain) -> float:
+    """A value of the domain."""
+    low, _ = _range(domain)
+    return 0.5 if domain.name in ("positive", "unit_interval") else max(low, 0.0)
 
 
 def _outside(values: np.ndarray, domain: Domain) -> np.ndarray | None:

@@ -194,7 +194,7 @@ ARCHIVES: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "another format": (
         lambda p: None,
         "d.mat",
-        "error[AR506]: DIR/d.mat: `.mat` files are not read; there are .npz, .npy, .csv, .tsv",
+        "error[AR506]: DIR/d.mat: `.mat` files are not read; there are .npz, .npy, .csv, .tsv, .parquet",
     ),
 }
 

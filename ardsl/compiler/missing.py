@@ -1,0 +1,86 @@
+"""Missing values under ``any(orders = K, train = "all")``: the orders place them last, where they marginalize away.
+
+A model trained on all orders has a conditional for every element given any set of others. Under an order that draws
+what is missing last, Σ over the missing values of p(x) is the product of the observed elements' conditionals: exact for
+that model. It is not the marginal of the mixture of the K declared orders, which draw the missing elements anywhere
+(Uria, Murray & Larochelle, 2014, section 4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ardsl.compiler.values import Values, blank
+from ardsl.model.model import Model, Variable
+from ardsl.networks.group import Group, TargetBlock
+from ardsl.networks.module import Configuration
+from ardsl.relations import Order
+from ardsl.relations.order import explicit
+
+Cells = Mapping[str, np.ndarray]
+"""Elements by variable, bool [elements]; variables without any are left out."""
+
+NOTHING: Cells = {}
+
+
+def may_miss(model: Model) -> tuple[Variable, ...]:
+    """The variables whose values may be missing: trained on all orders, drawn one by one, read by no other variable."""
+    read = {c.variable for f in model.factors for c in f.contexts if c.variable != f.variable}
+    one_by_one = (v for v in model.observed if not v.orders.orders[0].event_axes)
+    return tuple(v for v in one_by_one if v.orders.train_all and v.name not in read)
+
+
+def by_pattern(
+    values: Values, variables: Sequence[Variable], every: Mapping[str, Variable]
+) -> tuple[list[tuple[Values, Cells]], Tensor | None]:
+    """The examples by which elements of ``variables`` they miss (NaN), with legal values there and the elements beside
+    them; and the index that puts the parts, one after the other, back in order (None for one part)."""
+    if not any(values[v.name].isnan().any() for v in variables):
+        return [(values, {})], None
+    absent = torch.cat([values[v.name].isnan() for v in variables], dim=1).cpu().numpy()
+    ends = np.cumsum([v.size for v in variables])[:-1]
+    found, which = np.unique(absent, axis=0, return_inverse=True)
+    rows = [torch.from_numpy(np.flatnonzero(which.reshape(-1) == number)) for number in range(len(found))]
+    parts: list[tuple[Values, Cells]] = []
+    for pattern, chosen in zip(found, rows, strict=True):
+        split = zip(variables, np.split(pattern, ends), strict=True)
+        cells = {v.name: part for v, part in split if part.any()}
+        here = {name: value[chosen.to(value.device)] for name, value in values.items()}
+        parts.append((filled(here, cells, every), cells))
+    return parts, torch.cat(rows).argsort()
+
+
+def filled(values: Values, cells: Cells, variables: Mapping[str, Variable]) -> Values:
+    """The values with legal ones in the cells."""
+    found = dict(values)
+    for name, mask in cells.items():
+        value = values[name]
+        absent = torch.from_numpy(mask).to(value.device)
+        found[name] = torch.where(absent, blank(variables[name], len(value), value), value)
+    return found
+
+
+def present(target: TargetBlock, cells: Cells) -> slice | Tensor:
+    """The draws of a block that are not among the cells, as an index."""
+    mask = cells.get(target.variable.name)
+    return slice(None) if mask is None else torch.from_numpy(np.flatnonzero(~mask[target.elements[:, 0]]))
+
+
+def placed_last(order: Order, last: np.ndarray) -> Order:
+    """The order with some elements, bool [elements], after all others; each part keeps its own order."""
+    draws = order.permutation
+    return explicit(order.shape, np.concatenate([draws[~last[draws]], draws[last[draws]]]))
+
+
+def with_last(group: Group, chosen: Configuration, *cells: Cells) -> Configuration:
+    """A group's orders with cells of its targets last, the later sets after the earlier; ``chosen`` itself where there
+    are none."""
+    for each in cells:
+        if group.mixed is not None and group.mixed.name in each:
+            orders = group.orders(chosen) if isinstance(chosen, int) else dict(chosen)
+            chosen = orders | {group.mixed.name: placed_last(orders[group.mixed.name], each[group.mixed.name])}
+    return chosen

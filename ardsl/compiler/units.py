@@ -1,0 +1,126 @@
+"""The units values have inside the model: real and positive elements are standardized, and the change is counted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ardsl.compiler.values import Values
+from ardsl.families.family import Family
+from ardsl.model.model import Model, Variable
+from ardsl.networks.group import Group, TargetBlock
+
+_CHUNK = 1 << 20
+_STEADY = 1e-6
+"""A spread of less than this share of the values themselves is rounding, not a scale."""
+
+
+class Units(nn.Module):
+    """Elementwise z = (x − center) / scale, so that p(x) = p(z) / scale is a density in the data's own units.
+
+    Networks and families see z. A positive element is scaled alone, by its geometric mean, and stays positive. An
+    element whose family does not follow such a change (one with a location or scale that the spec fixes, or with none)
+    keeps its units, as does everything before :meth:`measure`.
+    """
+
+    def __init__(self, model: Model, groups: Sequence[Group]) -> None:
+        super().__init__()
+        self._measured = measured_elements(model, groups)
+        self._positive: dict[str, Tensor] = {}
+        for name, mask in self._measured.items():
+            domains = map(model.variables[name].element_domain, range(len(mask)))
+            self._positive[name] = torch.tensor([domain.name == "positive" for domain in domains])
+            self.register_buffer(f"center_{name}", torch.zeros(len(mask)))
+            self.register_buffer(f"scale_{name}", torch.ones(len(mask)))
+
+    def measure(self, examples: Mapping[str, Tensor]) -> None:
+        """Take the units of these examples, [examples, *shape] by variable: NaN (a missing value) does not count."""
+        for name, mask in self._measured.items():
+            center, scale = _moments(examples[name], mask, self._positive[name])
+            self.get_buffer(f"center_{name}").copy_(center)
+            self.get_buffer(f"scale_{name}").copy_(scale)
+
+    def inward(self, values: Values) -> Values:
+        """Data, [batch, elements] by variable, in the model's units."""
+        return values | {
+            name: (values[name] - self.get_buffer(f"center_{name}")) / self.get_buffer(f"scale_{name}")
+            for name in self._measured
+            if name in values
+        }
+
+    def outward(self, values: Values) -> Values:
+        """What the model drew, in the data's units."""
+        return values | {name: self._outward(name, values[name]) for name in self._measured if name in values}
+
+    def _outward(self, name: str, z: Tensor) -> Tensor:
+        x = self.get_buffer(f"center_{name}") + self.get_buffer(f"scale_{name}") * z
+        info = torch.finfo(x.dtype)
+        return torch.where(self._positive[name].to(x.device), x.clamp(info.tiny, info.max), x.clamp(info.min, info.max))
+
+    def log_scale(self, target: TargetBlock) -> Tensor | None:
+        """The logarithm of the scale of each draw of a block, [draws]; None where all are 1."""
+        name = target.variable.name
+        mask = self._measured.get(name)
+        if mask is None or not mask[target.elements].any():
+            return None
+        return self.get_buffer(f"scale_{name}").log()[torch.as_tensor(target.elements)].sum(-1)
+
+
+def measured_elements(model: Model, groups: Sequence[Group]) -> dict[str, np.ndarray]:
+    """Which elements have units of their own, bool [elements] by variable; variables without any are left out."""
+    found = {v.name: _continuous(v) for v in model.given}
+    for target in (t for group in groups for t in group.targets):
+        if _follows(target.family):
+            name, elements = target.variable.name, target.elements.reshape(-1)
+            mask = found.setdefault(name, np.zeros(target.variable.size, dtype=bool))
+            mask[elements] = _continuous(target.variable)[elements]
+    return {name: mask for name, mask in found.items() if mask.any()}
+
+
+def _continuous(variable: Variable) -> np.ndarray:
+    """Which elements are real or positive, bool [elements]."""
+    if variable.is_record:
+        return np.array([field.domain.name in ("real", "positive") for field in variable.fields])
+    return np.full(variable.size, variable.element_domain(0).name in ("real", "positive"))
+
+
+def _follows(family: Family) -> bool:
+    """Whether the law of a changed value is of the same family with other free parameters: a location and a scale of a
+    real one, a scale of a positive one."""
+    if family.name == "discretized":
+        return False
+    if family.name == "mixture" and family.inner is not None:
+        return _follows(family.inner)
+    free = {slot.name for slot in family.slots}
+    if family.domain_name == "real":
+        return "loc" in free and bool({"scale", "scale_tril"} & free)
+    if family.domain_name == "positive":
+        scale = "loc" if family.name == "log_normal" else "scale" if "rate" not in free else "rate"
+        return scale in free
+    return False
+
+
+def _moments(value: Tensor, mask: np.ndarray, positive: Tensor) -> tuple[Tensor, Tensor]:
+    """Center and scale of each element, float64 [elements]: mean and standard deviation, or 0 and the geometric mean;
+    0 and 1 where not ``mask``. In chunks, by merging means and squared deviations."""
+    elements = len(mask)
+    count = torch.zeros(elements, dtype=torch.float64)
+    mean, squares = torch.zeros_like(count), torch.zeros_like(count)
+    for part in value.reshape(len(value), elements).split(max(1, _CHUNK // elements)):
+        part = part.cpu().double()
+        part = torch.where(positive, part.log(), part)
+        known = part.isfinite()
+        n = known.sum(0).double()
+        new = torch.where(known, part, 0.0).sum(0) / n.clamp(min=1)
+        total = (count + n).clamp(min=1)
+        squares += torch.where(known, (part - new) ** 2, 0.0).sum(0) + (new - mean) ** 2 * count * n / total
+        mean += (new - mean) * n / total
+        count += n
+    spread = (squares / count.clamp(min=1)).sqrt()
+    spread = torch.where(spread > _STEADY * mean.abs(), spread, 1.0)
+    kept = torch.as_tensor(mask)
+    center = torch.where(kept & ~positive, mean, 0.0)
+    return center, torch.where(kept, torch.where(positive, mean.exp(), spread), 1.0)

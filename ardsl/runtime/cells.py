@@ -1,0 +1,72 @@
+"""A table's cells to numbers, by pyarrow: text as the numbers it writes, or as the codes of a category's labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ardsl.diagnostics.rules.data import WRONG_SHAPE
+from ardsl.families.domains import Category, Domain
+from ardsl.runtime.faults import fault
+from ardsl.runtime.values import MISSING_MARKS
+
+
+def column_values(column: Any, domain: Domain, place: str) -> tuple[np.ndarray, Any]:
+    """The cells of a pyarrow array [rows] as numbers, NaN where missing, and the text they were, None where they were
+    none. As they stand where one is neither number nor missing, for an exact message of it."""
+    import pyarrow
+    from pyarrow import compute, types
+
+    if types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if types.is_null(column.type):
+        return np.full(len(column), np.nan), None
+    if types.is_boolean(column.type):
+        column = column.cast(pyarrow.uint8())
+    if types.is_decimal(column.type):
+        column = column.cast(pyarrow.float64())
+    if types.is_integer(column.type) or types.is_floating(column.type):
+        labelled = isinstance(domain, Category) and bool(domain.labels)
+        if not labelled:
+            return column.to_numpy(zero_copy_only=False), None
+        column = column.cast(pyarrow.string())
+    if not (types.is_string(column.type) or types.is_large_string(column.type)):
+        raise fault(WRONG_SHAPE, place=place, problem=f"holds {column.type}, where numbers or text are read")
+    text = column.cast(pyarrow.string())
+    labels = domain.labels if isinstance(domain, Category) and domain.labels else ()
+    trimmed = compute.utf8_trim_whitespace(text)
+    marks = pyarrow.array(sorted(MISSING_MARKS - set(labels)))
+    missing = compute.or_(compute.is_in(trimmed, marks), compute.is_null(text))
+    if labels:
+        found = _codes(text, trimmed, labels)
+        unknown = compute.and_(compute.is_null(found), compute.invert(missing))
+        if compute.any(unknown).as_py():
+            return _as_text(text), text
+        return _floats(found), text
+    try:
+        return _floats(compute.if_else(missing, pyarrow.scalar(None, pyarrow.string()), trimmed)), text
+    except pyarrow.ArrowInvalid:
+        return _as_text(text), text
+
+
+def _codes(text: Any, trimmed: Any, labels: tuple[str, ...]) -> Any:
+    """Labels as codes, null for what is none; spaces around a label in the data do not count."""
+    import pyarrow
+    from pyarrow import compute
+
+    exact = compute.index_in(text, pyarrow.array(labels))
+    return compute.coalesce(exact, compute.index_in(trimmed, pyarrow.array([label.strip() for label in labels])))
+
+
+def _floats(column: Any) -> np.ndarray:
+    import pyarrow
+
+    found: np.ndarray = column.cast(pyarrow.float64()).to_numpy(zero_copy_only=False)
+    return found
+
+
+def _as_text(column: Any) -> np.ndarray:
+    found = np.empty(len(column), dtype=object)
+    found[:] = column.to_pylist()
+    return found

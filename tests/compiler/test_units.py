@@ -1,0 +1,126 @@
+"""Units inside the model: the change of variables is counted, and the family stays what the spec says."""
+
+import math
+
+import pytest
+import torch
+
+import ardsl
+from ardsl.compiler.units import Units
+from ardsl.families.catalogue import CATALOGUE
+
+MIXED = """
+record row {
+  a : real ~ mixture(normal, components = 3)
+  b : category(3)
+  c : positive ~ gamma
+  d : real ~ student_t
+  e : positive ~ mixture(log_normal, components = 2)
+}
+p(row[i] | row[<i]) = default via made(hidden = [16])
+"""
+REAL = [n for n, e in CATALOGUE.items() if e.support == "real" and not e.joint]
+POSITIVE = [n for n, e in CATALOGUE.items() if e.support == "positive"]
+
+
+def data(rows: int = 50) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(rows, 5, generator=generator, dtype=torch.float64)
+    x[:, 0] = 3 + 10 * x[:, 0]
+    x[:, 1] = torch.randint(0, 3, (rows,), generator=generator)
+    x[:, [2, 4]] = x[:, [2, 4]].exp() * torch.tensor([0.01, 50.0])
+    return x
+
+
+@torch.no_grad()
+def test_other_units_differ_by_the_log_of_the_factor() -> None:
+    """Data × 1000, measured, has a density that is lower by log 1000 for each of its numbers, exactly."""
+    model = ardsl.compile(ardsl.loads(MIXED), dtype=torch.float64)
+    x = data()
+    factor = torch.tensor([1000.0, 1.0, 1000.0, 1000.0, 1000.0], dtype=torch.float64)
+    model.units.measure({"row": x})
+    before = model.log_prob(x)
+    model.units.measure({"row": x * factor})
+    torch.testing.assert_close(model.log_prob(x * factor), before - 4 * math.log(1000), atol=1e-11, rtol=0)
+
+
+@pytest.mark.parametrize("name", REAL)
+@torch.no_grad()
+def test_a_density_in_the_data_s_units_integrates_to_one(name: str) -> None:
+    model = ardsl.compile(ardsl.loads(f"observed x : real\np(x) = {name}"), dtype=torch.float64)
+    model.units.measure({"x": torch.tensor([90.0, 100.0, 110.0])})
+    z = torch.linspace(-12, 12, 200_001, dtype=torch.float64)
+    x = 100 + z.sinh() * math.sqrt(200 / 3)
+    total = torch.trapezoid(model.log_prob(x).exp(), x)
+    assert abs(total - 1) < (1e-3 if name in ("cauchy", "student_t") else 1e-6)
+
+
+@pytest.mark.parametrize("name", [n for n in POSITIVE if n not in ("chi2", "fisher_snedecor")])
+@torch.no_grad()
+def test_a_positive_density_integrates_to_one(name: str) -> None:
+    model = ardsl.compile(ardsl.loads(f"observed x : positive\np(x) = {name}"), dtype=torch.float64)
+    model.units.measure({"x": torch.tensor([100.0, 1000.0, 10_000.0])})
+    log_x = torch.linspace(-30, 40, 400_001, dtype=torch.float64)
+    total = torch.trapezoid((model.log_prob(log_x.exp()) + log_x).exp(), log_x)
+    assert abs(total - 1) < 1e-5
+    assert model.units.get_buffer("scale_x").item() == pytest.approx(1000)
+
+
+@pytest.mark.parametrize(
+    ("family", "domain"),
+    [("normal(0, 1)", "real"), ("laplace(loc = 0)", "real"), ("gamma(rate = 2)", "positive"), ("chi2", "positive")],
+)
+@torch.no_grad()
+def test_what_the_spec_fixes_is_in_the_data_s_units(family: str, domain: str) -> None:
+    model = ardsl.compile(ardsl.loads(f"observed x : {domain}\np(x) = {family}"), dtype=torch.float64)
+    x = torch.tensor([90.0, 100.0, 110.0], dtype=torch.float64)
+    before = model.log_prob(x)
+    model.units.measure({"x": x})
+    assert torch.equal(model.log_prob(x), before)
+
+
+@torch.no_grad()
+def test_samples_are_in_the_data_s_units() -> None:
+    """The density of a sample, inside and outside, and both evaluators: one change of units, undone."""
+    model = ardsl.compile(ardsl.loads(MIXED), dtype=torch.float64)
+    noise = model.noise(200, seed=0)
+    model.units.measure({"row": data()})
+    step, whole = (model.sample(200, noise=noise, evaluator=e) for e in ("step", "whole"))
+    torch.testing.assert_close(step, whole, rtol=1e-9, atol=1e-9)
+    fresh = ardsl.compile(ardsl.loads(MIXED), dtype=torch.float64)
+    fresh.load_state_dict(model.state_dict())
+    assert torch.equal(fresh.log_prob(step), model.log_prob(step))
+    assert abs(step[:, 0].mean() - 3) < 30 and (step[:, 2] > 0).all()
+
+
+@torch.no_grad()
+def test_conditioning_is_standardized() -> None:
+    text = "given t : real\nobserved x : real\np(x | t) = normal via mlp(hidden = [8])"
+    model = ardsl.compile(ardsl.loads(text), dtype=torch.float64)
+    t, x = torch.randn(2, 40, dtype=torch.float64)
+    model.units.measure({"x": x, "t": t})
+    before = model.log_prob(x, {"t": t})
+    model.units.measure({"x": x, "t": 60 * t + 7})
+    torch.testing.assert_close(model.log_prob(x, {"t": 60 * t + 7}), before, atol=1e-12, rtol=0)
+
+
+def test_measured_over_chunks_and_gaps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Means and deviations merged over chunks are those of the whole; missing values do not count."""
+    monkeypatch.setattr("ardsl.compiler.units._CHUNK", 40)
+    x = data(1003)
+    x[::3, 0] = torch.nan
+    model = ardsl.compile(ardsl.loads(MIXED), dtype=torch.float64)
+    units: Units = model.units
+    units.measure({"row": x})
+    known = x[~x[:, 0].isnan(), 0]
+    assert units.get_buffer("center_row")[0].item() == pytest.approx(known.mean().item(), rel=1e-12)
+    assert units.get_buffer("scale_row")[0].item() == pytest.approx(known.std(unbiased=False).item(), rel=1e-12)
+    assert units.get_buffer("scale_row")[4].item() == pytest.approx(x[:, 4].log().mean().exp().item(), rel=1e-12)
+    assert units.get_buffer("scale_row")[1].item() == 1
+
+
+def test_a_constant_column_keeps_its_scale() -> None:
+    model = ardsl.compile(ardsl.loads("observed x : real\np(x) = normal"))
+    model.units.measure({"x": torch.full((10,), 1e4)})
+    assert model.units.get_buffer("center_x").item() == 1e4
+    assert model.units.get_buffer("scale_x").item() == 1
