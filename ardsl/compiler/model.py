@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ardsl.compiler.conditional import complete
 from ardsl.compiler.missing import NOTHING, Cells, by_pattern, may_miss, present, with_last
 from ardsl.compiler.noise import Noise, make_noise
 from ardsl.compiler.sampler import Sampler, sample_whole
@@ -116,8 +117,10 @@ class AutoregressiveModel(nn.Module):
         if torch.is_grad_enabled():
             self._samplers.clear()
         values = self.values(x, given)
-        if elementwise:
-            return self._elementwise(values, order)
+        return self._elementwise(values, order) if elementwise else self.log_prob_of(values, order)
+
+    def log_prob_of(self, values: Values, order: int | None = None) -> Tensor:
+        """:meth:`log_prob` of values that :meth:`values` gave."""
         parts, back = by_pattern(values, self.may_miss, self.spec.variables)
         found = [torch.stack(tuple(self.variable_log_probs(part, order, m).values())).sum(0) for part, m in parts]
         return found[0] if back is None else torch.cat(found)[back]
@@ -304,6 +307,20 @@ class AutoregressiveModel(nn.Module):
                 self._samplers.clear()
             kept = self._samplers[key] = Sampler(self, configuration, batch, version)
         return kept
+
+    def complete(self, x: Any, given: Any = None, *, seed: int | None = None, likely: bool = False) -> Any:
+        """``x`` with every NaN filled, by an exact draw of what is missing given the rest of its example.
+
+        ``likely`` fills in the most likely value at each draw instead. Raises ``OrderForbids`` (an ``ArdslError``)
+        where the order draws a missing element before one that is there, which only ``any(…, train = "all")`` allows.
+        """
+        values = self.values(x, given)
+        drawn = self.units.outward(complete(self, values, seed, likely))
+        found = {}
+        for variable in self.spec.model.observed:
+            there = flat(by_name(x, self.spec.model.observed, "the data")[variable.name], variable, self.like)
+            found[variable.name] = shaped(torch.where(there.isnan(), drawn[variable.name], there), variable)
+        return next(iter(found.values())) if len(found) == 1 else found
 
     def distribution(self, given: Any = None) -> ModelDistribution:
         """The model as a torch.distributions.Distribution, for any Pyro program. One observed variable only."""
