@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ardsl.cli.output import plural, print_json
+from ardsl.cli.output import error_line, plural, print_json
 from ardsl.cli.specs import json_option, literal, pairs
 from ardsl.cli.train_commands import from_here
 
@@ -53,8 +53,8 @@ def eval_command(
     from ardsl.runtime.evaluate import evaluate
     from ardsl.runtime.runs import restore
 
-    model = _noted(directory, restore, device)
-    found = evaluate(model, **_data(directory, data, split, data_dir))
+    model = restored(directory, restore, device)
+    found = evaluate(model, **data_of(directory, data, split, data_dir))
     if as_json:
         print_json(
             {
@@ -76,17 +76,31 @@ def eval_command(
 @directory_argument
 @data_options
 @click.option("-o", "--output", metavar="FILE.csv", required=True, help="The table to write.")
+@click.option("--by-column", is_flag=True, help="Also log p of each cell given the rest of its row.")
 @device_option
-def score_command(directory: str, data: str | None, split: str, data_dir: str | None, output: str, device: str) -> None:
+def score_command(
+    directory: str, data: str | None, split: str, data_dir: str | None, output: str, by_column: bool, device: str
+) -> int:
     """Write the log-probability of every row, in nats and in the data's order."""
+    from ardsl.compiler.conditional import OrderForbids
+    from ardsl.runtime.conditionals import score_cells
     from ardsl.runtime.evaluate import score
-    from ardsl.runtime.outputs import write_scores
+    from ardsl.runtime.outputs import write_cell_scores, write_scores
     from ardsl.runtime.runs import restore
 
-    model = _noted(directory, restore, device)
-    found = score(model, **_data(directory, data, split, data_dir))
-    write_scores(output, found)
+    model = restored(directory, restore, device)
+    chosen = data_of(directory, data, split, data_dir)
+    found = score(model, **chosen)
+    if by_column:
+        try:
+            write_cell_scores(output, found, score_cells(model, **chosen))
+        except OrderForbids as error:
+            click.echo(error_line(str(error)), err=True)
+            return 1
+    else:
+        write_scores(output, found)
     click.echo(f"wrote the log-probabilities of {plural(len(found), 'row')} to {output}")
+    return 0
 
 
 @click.command("sample")
@@ -109,7 +123,7 @@ def sample_command(
     from ardsl.runtime.outputs import check_output, write_samples
     from ardsl.runtime.runs import restore
 
-    model = _noted(directory, restore, device)
+    model = restored(directory, restore, device)
     check_output(output, model.spec)
     conditioning = _conditioning(model.spec, given)
     samples = model.sample(count, conditioning, seed=seed)
@@ -117,7 +131,8 @@ def sample_command(
     click.echo(f"wrote {plural(count, 'sample')} to {output}")
 
 
-def _noted(directory: str, restore: Callable[..., Any], device: str) -> Any:
+def restored(directory: str, restore: Callable[..., Any], device: str) -> Any:
+    """The model of a run folder, with a note where its training goes on."""
     from ardsl.runtime.runs import has_ended
 
     click.get_current_context().meta["ardsl.subject"] = directory
@@ -127,7 +142,7 @@ def _noted(directory: str, restore: Callable[..., Any], device: str) -> Any:
     return model
 
 
-def _data(directory: str, data: str | None, split: str, data_dir: str | None) -> dict[str, Any]:
+def data_of(directory: str, data: str | None, split: str, data_dir: str | None) -> dict[str, Any]:
     """The data options as the runtime takes them; the spec's own paths start where the spec was trained from."""
     from ardsl.diagnostics.rules.data import BAD_RUN
     from ardsl.runtime.faults import fault

@@ -60,6 +60,10 @@ class Units(nn.Module):
         info = torch.finfo(x.dtype)
         return torch.where(self._positive[name].to(x.device), x.clamp(info.tiny, info.max), x.clamp(info.min, info.max))
 
+    def scale(self, variable: Variable, element: int) -> float:
+        """What one of the model's units is in the data's."""
+        return self.get_buffer(f"scale_{variable.name}")[element].item() if variable.name in self._measured else 1.0
+
     def log_scale(self, target: TargetBlock) -> Tensor | None:
         """The logarithm of the scale of each draw of a block, [draws]; None where all are 1."""
         name = target.variable.name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,17 @@ from ardsl.diagnostics.rules.data import BAD_OUTPUT
 from ardsl.families.domains import Category, Domain, MuLaw
 from ardsl.model.model import Variable
 from ardsl.runtime.atomic import replacing
-from ardsl.runtime.choices import column_names
+from ardsl.runtime.cells import column_values
+from ardsl.runtime.choices import choose, column_names, variables
+from ardsl.runtime.conditionals import Prediction, labelled
 from ardsl.runtime.faults import fault
 from ardsl.runtime.pictures import is_picture, save_grid
+from ardsl.runtime.sources import Source
+from ardsl.runtime.tables import Table
 from ardsl.spec import Spec
+
+_MOST_LISTED = 64
+_QUANTILES = (0.05, 0.5, 0.95)
 
 
 def write_samples(
@@ -55,6 +62,86 @@ def write_scores(path: str | Path, scores: np.ndarray) -> None:
     if Path(path).suffix.lower() != ".csv":
         raise fault(BAD_OUTPUT, path=path, problem="scores are written to .csv")
     _write_table(Path(path), ["row", "log_prob"], ([row, repr(float(value))] for row, value in enumerate(scores)))
+
+
+def write_cell_scores(path: str | Path, scores: np.ndarray, columns: Mapping[str, np.ndarray]) -> None:
+    """:func:`write_scores` with log p of each cell given the rest of its row, and the column that is the most unlikely,
+    each measured by its own mean and spread over the rows."""
+    if Path(path).suffix.lower() != ".csv":
+        raise fault(BAD_OUTPUT, path=path, problem="scores are written to .csv")
+    every = np.stack(list(columns.values()), axis=1)
+    known = np.ma.masked_invalid(every)
+    spread = np.maximum(known.std(axis=0), 1e-9)
+    unlikely = ((known - known.mean(axis=0)) / spread).filled(np.inf).argmin(axis=1)
+    names = list(columns)
+    rows = ([row, _number(score), names[unlikely[row]], *map(_number, every[row])] for row, score in enumerate(scores))
+    _write_table(Path(path), ["row", "log_prob", "most_unlikely", *names], rows)
+
+
+def write_prediction(path: str | Path, found: Prediction) -> None:
+    """A row for each example: the most likely value and every value's probability, or for numbers without end the mean
+    and quantiles; and what the data says, with its log-probability, where it does."""
+    if Path(path).suffix.lower() != ".csv":
+        raise fault(BAD_OUTPUT, path=path, problem="predictions are written to .csv")
+    domain, name = found.cell.domain, found.cell.column
+    header = ["row", name]
+    if found.finite and len(found.values) <= _MOST_LISTED:
+        labels = [labelled(domain, value) for value in found.values]
+        header += [f"p({label})" for label in labels]
+        best = found.probabilities.argmax(1)
+        columns = [[labels[k] for k in best], *found.probabilities.T.tolist()]
+    else:
+        header += ["mean", *(f"q{round(100 * q):02d}" for q in _QUANTILES)]
+        quantiles = [[labelled(domain, value) for value in found.quantile(q)] for q in _QUANTILES]
+        columns = [[labelled(domain, v) for v in found.most_likely], found.mean.tolist(), *quantiles]
+    known = ~np.isnan(found.actual)
+    if known.any():
+        header += ["actual", "log_prob"]
+        columns.append([labelled(domain, v) if k else "" for v, k in zip(found.actual, known, strict=True)])
+        columns.append([_number(v) for v in found.log_prob])
+    rows = zip(*columns, strict=True)
+    _write_table(Path(path), header, ([n, *map(_short, row)] for n, row in enumerate(rows)))
+
+
+def write_filled(path: str | Path, spec: Spec, source: Source, split: str, filled: Mapping[str, Tensor]) -> None:
+    """The source with its missing cells filled in: a table keeps all its columns and every cell that is there as it was
+    written. Arrays go to ``.npz``."""
+    path = Path(path)
+    if source.table is None:
+        write_samples(path, spec, dict(filled))
+        return
+    if path.suffix.lower() != ".csv":
+        raise fault(BAD_OUTPUT, path=path, problem="filled tables are written to .csv")
+    columns: dict[str, tuple[np.ndarray, Domain]] = {}
+    for variable in variables(spec):
+        flat = filled[variable.name].cpu().reshape(len(filled[variable.name]), -1).numpy()
+        for element, name in enumerate(choose(spec, variable, source, split).names):
+            columns[name] = (flat[:, element], variable.element_domain(element))
+    _write_table(path, list(source.table.header), _filled_rows(source.table, columns))
+
+
+def _filled_rows(table: Table, columns: Mapping[str, tuple[np.ndarray, Domain]]) -> Iterator[list[Any]]:
+    first = 0
+    for block in table.blocks(list(dict.fromkeys(table.header))):
+        written = {name: block[name].to_pylist() for name in block}
+        for name, (values, domain) in columns.items():
+            numbers, _ = column_values(block[name], domain, f"{table.name}, column `{name}`")
+            cells = written[name]
+            for row in np.flatnonzero(np.isnan(numbers)):
+                cells[row] = _cells(values[first + row : first + row + 1], domain)[0]
+        rows = len(next(iter(written.values())))
+        yield from (
+            ["" if (cell := written[name][row]) is None else cell for name in table.header] for row in range(rows)
+        )
+        first += rows
+
+
+def _number(value: float) -> str:
+    return "" if np.isnan(value) else repr(float(value))
+
+
+def _short(value: Any) -> Any:
+    return f"{value:.6g}" if isinstance(value, float) else value
 
 
 def _write_npz(path: Path, spec: Spec, samples: dict[str, Tensor]) -> None:

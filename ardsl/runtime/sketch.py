@@ -1,0 +1,227 @@
+"""``ardsl new``: a spec for a table, ready to train, with the reason of each choice beside it."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ardsl.diagnostics import Sink, Source
+from ardsl.diagnostics.rules.data import UNREADABLE, WRONG_FORMAT
+from ardsl.language import format_tree, parse
+from ardsl.language.layout import string
+from ardsl.runtime.columns import Column, look_at
+from ardsl.runtime.faults import fault
+from ardsl.runtime.sources import open_source
+from ardsl.runtime.tables import SUFFIXES
+
+_MOST_LABELS = 256
+_MOST_LEVELS = 32
+"""Up to this many values an integer has a probability for each; past it, a smooth law cut into integers."""
+_LARGEST_INTEGER = 1 << 24
+"""Up to here single precision holds every integer."""
+_BINS = 12
+_WORDS = frozenset(["model", "param", "record", "order", "net", "check", "by", "via", "within", "last"])
+"""What the language does not take for a name."""
+_IDENTIFIER = re.compile(r"(^|_|\b)(id|uuid|guid|key|index|row|number|no|nr)$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class _Field:
+    """A column as a field of the record: ``domain`` and ``family`` (None: the domain's own) as the spec says them."""
+
+    column: Column
+    name: str
+    domain: str
+    family: str | None
+    reason: str
+
+
+def sketch(path: str | Path, output: str | Path) -> tuple[str, int, list[str]]:
+    """The text of a spec for the table at ``path`` that will stand at ``output`` (its paths start there), the number of
+    columns in it, and those left out with the reason."""
+    source = open_source(Path(path).absolute())
+    if source.table is None:
+        raise fault(WRONG_FORMAT, problem=f"{path}: a spec is written for tables: {', '.join(SUFFIXES)}")
+    columns = look_at(source.table)
+    fields, left_out = _fields(columns)
+    if not fields:
+        raise fault(UNREADABLE, path=str(path), problem="no column is left to model: " + "; ".join(left_out))
+    rows, gaps = columns[0].rows, any(f.column.missing for f in fields)
+    ordered = [fields[place] for place in _by_information([_codes(f) for f in fields])]
+    return _text(Path(path), Path(output), rows, ordered, left_out, gaps), len(fields), left_out
+
+
+# Columns to fields
+
+
+def _fields(columns: Sequence[Column]) -> tuple[list[_Field], list[str]]:
+    fields: list[_Field] = []
+    left_out = []
+    for column in columns:
+        reason = _why_not(column)
+        if reason is not None:
+            left_out.append(f"{column.name or '(a column without a name)'}: {reason}")
+            continue
+        domain, family, why = _domain(column)
+        if column.missing:
+            why += f"; {column.missing:,} of {column.rows:,} missing"
+        fields.append(_Field(column, _name(column.name, {f.name for f in fields}), domain, family, why))
+    return fields, left_out
+
+
+def _why_not(column: Column) -> str | None:
+    """Why a column is left out, None where it is not."""
+    if not column.name:
+        return "without a name, such as a row number"
+    if not column.present:
+        return "empty"
+    if not column.many and column.distinct == 1:
+        return f"constant, {next(iter(column.counts))!r} in every row"
+    unique = column.many or column.distinct == column.present
+    numbered = column.numeric and column.whole and unique and column.rows > 2
+    if numbered and (column.ascending or _IDENTIFIER.search(column.name)):
+        return "looks like an identifier: a different integer in every row"
+    if not column.numeric and (column.many or column.distinct > min(_MOST_LABELS, max(8, column.present // 2))):
+        what = f"more than {column.distinct - 1:,}" if column.many else f"{column.distinct:,}"
+        return f"looks like an identifier or free text: {what} different values in {column.present:,} rows"
+    return None
+
+
+def _domain(column: Column) -> tuple[str, str | None, str]:
+    """Domain, family and the reason for them."""
+    if not column.numeric:
+        labels = column.labels()
+        return f"category({', '.join(map(string, labels))})", None, f"text, {len(labels)} values"
+    low, high = column.least, column.most
+    span = f"{low:,.6g} to {high:,.6g}" if not column.whole else f"{int(low):,} to {int(high):,}"
+    if column.whole and max(abs(low), abs(high)) < _LARGEST_INTEGER / 2:
+        return _integer(int(low), int(high), span)
+    known = column.sample()
+    known = known[~np.isnan(known)]
+    if low > 0 and _skewness(np.log(known)) ** 2 < _skewness(known) ** 2 and _skewness(known) > 1.5:
+        return "positive", "mixture(log_normal, components = 5)", f"decimal, {span}, skewed"
+    return "real", "mixture(normal, components = 5)", f"decimal, {span}"
+
+
+def _integer(low: int, high: int, span: str) -> tuple[str, str | None, str]:
+    if (low, high) == (0, 1):
+        return "binary", None, "0 or 1"
+    if high - low < _MOST_LEVELS:
+        return f"integer({low}, {high})", "categorical", f"integer, {span}"
+    margin = (high - low) / 4
+    bottom = max(0, _round(low - margin, math.floor)) if low >= 0 else _round(low - margin, math.floor)
+    top = _round(high + margin, math.ceil)
+    return f"integer({bottom}, {top})", "mixture(discretized(logistic), components = 5)", f"integer, {span}, and room"
+
+
+def _round(value: float, way: object) -> int:
+    """To two digits."""
+    unit = 10 ** max(0, len(str(int(abs(value)))) - 2)
+    return int(way(value / unit)) * unit  # type: ignore[operator]
+
+
+def _skewness(values: np.ndarray) -> float:
+    spread = values.std()
+    return float((((values - values.mean()) / spread) ** 3).mean()) if spread > 0 else 0.0
+
+
+def _name(column: str, taken: Iterable[str]) -> str:
+    """A name of the language for a column: its own where that is one."""
+    name = re.sub(r"\W+", "_", column, flags=re.ASCII).strip("_") or "column"
+    if name[0].isdigit() or name in _WORDS:
+        name = f"c_{name}"
+    numbered = (name if k == 1 else f"{name}_{k}" for k in range(1, 10_000))
+    return next(each for each in numbered if each not in set(taken))
+
+
+# The order
+
+
+def _codes(field: _Field) -> np.ndarray:
+    """A column cut into a few bins of equal weight, for counting: int64 [rows], 0 where missing."""
+    values = field.column.sample()
+    known = ~np.isnan(values) & (values >= 0 if not field.column.numeric else True)
+    codes = np.zeros(len(values), dtype=np.int64)
+    if field.column.numeric and len(np.unique(values[known])) > _BINS:
+        edges = np.unique(np.quantile(values[known], np.linspace(0, 1, _BINS + 1)[1:-1]))
+        codes[known] = 1 + np.searchsorted(edges, values[known], side="right")
+    else:
+        _, codes[known] = np.unique(values[known], return_inverse=True)
+        codes[known] = 1 + np.minimum(codes[known], 4 * _BINS)
+    return codes
+
+
+def _by_information(columns: Sequence[np.ndarray]) -> list[int]:
+    """First the column that tells most of all others, then always the one that those before it tell most of."""
+    count = len(columns)
+    shared = np.zeros((count, count))
+    for a in range(count):
+        for b in range(a):
+            shared[a, b] = shared[b, a] = _mutual_information(columns[a], columns[b])
+    order = [int(shared.sum(1).argmax())]
+    while len(order) < count:
+        left = [c for c in range(count) if c not in order]
+        order.append(max(left, key=lambda c: shared[c, order].max()))
+    return order
+
+
+def _mutual_information(a: np.ndarray, b: np.ndarray) -> float:
+    """In nats, from counts, less the bias of counting (Miller & Madow, 1955)."""
+    joint = np.zeros((a.max() + 1, b.max() + 1))
+    np.add.at(joint, (a, b), 1)
+    p = joint / joint.sum()
+    outer = p.sum(1, keepdims=True) * p.sum(0, keepdims=True)
+    seen = p > 0
+    bias = (seen.sum() - seen.any(1).sum() - seen.any(0).sum() + 1) / (2 * len(a))
+    return float((p[seen] * np.log(p[seen] / outer[seen])).sum() - bias)
+
+
+# The text
+
+
+def _text(path: Path, output: Path, rows: int, fields: Sequence[_Field], left_out: Sequence[str], gaps: bool) -> str:
+    name = _name(path.stem, ())
+    width, batch, epochs, share, dropout = _size(rows)
+    lines = [f"# Written by `ardsl new` from {path.name}: {rows:,} rows. Every choice may be changed."]
+    lines += [f"model {name}", ""]
+    if left_out:
+        lines += ["# Left out:", *(f"#   {each}" for each in left_out), ""]
+    lines.append("record row {")
+    for each in fields:
+        family = f" ~ {each.family}" if each.family else ""
+        lines += [f"  {each.name} : {each.domain}{family}  # {each.reason}"]
+    lines += ["}", ""]
+    if gaps:
+        lines += ["# Cells are missing: a model of all orders can leave any of them out."]
+        lines += ['order row by any(orders = 4, train = "all")']
+    else:
+        lines += ["# By mutual information: what tells most of the others comes first."]
+        lines += [f"order row by [{', '.join(f.name for f in fields)}]"]
+    hidden = f"made(hidden = [{width}, {width}], activation = gelu, dropout = {dropout})"
+    lines += ["", f"p(row[i] | row[<i]) = default via {hidden}", "", "data {"]
+    where = os.path.relpath(Path(path).absolute(), Path(output).absolute().parent)
+    lines += [f"  train = {string(Path(where).as_posix())}", f"  valid = {share}"]
+    lines += ["  missing = marginalize"] if gaps else []
+    if any(f.name != f.column.name for f in fields):
+        lines += [f"  row = [{', '.join(string(f.column.name) for f in fields)}]"]
+    lines += ["}", "", "train {", "  optimizer = adam(rate = 0.002)", f"  batch = {batch}", f"  epochs = {epochs}"]
+    lines += ["  patience = 12", "  clip = 5", "  schedule = plateau(factor = 0.3, patience = 4)", "}"]
+    source = Source("\n".join(lines) + "\n", str(output))
+    return format_tree(parse(source, Sink(source)))
+
+
+def _size(rows: int) -> tuple[int, int, int, float, float]:
+    """Width, batch, epochs, the share to validate on, and dropout that suit so many rows."""
+    if rows < 2_000:
+        return 64, 64, 300, 0.2, 0.1
+    if rows < 20_000:
+        return 128, 64, 200, 0.1, 0.1
+    if rows < 200_000:
+        return 256, 256, 100, 0.1, 0.05
+    return 512, 1000, 50, 0.05, 0.0
