@@ -31,31 +31,33 @@ class OrderForbids(ArdslError):
 # One cell given the rest
 
 
-def cell_log_probs(
+def joint_log_probs(
     model: AutoregressiveModel, values: Values, variable: Variable, element: int, candidates: Tensor
 ) -> Tensor:
-    """log p(cell = c, rest) of each example for candidate values c [n] or [examples, n], in the model's units, up to a
-    term of the example's own: [examples, n].
-
-    Where the model was trained on all orders it is log p(cell = c | rest) itself, with no such term: the orders draw
-    the cell after all that is observed. Else Bayes' rule has to divide by the sum or integral over c, and nothing but
-    the cell may be missing.
-    """
+    """log p of each example with candidate values c [n] or [examples, n], in the model's units, in the cell: [examples,
+    n]. Over its sum or integral over c it is p(cell | rest), by Bayes' rule."""
     rows = len(values[variable.name])
     candidates = candidates.expand(rows, -1)
-    if variable in model.may_miss:
-        parts, back = by_pattern(_known(values, variable, element), model.may_miss, model.spec.variables)
-        where = torch.arange(rows) if back is None else back.argsort()
-        chosen = candidates[where.to(candidates.device)].split([len(part[variable.name]) for part, _ in parts])
-        found = [
-            _given_observed(model, part, cells, variable, element, c)
-            for (part, cells), c in zip(parts, chosen, strict=True)
-        ]
-        return found[0] if back is None else torch.cat(found)[back]
     repeated = {name: value.repeat_interleave(candidates.shape[1], 0) for name, value in values.items()}
     own = repeated[variable.name].clone()
     own[:, element] = candidates.reshape(-1)
     return model.log_prob_of(repeated | {variable.name: own}).reshape(rows, -1)
+
+
+def cell_log_probs(
+    model: AutoregressiveModel, values: Values, variable: Variable, element: int, candidates: Tensor
+) -> Tensor:
+    """log p(cell = c | rest) of each example, as :func:`joint_log_probs` takes and gives, of a model trained on all
+    orders: of the orders that draw the cell after all that is observed, without a sum over its values."""
+    rows = len(values[variable.name])
+    parts, back = by_pattern(_known(values, variable, element), model.may_miss, model.spec.variables)
+    where = torch.arange(rows) if back is None else back.argsort()
+    chosen = candidates.expand(rows, -1)[where.to(candidates.device)].split([len(p[variable.name]) for p, _ in parts])
+    found = [
+        _given_observed(model, part, cells, variable, element, each)
+        for (part, cells), each in zip(parts, chosen, strict=True)
+    ]
+    return found[0] if back is None else torch.cat(found)[back]
 
 
 def _known(values: Values, variable: Variable, element: int) -> Values:

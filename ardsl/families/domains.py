@@ -71,7 +71,8 @@ class Category(Domain):
 
 @dataclass(frozen=True)
 class Integer(Domain):
-    """An integer from ``low`` to ``high``, both included. Networks see it scaled to [−1, 1]."""
+    """An integer from ``low`` to ``high``, both included. Networks see it scaled to [−1, 1]; of more than 256 values,
+    which are amounts rather than levels, also log(1 + n − low), scaled alike."""
 
     low: int
     high: int
@@ -82,6 +83,10 @@ class Integer(Domain):
     @property
     def levels(self) -> int:
         return self.high - self.low + 1
+
+    @property
+    def features(self) -> int:
+        return 1 if self.levels <= 256 else 2
 
     def __str__(self) -> str:
         return f"integer({self.low}, {self.high})"

@@ -14,9 +14,10 @@ from ardsl.families.domains import Category, Domain, Integer, MuLaw
 def encode_features(domain: Domain, value: Tensor, dtype: torch.dtype | None = None) -> Tensor:
     """What a network sees of each element: values [...] in the data's own form to features [..., domain.features].
 
-    ``binary``: 0 or 1. ``category``: one-hot. ``integer``: from −1 to 1. ``count``: log(1 + n). ``real``: itself.
-    ``positive``: its logarithm. ``unit_interval``: 2x − 1. ``angle``: cosine and sine. ``mulaw``: the companded value
-    of its code, from −1 to 1. ``dtype`` is the value's own where it is floating, else torch's default.
+    ``binary``: 0 or 1. ``category``: one-hot. ``integer``: from −1 to 1, and of more than 256 values also the logarithm
+    of what is above the least, scaled alike. ``count``: log(1 + n). ``real``: itself. ``positive``: its logarithm.
+    ``unit_interval``: 2x − 1. ``angle``: cosine and sine. ``mulaw``: the companded value of its code, from −1 to 1.
+    ``dtype`` is the value's own where it is floating, else torch's default.
     """
     if dtype is None:
         dtype = value.dtype if value.dtype.is_floating_point else torch.get_default_dtype()
@@ -24,7 +25,11 @@ def encode_features(domain: Domain, value: Tensor, dtype: torch.dtype | None = N
         return one_hot(value.long().clamp(0, domain.n - 1), domain.n).to(dtype)
     if isinstance(domain, Integer):
         scaled = value.to(dtype) - (domain.low + domain.high) / 2
-        return (scaled * (2 / max(domain.high - domain.low, 1))).unsqueeze(-1)
+        linear = scaled * (2 / max(domain.high - domain.low, 1))
+        if domain.features == 1:
+            return linear.unsqueeze(-1)
+        logarithm = (value.to(dtype) - domain.low).clamp(min=0).log1p() * (2 / math.log1p(domain.high - domain.low)) - 1
+        return torch.stack([linear, logarithm], -1)
     if isinstance(domain, MuLaw):
         codes = mulaw_encode(value, domain.count)
         return (codes.to(dtype) * (2 / (domain.count - 1)) - 1).unsqueeze(-1)

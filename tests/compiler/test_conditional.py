@@ -8,7 +8,7 @@ import torch
 from test_missing import ARRAY, GIVEN, RECORD, compiled, levels
 
 import ardsl
-from ardsl.compiler.conditional import OrderForbids, cell_log_probs
+from ardsl.compiler.conditional import OrderForbids, cell_log_probs, joint_log_probs
 
 FIXED = RECORD.replace('any(orders = ORDERS, seed = 3, train = "all")', "[c, a, d, b]")
 MIXED = """
@@ -36,7 +36,8 @@ def test_a_cell_given_the_rest_is_bayes_rule(text: str) -> None:
     x = every(model)[::5]
     for element in range(variable.size):
         candidates = torch.tensor(levels(variable)[element], dtype=torch.float64)
-        found = cell_log_probs(model, model.values(x, label), variable, element, candidates)
+        ask = cell_log_probs if variable in model.may_miss else joint_log_probs
+        found = ask(model, model.values(x, label), variable, element, candidates)
         whole = x[:, None].repeat(1, len(candidates), 1)
         whole[..., element] = candidates
         if variable in model.may_miss:
@@ -120,7 +121,7 @@ def test_the_most_likely_of_one_gap_is_the_mode() -> None:
     gap = x.clone()
     gap[:, 1] = torch.nan  # b, the last drawn
     filled = model.complete(gap, likely=True)
-    conditional = cell_log_probs(model, model.values(x), model.spec.model.observed[0], 1, torch.arange(3.0).double())
+    conditional = joint_log_probs(model, model.values(x), model.spec.model.observed[0], 1, torch.arange(3.0).double())
     assert torch.equal(filled[:, 1], conditional.argmax(1).double())
 
 
