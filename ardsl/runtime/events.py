@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -37,8 +38,14 @@ class Events(Callback):
         from torch.utils.tensorboard import SummaryWriter
 
         self._written = len(learner.metrics)
+        self._pass_a_second()
         # Readers forget the epochs that the training had been through after the checkpoint it goes on from.
         self._writer = SummaryWriter(self._directory, purge_step=self._written + 1)
+
+    def _pass_a_second(self) -> None:
+        """Files are read in the order of their names, which have the second: a later one must not be of the same."""
+        newest = max((path.stat().st_mtime for path in self._directory.glob("events.*")), default=0.0)
+        time.sleep(min(max(int(newest) + 1 - time.time(), 0.0), 1.0))
 
     def on_train_batch_start(self, trainer: Any, learner: Any, batch: Any, index: int) -> None:
         self._rate = trainer.optimizers[0].param_groups[0]["lr"]

@@ -65,7 +65,7 @@ def test_events_are_the_curve_and_the_rate(valid: bool, tmp_path: Path) -> None:
     assert found["rate"] == [(epoch, pytest.approx(0.02 * 0.5 ** (epoch - 1))) for epoch in (1, 2, 3, 4)]
 
 
-@pytest.mark.parametrize("breaks", [[2], [4], [1, 7, 9, 12], [15]])
+@pytest.mark.parametrize("breaks", [[4], [1, 7, 9], [15]])
 def test_an_epoch_is_there_once_however_often_the_training_was_cut_short(breaks: list[int], tmp_path: Path) -> None:
     for step in breaks:
         with suppress(KeyboardInterrupt):  # where no epoch had ended
@@ -75,14 +75,18 @@ def test_an_epoch_is_there_once_however_often_the_training_was_cut_short(breaks:
 
 
 def test_epochs_after_the_checkpoint_are_forgotten(tmp_path: Path) -> None:
-    """A kill leaves events of epochs that come again."""
+    """A kill leaves events of epochs that come again, in files that sort anywhere among those of the same second."""
     with suppress(KeyboardInterrupt):
         train(tmp_path, callbacks=[StopAt(5)])
     from torch.utils.tensorboard import SummaryWriter
 
+    before = {path.name for path in (tmp_path / EVENTS).iterdir()}
     with SummaryWriter(tmp_path / EVENTS) as writer:
+        (written,) = [path for path in (tmp_path / EVENTS).iterdir() if path.name not in before]
         for epoch in (2, 3, 4):
             writer.add_scalar("nats/train", 99.0, epoch)
+    host, rest = written.name.rsplit(".", 2)[0], "99999999.9"  # as of the process with the highest number
+    written.rename(written.with_name(f"{host}.{rest}"))
     run = train(tmp_path, resume=True)
     assert agree(curves(tmp_path), run.metrics)
 
