@@ -90,11 +90,11 @@ def sweep_command(
     if both is not None:
         raise click.UsageError(f"`{both}` is given to --set and to --over", click.get_current_context())
     source = read_source(file)
-    from ardsl.diagnostics.render import render_all
-    from ardsl.runtime.results import RESULTS
-    from ardsl.runtime.sweep import Sweep
-
     try:
+        from ardsl.diagnostics.render import render_all
+        from ardsl.runtime.results import RESULTS
+        from ardsl.runtime.sweep import Sweep
+
         sweep = Sweep(
             source,
             overrides(source, settings),
@@ -114,11 +114,11 @@ def sweep_command(
         click.echo(f"interrupted; go on with `{shlex.join(['ardsl', *sys.argv[1:]])}`", err=True)
         return 130
     _show(list(sweep.space), results)
-    best = results[0]
+    best, table = results[0], sweep.directory / RESULTS
     if best.valid is None:
-        click.echo(f"No run has a validation loss. All runs: {sweep.directory / RESULTS}")
+        click.echo(f"No run has a validation loss; the table is {table}.")
         return 1
-    click.echo(f"The best run is in {best.directory}; all {plural(len(results), 'run')}: {sweep.directory / RESULTS}")
+    click.echo(f"The best of {plural(len(results), 'run')} is in {best.directory}; the table is {table}.")
     return 0
 
 

@@ -56,7 +56,7 @@ def _sources(context: click.Context, option: click.Parameter, values: Sequence[s
     metavar="SECONDS",
     help="How often to write all that it takes to go on.",
 )
-@click.option("--tensorboard", is_flag=True, help="Write the curve as event files, too: DIR/tensorboard.")
+@click.option("--tensorboard", is_flag=True, help="Write the curve for TensorBoard, too, into the run folder.")
 @click.option("--fast-dev-run", is_flag=True, help="Try everything on one batch, and write nothing.")
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 def train_command(

@@ -46,7 +46,7 @@ def test_the_table_is_sorted_and_kept(run: Run, spec: str) -> None:
         shown = f"{float(row['valid']):.4f} ± {float(row['standard_error']):.4f}"
         assert line.split()[:2] == [row["width"], row["rate"]] and shown in line and line.endswith("epochs")
     best = f"sweeps/small/width={found[0]['width']},rate={found[0]['rate']}"
-    assert last == f"The best run is in {best}; all 4 runs: sweeps/small/results.csv"
+    assert last == f"The best of 4 runs is in {best}; the table is sweeps/small/results.csv."
     assert run("eval", best, "--split", "valid").exit_code == 0
 
 
