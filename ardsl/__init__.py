@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ardsl.errors import ArdslError, DataError, SpecError
     from ardsl.runtime.evaluate import evaluate, score
     from ardsl.runtime.runs import restore
+    from ardsl.runtime.sweep import sweep
     from ardsl.runtime.train import fit
     from ardsl.spec import Spec, dependence, load, loads, plan, realized, verify
 
@@ -41,6 +42,7 @@ _HOME = {
     "score": "runtime.evaluate:score",
     "restore": "runtime.runs:restore",
     "fit": "runtime.train:fit",
+    "sweep": "runtime.sweep:sweep",
     "Spec": "spec:Spec",
     "dependence": "spec:dependence",
     "load": "spec:load",

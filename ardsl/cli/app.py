@@ -26,6 +26,7 @@ COMMANDS = {
     "plan": ("plan", "Show layers, parameters, FLOPs, memory and sampling steps."),
     "verify": ("verify", "Compare what the spec declares with what its networks realize."),
     "train": ("train", "Train a spec."),
+    "sweep": ("sweep", "Train a spec for many values of its parameters."),
     "eval": ("runs", "Measure a trained model's likelihood."),
     "score": ("runs", "Write the log-probability of every row."),
     "sample": ("runs", "Draw samples from a trained model."),

@@ -76,14 +76,14 @@ def diagnose_source(source: Source, settings: dict[str, str]) -> tuple[list[Diag
     """All there is to say about a spec under its settings, and the spec where it has no errors."""
     from ardsl.spec import diagnose
 
-    return diagnose(source, _overrides(source, settings))
+    return diagnose(source, overrides(source, settings))
 
 
 def examine_source(source: Source, settings: dict[str, str]) -> tuple[list[Diagnostic], Spec | None]:
     """The same, with the spec also where its report is all that is wrong."""
     from ardsl.spec import examine
 
-    return examine(source, _overrides(source, settings))
+    return examine(source, overrides(source, settings))
 
 
 def open_spec(file: str, settings: dict[str, str], as_json: bool = False) -> Spec:
@@ -110,7 +110,7 @@ def print_diagnostics(found: list[Diagnostic], valid: bool) -> None:
     print_json({"valid": valid, "diagnostics": [to_json(d) for d in found]})
 
 
-def _overrides(source: Source, settings: dict[str, str]) -> dict[str, Any]:
+def overrides(source: Source, settings: dict[str, str]) -> dict[str, Any]:
     """Settings as values. A parameter that is a string in the spec takes the text as it is."""
     if not settings:
         return {}
@@ -130,9 +130,14 @@ def _unquoted(text: str) -> str:
     return text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
 
 
+def is_real(text: str) -> bool:
+    """Whether this is how the language writes a number."""
+    return _REAL.fullmatch(text) is not None
+
+
 def literal(text: str) -> Any:
     """A value as the language writes it: a number, ``true`` or ``false``, a string, a list of these; else the text."""
-    if _REAL.fullmatch(text) and not re.fullmatch(r"[+-]?\d+", text):
+    if is_real(text) and not re.fullmatch(r"[+-]?\d+", text):
         return float(text)
     try:
         value = json.loads(text.removeprefix("+"), parse_constant=_refuse)

@@ -56,6 +56,7 @@ def _sources(context: click.Context, option: click.Parameter, values: Sequence[s
     metavar="SECONDS",
     help="How often to write all that it takes to go on.",
 )
+@click.option("--tensorboard", is_flag=True, help="Write the curve for TensorBoard, too, into the run folder.")
 @click.option("--fast-dev-run", is_flag=True, help="Try everything on one batch, and write nothing.")
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 def train_command(
@@ -70,6 +71,7 @@ def train_command(
     device: str,
     resume: bool,
     checkpoint_every: float,
+    tensorboard: bool,
     fast_dev_run: bool,
     quiet: bool,
 ) -> int:
@@ -100,6 +102,7 @@ def train_command(
             resume=resume,
             checkpoint_every=checkpoint_every,
             fast_dev_run=fast_dev_run,
+            tensorboard=tensorboard,
         )
     except TrainingError as error:
         click.echo(error_line(str(error)), err=True)

@@ -230,7 +230,7 @@ def _leaves(value: Value | None) -> list[object]:
 
 def _overridden(name: str, declared: Value, given: object, span: Span, scope: Scope) -> Value:
     """The value from outside, as the type of the declared one; the declared one again where they do not agree."""
-    value = _fitted(declared, given)
+    value = fitted(declared, given)
     if value is None:
         actual = describe(given)
         scope.report(rules.OVERRIDE_TYPE.at(span, name=name, expected=kind_of(declared), actual=actual))
@@ -238,7 +238,8 @@ def _overridden(name: str, declared: Value, given: object, span: Span, scope: Sc
     return value
 
 
-def _fitted(declared: object, given: object) -> Value | None:
+def fitted(declared: object, given: object) -> Value | None:
+    """A value from outside as the type of the declared one; None where it has another."""
     if isinstance(declared, tuple):
         if not isinstance(given, list | tuple):
             return None
@@ -260,5 +261,5 @@ def _fitted_item(declared: tuple[object, ...], item: object) -> Value | None:
     models: tuple[object, ...] = declared or (item,)
     if not declared and not isinstance(item, bool | int | float | str):
         return None
-    fits = (_fitted(model, item) for model in models)
-    return next((fitted for fitted in fits if fitted is not None), None)
+    fits = (fitted(model, item) for model in models)
+    return next((fit for fit in fits if fit is not None), None)

@@ -80,6 +80,7 @@ def fit(
     resume: bool = False,
     checkpoint_every: float = 60.0,
     fast_dev_run: bool = False,
+    tensorboard: bool = False,
 ) -> Run:
     """The maximum-likelihood model of a spec: the weights of the epoch that validates best.
 
@@ -92,10 +93,11 @@ def fit(
     cut short goes on from it, and ends with the weights of the unbroken one, bit for bit; one that had ended is given
     back, one that has no checkpoint yet begins.
 
-    ``fast_dev_run`` tries everything on one batch, in one step and one validation, and writes nothing.
+    ``fast_dev_run`` tries everything on one batch, in one step and one validation, and writes nothing. ``tensorboard``
+    writes the curve as event files, too: the extra of that name.
     """
     if fast_dev_run:
-        out, epochs, resume = None, 1, False
+        out, epochs, resume, tensorboard = None, 1, False, False
     if as_spec(spec).plan.parameters == 0:
         raise fault(UNUSABLE_OPTION, problem=f"`{spec.name}` has no free parameters: there is nothing to train")
     settings = _settings(spec, epochs, seed, precision)
@@ -104,6 +106,8 @@ def fit(
     reporter = Progress(settings.epochs, shown=progress)
     if resume and out is None:
         raise fault(UNUSABLE_OPTION, problem="`resume` needs the run folder, `out`")
+    if tensorboard:
+        callbacks = (*callbacks, _events(out))
     earlier = check_earlier(out, spec, _told(settings)) if resume and out is not None else None
     if earlier == "ended" and out is not None:
         reporter.say(f"the training in {out} has ended: there is nothing to go on with")
@@ -308,6 +312,14 @@ def _settings(spec: Spec, epochs: int | None, seed: int | None, precision: str |
             raise fault(UNUSABLE_OPTION, problem=f"there is no precision `{precision}`: there are {known}")
         settings = replace(settings, precision=str(precision))
     return settings
+
+
+def _events(out: str | Path | None) -> Callback:
+    from ardsl.runtime.events import Events
+
+    if out is None:
+        raise fault(UNUSABLE_OPTION, problem="`tensorboard` needs the run folder, `out`")
+    return Events(out)
 
 
 def _check_precision(precision: str, place: torch.device) -> None:
