@@ -210,8 +210,11 @@ def _text(path: Path, output: Path, rows: int, fields: Sequence[_Field], left_ou
     lines += ["  missing = marginalize"] if gaps else []
     if any(f.name != f.column.name for f in fields):
         lines += [f"  row = [{', '.join(string(f.column.name) for f in fields)}]"]
-    lines += ["}", "", "train {", "  optimizer = adam(rate = 0.002)", f"  batch = {batch}", f"  epochs = {epochs}"]
-    lines += ["  patience = 12", "  clip = 5", "  schedule = plateau(factor = 0.3, patience = 4)", "}"]
+    lines += ["}", "", "train {", "  optimizer = adam(rate = 0.003)", f"  batch = {batch}", f"  epochs = {epochs}"]
+    if rows < 20_000:  # little data overfits: stop soon
+        lines += ["  patience = 12", "  clip = 5", "  schedule = plateau(factor = 0.3, patience = 4)", "}"]
+    else:
+        lines += ["  clip = 5", "  schedule = cosine(warmup = 200)", "}"]
     source = Source("\n".join(lines) + "\n", str(output))
     return format_tree(parse(source, Sink(source)))
 
@@ -223,5 +226,5 @@ def _size(rows: int) -> tuple[int, int, int, float, float]:
     if rows < 20_000:
         return 128, 64, 200, 0.1, 0.1
     if rows < 200_000:
-        return 256, 256, 100, 0.1, 0.05
-    return 512, 1000, 50, 0.05, 0.0
+        return 256, 256, 60, 0.1, 0.02
+    return 512, 1000, 20, 0.05, 0.0
