@@ -86,16 +86,18 @@ def _csv(path: Path, name: str) -> Table:
     line, row, last = found
     header = tuple(cell.strip() for cell in row)
     _check_header(name, list(header), line)
+    bound = _count_lines(path)
 
     def blocks(columns: Sequence[str]) -> Iterator[Block]:
-        yield from _csv_blocks(path, name, separator, header, last, columns)
+        if last < bound:
+            yield from _csv_blocks(path, name, separator, header, last, columns)
 
     def place(number: int) -> int:
         rows = _records(path, name, separator)
         next(rows)
         return next(line for count, (line, *_) in enumerate(rows) if count == number)
 
-    return Table(name, header, _count_lines(path), blocks, place)
+    return Table(name, header, bound, blocks, place)
 
 
 def _csv_blocks(
@@ -113,8 +115,6 @@ def _csv_blocks(
         column_types=dict.fromkeys(wanted.values(), pyarrow.string()),
         strings_can_be_null=False,
     )
-    if skip >= _count_lines(path):
-        return
     try:
         with open_csv(path, read, parse, convert) as reader:
             for batch in reader:

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 
 from ardsl.cli import main
 
-SECONDS = 15
+SECONDS = 20
 MEGABYTES = 300
 
 

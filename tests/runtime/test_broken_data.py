@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hostile import Payload, bounded, command, refusal
+from hostile import Payload, command, refusal
 from runtime_specs import PEOPLE
 
 import ardsl
@@ -346,7 +346,6 @@ def test_a_line_of_a_gigabyte(start: bytes, line: int, trained: Path, tmp_path: 
         "print(refusal('eval', sys.argv[2], '--data', sys.argv[4]))"
     )
     words = (str(Path(__file__).parent), str(trained / "run"), str(trained / "good.csv"), str(path))
-    with bounded():
-        done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, timeout=90)
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"error[AR507]: {path}, line {line}: longer than 16 MB: is this a table?\n"
