@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -151,7 +152,7 @@ def data_of(directory: str, data: str | None, split: str, data_dir: str | None) 
     if data is not None:
         return {"data": from_here(data), "split": split, "data_dir": data_dir}
     start = data_directory(directory) if data_dir is None else Path(data_dir)
-    if data_dir is None and not start.is_dir():
+    if data_dir is None and not os.path.isdir(start):  # also where no path can be so long
         problem = "the spec it was trained from is not where it was: give --data-dir or --data"
         raise fault(BAD_RUN, path=directory, problem=problem)
     return {"data": None, "split": split, "data_dir": start}

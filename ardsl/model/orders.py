@@ -14,6 +14,7 @@ from ardsl.diagnostics import Rule, Span, did_you_mean
 from ardsl.diagnostics.rules import names
 from ardsl.diagnostics.rules import orders as rules
 from ardsl.language import syntax
+from ardsl.model.arrays import reading_arrays
 from ardsl.model.declarations import Draft
 from ardsl.model.scope import Scope
 from ardsl.model.values import describe, evaluate, integer, is_integer
@@ -363,10 +364,11 @@ def _read(path: Path, refuse: Callable[[str], None]) -> np.ndarray | None:
     """A one-dimensional array of integers out of a file; nothing else is loaded, and nothing in it is run."""
     try:
         if not path.is_file():
-            return refuse("does not exist")
+            return refuse("is not a file" if path.exists() else "does not exist")
         # Mapped, not read: its length is compared with the variable's before anything of it is in memory.
-        listed = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        with reading_arrays():
+            listed = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, MemoryError) as error:
         return refuse(f"cannot be read: {str(error).splitlines()[0] if str(error) else 'not a `.npy` file'}")
     if not isinstance(listed, np.ndarray) or listed.ndim != 1 or listed.dtype.kind not in "iu":
         return refuse("is not a one-dimensional array of integers")

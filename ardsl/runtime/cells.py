@@ -35,7 +35,10 @@ def column_values(column: Any, domain: Domain, place: str) -> tuple[np.ndarray, 
         raise fault(WRONG_SHAPE, place=place, problem=f"holds {column.type}, where numbers or text are read")
     text = column.cast(pyarrow.string())
     labels = domain.labels if isinstance(domain, Category) and domain.labels else ()
-    trimmed = compute.utf8_trim_whitespace(text)
+    try:
+        trimmed = compute.utf8_trim_whitespace(text)
+    except pyarrow.ArrowInvalid:
+        raise fault(WRONG_SHAPE, place=place, problem="holds text that is not UTF-8") from None
     marks = pyarrow.array(sorted(MISSING_MARKS - set(labels)))
     missing = compute.or_(compute.is_in(trimmed, marks), compute.is_null(text))
     if labels:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ardsl.diagnostics.rules.data import BAD_CHECKPOINT
 from ardsl.runtime.atomic import replacing
-from ardsl.runtime.faults import fault
+from ardsl.runtime.faults import fault, not_a_file
 
 _PLAIN = (bool, int, float, str, type(None))
 
@@ -41,6 +41,8 @@ def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], metadata: dic
 
 def load_state(path: Path) -> dict[str, Any]:
     """The state in a file. Raises ``DataError`` where it is no whole checkpoint."""
+    if problem := not_a_file(path):
+        raise fault(BAD_CHECKPOINT, path=path, problem=problem)
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
             packed = json.loads((file.metadata() or {})["state"])

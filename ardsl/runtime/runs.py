@@ -41,13 +41,15 @@ from ardsl.language import syntax
 from ardsl.runtime.atomic import remove_parts, replacing, write_text
 from ardsl.runtime.checkpoint import load_state, save_state, write_tensors
 from ardsl.runtime.devices import find_device
-from ardsl.runtime.faults import fault, listed
+from ardsl.runtime.faults import fault, listed, not_a_file
 from ardsl.spec import Spec, diagnose
 
 SPEC, RUN, WEIGHTS, METRICS, SAMPLES = "spec.ar", "run.json", "weights.safetensors", "metrics.csv", "samples.png"
 STATE, LINES, CURVE = "checkpoint.safetensors", "metrics.jsonl", "curve.png"
 _NAMES = (SPEC, RUN, WEIGHTS, METRICS, SAMPLES, STATE, LINES, CURVE)
 _CURVE = ("epoch", "seconds", "train", "valid")
+_LONGEST = 16 << 20
+"""Characters of the longest text that is read."""
 _TYPES = {"F32": torch.float32, "F64": torch.float64}
 _RANKS = "I32"
 """The type orders are kept in, beside the weights."""
@@ -117,7 +119,7 @@ class RunFolder:
     def load_state(self) -> dict[str, Any] | None:
         """What to go on from, None where the training is to begin."""
         path = self.path / STATE
-        return load_state(path) if path.is_file() else None
+        return load_state(path) if path.exists() else None
 
     def drop_state(self) -> None:
         (self.path / STATE).unlink(missing_ok=True)
@@ -143,7 +145,7 @@ def restore(directory: str | Path, device: str | torch.device = "cpu") -> Autore
     weights = _read_weights(path / WEIGHTS, spec, params)
     dtype = next((w.dtype for w in weights.values() if w.is_floating_point()), torch.float32)
     model = compile_model(spec, device="cpu", dtype=dtype)
-    _compare(path / WEIGHTS, {n: tuple(w.shape) for n, w in weights.items()}, model)
+    _compare(path / WEIGHTS, weights, model)
     try:
         model.load_state_dict(weights)
     except ArdslError as error:
@@ -161,8 +163,11 @@ def check_earlier(path: str | Path, spec: Spec, training: Mapping[str, Any]) -> 
     params = {name: spec.model.params[name] for name in spec.overrides}
     if _plain(_read(path, SPEC)) != _plain(spec.text) or _json(run["params"]) != _json(params):
         raise fault(BAD_CHECKPOINT, path=path, problem="the training began with another spec, or other params")
+    told = run.get("training")
+    if not isinstance(told, dict):
+        raise fault(BAD_RUN, path=path / RUN, problem="is damaged")
     for name, value in training.items():
-        began = run.get("training", {}).get(name)
+        began = told.get(name)
         if began != value:
             raise fault(BAD_CHECKPOINT, path=path, problem=f"the training began with `{name}` {began}, not {value}")
     return "ended" if has_ended(path) else "begun"
@@ -178,7 +183,12 @@ def read_metrics(directory: str | Path) -> list[dict[str, Any]]:
     """The training curve: a dict for each epoch."""
     rows = csv.DictReader(io.StringIO(_read(Path(directory), METRICS)))
     numbers = {"epoch": int, "seconds": float, "train": float, "valid": float}
-    return [{name: numbers[name](row[name]) if row[name] else None for name in _CURVE} for row in rows]
+    try:
+        if not set(_CURVE) <= set(rows.fieldnames or ()):
+            raise ValueError
+        return [{name: numbers[name](row[name]) if row[name] else None for name in _CURVE} for row in rows]
+    except (KeyError, ValueError, csv.Error):
+        raise fault(BAD_RUN, path=Path(directory, METRICS), problem="is damaged") from None
 
 
 def read_run(directory: str | Path) -> dict[str, Any]:
@@ -200,19 +210,29 @@ def data_directory(directory: str | Path) -> Path:
 
 
 def _read(path: Path, name: str) -> str:
+    if problem := not_a_file(path / name):
+        raise fault(BAD_RUN, path=path, problem=f"`{name}` {problem}")
     try:
-        return (path / name).read_text(encoding="utf-8", errors="surrogateescape")
+        with (path / name).open(encoding="utf-8", errors="surrogateescape") as file:
+            text = file.read(_LONGEST + 1)
+        if len(text) <= _LONGEST:
+            return text
+        problem = f"`{name}` is longer than {_LONGEST >> 20} MB"
     except FileNotFoundError:
         problem = f"is not a run folder (it has no `{name}`)" if path.is_dir() else "there is no such run folder"
     except NotADirectoryError:
         problem = "is not a run folder"
     except OSError as error:
         problem = f"`{name}` cannot be read: {(error.strerror or str(error)).lower()}"
+    except ValueError:  # the folder's name has a NUL
+        problem = "there is no such run folder"
     raise fault(BAD_RUN, path=path, problem=problem)
 
 
 def _read_weights(path: Path, spec: Spec, params: dict[str, Any]) -> dict[str, Tensor]:
     """The weights of a file whose header agrees with the spec's text, params and number of parameters."""
+    if problem := not_a_file(path):
+        raise fault(BAD_WEIGHTS, path=path, problem=problem)
     if not path.is_file():
         raise fault(BAD_RUN, path=path.parent, problem=f"has no `{WEIGHTS}`: no epoch of the training has ended")
     try:
@@ -228,6 +248,9 @@ def _read_weights(path: Path, spec: Spec, params: dict[str, Any]) -> dict[str, T
     broken = [name for name, w in weights.items() if w.is_floating_point() and not bool(w.isfinite().all())]
     if broken:
         raise fault(BAD_WEIGHTS, path=path, problem=f"{listed(broken)} has numbers that are not finite")
+    scales = [name for name, w in weights.items() if name.startswith("units.scale_") and not bool((w > 0).all())]
+    if scales:
+        raise fault(BAD_WEIGHTS, path=path, problem=f"{listed(scales)} has scales that are not above 0")
     return weights
 
 
@@ -257,15 +280,19 @@ def _check_sizes(path: Path, header: Mapping[str, tuple[str, Sequence[int]]], sp
         raise fault(BAD_WEIGHTS, path=path, problem=f"it holds {ranks:,} ranks where the orders have {declared:,}")
 
 
-def _compare(path: Path, found: Mapping[str, tuple[int, ...]], model: AutoregressiveModel) -> None:
-    wanted = {name: tuple(w.shape) for name, w in model.state_dict().items()}
+def _compare(path: Path, found: Mapping[str, Tensor], model: AutoregressiveModel) -> None:
+    wanted = model.state_dict()
     if set(found) != set(wanted):
         differing = sorted(set(found) ^ set(wanted))
         raise fault(BAD_WEIGHTS, path=path, problem=f"{listed(differing)} are in one of file and plan only")
-    for name, shape in wanted.items():
-        if found[name] != shape:
-            problem = f"`{name}` has the shape {list(found[name])} where the plan has {list(shape)}"
-            raise fault(BAD_WEIGHTS, path=path, problem=problem)
+    for name, weight in wanted.items():
+        for what, has, needs in (
+            ("shape", list(found[name].shape), list(weight.shape)),
+            ("type", found[name].dtype, weight.dtype),
+        ):
+            if has != needs:
+                problem = f"`{name}` has the {what} {has} where the plan has {needs}"
+                raise fault(BAD_WEIGHTS, path=path, problem=problem)
 
 
 def _order_files(spec: Spec) -> list[str]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,8 +12,9 @@ import numpy as np
 import torch
 
 from ardsl.diagnostics.rules.data import UNREADABLE, WRONG_FORMAT, WRONG_SHAPE
+from ardsl.model.arrays import reading_arrays
 from ardsl.runtime import tables
-from ardsl.runtime.faults import fault
+from ardsl.runtime.faults import fault, not_a_file
 from ardsl.runtime.tables import Table
 
 SUFFIXES = (".npz", ".npy", *tables.SUFFIXES)
@@ -96,10 +96,8 @@ def _open_path(source: str | Path, directory: Path) -> Source:
     path = Path(directory, written)
     suffix = path.suffix.lower()
     name = str(path)
-    if path.is_dir():
-        raise fault(UNREADABLE, path=name, problem="is a directory")
-    if "\0" in name:
-        raise fault(UNREADABLE, path=name, problem="there is no such file")
+    if problem := "there is no such file" if "\0" in name else not_a_file(path):
+        raise fault(UNREADABLE, path=name, problem=problem)
     if suffix not in SUFFIXES:
         what = f"`{suffix}` files are not read" if suffix else "a file without a suffix is not read"
         raise fault(WRONG_FORMAT, problem=f"{name}: {what}; there are {', '.join(SUFFIXES)}")
@@ -108,12 +106,16 @@ def _open_path(source: str | Path, directory: Path) -> Source:
         return Source(name, table.header, key=key, table=table)
     found = _load(path, name, lambda loaded: loaded if isinstance(loaded, np.ndarray) else tuple(loaded.files))
     if isinstance(found, np.ndarray):
+        if found.dtype.itemsize == 0:
+            raise fault(UNREADABLE, path=name, problem="is no array of values")
         if key is not None:
             raise fault(UNREADABLE, path=name, problem=f"a `.npy` file is one array: it has no key `{key}`")
         return Source(name, (), lambda _: found, only=True)
 
     def read(wanted: str) -> np.ndarray:
-        array: np.ndarray = _load(path, f"{name}#{wanted}", lambda loaded: loaded[wanted])
+        array = _load(path, f"{name}#{wanted}", lambda loaded: loaded[wanted])
+        if not isinstance(array, np.ndarray) or array.dtype.itemsize == 0:
+            raise fault(UNREADABLE, path=f"{name}#{wanted}", problem="is no array of values")
         return array
 
     return Source(name, found, read, key)
@@ -124,8 +126,12 @@ def _load(path: Path, name: str, use: Callable[[Any], Any]) -> Any:
 
     def read() -> Any:
         if path.suffix.lower() == ".npy":
-            return use(np.load(path, mmap_mode="c", allow_pickle=False))
-        with path.open("rb") as file:  # numpy leaves a file that it opened itself to the garbage collector
+            with reading_arrays():
+                return use(np.load(path, mmap_mode="c", allow_pickle=False))
+        with (
+            reading_arrays(),
+            path.open("rb") as file,
+        ):  # numpy leaves a file that it opened itself to the garbage collector
             return use(np.load(file, allow_pickle=False))
 
     return _guarded(name, read)
@@ -146,14 +152,12 @@ def _guarded(name: str, read: Callable[[], Any]) -> Any:
     except PermissionError:
         problem = "may not be read (permission denied)"
     except OSError as error:
-        problem = f"cannot be read: {(error.strerror or str(error)).lower()}"
-    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, RuntimeError):
-        problem = "is cut short or damaged"
+        problem = f"cannot be read: {os.strerror(error.errno).lower()}" if error.errno else "is cut short or damaged"
     except MemoryError:
         problem = "is larger than the memory"
-    except (ValueError, SyntaxError) as error:
+    except ValueError as error:
         # numpy offers pickle for anything it does not know, so only its words tell an object array from noise.
-        objects = "Object arrays" in str(error)
+        objects = "Object arrays" in str(error) or "Python objects" in str(error)
         problem = _PICKLED if objects else "is cut short or damaged"
     raise fault(UNREADABLE, path=name, problem=problem)
 

@@ -7,7 +7,6 @@ looked for again by Python's csv module, which knows the line.
 from __future__ import annotations
 
 import csv
-import mmap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -87,16 +86,18 @@ def _csv(path: Path, name: str) -> Table:
     line, row, last = found
     header = tuple(cell.strip() for cell in row)
     _check_header(name, list(header), line)
+    bound = _count_lines(path)
 
     def blocks(columns: Sequence[str]) -> Iterator[Block]:
-        yield from _csv_blocks(path, name, separator, header, last, columns)
+        if last < bound:
+            yield from _csv_blocks(path, name, separator, header, last, columns)
 
     def place(number: int) -> int:
         rows = _records(path, name, separator)
         next(rows)
         return next(line for count, (line, *_) in enumerate(rows) if count == number)
 
-    return Table(name, header, _count_lines(path), blocks, place)
+    return Table(name, header, bound, blocks, place)
 
 
 def _csv_blocks(
@@ -114,8 +115,6 @@ def _csv_blocks(
         column_types=dict.fromkeys(wanted.values(), pyarrow.string()),
         strings_can_be_null=False,
     )
-    if skip >= _count_lines(path):
-        return
     try:
         with open_csv(path, read, parse, convert) as reader:
             for batch in reader:
@@ -139,7 +138,10 @@ def _records(path: Path, name: str, separator: str) -> Iterator[tuple[int, list[
                 yield start, row, reader.line_num
             start = reader.line_num + 1
     except csv.Error as error:
-        raise fault(BAD_TABLE, path=name, line=reader.line_num, problem=str(error)) from None
+        if "limit" not in str(error):
+            raise fault(BAD_TABLE, path=name, line=reader.line_num, problem=str(error)) from None
+        problem = f"a cell of more than {csv.field_size_limit():,} characters: is a quote left open?"
+        raise fault(BAD_TABLE, path=name, line=start, problem=problem) from None
 
 
 def _lines(path: Path, name: str) -> Iterator[str]:
@@ -152,18 +154,21 @@ def _lines(path: Path, name: str) -> Iterator[str]:
                 problem = f"longer than {_LONGEST_LINE >> 20} MB: is this a table?"
                 raise fault(BAD_TABLE, path=name, line=number, problem=problem)
             try:
-                yield encoded.decode("utf-8-sig" if number == 1 else "utf-8")
+                text = encoded.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError as error:
                 problem = f"not UTF-8 text (byte 0x{encoded[error.start]:02x})"
                 raise fault(BAD_TABLE, path=name, line=number, problem=problem) from None
+            if "\0" in text:
+                raise fault(BAD_TABLE, path=name, line=number, problem="holds NUL bytes: is this a text file?")
+            yield text
 
 
 def _count_lines(path: Path) -> int:
-    if path.stat().st_size == 0:
-        return 0
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
-        count = sum(text[start : start + _BLOCK].count(b"\n") for start in range(0, len(text), _BLOCK))
-        return count + (text[-1:] != b"\n")
+    count, last = 0, b"\n"
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            count, last = count + block.count(b"\n"), block[-1:]
+    return count + (last != b"\n")
 
 
 def _check_header(name: str, header: list[str], line: int | None) -> None:
@@ -172,6 +177,8 @@ def _check_header(name: str, header: list[str], line: int | None) -> None:
             return fault(UNREADABLE, path=name, problem=problem)
         return fault(BAD_TABLE, path=name, line=line, problem=problem)
 
+    if line is not None and not any(header):
+        raise wrong("the first line must name the columns, and is blank")
     seen: set[str] = set()
     for cell in header:
         if cell in seen and cell:
