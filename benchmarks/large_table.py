@@ -68,7 +68,7 @@ def train(path: Path) -> None:
     started = time.perf_counter()
     rows = len(load_data(spec).train["row"])
     read = time.perf_counter() - started
-    print(f"{rows:,} rows read in {read:.0f} s: {rows / read:,.0f} rows/s; peak {peak():.2f} GB ({imported:.2f} before)")
+    print(f"{rows:,} rows read in {read:.0f} s: {rows / read:,.0f} rows/s; peak {peak():.2f} GB, {imported:.2f} before")
     started = time.perf_counter()
     run = ardsl.fit(spec, progress=False)
     seconds = time.perf_counter() - started
