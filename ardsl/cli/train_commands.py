@@ -47,6 +47,8 @@ def _sources(context: click.Context, option: click.Parameter, values: Sequence[s
 @click.option("--seed", type=click.IntRange(min=0), help="The seed, instead of the spec's.")
 @click.option("--precision", metavar="P", help="16, bf16, 32 or 64, instead of the spec's.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps.")
+@click.option("--devices", type=click.IntRange(min=1), help="Devices of this machine, to train on together.")
+@click.option("--strategy", metavar="S", help="How several devices work together: ddp.")
 @click.option("--resume", is_flag=True, help="Go on with a training that was cut short, from its last checkpoint.")
 @click.option(
     "--checkpoint-every",
@@ -68,6 +70,8 @@ def train_command(
     seed: int | None,
     precision: str | None,
     device: str,
+    devices: int | None,
+    strategy: str | None,
     resume: bool,
     checkpoint_every: float,
     fast_dev_run: bool,
@@ -93,6 +97,8 @@ def train_command(
             directory,
             epochs=epochs,
             device=device,
+            devices=devices,
+            strategy=strategy,
             seed=seed,
             precision=precision,
             data_dir=data_dir,

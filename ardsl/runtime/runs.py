@@ -160,8 +160,9 @@ def check_earlier(path: str | Path, spec: Spec, training: Mapping[str, Any]) -> 
     params = {name: spec.model.params[name] for name in spec.overrides}
     if _plain(_read(path, SPEC)) != _plain(spec.text) or _json(run["params"]) != _json(params):
         raise fault(BAD_CHECKPOINT, path=path, problem="the training began with another spec, or other params")
-    for name, value in training.items():
-        began = run.get("training", {}).get(name)
+    one = {"devices": 1}  # what is told of several only
+    for name, value in (one | dict(training)).items():
+        began = (one | run.get("training", {})).get(name)
         if began != value:
             raise fault(BAD_CHECKPOINT, path=path, problem=f"the training began with `{name}` {began}, not {value}")
     return "ended" if has_ended(path) else "begun"
