@@ -86,6 +86,7 @@ def train_command(
     _show_warnings(spec)
     from ardsl.diagnostics.rules.data import BAD_CHECKPOINT
     from ardsl.errors import DataError
+    from ardsl.runtime.processes import is_first
     from ardsl.runtime.runs import STATE
     from ardsl.runtime.train import TrainingError, fit
 
@@ -120,6 +121,8 @@ def train_command(
             raise
         click.echo(f"interrupted in the first epoch; go on with\n  {_going_on()}")
         return 130
+    if not is_first():
+        return 0
     if fast_dev_run:
         click.echo("One step and one validation went through; nothing was written.")
         return 0

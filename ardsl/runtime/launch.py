@@ -46,7 +46,7 @@ class Work(Protocol[T]):
 
 
 class Broken(Exception):
-    """A process failed for no fault of the user's; the text is its traceback."""
+    """A process failed for no fault of the user's; the text is the error, and its traceback."""
 
 
 def launch(work: Work[T], count: int) -> T:
@@ -67,8 +67,8 @@ def launch(work: Work[T], count: int) -> T:
                 codes = _wait(workers)
         finally:
             for worker in workers:
-                worker.kill()
-                worker.wait()
+                with worker:  # which waits for it, and closes its input
+                    worker.kill()
         outcome = _outcome(Path(folder), codes)
     if outcome is None and passed:  # before they were ready for signals
         raise KeyboardInterrupt
@@ -105,13 +105,13 @@ def _wait(workers: Sequence[subprocess.Popen[bytes]]) -> list[int | None]:
     """Their exit codes once all have ended, or one has failed and the others have had the time to (None: they have
     not)."""
     failed: float | None = None
-    while any(worker.poll() is None for worker in workers):
-        if failed is None and any(worker.returncode for worker in workers):
+    while True:
+        codes = [worker.poll() for worker in workers]
+        if failed is None and any(codes):
             failed = time.monotonic()
-        if failed is not None and time.monotonic() - failed > _PATIENCE:
-            break
+        if None not in codes or (failed is not None and time.monotonic() - failed > _PATIENCE):
+            return codes
         time.sleep(_LOOK)
-    return [worker.poll() for worker in workers]
 
 
 @contextmanager

@@ -117,6 +117,11 @@ def were_started() -> bool:
     return int(os.environ.get("WORLD_SIZE", "1")) > 1 and {"RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE"} <= set(os.environ)
 
 
+def is_first() -> bool:
+    """Whether this process speaks for all that it was started with."""
+    return not were_started() or os.environ["RANK"] == "0"
+
+
 def join(kind: str) -> Processes:
     """The processes that this one was started with, to train on devices of a ``kind``: it is alone, or waits for all.
 

@@ -29,8 +29,8 @@ def main(folder: Path) -> int:
         outcome = work.run(processes)
     except (ArdslError, KeyboardInterrupt) as error:
         outcome = error
-    except Exception:
-        outcome = Broken(traceback.format_exc())
+    except Exception as error:
+        outcome = Broken(f"{type(error).__name__}: {error}\n{traceback.format_exc()}")
     failed = isinstance(outcome, BaseException)
     rank = os.environ["RANK"]
     if failed or rank == "0":
