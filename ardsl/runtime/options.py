@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -63,6 +64,14 @@ def count_devices(
     if here is not None and here() < devices:
         raise _unusable(f"there are no {devices} devices `{place.type}` on this machine: it has {here()}")
     return devices
+
+
+def check_carried(callbacks: Sequence[object]) -> None:
+    """Callbacks that other processes of this machine are to run have classes that they can import."""
+    for each in callbacks:
+        if type(each).__module__ == "__main__":
+            problem = f"other processes cannot import the callback `{type(each).__name__}` from the main script"
+            raise _unusable(f"{problem}: move it to a module, or start the script with torchrun")
 
 
 def _is_integer(value: object, least: int) -> bool:

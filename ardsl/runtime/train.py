@@ -26,7 +26,7 @@ from ardsl.runtime.faults import fault
 from ardsl.runtime.interrupts import Interrupts
 from ardsl.runtime.launch import launch
 from ardsl.runtime.learner import Diverged, Interrupted, Learner, Unfit
-from ardsl.runtime.options import check_precision, count_devices, override
+from ardsl.runtime.options import check_carried, check_precision, count_devices, override
 from ardsl.runtime.pictures import is_picture, save_grid
 from ardsl.runtime.processes import Processes, join
 from ardsl.runtime.progress import Progress, duration
@@ -130,7 +130,10 @@ def fit(
     training = _Training(
         spec, settings, splits, place, path, told, earlier is not None, progress, checkpoint_every, tuple(callbacks)
     )
-    return launch(training, here) if alone and here > 1 else training.run(processes)
+    if here == 1 or not alone:
+        return training.run(processes)
+    check_carried(callbacks)
+    return launch(training, here)
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from ardsl.runtime.evaluate import evaluate_examples
 from ardsl.runtime.launch import launch
 from ardsl.runtime.processes import Processes
 from ardsl.runtime.runs import METRICS, STATE, WEIGHTS
+from ardsl.runtime.train import TrainingError
 
 MADE = "observed x[4] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden = [8, 8])\n"
 DROPOUT = MADE.replace("[8, 8]", "[8, 8], dropout = 0.3")
@@ -128,6 +129,12 @@ def test_unusable_options_are_told_in_one_line(options: dict[str, Any], told: st
     assert "\n" not in str(caught.value)
 
 
+def test_a_callback_of_the_main_script_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Rows, "__module__", "__main__")
+    with pytest.raises(ardsl.DataError, match="AR510.*cannot import the callback `Rows` from the main script"):
+        fit(MADE, devices=2, callbacks=[Rows(Path())])
+
+
 @pytest.mark.parametrize("began, now", [(2, 1), (1, 2), (2, 3)])
 def test_only_as_many_devices_go_on(began: int, now: int, tmp_path: Path) -> None:
     """Another number of them would round, and drop out, otherwise."""
@@ -202,12 +209,18 @@ def test_dropout_differs_between_processes_and_not_between_runs() -> None:
 
 
 @pytest.mark.slow
-def test_a_divergence_is_told_once_with_the_good_weights(tmp_path: Path) -> None:
-    """At the rows of one process only."""
-    text = "observed x : real\np(x) = normal via free\ntrain { batch = 8  epochs = 9  optimizer = sgd(rate = 1e4) }\n"
-    with pytest.raises(ardsl.DataError, match="AR511.*no longer a number in epoch") as caught:
-        fit(text, tmp_path / "run", data={"train": torch.randn(64) * 100}, devices=2)
-    assert hasattr(caught.value, "run")
+def test_a_divergence_is_told_as_one_process_tells_it() -> None:
+    """At a row that one of the processes has."""
+    text = "observed x : real\np(x) = normal via free\ntrain { batch = 8  epochs = 9 }\n"
+    rows = torch.randn(64)
+    rows[5] = 1e30  # its square is infinite
+    told = []
+    for devices in (1, 2):
+        with pytest.raises(TrainingError, match="AR511.*in epoch 1, step [1-8] .*: no epoch was good") as caught:
+            fit(text, data={"train": rows}, devices=devices)
+        told.append(str(caught.value))
+        assert caught.value.run is None
+    assert told[0] == told[1]
 
 
 # Kills
