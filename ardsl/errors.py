@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Iterable
+from typing import Any
 
 from ardsl.diagnostics import Diagnostic
 
 
 class ArdslError(Exception):
     """Base of every error that the user, not the library, can mend. Its text is for people to read."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled as it is, whatever its class was made from: errors cross between processes."""
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
 
 class SpecError(ArdslError):

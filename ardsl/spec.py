@@ -67,6 +67,10 @@ class Spec:
         """The declared graph: one node per variable, an edge for what one reads of another."""
         return declared_graph(self.model)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled as its text and parameters; the phases run again."""
+        return _sound, (self.source, self.overrides)
+
     def __repr__(self) -> str:
         return f"<ardsl spec {self.name}: {self.plan.formula}>"
 

@@ -47,6 +47,8 @@ def _sources(context: click.Context, option: click.Parameter, values: Sequence[s
 @click.option("--seed", type=click.IntRange(min=0), help="The seed, instead of the spec's.")
 @click.option("--precision", metavar="P", help="16, bf16, 32 or 64, instead of the spec's.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps.")
+@click.option("--devices", type=click.IntRange(min=1), help="Devices of this machine, to train on together.")
+@click.option("--strategy", metavar="S", help="How several devices work together: ddp.")
 @click.option("--resume", is_flag=True, help="Go on with a training that was cut short, from its last checkpoint.")
 @click.option(
     "--checkpoint-every",
@@ -69,6 +71,8 @@ def train_command(
     seed: int | None,
     precision: str | None,
     device: str,
+    devices: int | None,
+    strategy: str | None,
     resume: bool,
     checkpoint_every: float,
     tensorboard: bool,
@@ -84,6 +88,7 @@ def train_command(
     _show_warnings(spec)
     from ardsl.diagnostics.rules.data import BAD_CHECKPOINT
     from ardsl.errors import DataError
+    from ardsl.runtime.processes import is_first
     from ardsl.runtime.runs import STATE
     from ardsl.runtime.train import TrainingError, fit
 
@@ -95,6 +100,8 @@ def train_command(
             directory,
             epochs=epochs,
             device=device,
+            devices=devices,
+            strategy=strategy,
             seed=seed,
             precision=precision,
             data_dir=data_dir,
@@ -117,6 +124,8 @@ def train_command(
             raise
         click.echo(f"interrupted in the first epoch; go on with\n  {_going_on()}")
         return 130
+    if not is_first():
+        return 0
     if fast_dev_run:
         click.echo("One step and one validation went through; nothing was written.")
         return 0

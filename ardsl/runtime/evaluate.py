@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from ardsl.compiler.model import AutoregressiveModel
 from ardsl.errors import ArdslError
 from ardsl.runtime.data import Examples, count, load_split, take
+from ardsl.runtime.processes import Processes
 
 _MEMORY = 1 << 28
 _MOST = 1024
@@ -65,18 +67,39 @@ def score(
     return torch.cat(list(log_probs(model, examples, batch))).numpy()
 
 
-def evaluate_examples(model: AutoregressiveModel, examples: Examples, batch: int | None = None) -> Evaluation:
-    """:func:`evaluate` for checked examples in memory."""
+def evaluate_examples(
+    model: AutoregressiveModel, examples: Examples, batch: int | None = None, processes: Processes | None = None
+) -> Evaluation:
+    """:func:`evaluate` for checked examples in memory; of several ``processes`` each has its own, which count together,
+    and the figures are the same in all."""
     started = time.perf_counter()
-    n, mean, squares = 0, 0.0, 0.0
+    moments = _Moments()
     for part in log_probs(model, examples, batch):
-        # Merging counts, means and squared deviations keeps the digits that a plain sum of squares would lose.
-        size, new = len(part), float(part.mean())
-        squares += float(((part - new) ** 2).sum()) + (new - mean) ** 2 * n * size / (n + size)
-        mean += (new - mean) * size / (n + size)
-        n += size
-    error = math.sqrt(squares / (n - 1) / n) if n > 1 else math.nan
+        new = float(part.mean())
+        moments = moments.merged(_Moments(len(part), new, float(((part - new) ** 2).sum())))
+    if processes is not None:
+        moments = reduce(_Moments.merged, processes.gather(moments))
+    n, mean = moments.count, moments.mean
+    error = math.sqrt(moments.squares / (n - 1) / n) if n > 1 else math.nan
     return Evaluation(-mean, error, -mean / (model.dims * math.log(2)), n, time.perf_counter() - started)
+
+
+@dataclass(frozen=True)
+class _Moments:
+    """A count, a mean, and the sum of the squared deviations from it."""
+
+    count: int = 0
+    mean: float = 0.0
+    squares: float = 0.0
+
+    def merged(self, other: _Moments) -> _Moments:
+        """Those of both: merging them so keeps the digits that a plain sum of squares would lose."""
+        n, size = self.count, other.count
+        if size == 0:
+            return self
+        apart = other.mean - self.mean
+        squares = self.squares + (other.squares + apart**2 * n * size / (n + size))
+        return _Moments(n + size, self.mean + apart * size / (n + size), squares)
 
 
 @torch.no_grad()

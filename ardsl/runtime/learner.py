@@ -18,9 +18,11 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from ardsl.compiler.model import AutoregressiveModel
 from ardsl.errors import ArdslError
 from ardsl.model.settings import TrainSettings
-from ardsl.runtime.data import Examples, count
+from ardsl.runtime.batches import Batches
+from ardsl.runtime.data import Examples
 from ardsl.runtime.evaluate import Evaluation, evaluate_examples
 from ardsl.runtime.optimizers import make_optimizer, make_schedule
+from ardsl.runtime.processes import Processes
 
 _LOOK = 100
 """Steps between looks at the loss: each look waits for the device."""
@@ -52,9 +54,13 @@ class Best:
 
 
 class _Tally:
-    """An epoch's losses: a step leaves its own on the device, without waiting for it."""
+    """An epoch's losses: a step leaves its own on the device, without waiting for it. Of several processes each counts
+    its own, and all look at the same steps."""
 
-    def __init__(self, device: torch.device, total: float = 0.0, examples: int = 0, batches: int = 0) -> None:
+    def __init__(
+        self, device: torch.device, processes: Processes, total: float = 0.0, examples: int = 0, batches: int = 0
+    ) -> None:
+        self._processes = processes
         exact = torch.float32 if device.type == "mps" else torch.float64
         self._recent = torch.zeros(_LOOK, dtype=exact, device=device)
         self._sizes: list[int] = []
@@ -67,19 +73,22 @@ class _Tally:
             self.look()
 
     def look(self) -> None:
-        """Count what was left on the device. Raises ``Diverged`` at the first loss that is no number."""
+        """Count what was left on the device. Raises ``Diverged`` at the first loss of any process that is no number."""
         recent = self._recent[: len(self._sizes)].cpu().double().numpy()
-        broken = np.flatnonzero(~np.isfinite(recent))
-        if len(broken):
-            raise Diverged(self.batches + int(broken[0]))
+        broken = [*np.flatnonzero(~np.isfinite(recent)).tolist(), _LOOK]
+        earliest = min(self._processes.gather(broken[0]))
+        if earliest < _LOOK:
+            raise Diverged(self.batches + earliest)
         self.total += float(recent @ np.asarray(self._sizes, dtype=np.float64))
         self.examples += sum(self._sizes)
         self.batches += len(self._sizes)
         self._sizes.clear()
 
-    def mean(self) -> float:
+    def of_all(self) -> tuple[float, int]:
+        """The sum of the losses, and the examples, of all processes."""
         self.look()
-        return self.total / max(self.examples, 1)
+        totals, examples = zip(*self._processes.gather((self.total, self.examples)), strict=True)
+        return sum(totals), sum(examples)
 
 
 class Learner(LightningModule):
@@ -88,8 +97,11 @@ class Learner(LightningModule):
     ``metrics`` has a row for each epoch: epoch, seconds since the start, and the nats per example on ``train`` (the
     mean over the epoch's batches, as they were trained on) and ``valid`` (None without validation data).
 
-    Everything random in a step is a function of the seed and the step's number, so that :meth:`state`, taken between
-    two steps, is all there is to go on from.
+    Everything random in a step is a function of the seed and the step's number (dropout's also of the process's), so
+    that :meth:`state`, taken between two steps, is all there is to go on from.
+
+    Of several processes each has its own rows of ``batches`` and of ``valid``; weights, figures and decisions are the
+    same in all.
     """
 
     def __init__(
@@ -97,7 +109,8 @@ class Learner(LightningModule):
         model: AutoregressiveModel,
         settings: TrainSettings,
         valid: Examples | None,
-        batches: int,
+        batches: Batches,
+        processes: Processes,
         after_epoch: Callable[[Learner, bool], None],
         between_steps: Callable[[Learner], None],
         state: Mapping[str, Any] | None = None,
@@ -106,7 +119,9 @@ class Learner(LightningModule):
         self.model = model
         self.settings = settings
         self.valid_examples = valid
-        self.batches = batches
+        self.source = batches
+        self.batches = batches.count
+        self.processes = processes
         self.after_epoch = after_epoch
         self.between_steps = between_steps
         self.metrics: list[dict[str, Any]] = []
@@ -116,10 +131,11 @@ class Learner(LightningModule):
         self.steps = 0
         self._resumed = state
         self._mixed = any(variable.orders.mixed for variable in model.spec.model.observed)
-        self._tally = _Tally(self.device)
+        self._tally = _Tally(self.device, processes)
         self._average: AveragedModel | None = None
         if settings.ema is not None:
             self._average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(settings.ema))
+            self._average.requires_grad_(False)  # several processes would wait for its gradients
         if state is not None:
             self._go_on(state)
 
@@ -137,6 +153,10 @@ class Learner(LightningModule):
         """The model that is measured: the one under training, or the average of its weights."""
         return self.model if self._average is None else self._average.module  # type: ignore[return-value]
 
+    def interrupt(self) -> None:
+        """Asks for the training's end after the step at work."""
+        self.interrupted = True
+
     # What is kept of a training
 
     @property
@@ -145,15 +165,15 @@ class Learner(LightningModule):
         return self.steps - len(self.metrics) * self.batches
 
     def state(self) -> dict[str, Any]:
-        """All that the steps to come depend on, between two steps of an epoch or before the first."""
-        self._tally.look()
+        """All that the steps to come depend on, between two steps of an epoch or before the first. Collective."""
+        tally = self._tally.of_all()
         best = self.best
         stopping = self.trainer.early_stopping_callback
         return {
             "steps": self.steps,
             "seconds": time.perf_counter() - self.started,
             "metrics": self.metrics,
-            "tally": (self._tally.total, self._tally.examples),
+            "tally": tally,
             "best": best and (best.epoch, best.weights, best.valid and asdict(best.valid)),
             "model": dict(self.model.state_dict()),
             "average": self._average and dict(self._average.state_dict()),
@@ -191,8 +211,9 @@ class Learner(LightningModule):
 
     def on_train_epoch_start(self) -> None:
         with _fitting():
-            total, examples = self._resumed["tally"] if self._resumed is not None else (0.0, 0)
-            self._tally = _Tally(self.device, total, examples, self.done)
+            resumed = self._resumed if self.processes.first else None  # the tally of all is in the first's hands
+            total, examples = resumed["tally"] if resumed is not None else (0.0, 0)
+            self._tally = _Tally(self.device, self.processes, total, examples, self.done)
         self._resumed = None
         self.between_steps(self)
 
@@ -200,8 +221,9 @@ class Learner(LightningModule):
         self._seed_step()
         orders = np.random.default_rng((self.settings.seed, 1, self.steps)) if self._mixed else None
         loss = self.model.loss(dict(batch), orders)
-        self._tally.add(loss, count(batch))
-        return loss
+        self._tally.add(loss, self.source.own(self.done))
+        weight = self.source.weight(self.done)
+        return loss if weight == 1 else loss * weight
 
     def on_train_batch_end(self, outputs: Any, batch: Mapping[str, Tensor], index: int) -> None:
         self.steps += 1
@@ -213,10 +235,11 @@ class Learner(LightningModule):
             self.between_steps(self)
 
     def on_train_epoch_end(self) -> None:
-        train = self._tally.mean()
+        total, examples = self._tally.of_all()
+        train = total / max(examples, 1)
         valid = None
         if self.valid_examples is not None:
-            valid = evaluate_examples(self.kept, self.valid_examples)
+            valid = evaluate_examples(self.kept, self.valid_examples, processes=self.processes)
             if not math.isfinite(valid.nll):
                 raise Diverged
         elif not all(bool(p.isfinite().all()) for p in self.model.parameters()):
@@ -238,7 +261,7 @@ class Learner(LightningModule):
 
     def _seed_step(self) -> None:
         """The random state that dropout draws from, for the step at hand."""
-        seed = (self.settings.seed * 1_000_003 + self.steps) * 8_191 % (1 << 63)
+        seed = ((self.settings.seed * 1_000_003 + self.steps) * 8_191 + self.processes.rank) % (1 << 63)
         torch.default_generator.manual_seed(seed)
         if self.device.type == "cuda":
             torch.cuda.manual_seed(seed)

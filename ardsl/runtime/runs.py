@@ -166,8 +166,9 @@ def check_earlier(path: str | Path, spec: Spec, training: Mapping[str, Any]) -> 
     told = run.get("training")
     if not isinstance(told, dict):
         raise fault(BAD_RUN, path=path / RUN, problem="is damaged")
-    for name, value in training.items():
-        began = told.get(name)
+    one = {"devices": 1}  # what is told of several only
+    for name, value in (one | dict(training)).items():
+        began = (one | told).get(name)
         if began != value:
             raise fault(BAD_CHECKPOINT, path=path, problem=f"the training began with `{name}` {began}, not {value}")
     return "ended" if has_ended(path) else "begun"

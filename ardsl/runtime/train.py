@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import signal
-import threading
+import math
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -18,15 +16,19 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from ardsl.compiler.model import AutoregressiveModel, compile_model
 from ardsl.diagnostics.rules.data import BAD_CHECKPOINT, BAD_RUN, NOT_FINITE, UNUSABLE_OPTION
 from ardsl.errors import DataError
-from ardsl.model.settings import PRECISIONS, TrainSettings
+from ardsl.model.settings import TrainSettings
 from ardsl.runtime.batches import Batches, fingerprint
 from ardsl.runtime.curve import can_draw, save_curve
 from ardsl.runtime.data import Examples, Splits, count, load_data, take
 from ardsl.runtime.devices import find_device
 from ardsl.runtime.evaluate import Evaluation
 from ardsl.runtime.faults import fault
+from ardsl.runtime.interrupts import Interrupts
+from ardsl.runtime.launch import launch
 from ardsl.runtime.learner import Diverged, Interrupted, Learner, Unfit
+from ardsl.runtime.options import check_carried, check_precision, count_devices, override
 from ardsl.runtime.pictures import is_picture, save_grid
+from ardsl.runtime.processes import Processes, join
 from ardsl.runtime.progress import Progress, duration
 from ardsl.runtime.runs import CURVE, SAMPLES, STATE, RunFolder, check_earlier, read_metrics, read_run, restore
 from ardsl.runtime.trainer import few_threads, make_trainer, quiet, seeded
@@ -72,6 +74,8 @@ def fit(
     *,
     epochs: int | None = None,
     device: str | torch.device = "auto",
+    devices: int | None = None,
+    strategy: str | None = None,
     seed: int | None = None,
     precision: str | None = None,
     data_dir: str | Path | None = None,
@@ -93,6 +97,11 @@ def fit(
     cut short goes on from it, and ends with the weights of the unbroken one, bit for bit; one that had ended is given
     back, one that has no checkpoint yet begins.
 
+    With ``devices`` above 1 as many processes train together, each on a device of its own (on the CPU, a share of the
+    cores), by Lightning's ``strategy`` (``"ddp"``): the spec's ``batch`` is that of all together, so the result is that
+    of one process but for rounding. ``callbacks`` then run in those processes. A script started by torchrun trains in
+    the processes it was started in.
+
     ``fast_dev_run`` tries everything on one batch, in one step and one validation, and writes nothing. ``tensorboard``
     writes the curve as event files, too: the extra of that name.
     """
@@ -100,75 +109,117 @@ def fit(
         out, epochs, resume, tensorboard = None, 1, False, False
     if as_spec(spec).plan.parameters == 0:
         raise fault(UNUSABLE_OPTION, problem=f"`{spec.name}` has no free parameters: there is nothing to train")
-    settings = _settings(spec, epochs, seed, precision)
+    settings = override(spec.model.train, epochs, seed, precision)
     place = find_device(device)
-    _check_precision(settings.precision, place)
-    reporter = Progress(settings.epochs, shown=progress)
+    check_precision(settings.precision, place)
+    processes = join(place.type)
+    here = count_devices(devices, strategy, str(device), place, processes)
     if resume and out is None:
         raise fault(UNUSABLE_OPTION, problem="`resume` needs the run folder, `out`")
     if tensorboard:
         callbacks = (*callbacks, _events(out))
-    earlier = check_earlier(out, spec, _told(settings)) if resume and out is not None else None
+    alone = processes.world == 1
+    told = _told(settings, here if alone else processes.world)
+    earlier = processes.from_first(lambda: check_earlier(out, spec, told) if resume and out is not None else None)
     if earlier == "ended" and out is not None:
-        reporter.say(f"the training in {out} has ended: there is nothing to go on with")
+        shown = progress and processes.first
+        Progress(0, shown=shown).say(f"the training in {out} has ended: there is nothing to go on with")
         return _ended(Path(out), place)
     dtype = torch.float64 if settings.precision == "64" else torch.float32
     splits = load_data(spec, data, data_dir=data_dir, dtype=dtype)
     if fast_dev_run:
         first = slice(0, settings.batch)
         splits = replace(splits, train=take(splits.train, first), valid=splits.valid and take(splits.valid, first))
-    model = compile_model(spec, seed=settings.seed, dtype=dtype)
-    model.units.measure(splits.train)
-    folder = None if out is None else RunFolder(out, spec, _told(settings), resume=earlier is not None)
-    if folder is not None and folder.kept is not None:
-        reporter.say(f"the earlier run is kept in {folder.kept}")
-    _announce(reporter, spec, splits, settings)
-    learner = _Fit(model, settings, splits, place, folder, reporter, checkpoint_every)
-    return learner.run(callbacks)
+    path = None if out is None else Path(out)
+    training = _Training(
+        spec, settings, splits, place, path, told, earlier is not None, progress, checkpoint_every, tuple(callbacks)
+    )
+    if here == 1 or not alone:
+        return training.run(processes)
+    check_carried(callbacks)
+    return launch(training, here)
+
+
+@dataclass(frozen=True)
+class _Training:
+    """All that ``fit`` was asked for, as each process that takes part in it gets it."""
+
+    spec: Spec
+    settings: TrainSettings
+    splits: Splits
+    place: torch.device
+    out: Path | None
+    told: dict[str, Any]
+    resume: bool
+    progress: bool
+    checkpoint_every: float
+    callbacks: tuple[Callback, ...]
+
+    def run(self, processes: Processes) -> Run:
+        with processes.connected():
+            return _Fit(self, processes).run()
 
 
 class _Fit:
-    """One training from start to end."""
+    """One training from start to end, in one of its processes."""
 
-    def __init__(
-        self,
-        model: AutoregressiveModel,
-        settings: TrainSettings,
-        splits: Splits,
-        place: torch.device,
-        folder: RunFolder | None,
-        progress: Progress,
-        checkpoint_every: float,
-    ) -> None:
-        self.model, self.settings, self.place = model, settings, place
-        self.folder, self.progress = folder, progress
-        train = _on_device(splits.train, place)
-        self.batches = Batches(train, settings.batch, settings.seed)
-        self.conditioning = splits.valid or splits.train
-        self._data = fingerprint(splits.train, splits.valid)
-        valid = None if splits.valid is None else _on_device(splits.valid, place)
+    def __init__(self, training: _Training, processes: Processes) -> None:
+        self.training, self.processes, self.settings = training, processes, training.settings
+        self.splits, settings, place = training.splits, training.settings, training.place
+        if processes.world > 1 and place.type == "cuda":
+            place = torch.device("cuda", processes.local_rank)
+        self.place = place
+        dtype = torch.float64 if settings.precision == "64" else torch.float32
+        self.model = compile_model(training.spec, seed=settings.seed, dtype=dtype)
+        self.model.units.measure(training.splits.train)
+        self.progress = Progress(settings.epochs, shown=training.progress and processes.first)
+        self.folder: RunFolder | None = None
+        self._data = fingerprint(self.splits.train, self.splits.valid)
+        if len(set(processes.gather(self._data))) > 1:
+            raise fault(UNUSABLE_OPTION, problem="the processes of the training have different data")
+        state = processes.from_first(self._open_folder)
+        train = _on_device(self.splits.train, place)
+        self.batches = Batches(train, settings.batch, settings.seed, processes.rank, processes.world)
+        valid = None
+        if self.splits.valid is not None:
+            own = take(self.splits.valid, slice(processes.rank, None, processes.world))
+            valid = _on_device(own, place)
         events = (self._after_epoch, self._between_steps)
-        state = folder.load_state() if folder is not None else None
-        if state is not None and folder is not None and state.get("data") != self._data:
-            raise fault(BAD_CHECKPOINT, path=folder.path, problem="the training began with other data")
         try:
-            self.learner = Learner(model, settings, valid, self.batches.count, *events, state)
+            self.learner = Learner(self.model, settings, valid, self.batches, processes, *events, state)
         except Unfit:
             raise self._unfit() from None
         if state is not None:
             self.batches.epoch, self.batches.start = len(self.learner.metrics), self.learner.done
-            progress.say(f"going on in epoch {len(self.learner.metrics) + 1}, after {self.learner.steps:,} steps")
+            self.progress.say(f"going on in epoch {len(self.learner.metrics) + 1}, after {self.learner.steps:,} steps")
         self._written, self._cost, self._stale = 0.0, 0.0, False
-        self._every, self._checked, self._checkpoint_cost = checkpoint_every, time.perf_counter(), 0.0
+        self._checked, self._checkpoint_cost = time.perf_counter(), 0.0
 
-    def run(self, callbacks: Sequence[Callback]) -> Run:
-        settings, learner = self.settings, self.learner
+    def _open_folder(self) -> dict[str, Any] | None:
+        """The run folder, which the first process alone has open, and the state to go on from, if there is one."""
+        training = self.training
+        state = None
+        if training.out is not None:
+            self.folder = RunFolder(training.out, training.spec, training.told, training.resume)
+            if self.folder.kept is not None:
+                self.progress.say(f"the earlier run is kept in {self.folder.kept}")
+        _announce(self.progress, training.spec, self.splits, self.settings)
+        if self.folder is not None:
+            state = self.folder.load_state()
+        if state is not None and state.get("data") != self._data:
+            raise fault(BAD_CHECKPOINT, path=training.out, problem="the training began with other data")
+        return state
+
+    def run(self) -> Run:
+        settings, learner, processes = self.settings, self.learner, self.processes
         stopped: Literal["epochs", "patience", "interrupted"] = "epochs"
         diverged: Diverged | None = None
         begun = len(self.learner.metrics)
-        spec = self.model.spec
-        with quiet(), seeded(settings.seed, self.place), few_threads(spec, settings.batch), self._interruptible():
-            trainer = make_trainer(settings, self.place, callbacks, settings.epochs - begun)
+        rows = math.ceil(settings.batch / processes.world)
+        few = few_threads(self.model.spec, rows)
+        with quiet(), seeded(settings.seed, self.place), few, Interrupts(learner.interrupt) as interrupts:
+            callbacks = [*self.training.callbacks, interrupts]
+            trainer = make_trainer(settings, self.place, processes, callbacks, settings.epochs - begun)
             try:
                 if settings.epochs:
                     trainer.fit(learner, train_dataloaders=self.batches)
@@ -178,7 +229,7 @@ class _Fit:
                 diverged = error
             except Unfit:
                 raise self._unfit() from None
-            except (Interrupted, SIGTERMException):  # after an epoch's last step Lightning is first to see a SIGTERM
+            except (Interrupted, SIGTERMException):  # before the first step Lightning is first to see a SIGTERM
                 stopped = "interrupted"
         if stopped == "interrupted" and learner.best is None:
             raise KeyboardInterrupt
@@ -189,8 +240,8 @@ class _Fit:
         return run
 
     def _unfit(self) -> DataError:
-        place = "" if self.folder is None else self.folder.path / STATE
-        return fault(BAD_CHECKPOINT, path=place, problem="does not fit the spec")
+        path = "" if self.training.out is None else self.training.out / STATE
+        return fault(BAD_CHECKPOINT, path=path, problem="does not fit the spec")
 
     def _divergence(self, run: Run, index: int | None) -> TrainingError:
         epoch = len(self.learner.metrics)
@@ -228,7 +279,7 @@ class _Fit:
                 folder.drop_state()
         nll = None if valid is None else valid.nll
         self._conclude(number, valid, seconds, stopped)
-        return Run(model, self.learner.metrics, number, nll, seconds, stopped, folder.path if folder else None)
+        return Run(model, self.learner.metrics, number, nll, seconds, stopped, self.training.out)
 
     def _after_epoch(self, learner: Learner, improved: bool) -> None:
         row = learner.metrics[-1]
@@ -248,12 +299,15 @@ class _Fit:
     def _between_steps(self, learner: Learner) -> None:
         """Write a checkpoint when it is time, and end here if the user wants that."""
         now = time.perf_counter()
-        due = now - self._checked > max(self._every, self._checkpoint_cost / _WRITE_SHARE)
-        if self.folder is not None and (due or learner.interrupted) and learner.steps:
-            self.folder.save_state(learner.state() | {"data": self._data})
+        every = max(self.training.checkpoint_every, self._checkpoint_cost / _WRITE_SHARE)
+        due, interrupted = self.processes.any(now - self._checked > every, learner.interrupted)
+        if self.training.out is not None and (due or interrupted) and learner.steps:
+            state = learner.state()
+            if self.folder is not None:
+                self.folder.save_state(state | {"data": self._data})
             self._checked = time.perf_counter()
             self._checkpoint_cost = self._checked - now
-        if learner.interrupted:
+        if interrupted:
             raise Interrupted
 
     def _save_pictures(self, folder: RunFolder, model: AutoregressiveModel) -> None:
@@ -261,8 +315,9 @@ class _Fit:
         if variable is None:
             return
         given = [v.name for v in model.spec.model.given]
-        n = min(_PICTURES, count(self.conditioning)) if given else _PICTURES
-        first = take(self.conditioning, slice(0, n))
+        conditioning = self.splits.valid or self.splits.train
+        n = min(_PICTURES, count(conditioning)) if given else _PICTURES
+        first = take(conditioning, slice(0, n))
         samples = model.sample(n, {name: first[name] for name in given} or None, seed=self.settings.seed)
         save_grid(folder.path / SAMPLES, samples[variable.name] if isinstance(samples, dict) else samples, variable)
 
@@ -274,46 +329,6 @@ class _Fit:
         where = f"; in {self.folder.path}" if self.folder else ""
         self.progress.say(f"{why}{best}{told}{bits}, {duration(seconds)}{where}")
 
-    @contextmanager
-    def _interruptible(self) -> Iterator[None]:
-        """The first Ctrl-C, or a SIGTERM, ends the training after its step, with the best weights kept; a second Ctrl-C
-        at once."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-        def stop(*_: object) -> None:
-            self.learner.interrupted = True
-            signal.signal(signal.SIGINT, before[signal.SIGINT])
-
-        for number in before:
-            signal.signal(number, stop)
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-
-def _settings(spec: Spec, epochs: int | None, seed: int | None, precision: str | None) -> TrainSettings:
-    settings = spec.model.train
-    for name, value in (("epochs", epochs), ("seed", seed)):
-        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
-            raise fault(UNUSABLE_OPTION, problem=f"`{name}` must be an integer of at least 0, not {value!r}")
-    settings = replace(
-        settings,
-        epochs=settings.epochs if epochs is None else epochs,
-        seed=settings.seed if seed is None else seed,
-    )
-    if precision is not None:
-        if str(precision) not in PRECISIONS:
-            known = ", ".join(PRECISIONS)
-            raise fault(UNUSABLE_OPTION, problem=f"there is no precision `{precision}`: there are {known}")
-        settings = replace(settings, precision=str(precision))
-    return settings
-
-
 def _events(out: str | Path | None) -> Callback:
     from ardsl.runtime.events import Events
 
@@ -321,12 +336,6 @@ def _events(out: str | Path | None) -> Callback:
         raise fault(UNUSABLE_OPTION, problem="`tensorboard` needs the run folder, `out`")
     return Events(out)
 
-
-def _check_precision(precision: str, place: torch.device) -> None:
-    if precision == "16" and place.type == "cpu":
-        raise fault(UNUSABLE_OPTION, problem="precision 16 needs a GPU: on the CPU there are bf16, 32 and 64")
-    if precision == "64" and place.type == "mps":
-        raise fault(UNUSABLE_OPTION, problem="precision 64 does not exist on mps: there are 16, bf16 and 32")
 
 
 def _on_device(examples: Examples, place: torch.device) -> Examples:
@@ -348,8 +357,9 @@ def _announce(progress: Progress, spec: Spec, splits: Splits, settings: TrainSet
     )
 
 
-def _told(settings: TrainSettings) -> dict[str, Any]:
-    return {"epochs": settings.epochs, "seed": settings.seed, "precision": settings.precision}
+def _told(settings: TrainSettings, devices: int) -> dict[str, Any]:
+    told = {"epochs": settings.epochs, "seed": settings.seed, "precision": settings.precision}
+    return told if devices == 1 else told | {"devices": devices}
 
 
 def _ended(path: Path, place: torch.device) -> Run:

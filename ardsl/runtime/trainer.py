@@ -6,12 +6,16 @@ import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import EarlyStopping
+from lightning.pytorch.plugins.environments import TorchElasticEnvironment
+from lightning.pytorch.strategies import DDPStrategy
 
 from ardsl.model.settings import TrainSettings
+from ardsl.runtime.processes import Processes
 from ardsl.spec import Spec
 
 _LIGHTNING_PRECISION = {"16": "16-mixed", "bf16": "bf16-mixed", "32": "32-true", "64": "64-true"}
@@ -19,14 +23,23 @@ _SMALL = 1e9
 """FLOPs of a training step, about 20 milliseconds of one core."""
 
 
-def make_trainer(settings: TrainSettings, place: torch.device, callbacks: Sequence[Callback], epochs: int) -> Trainer:
+def make_trainer(
+    settings: TrainSettings, place: torch.device, processes: Processes, callbacks: Sequence[Callback], epochs: int
+) -> Trainer:
     """Lightning's loop with everything off that would cost time at each step or write files of its own."""
     used = list(callbacks)
     if settings.patience is not None:
         used.append(EarlyStopping("watched", patience=settings.patience, check_on_train_epoch_end=True))
+    world: dict[str, Any] = {"devices": 1 if place.index is None else [place.index]}
+    if processes.world > 1:
+        world = {
+            "devices": processes.local_world,
+            "num_nodes": processes.world // processes.local_world,
+            "strategy": _data_parallel(),
+        }
     return Trainer(
         accelerator=place.type,
-        devices=1 if place.index is None else [place.index],
+        **world,
         max_epochs=epochs,
         precision=_LIGHTNING_PRECISION[settings.precision],  # type: ignore[arg-type]
         gradient_clip_val=settings.clip,
@@ -40,6 +53,17 @@ def make_trainer(settings: TrainSettings, place: torch.device, callbacks: Sequen
         limit_val_batches=0,
         use_distributed_sampler=False,
     )
+
+
+def _data_parallel() -> DDPStrategy:
+    """A copy of the model in each process, and the mean of their gradients.
+
+    Looking for parameters that a step leaves unused allows for a drawn order that has weights of its own. It also keeps
+    gradients in the buckets of the first step: torch would sort them anew after it, and with them the sums of three
+    processes or more, so that a training gone on with would round otherwise than the unbroken one.
+    """
+    environment = TorchElasticEnvironment()
+    return DDPStrategy(cluster_environment=environment, find_unused_parameters=True, broadcast_buffers=False)
 
 
 @contextmanager
@@ -82,4 +106,7 @@ def quiet() -> Iterator[None]:
 _HINTS = (
     ".*available but not used",  # the user chose the device
     ".*isinstance.treespec, LeafSpec.. is deprecated",  # between Lightning and torch
+    "find_unused_parameters=True was specified",  # see _data_parallel
+    "`broadcast_buffers` is deprecated",  # and what replaces it is too new
+    ".*sync_dist=True.*",  # what is logged is the same in all processes
 )

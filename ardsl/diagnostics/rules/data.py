@@ -130,6 +130,19 @@ NOT_FINITE = Rule(
     right="train { optimizer = sgd(rate = 0.01)  clip = 1 }",
 )
 
+LOST_PROCESS = Rule(
+    code="AR512",
+    title="a process of the training is gone",
+    message="{what}: a training on several devices ends with each of its processes",
+    explanation=(
+        "One of the processes that train together was killed, for want of memory perhaps, or its machine cannot be "
+        "reached, so the others have ended too. `--resume` goes on from the last checkpoint, and ends with the weights "
+        "of the unbroken training."
+    ),
+    wrong="$ ardsl train digits.ar --devices 2\nerror[AR512]: the process of rank 1 was killed (SIGKILL): …",
+    right="$ ardsl train digits.ar --devices 2 --resume",
+)
+
 BAD_RUN = Rule(
     code="AR520",
     title="not a run folder",

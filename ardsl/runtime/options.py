@@ -1,0 +1,82 @@
+"""What ``fit`` is asked for beside the spec, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+
+from ardsl.diagnostics.rules.data import UNUSABLE_OPTION
+from ardsl.errors import DataError
+from ardsl.model.settings import PRECISIONS, TrainSettings
+from ardsl.runtime.faults import fault
+from ardsl.runtime.processes import Processes
+
+STRATEGIES = ("ddp",)
+
+
+def override(settings: TrainSettings, epochs: int | None, seed: int | None, precision: str | None) -> TrainSettings:
+    """The settings of a ``train`` block, with what is given in their place."""
+    for name, value in (("epochs", epochs), ("seed", seed)):
+        if value is not None and not _is_integer(value, 0):
+            raise _unusable(f"`{name}` must be an integer of at least 0, not {value!r}")
+    settings = replace(
+        settings,
+        epochs=settings.epochs if epochs is None else epochs,
+        seed=settings.seed if seed is None else seed,
+    )
+    if precision is not None:
+        if str(precision) not in PRECISIONS:
+            known = ", ".join(PRECISIONS)
+            raise _unusable(f"there is no precision `{precision}`: there are {known}")
+        settings = replace(settings, precision=str(precision))
+    return settings
+
+
+def check_precision(precision: str, place: torch.device) -> None:
+    if precision == "16" and place.type == "cpu":
+        raise _unusable("precision 16 needs a GPU: on the CPU there are bf16, 32 and 64")
+    if precision == "64" and place.type == "mps":
+        raise _unusable("precision 64 does not exist on mps: there are 16, bf16 and 32")
+
+
+def count_devices(
+    devices: int | None, strategy: str | None, named: str, place: torch.device, processes: Processes
+) -> int:
+    """How many devices of this machine to train on. ``named`` is the device that the user named."""
+    if strategy == "fsdp":
+        raise _unusable("the strategy `fsdp`, which splits a model over GPUs, is not built yet: there is ddp")
+    if strategy is not None and strategy not in STRATEGIES:
+        raise _unusable(f"there is no strategy `{strategy}`: there is {', '.join(STRATEGIES)}")
+    if devices is not None and not _is_integer(devices, 1):
+        raise _unusable(f"`devices` must be an integer of at least 1, not {devices!r}")
+    if processes.world > 1:
+        if devices not in (None, processes.local_world):
+            started = f"{processes.local_world} processes were started on this machine"
+            raise _unusable(f"`devices` is {devices}, but {started}: leave it out")
+        devices = processes.local_world
+    if devices is None or devices == 1:
+        return 1
+    if ":" in named:
+        raise _unusable(f"the device `{named}` is one, but `devices` is {devices}: name the kind alone, `{place.type}`")
+    here = {"cuda": torch.cuda.device_count, "mps": lambda: 1}.get(place.type)
+    if here is not None and here() < devices:
+        raise _unusable(f"there are no {devices} devices `{place.type}` on this machine: it has {here()}")
+    return devices
+
+
+def check_carried(callbacks: Sequence[object]) -> None:
+    """Callbacks that other processes of this machine are to run have classes that they can import."""
+    for each in callbacks:
+        if type(each).__module__ == "__main__":
+            problem = f"other processes cannot import the callback `{type(each).__name__}` from the main script"
+            raise _unusable(f"{problem}: move it to a module, or start the script with torchrun")
+
+
+def _is_integer(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _unusable(problem: str) -> DataError:
+    return fault(UNUSABLE_OPTION, problem=problem)

@@ -1,0 +1,49 @@
+"""One of the processes that :mod:`ardsl.runtime.launch` starts: ``python -m ardsl.runtime.worker FOLDER``."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import traceback
+from pathlib import Path
+from typing import Any
+
+from ardsl.errors import ArdslError
+
+
+def main(folder: Path) -> int:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the work takes signals over they end it, without a word
+    threading.Thread(target=_end_with_the_starter, daemon=True).start()
+    import torch
+
+    from ardsl.runtime.atomic import replacing
+    from ardsl.runtime.launch import OUTCOME, WORK, Broken
+    from ardsl.runtime.processes import join
+
+    outcome: Any
+    try:
+        work = torch.load(folder / WORK, weights_only=False, mmap=True)
+        processes = join(work.place.type)
+        outcome = work.run(processes)
+    except (ArdslError, KeyboardInterrupt) as error:
+        outcome = error
+    except Exception as error:
+        outcome = Broken(f"{type(error).__name__}: {error}\n{traceback.format_exc()}")
+    failed = isinstance(outcome, BaseException)
+    rank = os.environ["RANK"]
+    if failed or rank == "0":
+        with replacing(folder / OUTCOME.format(rank=rank)) as part:
+            torch.save(outcome, part)
+    return int(failed)
+
+
+def _end_with_the_starter() -> None:
+    """The input ends when the process that started this one does, however it died."""
+    os.read(sys.stdin.fileno(), 1)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
