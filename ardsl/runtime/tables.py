@@ -56,7 +56,7 @@ def _parquet(path: Path, name: str) -> Table:
     from pyarrow.parquet import ParquetFile
 
     try:
-        with ParquetFile(path, memory_map=True) as file:
+        with ParquetFile(path) as file:
             header, bound = tuple(file.schema_arrow.names), file.metadata.num_rows
     except (ArrowException, ValueError):
         raise fault(UNREADABLE, path=name, problem="is cut short or damaged") from None
@@ -64,7 +64,7 @@ def _parquet(path: Path, name: str) -> Table:
 
     def blocks(columns: Sequence[str]) -> Iterator[Block]:
         try:
-            with ParquetFile(path, memory_map=True) as file:
+            with ParquetFile(path) as file:
                 for batch in file.iter_batches(1 << 16, columns=list(columns)):
                     yield {column: batch.column(column) for column in columns}
         except (ArrowException, OSError):
