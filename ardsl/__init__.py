@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ardsl.compiler.probe import verify_numeric
     from ardsl.diagnostics import Diagnostic
     from ardsl.errors import ArdslError, DataError, SpecError
+    from ardsl.runtime.calibrate import calibrate
     from ardsl.runtime.evaluate import evaluate, score
     from ardsl.runtime.runs import restore
     from ardsl.runtime.sweep import sweep
@@ -38,6 +39,7 @@ _HOME = {
     "ArdslError": "errors:ArdslError",
     "DataError": "errors:DataError",
     "SpecError": "errors:SpecError",
+    "calibrate": "runtime.calibrate:calibrate",
     "evaluate": "runtime.evaluate:evaluate",
     "score": "runtime.evaluate:score",
     "restore": "runtime.runs:restore",

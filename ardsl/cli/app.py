@@ -29,6 +29,7 @@ COMMANDS = {
     "sweep": ("sweep", "Train a spec for many values of its parameters."),
     "eval": ("runs", "Measure a trained model's likelihood."),
     "score": ("runs", "Write the log-probability of every row."),
+    "calibrate": ("calibrate", "Test a trained model's conditionals on data."),
     "sample": ("runs", "Draw samples from a trained model."),
     "new": ("table", "Write a spec for a table, ready to train."),
     "impute": ("table", "Fill the empty cells of a table."),

@@ -55,10 +55,19 @@ class Units(nn.Module):
         """What the model drew, in the data's units."""
         return values | {name: self._outward(name, values[name]) for name in self._measured if name in values}
 
-    def _outward(self, name: str, z: Tensor) -> Tensor:
-        x = self.get_buffer(f"center_{name}") + self.get_buffer(f"scale_{name}") * z
+    def returned(self, name: str, elements: Tensor, z: Tensor) -> Tensor:
+        """Draws of some elements as they come back from the data's units, rounded and clamped as data are:
+        ``elements`` says whose each is, and broadcasts."""
+        if name not in self._measured:
+            return z
+        center, scale = self.get_buffer(f"center_{name}")[elements], self.get_buffer(f"scale_{name}")[elements]
+        return (self._outward(name, z, elements) - center) / scale
+
+    def _outward(self, name: str, z: Tensor, elements: Tensor | slice = slice(None)) -> Tensor:
+        x = self.get_buffer(f"center_{name}")[elements] + self.get_buffer(f"scale_{name}")[elements] * z
         info = torch.finfo(x.dtype)
-        return torch.where(self._positive[name].to(x.device), x.clamp(info.tiny, info.max), x.clamp(info.min, info.max))
+        positive = self._positive[name].to(x.device)[elements]
+        return torch.where(positive, x.clamp(info.tiny, info.max), x.clamp(info.min, info.max))
 
     def scale(self, variable: Variable, element: int) -> float:
         """What one of the model's units is in the data's."""

@@ -1,0 +1,212 @@
+"""Probability integral transforms of observed values under the conditionals that the model draws them from.
+
+If x ~ F then u = F(x) is uniform, and the u of an example's draws, each under its conditional given those before it in
+the order, are independent (Rosenblatt, 1952). Where F jumps, u is uniform on the jump (Brockwell, 2007). Two ways:
+
+- a finite domain has a table of probabilities: u = F(x − 1) + V · p(x), V uniform;
+- elsewhere x is ranked among ``DRAWS`` draws from the same conditional: (rank + V) / (DRAWS + 1), ties broken at
+  random. Under the model x is one more such draw, so its rank takes each value equally often: no distribution function
+  is needed. A draw of several elements at once is ranked by its log-density.
+
+Under ``any(orders = K)`` an example's order k is drawn by p_k(x) / Σ_j p_j(x): (k, x) is then a draw from the model's
+joint distribution of both, and the transforms under order k are independent and uniform.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ardsl.compiler.missing import Cells, by_pattern, present, with_last
+from ardsl.compiler.model import AutoregressiveModel
+from ardsl.compiler.values import Values
+from ardsl.errors import ArdslError
+from ardsl.families.distributions import Conditional
+from ardsl.networks.group import TargetBlock
+
+DRAWS = 99
+"""What a value without a table of probabilities is ranked among."""
+_LARGEST_TABLE = 4096
+"""Values of a finite domain, past which ranks cost less than tables."""
+_NUMBERS = 1 << 20
+"""Numbers in work at once, beside the network's."""
+
+Transforms = dict[str, np.ndarray]
+"""By variable, float32 [examples, draws]; NaN where the value is missing."""
+
+
+@dataclass(frozen=True)
+class Randomness:
+    """Uniform numbers by where they are used: the same for an example whatever batch it is in, on any device."""
+
+    seed: int
+    first: int
+    """The number of the batch's first example in the data."""
+
+    def __call__(self, shape: tuple[int, ...], group: int, block: int = 0, draw: int = 0) -> Tensor:
+        """[examples, …] in [0, 1), float64 on the CPU; ``draw`` is 0 for V, and 1 to ``DRAWS`` for what is drawn."""
+        each = int(np.prod(shape[1:], dtype=np.int64))
+        step, skip = divmod(self.first * each, 4)  # the generator counts in steps of four numbers
+        generator = np.random.Generator(np.random.Philox(key=self.seed, counter=[step, draw, block, group]))
+        return torch.from_numpy(generator.random(skip + shape[0] * each)[skip:].reshape(shape))
+
+
+@torch.no_grad()
+def transforms(model: AutoregressiveModel, values: Values, random: Randomness) -> Transforms:
+    """The transforms of a batch of examples, their values in the model's units (NaN: missing)."""
+    known, missing, raws = _contexts(model, values, random)
+    found: Transforms = {}
+    for index, group in enumerate(model.groups):
+        for block, (target, raw) in enumerate(zip(group.targets, raws[index], strict=True)):
+            name = target.variable.name
+            if name not in found:
+                events = target.elements.shape[1]
+                found[name] = np.empty((len(raw), target.variable.size // events), np.float32)
+            transformed = _of_block(model, index, block, raw, known[name], random).numpy()
+            if name in missing:
+                transformed[missing[name][:, target.elements[:, 0]].cpu().numpy()] = np.nan
+            found[name][:, target.elements[:, 0] if target.variable.is_record else slice(None)] = transformed
+    return found
+
+
+# What each draw is conditional on
+
+
+def _contexts(
+    model: AutoregressiveModel, values: Values, random: Randomness
+) -> tuple[Values, dict[str, Tensor], list[list[Tensor]]]:
+    """The values with legal ones where they are missing, which those are (bool [examples, elements] by variable), and
+    each block's raw numbers [examples, draws, width] under each example's order."""
+    count = len(next(iter(values.values())))
+    missing = {v.name: values[v.name].isnan() for v in model.may_miss}
+    parts, back = by_pattern(values, model.may_miss, model.spec.variables)
+    every = torch.arange(count) if back is None else back.argsort()
+    rows = every.split([len(next(iter(part.values()))) for part, _ in parts])
+    raws = [
+        [model.like.new_empty(count, target.draws, target.family.width) for target in group.targets]
+        for group in model.groups
+    ]
+    uniforms = _order_uniforms(model, count, random)
+    for (part, cells), here in zip(parts, rows, strict=True):
+        chosen = _choose_orders(model, part, cells, {name: uniform[here] for name, uniform in uniforms.items()})
+        for index, group in enumerate(model.groups):
+            mixed = group.mixed.name if group.mixed is not None else None
+            orders = chosen[mixed] if mixed in chosen else torch.zeros(len(here), dtype=torch.long)
+            for k in orders.unique().tolist():
+                some = torch.nonzero(orders == k).flatten()
+                mine = {name: value[some.to(value.device)] for name, value in part.items()}
+                for whole, raw in zip(raws[index], model.raw(index, mine, with_last(group, k, cells)), strict=True):
+                    whole[here[some].to(whole.device)] = raw.to(whole.dtype)
+    if any(raw.isnan().any() for each in raws for raw in each):
+        raise ArdslError("the model gives no distribution of some values: its outputs are no numbers")
+    if back is None:
+        return parts[0][0], missing, raws
+    known = {
+        name: torch.cat([part[name] for part, _ in parts])[back.to(value.device)] for name, value in values.items()
+    }
+    return known, missing, raws
+
+
+def _order_uniforms(model: AutoregressiveModel, count: int, random: Randomness) -> dict[str, Tensor]:
+    """A uniform number for each example and variable under several orders: [examples]."""
+    mixed = [v for v in model.spec.model.observed if v.orders.mixed and len(v.orders) > 1]
+    return {v.name: random((count,), len(model.groups) + number) for number, v in enumerate(mixed)}
+
+
+def _choose_orders(
+    model: AutoregressiveModel, values: Values, missing: Cells, uniforms: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """An order for each example and variable of ``uniforms``, by its probability given the variable's values."""
+    weights: dict[str, list[Tensor]] = {}
+    for index, group in enumerate(model.groups):
+        if group.mixed is None or group.mixed.name not in uniforms:
+            continue
+        sums = weights.setdefault(group.mixed.name, [torch.zeros(())] * group.order_count)
+        for k in range(group.order_count):
+            parts = model.draw_log_probs(index, values, with_last(group, k, missing))
+            for target, part in zip(group.targets, parts, strict=True):
+                if target.variable is group.mixed:
+                    sums[k] = sums[k] + part[:, present(target, missing)].sum(-1).cpu()
+    chosen = {}
+    for name, sums in weights.items():
+        weight = torch.stack(sums, -1).double().softmax(-1)
+        weight = torch.where(weight.isnan(), 1 / len(sums), weight)  # impossible under each of them
+        above = uniforms[name].unsqueeze(-1) >= weight.cumsum(-1)
+        chosen[name] = above.sum(-1).clamp(max=len(sums) - 1)
+    return chosen
+
+
+# From values and raw numbers to transforms
+
+
+def _of_block(
+    model: AutoregressiveModel, index: int, block: int, raw: Tensor, values: Tensor, random: Randomness
+) -> Tensor:
+    """The transforms of a block's draws, float64 [examples, draws] on the CPU."""
+    target, conditional = model.groups[index].targets[block], model.conditionals[index][block]
+    count, draws, _ = raw.shape
+    elements = torch.from_numpy(target.elements).to(raw.device)
+    value = values[:, elements.reshape(-1)].reshape(count * draws, -1)
+    raw = raw.flatten(0, 1)
+    v = random((count, draws), index, block).flatten()
+    if _has_table(conditional):
+        levels = conditional.domain.levels or 1
+        sizes = zip(*(each.split(max(1, _NUMBERS // levels)) for each in (raw, value[:, 0], v)), strict=True)
+        return torch.cat([_by_table(conditional, *part) for part in sizes]).reshape(count, draws)
+    if not conditional.law.joint:
+        value, elements = value[:, 0], elements[:, 0]
+    below = torch.zeros(count * draws, dtype=torch.long, device=raw.device)
+    ties = torch.zeros_like(below)
+    own = _ranked_by(conditional, raw, value)
+    for drawn in _draws(model, target, conditional, raw, elements, (random, index, block)):
+        rank = _ranked_by(conditional, raw, drawn)
+        below += (rank < own).sum(0)
+        ties += (rank == own).sum(0)
+    # Uniform from rank to rank + ties + 1: the place among equals, and the place in the cell, at once.
+    return ((below.cpu() + v * (ties.cpu() + 1)) / (DRAWS + 1)).reshape(count, draws)
+
+
+def _has_table(conditional: Conditional) -> bool:
+    levels = conditional.domain.levels
+    return levels is not None and levels <= _LARGEST_TABLE and not conditional.law.joint
+
+
+def _by_table(conditional: Conditional, raw: Tensor, value: Tensor, v: Tensor) -> Tensor:
+    """F(x − 1) + V · p(x): raw numbers [n, width] and values [n] to [n]."""
+    p = conditional.log_table(raw).softmax(-1)
+    code = conditional.encode(value, p.dtype).long().unsqueeze(-1)
+    below = torch.where(torch.arange(p.shape[-1], device=p.device) < code, p, 0.0).sum(-1)
+    at = p.gather(-1, code).squeeze(-1)
+    return (below.cpu().double() + v * at.cpu().double()).clamp(max=1.0)
+
+
+def _ranked_by(conditional: Conditional, raw: Tensor, value: Tensor) -> Tensor:
+    """What draws are compared by: their values, or the log-density of several elements drawn at once."""
+    if not conditional.law.joint:
+        return value
+    return conditional.log_prob(raw.expand(*value.shape[:-1], -1), value)
+
+
+def _draws(
+    model: AutoregressiveModel,
+    target: TargetBlock,
+    conditional: Conditional,
+    raw: Tensor,
+    elements: Tensor,
+    where: tuple[Randomness, int, int],
+) -> Iterator[Tensor]:
+    """``DRAWS`` draws for each row of raw numbers [n, width], some at a time: [some, n], or [some, n, event]."""
+    random, index, block = where
+    count = len(raw) // target.draws
+    whose = elements.repeat(count, *[1] * (elements.ndim - 1))
+    uniforms = conditional.family.uniforms
+    at_once = max(1, _NUMBERS // (len(raw) * max(raw.shape[-1], uniforms, target.elements.shape[1])))
+    for first in range(1, DRAWS + 1, at_once):
+        numbers = range(first, min(first + at_once, DRAWS + 1))
+        noise = torch.stack([random((count, target.draws, uniforms), index, block, s).flatten(0, 1) for s in numbers])
+        drawn = conditional.sample(raw, noise.to(raw.dtype).to(raw.device)).to(raw.dtype)
+        yield model.units.returned(target.variable.name, whose, drawn)
