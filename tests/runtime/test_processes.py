@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import subprocess
+import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -44,6 +47,12 @@ class Job:
         if processes.rank == 1:
             raise fault(BAD_RUN, path="there", problem="the second cannot")
         return self.wait(processes)
+
+    def kill_the_starter(self, processes: Processes) -> Any:
+        processes.gather(0)
+        if processes.rank == 1:
+            os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(600)
 
     def fail(self, processes: Processes) -> Any:
         if processes.rank == 1:
@@ -100,6 +109,16 @@ def test_they_end_together(kind: str, error: type[BaseException], told: str | No
     with pytest.raises(error, match=told):
         launch(Job(kind), 2)
     assert time.monotonic() - started < 30
+
+
+@pytest.mark.slow
+def test_they_end_with_their_starter_and_leave_no_data(tmp_path: Path) -> None:
+    program = "from test_processes import Job, launch; launch(Job('kill_the_starter'), 2)"
+    paths = {"PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(tmp_path)}
+    # The output ends when the last process that has it ends.
+    done = subprocess.run([sys.executable, "-c", program], env=os.environ | paths, capture_output=True, timeout=120)
+    assert done.returncode == -signal.SIGKILL
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 def test_what_cannot_be_pickled_is_told() -> None:
