@@ -84,8 +84,9 @@ def split_off(examples: Examples, share: float, seed: int, owned: bool = False) 
     if not 0 < held < total:
         problem = f"`valid = {share}` of {total} rows leaves no rows on one side"
         raise fault(WRONG_SHAPE, place="the training data", problem=problem)
-    order = np.random.default_rng(seed).permutation(total)
-    kept, apart = (torch.from_numpy(np.sort(part)) for part in (order[held:], order[:held]))
+    is_held = np.zeros(total, dtype=bool)
+    is_held[np.random.default_rng(seed).permutation(total)[:held]] = True
+    kept, apart = (torch.from_numpy(np.flatnonzero(mask)) for mask in (~is_held, is_held))
     second = take(examples, apart)
     return (_close_up(examples, kept) if owned else take(examples, kept)), second
 

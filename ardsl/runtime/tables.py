@@ -65,8 +65,9 @@ def _parquet(path: Path, name: str) -> Table:
     def blocks(columns: Sequence[str]) -> Iterator[Block]:
         try:
             with ParquetFile(path) as file:
-                for batch in file.iter_batches(1 << 16, columns=list(columns)):
-                    yield {column: batch.column(column) for column in columns}
+                for group in range(file.num_row_groups):  # one by one, or pyarrow reads ahead and keeps them
+                    for batch in file.iter_batches(1 << 16, row_groups=[group], columns=list(columns)):
+                        yield {column: batch.column(column) for column in columns}
         except (ArrowException, OSError):
             raise fault(UNREADABLE, path=name, problem="is cut short or damaged") from None
 
