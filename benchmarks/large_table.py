@@ -1,6 +1,6 @@
 """Ten million rows of twenty columns: peak memory and rows per second, from reading to the end of an epoch.
 
-    python benchmarks/large_table.py --rows 10000000 --format parquet      (or csv; needs the extra `tables`)
+python benchmarks/large_table.py --rows 10000000 --format parquet      (or csv; needs the extra `tables`)
 """
 
 from __future__ import annotations

@@ -329,13 +329,13 @@ class _Fit:
         where = f"; in {self.folder.path}" if self.folder else ""
         self.progress.say(f"{why}{best}{told}{bits}, {duration(seconds)}{where}")
 
+
 def _events(out: str | Path | None) -> Callback:
     from ardsl.runtime.events import Events
 
     if out is None:
         raise fault(UNUSABLE_OPTION, problem="`tensorboard` needs the run folder, `out`")
     return Events(out)
-
 
 
 def _on_device(examples: Examples, place: torch.device) -> Examples:
