@@ -15,7 +15,7 @@ BINS = 20
 _MOST_PANELS = 36
 _CHANCE = 0.99
 _LONGEST_TITLE = 22
-_PLAIN, _APART, _BAND = "#7f9fbf", "#c8553d", "#d9dee3"
+_PLAIN, _APART, _BAND = "#9dbbd6", "#dd7f66", "#1f2d3d"
 
 
 def save_histograms(path: str | Path, calibration: Calibration) -> None:
@@ -29,41 +29,41 @@ def save_histograms(path: str | Path, calibration: Calibration) -> None:
 
     tested, apart = calibration.tested, {element.name for element in calibration.differing}
     shown = [e for e in calibration.elements if e.observed] if len(tested) <= _MOST_PANELS else tested[:_MOST_PANELS]
-    across = math.ceil(math.sqrt(len(shown) * 1.2)) or 1
+    across = math.ceil(math.sqrt(len(shown))) or 1
     down = math.ceil(len(shown) / across) or 1
     figure = Figure(figsize=(max(2.3 * across, 5.6) + 0.3, 1.8 * down + 0.7), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
     figure.supxlabel(_caption(len(shown), len(tested)), fontsize=9, color="#444444")
     for number, element in enumerate(shown):
-        axes = figure.add_subplot(down, across, number + 1)
-        bottom = number + across >= len(shown)
-        _panel(axes, element, element.name in apart, bottom)
+        _panel(figure.add_subplot(down, across, number + 1), element, element.name in apart)
     with replacing(path) as part:
         figure.savefig(part, format="png")
 
 
 def _caption(shown: int, total: int) -> str:
     first = f"the {shown} of {total:,} elements farthest from uniform\n" if shown < total else ""
-    return f"{first}u = F(x | context); grey: where 99 % of the bars of a uniform sample are"
+    return f"{first}u = F(x | context); in the band are 99 % of the bars of a uniform sample"
 
 
-def _panel(axes: Any, element: Element, apart: bool, bottom: bool) -> None:
+def _panel(axes: Any, element: Element, apart: bool) -> None:
     counts, edges = np.histogram(element.pits, BINS, (0.0, 1.0))
     even = element.observed / BINS
     low, high = (bound / even for bound in band(element.observed))
-    axes.axhspan(low, high, color=_BAND, lw=0, zorder=0)
     axes.bar(edges[:-1], counts / even, 1 / BINS, align="edge", color=_APART if apart else _PLAIN, ec="white", lw=0.5)
-    axes.axhline(1.0, color="#333333", lw=0.8, ls=(0, (3, 2)))
+    axes.axhspan(low, high, color=_BAND, alpha=0.16, lw=0, zorder=2)
+    for bound in (low, high):
+        axes.axhline(bound, color=_BAND, alpha=0.5, lw=0.6, zorder=2)
+    axes.axhline(1.0, color=_BAND, lw=0.9, ls=(0, (3, 2)), zorder=2)
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1.08 * max(high, counts.max() / even, 1.5))
-    axes.set_xticks([0, 0.5, 1], ["0", "½", "1"] if bottom else [])
+    axes.set_xticks([0, 0.5, 1], ["0", "½", "1"])
     axes.yaxis.set_major_locator(_whole_numbers())
     axes.tick_params(labelsize=7, length=2, color="#888888")
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     name = element.name if len(element.name) <= _LONGEST_TITLE else element.name[: _LONGEST_TITLE - 1] + "…"
     title = f"{name}   KS {element.distance:.3f}"
-    axes.set_title(title, fontsize=8, loc="left", color=_APART if apart else "#222222", parse_math=False)
+    axes.set_title(title, fontsize=8, loc="left", color="#b03a22" if apart else "#222222", parse_math=False)
 
 
 def _whole_numbers() -> Any:

@@ -30,8 +30,8 @@ from ardsl.networks.group import TargetBlock
 
 DRAWS = 99
 """What a value without a table of probabilities is ranked among."""
-_LARGEST_TABLE = 4096
-"""Values of a finite domain, past which ranks cost less than tables."""
+_LARGEST_TABLE = 256
+"""Values of a finite domain, past which ranks cost less than a table; but a categorical draw reads its table anyway."""
 _NUMBERS = 1 << 20
 """Numbers in work at once, beside the network's."""
 
@@ -171,14 +171,19 @@ def _of_block(
 
 
 def _has_table(conditional: Conditional) -> bool:
-    levels = conditional.domain.levels
-    return levels is not None and levels <= _LARGEST_TABLE and not conditional.law.joint
+    family, levels = conditional.family, conditional.domain.levels
+    if levels is None or conditional.law.joint:
+        return False
+    while family.inner is not None:
+        family = family.inner
+    return levels <= _LARGEST_TABLE or family.name == "categorical"
 
 
 def _by_table(conditional: Conditional, raw: Tensor, value: Tensor, v: Tensor) -> Tensor:
     """F(x − 1) + V · p(x): raw numbers [n, width] and values [n] to [n]."""
     p = conditional.log_table(raw).softmax(-1)
-    code = conditional.encode(value, p.dtype).long().unsqueeze(-1)
+    # What stands in for a missing value may be outside the domain; its transform is not used.
+    code = conditional.encode(value, p.dtype).long().clamp(0, p.shape[-1] - 1).unsqueeze(-1)
     below = torch.where(torch.arange(p.shape[-1], device=p.device) < code, p, 0.0).sum(-1)
     at = p.gather(-1, code).squeeze(-1)
     return (below.cpu().double() + v * at.cpu().double()).clamp(max=1.0)
