@@ -24,7 +24,7 @@ _LEAST_SHOWN = 1e-12
 @click.option("-o", "--output", metavar="FILE.png", help="The histograms.  [default: DIR/calibration.png]")
 @click.option(
     "--seed",
-    type=click.IntRange(0, (1 << 64) - 1),
+    type=click.IntRange(min=0),
     default=0,
     show_default=True,
     help="Where values are discrete or have no distribution function, u is random: the same seed gives the same.",
@@ -81,5 +81,5 @@ def _row(element: Element, gaps: bool, apart: bool) -> list[str]:
     if not element.observed:
         return [printable(element.name), *observed, "–", "–", ""]
     p = element.p_value
-    shown = f"< {_LEAST_SHOWN:g}" if p < _LEAST_SHOWN else f"{p:.2g}" if p < 0.01 else f"{p:.2f}"
+    shown = f"< {_LEAST_SHOWN:g}" if p < _LEAST_SHOWN else f"{p:.2g}" if p < 0.1 else f"{p:.2f}"
     return [printable(element.name), *observed, f"{element.distance:.4f}", shown, "differs" if apart else ""]
