@@ -148,19 +148,24 @@ def _order_of_each(
     """The examples by the order that draws each mixed variable: by its probability given what is observed."""
     rows = len(next(iter(values.values())))
     choice = torch.zeros(rows, len(uniforms), dtype=torch.long)
+    each = model.order_log_probs(values, missing=missing) if set(uniforms) & set(missing) else {}
     for column, name in enumerate(uniforms):
-        variable = model.spec.variables[name]
         if name in missing:
-            each = [model.variable_log_probs(values, k, missing)[name] for k in range(len(variable.orders))]
-            weight = torch.stack(each, -1).softmax(-1)
-            above = uniforms[name].unsqueeze(-1) >= weight.cumsum(-1)
-            drawn = weight.argmax(-1) if likely else above.sum(-1).clamp(max=len(each) - 1)
+            drawn = each[name].argmax(0) if likely else drawn_order(each[name], uniforms[name])
             choice[:, column] = drawn.cpu()
     if not uniforms:
         yield {}, torch.arange(rows)
         return
     for row in torch.unique(choice, dim=0):
         yield dict(zip(uniforms, row.tolist(), strict=True)), torch.nonzero((choice == row).all(1)).flatten()
+
+
+def drawn_order(log_probs: Tensor, uniforms: Tensor) -> Tensor:
+    """An order for each example, drawn by its probability given the example, p_k / Σ p_j: from log p_k
+    [orders, examples] and uniforms [examples]."""
+    weight = log_probs.double().softmax(0)
+    weight = torch.where(weight.isnan(), 1 / len(weight), weight)  # the example is impossible under each of them
+    return (uniforms >= weight.cumsum(0)).sum(0).clamp(max=len(weight) - 1)
 
 
 def _draw(

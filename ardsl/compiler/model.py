@@ -130,6 +130,14 @@ class AutoregressiveModel(nn.Module):
     ) -> dict[str, Tensor]:
         """log p(variable | its parents) of each example, by variable, [batch]: of those elements that are not
         ``missing``, which the orders then place last."""
+        # The mixture is over the joint log-probabilities of all its draws, never over logits or single conditionals.
+        return {
+            name: each.logsumexp(0) - math.log(len(each))
+            for name, each in self.order_log_probs(values, order, missing).items()
+        }
+
+    def order_log_probs(self, values: Values, order: int | None = None, missing: Cells = NOTHING) -> dict[str, Tensor]:
+        """:meth:`variable_log_probs` under each order of the variable by itself, [orders, batch]."""
         under: dict[str, dict[int, Tensor]] = {}
         for index, group in enumerate(self.groups):
             orders = self._orders(group.mixed, order)
@@ -142,10 +150,7 @@ class AutoregressiveModel(nn.Module):
                         sums = under.setdefault(target.variable.name, {})
                         place = k if mixed else 0
                         sums[place] = sums.get(place, 0) + log_prob.sum(-1)
-        # The mixture is over the joint log-probabilities of all its draws, never over logits or single conditionals.
-        return {
-            name: torch.stack(tuple(sums.values())).logsumexp(0) - math.log(len(sums)) for name, sums in under.items()
-        }
+        return {name: torch.stack(tuple(sums.values())) for name, sums in under.items()}
 
     def _orders(self, mixed: Variable | None, order: int | None) -> Sequence[int]:
         if mixed is None:

@@ -13,8 +13,8 @@ import numpy as np
 from ardsl.compiler.model import AutoregressiveModel
 from ardsl.errors import ArdslError
 from ardsl.runtime.data import load_split
-from ardsl.runtime.evaluate import default_batch, evaluating
-from ardsl.runtime.examples import Examples, count, take
+from ardsl.runtime.evaluate import default_batch, values_in_batches
+from ardsl.runtime.examples import count
 from ardsl.runtime.transforms import Randomness, Transforms, transforms
 
 LEVEL = 0.01
@@ -116,21 +116,12 @@ def calibrate(
     examples = load_split(model.spec, data, split, data_dir=directory, dtype=model.like.dtype)
     total = count(examples)
     pits: Transforms = {}
-    for first, part in _batches(model, examples, batch or default_batch(model), seed):
-        for name, values in part.items():
+    for first, values in values_in_batches(model, examples, batch or default_batch(model)):
+        for name, part in transforms(model, values, Randomness(seed, first)).items():
             if name not in pits:
-                pits[name] = np.empty((total, values.shape[1]), np.float32)
-            pits[name][first : first + len(values)] = values
+                pits[name] = np.empty((total, part.shape[1]), np.float32)
+            pits[name][first : first + len(part)] = part
     return Calibration(total, _shaped(model, pits), tuple(_elements(model, pits)), level)
-
-
-def _batches(model: AutoregressiveModel, examples: Examples, batch: int, seed: int) -> Iterator[tuple[int, Transforms]]:
-    given = [v.name for v in model.spec.model.given]
-    with evaluating(model):
-        for first in range(0, count(examples), batch):
-            part = take(examples, slice(first, first + batch))
-            conditioning = {name: part.pop(name) for name in given} or None
-            yield first, transforms(model, model.values(part, conditioning), Randomness(seed, first))
 
 
 def _shaped(model: AutoregressiveModel, pits: Transforms) -> Transforms:

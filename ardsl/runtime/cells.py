@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -35,12 +36,7 @@ def column_values(column: Any, domain: Domain, place: str) -> tuple[np.ndarray, 
         raise fault(WRONG_SHAPE, place=place, problem=f"holds {column.type}, where numbers or text are read")
     text = column.cast(pyarrow.string())
     labels = domain.labels if isinstance(domain, Category) and domain.labels else ()
-    try:
-        trimmed = compute.utf8_trim_whitespace(text)
-    except pyarrow.ArrowInvalid:
-        raise fault(WRONG_SHAPE, place=place, problem="holds text that is not UTF-8") from None
-    marks = pyarrow.array(sorted(MISSING_MARKS - set(labels)))
-    missing = compute.or_(compute.is_in(trimmed, marks), compute.is_null(text))
+    trimmed, missing = trimmed_text(text, place, labels)
     if labels:
         found = _codes(text, trimmed, labels)
         unknown = compute.and_(compute.is_null(found), compute.invert(missing))
@@ -51,6 +47,20 @@ def column_values(column: Any, domain: Domain, place: str) -> tuple[np.ndarray, 
         return _floats(compute.if_else(missing, pyarrow.scalar(None, pyarrow.string()), trimmed)), text
     except pyarrow.ArrowInvalid:
         return _as_text(text), text
+
+
+def trimmed_text(text: Any, place: str, labels: Iterable[str] = ()) -> tuple[Any, Any]:
+    """A pyarrow array of text without the spaces around each cell, and which cells are missing: empty, or one of the
+    marks that stand for that and are no label."""
+    import pyarrow
+    from pyarrow import compute
+
+    try:
+        trimmed = compute.utf8_trim_whitespace(text)
+    except pyarrow.ArrowInvalid:
+        raise fault(WRONG_SHAPE, place=place, problem="holds text that is not UTF-8") from None
+    marks = pyarrow.array(sorted(MISSING_MARKS - set(labels)))
+    return trimmed, compute.or_(compute.is_in(trimmed, marks), compute.is_null(text))
 
 
 def _codes(text: Any, trimmed: Any, labels: tuple[str, ...]) -> Any:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from ardsl.diagnostics.rules.data import WRONG_SHAPE
+from ardsl.errors import DataError
 from ardsl.families.domains import Real
-from ardsl.runtime.cells import column_values
+from ardsl.runtime.cells import column_values, trimmed_text
 from ardsl.runtime.faults import fault
 from ardsl.runtime.tables import Table
-from ardsl.runtime.values import MISSING_MARKS
 
 SAMPLE = 20_000
 """Rows that are kept, from the start of the table, for what needs them side by side."""
@@ -29,6 +29,8 @@ class Column:
     counts: dict[str, int] = field(default_factory=dict)
     """How often each value stands there, as text; no longer counted past some thousands (``many``)."""
     many: bool = False
+    unread: str | None = None
+    """The type of its cells, where they are neither numbers nor text."""
     numeric: bool = True
     whole: bool = True
     """All numbers are integers."""
@@ -74,12 +76,15 @@ def _add(column: Column, cells: Any, name: str) -> None:
     import pyarrow
     from pyarrow import compute
 
-    values, _ = column_values(cells, Real(), f"{name}, column `{column.name}`")
-    text = cells.cast(pyarrow.string()) if not pyarrow.types.is_string(cells.type) else cells
-    trimmed = compute.utf8_trim_whitespace(text)
-    marks = pyarrow.array(sorted(MISSING_MARKS))
-    present = trimmed.filter(compute.invert(compute.or_(compute.is_in(trimmed, marks), compute.is_null(text))))
-    missing = len(cells) - len(present)
+    place = f"{name}, column `{column.name}`"
+    column.rows += len(cells)
+    try:
+        values, _ = column_values(cells, Real(), place)
+    except DataError:
+        column.unread = str(cells.type)
+        return
+    trimmed, absent = trimmed_text(cells.cast(pyarrow.string()), place)
+    present = trimmed.filter(compute.invert(absent))
     if values.dtype.kind == "O":
         if column.numeric and column.values:  # what were numbers so far are labels
             column.values = [_texts(each) for each in column.values]
@@ -87,16 +92,14 @@ def _add(column: Column, cells: Any, name: str) -> None:
     if column.numeric:
         known = values[~np.isnan(values.astype(np.float64))]
         if len(known):
-            first = column.most if column.ascending and column.present else -np.inf
-            column.ascending &= bool(first < known[0] and (np.diff(known) > 0).all())
+            column.ascending &= bool(column.most < known[0] and (np.diff(known) > 0).all())
             column.least, column.most = min(column.least, known.min()), max(column.most, known.max())
             column.whole &= bool(np.isfinite(known).all() and (known == np.floor(known)).all())
     room = SAMPLE - sum(map(len, column.values))
     if room > 0:
         kept = values[:room].astype(np.float64) if column.numeric else _texts(trimmed[:room].to_pylist())
         column.values.append(kept)
-    column.rows += len(cells)
-    column.missing += missing
+    column.missing += len(cells) - len(present)
     if not column.many:
         for entry in compute.value_counts(present).to_pylist():
             column.counts[entry["values"]] = column.counts.get(entry["values"], 0) + entry["counts"]

@@ -17,12 +17,12 @@ from ardsl.compiler.model import AutoregressiveModel
 from ardsl.compiler.values import Values
 from ardsl.diagnostics.rules.data import NO_SUCH_KEY
 from ardsl.diagnostics.suggest import did_you_mean
-from ardsl.families.domains import Category, Domain, Integer, MuLaw
+from ardsl.families.domains import Domain, Integer, MuLaw
 from ardsl.families.encoding import mulaw_decode
 from ardsl.model.model import Variable
 from ardsl.runtime.choices import column_names
-from ardsl.runtime.data import Examples, count, load_split, take
-from ardsl.runtime.evaluate import evaluating
+from ardsl.runtime.data import Examples, count, load_split
+from ardsl.runtime.evaluate import evaluating, values_in_batches
 from ardsl.runtime.faults import fault, listed
 
 _EVALUATIONS = 1 << 14
@@ -235,28 +235,22 @@ def _inward(model: AutoregressiveModel, cell: Cell, points: Tensor) -> Tensor:
 
 
 def _batches(model: AutoregressiveModel, cell: Cell, examples: Examples, points: int) -> Iterator[Values]:
-    """The examples in the model's units; without other gaps than the model may have."""
-    given = [v.name for v in model.spec.model.given]
-    step = max(1, _EVALUATIONS // points)
-    with evaluating(model):
-        for start in range(0, count(examples), step):
-            part = take(examples, slice(start, start + step))
-            _check_gaps(model, cell, part, start)
-            conditioning = {name: part.pop(name) for name in given} or None
-            yield model.values(part if len(part) > 1 else next(iter(part.values())), conditioning)
+    """The examples in the model's units, without other gaps than the model may have."""
+    for first, values in values_in_batches(model, examples, max(1, _EVALUATIONS // points)):
+        _check_gaps(model, cell, values, first)
+        yield values
 
 
-def _check_gaps(model: AutoregressiveModel, cell: Cell, part: Examples, start: int) -> None:
-    for variable in model.spec.variables.values():
-        if variable.name not in part or variable in model.may_miss:
-            continue
-        absent = part[variable.name].reshape(len(part[variable.name]), -1).isnan()
+def _check_gaps(model: AutoregressiveModel, cell: Cell, values: Values, first: int) -> None:
+    for name, value in values.items():
+        variable = model.spec.variables[name]
+        absent = value.isnan()
         if variable is cell.variable:
             absent[:, cell.element] = False
-        if absent.any():
+        if absent.any() and variable not in model.may_miss:
             row, element = torch.nonzero(absent)[0].tolist()
             raise OrderForbids(
-                f"`{variable.element_name(element)}` is missing in row {start + row}: a column given the rest needs "
+                f"`{variable.element_name(element)}` is missing in row {first + row}: a column given the rest needs "
                 'the rest, unless the model was trained with `any(…, train = "all")`'
             )
 
@@ -312,10 +306,3 @@ def _spread(known: np.ndarray, domain: Domain) -> np.ndarray:
         ends = [low, low + 1, high - 1, high]  # a law cut into integers has its tails at the ends
         points = np.concatenate([points.round().clip(low, high), [end for end in ends if np.isfinite(end)]])
     return np.unique(points)
-
-
-def labelled(domain: Domain, value: float) -> Any:
-    """A value as its table has it: a label, an integer or a number."""
-    if isinstance(domain, Category) and domain.labels:
-        return domain.labels[int(value)]
-    return int(value) if domain.discrete and not isinstance(domain, MuLaw) else float(value)

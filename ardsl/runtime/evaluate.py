@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ardsl.compiler.model import AutoregressiveModel
+from ardsl.compiler.values import Values
 from ardsl.errors import ArdslError
 from ardsl.runtime.data import Examples, count, load_split, take
 from ardsl.runtime.processes import Processes
@@ -105,14 +106,19 @@ class _Moments:
 @torch.no_grad()
 def log_probs(model: AutoregressiveModel, examples: Examples, batch: int | None = None) -> Iterator[Tensor]:
     """log p of the examples in order, a batch at a time, float64 on the CPU; the last batch may be smaller."""
+    for _, values in values_in_batches(model, examples, batch or default_batch(model)):
+        yield model.log_prob_of(values).double().cpu()
+
+
+def values_in_batches(model: AutoregressiveModel, examples: Examples, batch: int) -> Iterator[tuple[int, Values]]:
+    """The examples in order and in the model's units, each batch with the number of its first; the model is in
+    evaluation mode meanwhile."""
     given = [v.name for v in model.spec.model.given]
-    step = batch or default_batch(model)
     with evaluating(model):
-        for start in range(0, count(examples), step):
-            part = take(examples, slice(start, start + step))
+        for first in range(0, count(examples), batch):
+            part = take(examples, slice(first, first + batch))
             conditioning = {name: part.pop(name) for name in given} or None
-            x = part if len(part) > 1 else next(iter(part.values()))
-            yield model.log_prob(x, conditioning).double().cpu()  # type: ignore[union-attr]
+            yield first, model.values(part, conditioning)
 
 
 def default_batch(model: AutoregressiveModel) -> int:

@@ -262,7 +262,10 @@ def _room(shape: tuple[int, ...], kind: np.dtype) -> np.ndarray:
         return np.empty(shape, kind)
     with tempfile.TemporaryFile() as file:
         try:
-            os.posix_fallocate(file.fileno(), 0, size)
+            if hasattr(os, "posix_fallocate"):  # or a full disk shows only when the map is written to
+                os.posix_fallocate(file.fileno(), 0, size)
+            else:
+                file.truncate(size)
         except OSError as error:
             problem = f"{size >> 20:,} MB of values do not fit here ({(error.strerror or str(error)).lower()})"
             raise fault(UNREADABLE, path=tempfile.gettempdir(), problem=problem) from None

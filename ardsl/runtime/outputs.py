@@ -17,7 +17,7 @@ from ardsl.model.model import Variable
 from ardsl.runtime.atomic import replacing
 from ardsl.runtime.cells import column_values
 from ardsl.runtime.choices import choose, column_names, variables
-from ardsl.runtime.conditionals import Prediction, labelled
+from ardsl.runtime.conditionals import Prediction
 from ardsl.runtime.faults import fault
 from ardsl.runtime.pictures import is_picture, save_grid
 from ardsl.runtime.sources import Source
@@ -86,18 +86,18 @@ def write_prediction(path: str | Path, found: Prediction) -> None:
     domain, name = found.cell.domain, found.cell.column
     header = ["row", name]
     if found.finite and len(found.values) <= _MOST_LISTED:
-        labels = [labelled(domain, value) for value in found.values]
+        labels = [_cell(domain, value) for value in found.values]
         header += [f"p({label})" for label in labels]
         best = found.probabilities.argmax(1)
         columns = [[labels[k] for k in best], *found.probabilities.T.tolist()]
     else:
         header += ["mean", *(f"q{round(100 * q):02d}" for q in _QUANTILES)]
-        quantiles = [[labelled(domain, value) for value in found.quantile(q)] for q in _QUANTILES]
-        columns = [[labelled(domain, v) for v in found.most_likely], found.mean.tolist(), *quantiles]
+        quantiles = [[_cell(domain, value) for value in found.quantile(q)] for q in _QUANTILES]
+        columns = [[_cell(domain, v) for v in found.most_likely], found.mean.tolist(), *quantiles]
     known = ~np.isnan(found.actual)
     if known.any():
         header += ["actual", "log_prob"]
-        columns.append([labelled(domain, v) if k else "" for v, k in zip(found.actual, known, strict=True)])
+        columns.append([_cell(domain, v) if k else "" for v, k in zip(found.actual, known, strict=True)])
         columns.append([_number(v) for v in found.log_prob])
     rows = zip(*columns, strict=True)
     _write_table(Path(path), header, ([n, *map(_short, row)] for n, row in enumerate(rows)))
@@ -162,12 +162,15 @@ def _write_csv(path: Path, spec: Spec, samples: dict[str, Tensor]) -> None:
 
 
 def _cells(values: np.ndarray, domain: Domain) -> list[Any]:
-    """A column as its table had it: labels, integers, or the shortest decimals that give the same number back."""
+    """A column as its table had it; numbers as the shortest decimals that give the same back."""
+    return [str(cell) if isinstance(cell, np.floating) else cell for cell in (_cell(domain, v) for v in values)]
+
+
+def _cell(domain: Domain, value: Any) -> Any:
+    """A value as its table has it: a label, an integer or a number."""
     if isinstance(domain, Category) and domain.labels:
-        return [domain.labels[int(code)] for code in values]
-    if domain.discrete and not isinstance(domain, MuLaw):
-        return [int(value) for value in values]
-    return [str(value) for value in values]
+        return domain.labels[int(value)]
+    return int(value) if domain.discrete and not isinstance(domain, MuLaw) else value
 
 
 def _write_table(path: Path, header: list[str], rows: Iterable[Iterable[Any]]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,6 +79,8 @@ def _why_not(column: Column) -> str | None:
     """Why a column is left out, None where it is not."""
     if not column.name:
         return "without a name, such as a row number"
+    if column.unread is not None:
+        return f"holds {column.unread}, neither numbers nor text"
     if not column.present:
         return "empty"
     if not column.many and column.distinct == 1:
@@ -120,10 +122,10 @@ def _integer(low: int, high: int, span: str) -> tuple[str, str | None, str]:
     return f"integer({bottom}, {top})", "mixture(discretized(logistic), components = 5)", f"integer, {span}, and room"
 
 
-def _round(value: float, way: object) -> int:
+def _round(value: float, way: Callable[[float], int]) -> int:
     """To two digits."""
     unit = 10 ** max(0, len(str(int(abs(value)))) - 2)
-    return int(way(value / unit)) * unit  # type: ignore[operator]
+    return way(value / unit) * unit
 
 
 def _skewness(values: np.ndarray) -> float:

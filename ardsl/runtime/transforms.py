@@ -21,7 +21,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ardsl.compiler.missing import Cells, by_pattern, present, with_last
+from ardsl.compiler.conditional import drawn_order
+from ardsl.compiler.missing import Cells, by_pattern, with_last
 from ardsl.compiler.model import AutoregressiveModel
 from ardsl.compiler.values import Values
 from ardsl.errors import ArdslError
@@ -121,23 +122,8 @@ def _choose_orders(
     model: AutoregressiveModel, values: Values, missing: Cells, uniforms: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
     """An order for each example and variable of ``uniforms``, by its probability given the variable's values."""
-    weights: dict[str, list[Tensor]] = {}
-    for index, group in enumerate(model.groups):
-        if group.mixed is None or group.mixed.name not in uniforms:
-            continue
-        sums = weights.setdefault(group.mixed.name, [torch.zeros(())] * group.order_count)
-        for k in range(group.order_count):
-            parts = model.draw_log_probs(index, values, with_last(group, k, missing))
-            for target, part in zip(group.targets, parts, strict=True):
-                if target.variable is group.mixed:
-                    sums[k] = sums[k] + part[:, present(target, missing)].sum(-1).cpu()
-    chosen = {}
-    for name, sums in weights.items():
-        weight = torch.stack(sums, -1).double().softmax(-1)
-        weight = torch.where(weight.isnan(), 1 / len(sums), weight)  # impossible under each of them
-        above = uniforms[name].unsqueeze(-1) >= weight.cumsum(-1)
-        chosen[name] = above.sum(-1).clamp(max=len(sums) - 1)
-    return chosen
+    each = model.order_log_probs(values, missing=missing) if uniforms else {}
+    return {name: drawn_order(each[name].cpu(), uniform) for name, uniform in uniforms.items()}
 
 
 # From values and raw numbers to transforms

@@ -26,9 +26,8 @@ def main(folder: Path) -> int:
     try:
         work = torch.load(folder / WORK, weights_only=False, mmap=True)
         processes = join(work.place.type)
-        processes.gather(
-            None
-        )  # all have it: what the starter would leave behind, were it killed, is no copy of the data
+        # Once all have it, what the starter would leave behind, were it killed, is no copy of the data.
+        processes.gather(None)
         if processes.first:
             (folder / WORK).unlink(missing_ok=True)
         outcome = work.run(processes)

@@ -135,6 +135,28 @@ def test_the_most_likely_number_is_near_the_mode() -> None:
 
 
 @torch.no_grad()
+def test_variables_with_different_numbers_of_orders() -> None:
+    """Each is filled by its own conditional, whatever the other's orders."""
+    text = """
+observed x[3] : binary
+observed y[2] : binary
+order x by any(orders = 3, train = "all")
+order y by any(orders = 2, train = "all")
+p(x[i] | x[<i]) = bernoulli via made(hidden = [8])
+p(y[i] | y[<i]) = bernoulli via made(hidden = [8])
+"""
+    model = compiled(text, 0)
+    nan, n = torch.nan, 20_000
+    x = {"x": torch.tensor([1.0, nan, 0.0]).repeat(n, 1), "y": torch.tensor([nan, 1.0]).repeat(n, 1)}
+    found = model.complete(x, seed=2)
+    for name, element in (("x", 1), ("y", 0)):
+        variable = model.spec.variables[name]
+        row = model.values({key: value[:1] for key, value in x.items()})
+        wanted = cell_log_probs(model, row, variable, element, torch.tensor([0.0, 1.0]).double())[0, 1].exp().item()
+        assert abs(found[name][:, element].double().mean().item() - wanted) < 5 * (wanted * (1 - wanted) / n) ** 0.5
+
+
+@torch.no_grad()
 def test_whole_variables_are_filled_in_their_order() -> None:
     model = compiled(MIXED, 1)
     nan = torch.nan

@@ -115,14 +115,14 @@ FAULTS: list[tuple[str, str, str, str]] = [
     (
         "the mean of logits over orders",
         "compiler/model.py",
-        "torch.stack(tuple(sums.values())).logsumexp(0) - math.log(len(sums))",
-        "torch.stack(tuple(sums.values())).mean(0)",
+        "each.logsumexp(0) - math.log(len(each))",
+        "each.mean(0)",
     ),
     (
         "the mixture over orders not divided by K",
         "compiler/model.py",
-        "logsumexp(0) - math.log(len(sums))",
-        "logsumexp(0)",
+        "each.logsumexp(0) - math.log(len(each))",
+        "each.logsumexp(0)",
     ),
     (
         "one factor of the product lost",

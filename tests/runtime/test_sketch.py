@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import csv
+import datetime
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 import ardsl
@@ -79,6 +82,18 @@ def test_what_is_left_out_is_told(tmp_path: Path) -> None:
         "(a column without a name)", "user_id", "when", "name", "same", "empty",
     ]  # fmt: skip
     assert all(f"#   {each}" in text for each in left_out)
+
+
+def test_columns_of_other_kinds_are_left_out(tmp_path: Path) -> None:
+    times = pyarrow.array([datetime.datetime(2026, 1, 1)] * 3)
+    table = pyarrow.table({"x": [1.5, 2.5, None], "when": times, "many": [[1], [2], [3]], "kind": ["a", "b", "a"]})
+    pyarrow.parquet.write_table(table, tmp_path / "t.parquet")
+    text, count, left_out = sketch(tmp_path / "t.parquet", tmp_path / "t.ar")
+    assert count == 2 and "1 of 3 missing" in text
+    assert left_out == [
+        "when: holds timestamp[us], neither numbers nor text",
+        "many: holds list<element: int64>, neither numbers nor text",
+    ]
 
 
 def test_the_order_follows_information(tmp_path: Path) -> None:
