@@ -48,7 +48,7 @@ def _sources(context: click.Context, option: click.Parameter, values: Sequence[s
 @click.option("--precision", metavar="P", help="16, bf16, 32 or 64, instead of the spec's.")
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps.")
 @click.option("--devices", type=click.IntRange(min=1), help="Devices of this machine, to train on together.")
-@click.option("--strategy", metavar="S", help="How several devices work together: ddp.")
+@click.option("--strategy", metavar="S", help="How several devices work together: ddp or fsdp.")
 @click.option("--resume", is_flag=True, help="Go on with a training that was cut short, from its last checkpoint.")
 @click.option(
     "--checkpoint-every",

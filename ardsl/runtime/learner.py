@@ -23,6 +23,7 @@ from ardsl.runtime.data import Examples
 from ardsl.runtime.evaluate import Evaluation, evaluate_examples
 from ardsl.runtime.optimizers import make_optimizer, make_schedule
 from ardsl.runtime.processes import Processes
+from ardsl.runtime.sharding import load_optimizer, split, whole
 
 _LOOK = 100
 """Steps between looks at the loss: each look waits for the device."""
@@ -111,6 +112,7 @@ class Learner(LightningModule):
         valid: Examples | None,
         batches: Batches,
         processes: Processes,
+        sharded: bool,
         after_epoch: Callable[[Learner, bool], None],
         between_steps: Callable[[Learner], None],
         state: Mapping[str, Any] | None = None,
@@ -122,6 +124,7 @@ class Learner(LightningModule):
         self.source = batches
         self.batches = batches.count
         self.processes = processes
+        self.sharded = sharded
         self.after_epoch = after_epoch
         self.between_steps = between_steps
         self.metrics: list[dict[str, Any]] = []
@@ -139,10 +142,16 @@ class Learner(LightningModule):
         if state is not None:
             self._go_on(state)
 
+    def configure_model(self) -> None:
+        if self.sharded and self.device_mesh is not None:
+            for model in dict.fromkeys((self.model, self.kept)):
+                split(model, self.device_mesh["data_parallel"])
+
     def configure_optimizers(self) -> Any:
         settings = self.settings
-        # The gradients' scaler of precision 16 and clipping go together only outside the fused kernel.
-        fused = not (settings.precision == "16" and settings.clip is not None)
+        # The gradients' scaler of precision 16 and clipping go together only outside the fused kernel, and not every
+        # optimizer has one for weights that are split.
+        fused = not (settings.precision == "16" and settings.clip is not None) and not self.sharded
         optimizer = make_optimizer(settings.optimizer, self.model.parameters(), fused=fused)
         steps = math.ceil(self.batches / settings.accumulate) * settings.epochs
         schedule = make_schedule(settings.schedule, optimizer, steps)
@@ -175,9 +184,9 @@ class Learner(LightningModule):
             "metrics": self.metrics,
             "tally": tally,
             "best": best and (best.epoch, best.weights, best.valid and asdict(best.valid)),
-            "model": dict(self.model.state_dict()),
-            "average": self._average and dict(self._average.state_dict()),
-            "optimizer": self.trainer.optimizers[0].state_dict(),
+            "model": whole(dict(self.model.state_dict())),
+            "average": self._average and whole(dict(self._average.state_dict())),
+            "optimizer": whole(self.trainer.optimizers[0].state_dict()),
             "schedules": [each.scheduler.state_dict() for each in self.trainer.lr_scheduler_configs],
             "stopping": stopping and stopping.state_dict(),
             "precision": self.trainer.precision_plugin.state_dict(),
@@ -200,7 +209,7 @@ class Learner(LightningModule):
         if state is None:
             return
         with _fitting():
-            self.trainer.optimizers[0].load_state_dict(state["optimizer"])
+            load_optimizer(self.trainer.optimizers[0], state["optimizer"])
             for config, kept in zip(self.trainer.lr_scheduler_configs, state["schedules"], strict=True):
                 config.scheduler.load_state_dict(kept)
             if self.trainer.early_stopping_callback is not None:
@@ -269,7 +278,7 @@ class Learner(LightningModule):
             torch.mps.manual_seed(seed)
 
     def _keep(self, valid: Evaluation | None) -> None:
-        weights = self.kept.state_dict()
+        weights = whole(dict(self.kept.state_dict()))
         if self.best is None:
             self.best = Best(len(self.metrics), {n: w.detach().clone() for n, w in weights.items()}, valid)
             return

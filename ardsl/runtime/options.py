@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 
@@ -13,7 +14,7 @@ from ardsl.model.settings import PRECISIONS, TrainSettings
 from ardsl.runtime.faults import fault
 from ardsl.runtime.processes import Processes
 
-STRATEGIES = ("ddp",)
+STRATEGIES = ("ddp", "fsdp")
 
 
 def override(settings: TrainSettings, epochs: int | None, seed: int | None, precision: str | None) -> TrainSettings:
@@ -34,21 +35,21 @@ def override(settings: TrainSettings, epochs: int | None, seed: int | None, prec
     return settings
 
 
-def check_precision(precision: str, place: torch.device) -> None:
+def check_precision(precision: str, place: torch.device, strategy: str | None) -> None:
     if precision == "16" and place.type == "cpu":
         raise _unusable("precision 16 needs a GPU: on the CPU there are bf16, 32 and 64")
     if precision == "64" and place.type == "mps":
         raise _unusable("precision 64 does not exist on mps: there are 16, bf16 and 32")
+    if precision == "16" and strategy == "fsdp":
+        raise _unusable("precision 16 does not go with fsdp: there are bf16, 32 and 64")
 
 
 def count_devices(
     devices: int | None, strategy: str | None, named: str, place: torch.device, processes: Processes
 ) -> int:
     """How many devices of this machine to train on. ``named`` is the device that the user named."""
-    if strategy == "fsdp":
-        raise _unusable("the strategy `fsdp`, which splits a model over GPUs, is not built yet: there is ddp")
     if strategy is not None and strategy not in STRATEGIES:
-        raise _unusable(f"there is no strategy `{strategy}`: there is {', '.join(STRATEGIES)}")
+        raise _unusable(f"there is no strategy `{strategy}`: there are {', '.join(STRATEGIES)}")
     if devices is not None and not _is_integer(devices, 1):
         raise _unusable(f"`devices` must be an integer of at least 1, not {devices!r}")
     if processes.world > 1:
@@ -64,6 +65,12 @@ def count_devices(
     if here is not None and here() < devices:
         raise _unusable(f"there are no {devices} devices `{place.type}` on this machine: it has {here()}")
     return devices
+
+
+def told_of(settings: TrainSettings, devices: int, strategy: str | None) -> dict[str, Any]:
+    """What a run folder keeps of the options, beside the spec: a training goes on only with the same."""
+    told = {"epochs": settings.epochs, "seed": settings.seed, "precision": settings.precision}
+    return told if devices == 1 else told | {"devices": devices, "strategy": strategy or STRATEGIES[0]}
 
 
 def check_carried(callbacks: Sequence[object]) -> None:

@@ -166,7 +166,7 @@ def check_earlier(path: str | Path, spec: Spec, training: Mapping[str, Any]) -> 
     told = run.get("training")
     if not isinstance(told, dict):
         raise fault(BAD_RUN, path=path / RUN, problem="is damaged")
-    one = {"devices": 1}  # what is told of several only
+    one = {"devices": 1, "strategy": "ddp"}  # what is told of several only
     for name, value in (one | dict(training)).items():
         began = (one | told).get(name)
         if began != value:

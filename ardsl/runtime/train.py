@@ -26,7 +26,7 @@ from ardsl.runtime.faults import fault
 from ardsl.runtime.interrupts import Interrupts
 from ardsl.runtime.launch import launch
 from ardsl.runtime.learner import Diverged, Interrupted, Learner, Unfit
-from ardsl.runtime.options import check_carried, check_precision, count_devices, override
+from ardsl.runtime.options import check_carried, check_precision, count_devices, override, told_of
 from ardsl.runtime.pictures import is_picture, save_grid
 from ardsl.runtime.processes import Processes, join
 from ardsl.runtime.progress import Progress, duration
@@ -98,7 +98,8 @@ def fit(
     back, one that has no checkpoint yet begins.
 
     With ``devices`` above 1 as many processes train together, each on a device of its own (on the CPU, a share of the
-    cores), by Lightning's ``strategy`` (``"ddp"``): the spec's ``batch`` is that of all together, so the result is that
+    cores), by Lightning's ``strategy`` (``"ddp"``, a copy of the model
+    in each, or ``"fsdp"``, a share of it): the spec's ``batch`` is that of all together, so the result is that
     of one process but for rounding. ``callbacks`` then run in those processes. A script started by torchrun trains in
     the processes it was started in.
 
@@ -111,7 +112,7 @@ def fit(
         raise fault(UNUSABLE_OPTION, problem=f"`{spec.name}` has no free parameters: there is nothing to train")
     settings = override(spec.model.train, epochs, seed, precision)
     place = find_device(device)
-    check_precision(settings.precision, place)
+    check_precision(settings.precision, place, strategy)
     processes = join(place.type)
     here = count_devices(devices, strategy, str(device), place, processes)
     if resume and out is None:
@@ -119,7 +120,7 @@ def fit(
     if tensorboard:
         callbacks = (*callbacks, _events(out))
     alone = processes.world == 1
-    told = _told(settings, here if alone else processes.world)
+    told = told_of(settings, here if alone else processes.world, strategy)
     earlier = processes.from_first(lambda: check_earlier(out, spec, told) if resume and out is not None else None)
     if earlier == "ended" and out is not None:
         shown = progress and processes.first
@@ -169,8 +170,8 @@ class _Fit:
         if processes.world > 1 and place.type == "cuda":
             place = torch.device("cuda", processes.local_rank)
         self.place = place
-        dtype = torch.float64 if settings.precision == "64" else torch.float32
-        self.model = compile_model(training.spec, seed=settings.seed, dtype=dtype)
+        self.sharded = processes.world > 1 and training.told["strategy"] == "fsdp"
+        self.model = self._compile()
         self.model.units.measure(training.splits.train)
         self.progress = Progress(settings.epochs, shown=training.progress and processes.first)
         self.folder: RunFolder | None = None
@@ -186,7 +187,7 @@ class _Fit:
             valid = _on_device(own, place)
         events = (self._after_epoch, self._between_steps)
         try:
-            self.learner = Learner(self.model, settings, valid, self.batches, processes, *events, state)
+            self.learner = Learner(self.model, settings, valid, self.batches, processes, self.sharded, *events, state)
         except Unfit:
             raise self._unfit() from None
         if state is not None:
@@ -194,6 +195,10 @@ class _Fit:
             self.progress.say(f"going on in epoch {len(self.learner.metrics) + 1}, after {self.learner.steps:,} steps")
         self._written, self._cost, self._stale = 0.0, 0.0, False
         self._checked, self._checkpoint_cost = time.perf_counter(), 0.0
+
+    def _compile(self) -> AutoregressiveModel:
+        dtype = torch.float64 if self.settings.precision == "64" else torch.float32
+        return compile_model(self.training.spec, seed=self.settings.seed, dtype=dtype)
 
     def _open_folder(self) -> dict[str, Any] | None:
         """The run folder, which the first process alone has open, and the state to go on from, if there is one."""
@@ -219,7 +224,7 @@ class _Fit:
         few = few_threads(self.model.spec, rows)
         with quiet(), seeded(settings.seed, self.place), few, Interrupts(learner.interrupt) as interrupts:
             callbacks = [*self.training.callbacks, interrupts]
-            trainer = make_trainer(settings, self.place, processes, callbacks, settings.epochs - begun)
+            trainer = make_trainer(settings, self.place, processes, self.sharded, callbacks, settings.epochs - begun)
             try:
                 if settings.epochs:
                     trainer.fit(learner, train_dataloaders=self.batches)
@@ -259,7 +264,8 @@ class _Fit:
     def _finish(self, stopped: Literal["epochs", "patience", "interrupted"], diverged: bool) -> Run:
         """The best weights in the model and on disk, and the final figures."""
         best = self.learner.best
-        model = self.model.to(self.place)
+        # What is whole again cannot be put into a model that is split.
+        model = (self._compile() if self.sharded else self.model).to(self.place)
         if best is not None:
             model.load_state_dict(best.weights)
         model.eval()
@@ -355,11 +361,6 @@ def _announce(progress: Progress, spec: Spec, splits: Splits, settings: TrainSet
     progress.say(
         f"{spec.name}: {spec.plan.parameters:,} parameters, {count(splits.train):,} examples to train on, {held}"
     )
-
-
-def _told(settings: TrainSettings, devices: int) -> dict[str, Any]:
-    told = {"epochs": settings.epochs, "seed": settings.seed, "precision": settings.precision}
-    return told if devices == 1 else told | {"devices": devices}
 
 
 def _ended(path: Path, place: torch.device) -> Run:

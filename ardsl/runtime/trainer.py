@@ -12,7 +12,7 @@ import torch
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.plugins.environments import TorchElasticEnvironment
-from lightning.pytorch.strategies import DDPStrategy
+from lightning.pytorch.strategies import DDPStrategy, ModelParallelStrategy
 
 from ardsl.model.settings import TrainSettings
 from ardsl.runtime.processes import Processes
@@ -24,7 +24,12 @@ _SMALL = 1e9
 
 
 def make_trainer(
-    settings: TrainSettings, place: torch.device, processes: Processes, callbacks: Sequence[Callback], epochs: int
+    settings: TrainSettings,
+    place: torch.device,
+    processes: Processes,
+    sharded: bool,
+    callbacks: Sequence[Callback],
+    epochs: int,
 ) -> Trainer:
     """Lightning's loop with everything off that would cost time at each step or write files of its own."""
     used = list(callbacks)
@@ -35,13 +40,14 @@ def make_trainer(
         world = {
             "devices": processes.local_world,
             "num_nodes": processes.world // processes.local_world,
-            "strategy": _data_parallel(),
+            "strategy": _sharded(processes) if sharded else _data_parallel(),
         }
     return Trainer(
         accelerator=place.type,
         **world,
         max_epochs=epochs,
-        precision=_LIGHTNING_PRECISION[settings.precision],  # type: ignore[arg-type]
+        # Lightning casts the model for 64, which is of that type already; where weights are split it refuses to.
+        precision=_LIGHTNING_PRECISION["32" if sharded and settings.precision == "64" else settings.precision],  # type: ignore[arg-type]
         gradient_clip_val=settings.clip,
         accumulate_grad_batches=settings.accumulate,
         callbacks=used,
@@ -62,8 +68,16 @@ def _data_parallel() -> DDPStrategy:
     gradients in the buckets of the first step: torch would sort them anew after it, and with them the sums of three
     processes or more, so that a training gone on with would round otherwise than the unbroken one.
     """
-    environment = TorchElasticEnvironment()
-    return DDPStrategy(cluster_environment=environment, find_unused_parameters=True, broadcast_buffers=False)
+    return DDPStrategy(
+        cluster_environment=TorchElasticEnvironment(), find_unused_parameters=True, broadcast_buffers=False
+    )
+
+
+def _sharded(processes: Processes) -> ModelParallelStrategy:
+    """A share of the model in each process: see :mod:`ardsl.runtime.sharding`."""
+    strategy = ModelParallelStrategy(data_parallel_size=processes.world, tensor_parallel_size=1)
+    strategy.cluster_environment = TorchElasticEnvironment()
+    return strategy
 
 
 @contextmanager

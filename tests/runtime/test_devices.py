@@ -55,7 +55,7 @@ def apart(a: ardsl.Run, b: ardsl.Run) -> float:
     """The largest difference between two runs' weights."""
     first, second = a.model.state_dict(), b.model.state_dict()
     assert first.keys() == second.keys()
-    return max(float((first[name] - second[name]).abs().max()) for name in first)
+    return max(float((first[name] - second[name]).abs().max()) for name in first if first[name].numel())
 
 
 def same(a: Path, b: Path) -> bool:
@@ -119,8 +119,8 @@ def test_split_validation_is_the_whole_one(examples: int, world: int) -> None:
     [
         ({"devices": 0}, "`devices` must be an integer of at least 1, not 0"),
         ({"devices": 2.0}, "`devices` must be an integer of at least 1, not 2.0"),
-        ({"devices": 2, "strategy": "dpp"}, "there is no strategy `dpp`: there is ddp"),
-        ({"devices": 2, "strategy": "fsdp"}, "`fsdp`, which splits a model over GPUs, is not built yet: there is ddp"),
+        ({"devices": 2, "strategy": "dpp"}, "there is no strategy `dpp`: there are ddp, fsdp"),
+        ({"precision": "16", "strategy": "fsdp"}, "precision 16 needs a GPU"),
     ],
 )
 def test_unusable_options_are_told_in_one_line(options: dict[str, Any], told: str) -> None:
@@ -198,6 +198,32 @@ def test_two_processes_end_with_the_weights_of_one(text: str, settings: str) -> 
     assert (one.stopped, one.best_epoch, len(one.metrics)) == (two.stopped, two.best_epoch, len(two.metrics))
     for row, other in zip(one.metrics, two.metrics, strict=True):
         assert [row["train"], row["valid"]] == pytest.approx([other["train"], other["valid"]], rel=1e-9)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "text, settings",
+    [
+        (MADE, "clip = 0.05  ema = 0.9  schedule = cosine(warmup = 5)"),
+        (DRAWN.replace(", dropout = 0.1", ""), "accumulate = 3  optimizer = sgd(rate = 0.5, momentum = 0.9)"),
+        (MADE.replace("made(hidden = [8, 8])", "linear"), "optimizer = adagrad(rate = 0.1)"),
+        ("observed x[4] : binary\np(x) = bernoulli via free\n", "optimizer = rmsprop(rate = 0.01)"),
+    ],
+)
+def test_processes_with_a_share_of_the_weights_each_end_with_those_of_one(
+    text: str, settings: str, tmp_path: Path
+) -> None:
+    """Also where the training was cut short."""
+    text = f"{text}train {{ batch = 30  epochs = 12  precision = 64  {settings} }}\n"
+    with pytest.raises(ardsl.DataError, match="AR512"):
+        fit(text, tmp_path, devices=2, strategy="fsdp", checkpoint_every=0, callbacks=[Killed(50)])
+    with pytest.raises(ardsl.DataError, match="AR522.*began with `strategy` fsdp, not ddp"):
+        fit(text, tmp_path, devices=2, resume=True)
+    one, whole = fit(text), fit(text, devices=2, strategy="fsdp")
+    broken = fit(text, tmp_path, devices=2, strategy="fsdp", resume=True)
+    assert apart(one, whole) < 1e-8
+    assert apart(whole, broken) == 0
+    assert [row["valid"] for row in one.metrics] == pytest.approx([row["valid"] for row in whole.metrics], rel=1e-9)
 
 
 @pytest.mark.slow

@@ -101,6 +101,10 @@ class DenseNetwork(NetworkModule):
 
         return [tensor(m) for m in layers], None if direct is None else tensor(direct)
 
+    def train(self, mode: bool = True) -> DenseNetwork:
+        self._masked = None  # weights that are split over processes are put together in the same place, unversioned
+        return super().train(mode)
+
     def masked(self, configuration: Configuration) -> tuple[list[Tensor], Tensor | None]:
         """The weights with their masks applied; without gradients, the last ones are kept until they change."""
         if torch.is_grad_enabled():

@@ -1,0 +1,50 @@
+"""A model whose weights are split over the processes: fully sharded data parallelism, the strategy ``fsdp``.
+
+A process keeps its share of every weight, gradient and moment, and has the weights whole while a step or an evaluation
+runs (Zhao et al. 2023, "PyTorch FSDP"). What is written and measured is whole: nothing else knows of the shares.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+from torch.distributed.device_mesh import DeviceMesh
+from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
+from torch.distributed.tensor import DTensor, distribute_tensor
+from torch.optim import Optimizer
+
+from ardsl.compiler.model import AutoregressiveModel
+
+_USED = ("loss", "log_prob_of")
+"""The methods that a training calls: the weights are whole within them."""
+
+
+def split(model: AutoregressiveModel, mesh: DeviceMesh) -> None:
+    """Leave this process its share of the weights."""
+    empty = {parameter for parameter in model.parameters() if not parameter.numel()}
+    for parameter in empty:
+        parameter.requires_grad_(False)
+    # Averaged weights change between evaluations with no backward pass that would split them again.
+    fully_shard(model, mesh=mesh, reshard_after_forward=True, ignored_params=empty)  # torch cannot split those
+    for method in _USED:
+        register_fsdp_forward_method(model, method)
+
+
+def whole(state: Any) -> Any:
+    """Nested dicts and lists of tensors with every share joined to the others. Collective."""
+    if isinstance(state, DTensor):
+        return state.full_tensor()
+    if isinstance(state, dict):
+        return {key: whole(each) for key, each in state.items()}
+    return [whole(each) for each in state] if isinstance(state, list) else state
+
+
+def load_optimizer(optimizer: Optimizer, state: dict[str, Any]) -> None:
+    """Give an optimizer its whole state; of one whose weights are split it keeps this process's shares."""
+    optimizer.load_state_dict(state)
+    for parameter, moments in optimizer.state.items():
+        if isinstance(parameter, DTensor):
+            for name, each in moments.items():
+                if isinstance(each, Tensor) and each.shape == parameter.shape:
+                    moments[name] = distribute_tensor(each, parameter.device_mesh, parameter.placements)
