@@ -84,7 +84,7 @@ class Sampler:
             and not target.factor.event_axes
             and hasattr(self._programs[0], "written")
             and len(own) == 1
-            and own[0].elements == tuple(target.elements[:, 0])
+            and np.array_equal(own[0].elements, target.elements[:, 0])
             and bool((element_step[0][group.elements - target.draws :] >= 0).all())
             and group.sources[-1] is own[0]
         )

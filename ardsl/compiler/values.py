@@ -90,7 +90,8 @@ def encode(group: Group, values: Values, reads: str, columns: range | None = Non
             first, last = max(first, low), min(last, high)
             if first < last:
                 elements = source.elements[first:last]
-                value = batch if len(elements) == batch.shape[1] else batch[:, elements]
+                part = slice(elements.start, elements.stop) if isinstance(elements, range) else list(elements)
+                value = batch if len(elements) == batch.shape[1] else batch[:, part]
                 parts.append(_codes(domain, value) if reads == "codes" else encode_features(domain, value).flatten(1))
     if not parts:
         some = batch if batch is not None else next(iter(values.values()))

@@ -12,36 +12,10 @@ from functools import cached_property
 
 import numpy as np
 
-from ardsl.relations import Levels, Relation
+from ardsl.relations import Relation, difference
 
 Element = tuple[str, int]
 """A variable's name and the flat index of one of its elements."""
-
-
-@dataclass(frozen=True, eq=False)
-class Difference(Relation):
-    """The pairs of one relation that the other lacks; nothing is unrolled until it is asked for."""
-
-    left: Relation
-    right: Relation
-
-    @property
-    def targets(self) -> int:  # type: ignore[override]
-        return self.left.targets
-
-    @property
-    def sources(self) -> int:  # type: ignore[override]
-        return self.left.sources
-
-    def rows(self, targets: np.ndarray) -> np.ndarray:
-        return self.left.rows(targets) & ~self.right.rows(targets)
-
-    def counts(self, targets: np.ndarray) -> np.ndarray:
-        left, right = self.left, self.right
-        if isinstance(left, Levels) and isinstance(right, Levels) and left.source_level is right.source_level:
-            # Both rows are prefixes of one chain, so the difference is what one prefix has beyond the other.
-            return np.maximum(left.counts(targets) - right.counts(targets), 0)
-        return super().counts(targets)
 
 
 class Pairs(Sequence[tuple[str, str]]):
@@ -66,7 +40,7 @@ class Pairs(Sequence[tuple[str, str]]):
 
     @cached_property
     def count(self) -> int:  # type: ignore[override]  # how many there are, where a sequence's counts one value
-        return int(self.row_counts.sum())
+        return self.relation.count if self._counts is None else int(self.row_counts.sum())
 
     def __len__(self) -> int:
         return self.count
@@ -218,8 +192,8 @@ def compare(
         order=order,
         declared=declared.count,
         realized=realized.count,
-        leaks=Pairs(Difference(realized, declared), target_name, source_name),
-        blind_spots=Pairs(Difference(declared, realized), target_name, source_name),
-        direct_only=None if hidden is None else Difference(realized, hidden).count,
+        leaks=Pairs(difference(realized, declared), target_name, source_name),
+        blind_spots=Pairs(difference(declared, realized), target_name, source_name),
+        direct_only=None if hidden is None else difference(realized, hidden).count,
         realized_relation=realized,
     )

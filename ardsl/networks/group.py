@@ -16,18 +16,27 @@ from ardsl.relations import Earlier, Everything, Levels, Listed, Matrix, Order, 
 
 @dataclass(frozen=True)
 class SourceBlock:
-    """The elements of one variable that the group reads, in flat order; ``features[i]`` inputs for each."""
+    """The elements of one variable that the group reads, in flat order: a range where it is all of them."""
 
     variable: Variable
-    elements: tuple[int, ...]
+    elements: range | tuple[int, ...]
+
+    @property
+    def features(self) -> int:
+        """The number of inputs that they give."""
+        return sum(domain.features * (last - first) for domain, first, last in self.runs)
 
     @cached_property
-    def features(self) -> tuple[int, ...]:
-        return tuple(self.variable.element_domain(e).features for e in self.elements)
+    def element_features(self) -> np.ndarray:
+        """The number of inputs that each gives, int64 [elements]."""
+        each = [np.full(last - first, domain.features) for domain, first, last in self.runs]
+        return np.concatenate([np.zeros(0, dtype=np.int64), *each])
 
     @cached_property
     def runs(self) -> tuple[tuple[Domain, int, int], ...]:
         """The stretches of ``elements`` that have one domain: it, and the stretch's ends."""
+        if not self.variable.is_record:
+            return ((self.variable.element_domain(0), 0, len(self.elements)),)
         domains = [self.variable.element_domain(e) for e in self.elements]
         starts = [i for i, domain in enumerate(domains) if i == 0 or domain != domains[i - 1]]
         return tuple((domains[i], i, j) for i, j in zip(starts, [*starts[1:], len(domains)], strict=True))
@@ -82,13 +91,13 @@ class Group:
 
     @cached_property
     def features(self) -> int:
-        return sum(sum(s.features) for s in self.sources)
+        return sum(s.features for s in self.sources)
 
     @cached_property
     def feature_element(self) -> np.ndarray:
         """The source element (column of the declared relation) of each input feature."""
-        counts = [f for s in self.sources for f in s.features]
-        return np.repeat(np.arange(self.elements), counts)
+        counts = [s.element_features for s in self.sources]
+        return np.repeat(np.arange(self.elements), np.concatenate([np.zeros(0, dtype=np.int64), *counts]))
 
     @cached_property
     def output_draw(self) -> np.ndarray:
@@ -210,7 +219,7 @@ def _sources(model: Model, factors: tuple[Factor, ...]) -> tuple[SourceBlock, ..
     return tuple(
         SourceBlock(
             model.variables[name],
-            tuple(sorted(elements)) if elements is not None else tuple(range(model.variables[name].size)),
+            tuple(sorted(elements)) if elements is not None else range(model.variables[name].size),
         )
         for name, elements in read.items()
     )

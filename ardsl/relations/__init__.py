@@ -1,14 +1,19 @@
 """Relations between index spaces, and the orders that rank elements. numpy only."""
 
+from ardsl.relations.difference import Difference, difference
 from ardsl.relations.labelled import Labelled, Levels, Matrix, boolean_product
 from ardsl.relations.order import ORDER_NAMES, Order, OrderError, OrderForm, OrderMixture
-from ardsl.relations.relation import Relation, Stacked, Union
+from ardsl.relations.relation import Beside, Relation, Stacked, Union
 from ardsl.relations.selection import Affine, AxisPart, Earlier, Everything, Listed, Part, Selection
+from ardsl.relations.stencil import Stencil
+from ardsl.relations.translated import Translated
 
 __all__ = [
     "ORDER_NAMES",
     "Affine",
     "AxisPart",
+    "Beside",
+    "Difference",
     "Earlier",
     "Everything",
     "Labelled",
@@ -23,6 +28,9 @@ __all__ = [
     "Relation",
     "Selection",
     "Stacked",
+    "Stencil",
+    "Translated",
     "Union",
     "boolean_product",
+    "difference",
 ]

@@ -84,6 +84,8 @@ class Order:
     def by_rank(self) -> tuple[np.ndarray, np.ndarray]:
         """All elements, lower ranks first and one rank's ascending; and where each rank starts among them, with the
         end, int64 [steps + 1]."""
+        if self.total:
+            return self.permutation, np.arange(self.size + 1)
         elements = np.argsort(self.rank, kind="stable")
         starts = np.concatenate([[0], np.cumsum(np.bincount(self.rank))])
         return elements, starts

@@ -134,6 +134,31 @@ class Union(Relation):
 
 
 @dataclass(frozen=True, eq=False)
+class Beside(Relation):
+    """The sources of several relations side by side: what a factor reads of each of its variables."""
+
+    targets: int
+    parts: tuple[Relation, ...]
+
+    @property
+    def sources(self) -> int:  # type: ignore[override]
+        return sum(part.sources for part in self.parts)
+
+    def rows(self, targets: np.ndarray) -> Rows:
+        return np.concatenate([np.zeros((len(targets), 0), dtype=bool), *(p.rows(targets) for p in self.parts)], axis=1)
+
+    def counts(self, targets: np.ndarray) -> np.ndarray:
+        return sum((part.counts(targets) for part in self.parts), np.zeros(len(targets), dtype=np.int64))
+
+    def row_counts(self) -> np.ndarray:
+        return sum((part.row_counts() for part in self.parts), np.zeros(self.targets, dtype=np.int64))
+
+    @property
+    def count(self) -> int:
+        return sum(part.count for part in self.parts)
+
+
+@dataclass(frozen=True, eq=False)
 class Stacked(Relation):
     """Every target has the row that one of several relations gives it: the factors of one variable.
 

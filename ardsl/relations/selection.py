@@ -12,6 +12,7 @@ from math import prod
 
 import numpy as np
 
+from ardsl.relations.lexicographic import earlier_in_box, priority
 from ardsl.relations.order import Order
 from ardsl.relations.relation import Relation, Rows, expanded
 
@@ -152,9 +153,20 @@ class EarlierInOrder(Relation):
         return found
 
     def counts(self, targets: np.ndarray) -> np.ndarray:
-        if self.limits is not None:
+        elements = _at(self.elements, targets)
+        if self.limits is None:
+            return self._ranges(elements)[1]
+        compared = priority(self.order)
+        if compared is None or self.last is not None or not self.limits:
             return super().counts(targets)
-        return self._ranges(_at(self.elements, targets))[1]
+        at = unraveled(elements, self.order.shape)
+        return earlier_in_box(compared, at, _clipped(self._boxes(elements), self.order.shape))
+
+    @property
+    def count(self) -> int:
+        if self.limits is None and self.last is None and self.order.total and self.targets == self.sources:
+            return self.sources * (self.sources - 1) // 2
+        return super().count
 
     def at_most(self, targets: np.ndarray) -> np.ndarray:
         elements = _at(self.elements, targets)

@@ -85,7 +85,7 @@ def plan_table(group: Group, options: Mapping[str, Any]) -> GroupPlan:
 
 def slot_features(group: Group, slots: Slots) -> list[int]:
     """Inputs of each slot: its element's features, and one more that says it is there where it may be absent."""
-    features = [f for s in group.sources for f in s.features]
+    features = [int(f) for s in group.sources for f in s.element_features]
     return [features[column.max()] + int(gone) for column, gone in zip(slots.gather.T, slots.absent, strict=True)]
 
 

@@ -1,0 +1,121 @@
+"""The longest-path layering of a translated relation in closed form: a wavefront that sweeps over the array.
+
+The step of a site is linear in its coordinates, skewed just enough that whatever it reads lies behind the front. Where
+every site also reads one of the step before, no schedule is shorter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import permutations
+from typing import NamedTuple
+
+import numpy as np
+
+from ardsl.relations.translated import Translated
+
+
+class _Moves(NamedTuple):
+    """How far every entry of a table moves, from the target to what it reads: each int64 [entries]."""
+
+    along: list[np.ndarray]
+    """target − source, by axis."""
+    group: np.ndarray
+    """target group − source group."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """``step = groups · Σ_a weight[a] · way[a] · coordinate[a] + group_way · group``, counted from the first corner.
+
+    ``shortest``: every site but the first reads one of the step before it.
+    """
+
+    shape: tuple[int, ...]
+    groups: int
+    weight: tuple[int, ...]
+    way: tuple[int, ...]
+    group_way: int
+    shortest: bool
+
+    @property
+    def depth(self) -> int:
+        """The number of steps."""
+        farthest = sum(w * (size - 1) for w, size in zip(self.weight, self.shape, strict=True))
+        return self.groups * farthest + self.groups
+
+    def steps(self) -> np.ndarray:
+        """The step of each site, int64 [sites]."""
+        found = np.zeros((), dtype=np.int64)
+        for size, weight, way in zip(self.shape, self.weight, self.way, strict=True):
+            found = found[..., None] + weight * np.arange(size)[::way]
+        return (self.groups * found[..., None] + np.arange(self.groups)[:: self.group_way]).ravel()
+
+
+def sweep(relation: Translated) -> Sweep | None:
+    """The sweep over a square relation of sites, the shortest one that is found; None where none respects it."""
+    moves = _moves(relation)
+    found = [each for axes in permutations(range(len(relation.frame.shape))) if (each := _along(relation, axes, moves))]
+    return min(found, key=lambda each: (not each.shortest, each.depth), default=None)
+
+
+def _moves(relation: Translated) -> _Moves:
+    found = np.nonzero(relation.table)
+    axes = len(relation.frame.shape)
+    along = []
+    for axis, way in enumerate(relation.frame.direction):
+        entry = found[axes + 1 + axis]
+        along.append(-way * entry if way else found[axis] - entry)
+    return _Moves(along, found[axes] - found[-1])
+
+
+def _along(relation: Translated, axes: tuple[int, ...], moves: _Moves) -> Sweep | None:
+    """The sweep with these axes from the slowest to the fastest, then the groups."""
+    groups = relation.groups[0]
+    same = np.ones(len(moves.group), dtype=bool)  # moves that stay where they are along all slower axes
+    ways = [1] * len(axes)
+    for axis in axes:
+        here = moves.along[axis][same]
+        if (here < 0).any():
+            if (here > 0).any():
+                return None
+            ways[axis] = -1
+        same &= moves.along[axis] == 0
+    within = moves.group[same]
+    group_way = -1 if (within < 0).any() else 1
+    if (within * group_way <= 0).any():
+        return None
+    ahead = group_way * moves.group  # by how many steps each move goes back, from the fastest part to the slowest
+    weight = [0] * len(axes)
+    for axis in reversed(axes):
+        along = ways[axis] * moves.along[axis]
+        # What a slower axis decides is none of this one's concern.
+        mine = along > 0
+        for slower in axes[: axes.index(axis)]:
+            mine &= moves.along[slower] == 0
+        needed = -((ahead[mine] - 1) // (groups * along[mine]))
+        weight[axis] = max(0, int(needed.max(initial=0)))
+        ahead = ahead + groups * weight[axis] * along
+    shortest = _tight(relation, ahead == 1, weight, ways, group_way)
+    return Sweep(relation.frame.shape, groups, tuple(weight), tuple(ways), group_way, shortest)
+
+
+def _tight(relation: Translated, one_back: np.ndarray, weight: list[int], ways: list[int], group_way: int) -> bool:
+    """Whether every site that is not among the first reads one of the step before."""
+    frame, axes = relation.frame, len(relation.frame.shape)
+    table = np.zeros_like(relation.table)
+    table[np.nonzero(relation.table)] = one_back
+    reads = table.any(axis=-1)
+    first = np.ones((), dtype=bool)
+    for axis, (way, extent) in enumerate(zip(frame.direction, frame.extent, strict=True)):
+        # A target is told by its class along an axis, or by its room: how many of the distances the array has.
+        if way:
+            reads = np.logical_or.accumulate(reads, axis=axes + 1 + axis)
+        else:
+            reads = reads.any(axis=axes + 1 + axis, keepdims=True)
+        corner = 0 if way or ways[axis] > 0 else extent - 1
+        first = first[..., None] & ((np.arange(extent) == corner) | (weight[axis] == 0))
+    pairs = [each for axis in range(axes) for each in (axis, axes + 1 + axis)]
+    reads = reads.transpose(*pairs, axes).reshape(*frame.extent, relation.groups[0])
+    first_group = np.arange(relation.groups[0])[::group_way] == 0
+    return bool((reads | (first[..., None] & first_group)).all())

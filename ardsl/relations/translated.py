@@ -1,0 +1,283 @@
+"""Relations between sites that look the same from everywhere but near a border, and their composition.
+
+A stack of stencils composes to one of these, borders included: a path that would run through what lies outside the
+array does not exist. What a site reads depends on how far it is from each border only up to the reach of the whole
+stack, so that a table over few *classes* of positions says all there is, whatever the size of the array. Along an axis
+that paths follow in one direction only, the border changes nothing but where the array ends, and distances say it all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+
+import numpy as np
+
+from ardsl.relations.relation import Relation, Rows
+from ardsl.relations.stencil import Stencil
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The geometry of tables over an array's positions.
+
+    ``direction[a]`` is −1 or 1 where every path moves down or up axis a only, 0 where it may move both ways.
+    ``extent[a]`` counts the entries along axis a: distances from 0 there, and classes of positions here.
+    """
+
+    shape: tuple[int, ...]
+    direction: tuple[int, ...]
+    extent: tuple[int, ...]
+
+    @classmethod
+    def around(cls, shape: Sequence[int], direction: Sequence[int], reach: Sequence[int]) -> Frame:
+        """For paths that move at most ``reach`` along each axis."""
+        extent = tuple(
+            min(size, r + 1 if way else 2 * r + 1) for size, way, r in zip(shape, direction, reach, strict=True)
+        )
+        return cls(tuple(shape), tuple(direction), extent)
+
+    @property
+    def classes(self) -> tuple[int, ...]:
+        """How many classes of target positions there are along each axis."""
+        return tuple(1 if way else n for way, n in zip(self.direction, self.extent, strict=True))
+
+    def class_of(self, axis: int, index: np.ndarray) -> np.ndarray:
+        """The class of a target position: like those equally far from both ends, up to the reach."""
+        if self.direction[axis]:
+            return np.zeros_like(index)
+        left = self.shape[axis] - self.extent[axis]
+        middle = self.extent[axis] // 2
+        return np.where(index <= middle, index, np.maximum(index - left, middle))
+
+    def representative(self, axis: int, number: np.ndarray) -> np.ndarray:
+        """A target position of each class; of an axis with distances, the one with the most room."""
+        if self.direction[axis]:
+            return np.full_like(number, self.shape[axis] - 1 if self.direction[axis] < 0 else 0)
+        return np.where(number <= self.extent[axis] // 2, number, number + self.shape[axis] - self.extent[axis])
+
+    def members(self, axis: int) -> np.ndarray:
+        """How many target positions each class has."""
+        found = np.ones(self.classes[axis], dtype=np.int64)
+        if not self.direction[axis]:
+            found[self.extent[axis] // 2] += self.shape[axis] - self.extent[axis]
+        return found
+
+    def entry(self, axis: int, target: np.ndarray, source: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Where the table has a source position as a target position sees it, and whether it has it at all."""
+        way = self.direction[axis]
+        found = way * (source - target) if way else source - target + self.class_of(axis, target)
+        inside = (found >= 0) & (found < self.extent[axis])
+        return np.where(inside, found, 0), inside
+
+    def source(self, axis: int, target: np.ndarray, entry: np.ndarray) -> np.ndarray:
+        """The source position that an entry stands for."""
+        way = self.direction[axis]
+        return target + way * entry if way else target + entry - self.class_of(axis, target)
+
+
+@dataclass(frozen=True, eq=False)
+class Translated(Relation):
+    """Sites × elements: a target of group g and class c reads source s of group h if ``table[c…, g, s…, h]``.
+
+    Every source site stands for ``each`` consecutive elements.
+    """
+
+    frame: Frame
+    table: np.ndarray
+    each: int = 1
+
+    @property
+    def groups(self) -> tuple[int, int]:
+        """The number of target groups, and of source groups."""
+        axes = len(self.frame.shape)
+        return self.table.shape[axes], self.table.shape[-1]
+
+    @property
+    def targets(self) -> int:  # type: ignore[override]
+        return prod(self.frame.shape) * self.groups[0]
+
+    @property
+    def sources(self) -> int:  # type: ignore[override]
+        return prod(self.frame.shape) * self.groups[1] * self.each
+
+    def rows(self, targets: np.ndarray) -> Rows:
+        position, group = self._unraveled(targets, self.groups[0])
+        axes = len(position)
+        index: list[np.ndarray] = [self.frame.class_of(a, p) for a, p in enumerate(position)] + [group]
+        inside = np.ones((len(targets),) + (1,) * axes, dtype=bool)
+        for axis, (here, size) in enumerate(zip(position, self.frame.shape, strict=True)):
+            entry, has = self.frame.entry(axis, here[:, None], np.arange(size)[None])
+            around = (len(targets),) + (1,) * axis + (size,) + (1,) * (axes - axis - 1)
+            index.append(entry.reshape(around))
+            inside = inside & has.reshape(around)
+        wide = [i.reshape((-1,) + (1,) * axes) if i.ndim == 1 else i for i in index]
+        found = self.table[tuple(wide)] & inside[..., None]
+        return np.repeat(found.reshape(len(targets), -1), self.each, axis=1)
+
+    def holds(self, targets: np.ndarray, sources: np.ndarray) -> np.ndarray:
+        here, group = self._unraveled(targets, self.groups[0])
+        there, source_group = self._unraveled(sources // self.each, self.groups[1])
+        index: list[np.ndarray] = [self.frame.class_of(a, p) for a, p in enumerate(here)] + [group]
+        inside = np.ones(len(targets), dtype=bool)
+        for axis, (target, source) in enumerate(zip(here, there, strict=True)):
+            entry, has = self.frame.entry(axis, target, source)
+            index.append(entry)
+            inside &= has
+        return self.table[(*index, source_group)] & inside
+
+    def counts(self, targets: np.ndarray) -> np.ndarray:
+        position, group = self._unraveled(targets, self.groups[0])
+        index: list[np.ndarray] = [self.frame.class_of(a, p) for a, p in enumerate(position)] + [group]
+        for axis, here in enumerate(position):
+            if self.frame.direction[axis]:
+                room = here if self.frame.direction[axis] < 0 else self.frame.shape[axis] - 1 - here
+                index.append(np.minimum(room, self.frame.extent[axis] - 1))
+            else:
+                index.append(np.zeros_like(here))
+        return self._within[tuple(index)] * self.each
+
+    @cached_property
+    def _within(self) -> np.ndarray:
+        """How many source sites are read by class and group, up to each distance: int64 [c…, g, s…], where axes of
+        classes have one s."""
+        axes = len(self.frame.shape)
+        found = self.table.sum(axis=-1, dtype=np.int64)
+        for axis in range(axes):
+            along = axes + 1 + axis
+            if self.frame.direction[axis]:
+                found = found.cumsum(axis=along)
+            else:
+                found = found.sum(axis=along, keepdims=True)
+        return found
+
+    def row_counts(self) -> np.ndarray:
+        # Axis by axis: a list of all targets' coordinates would take several times the memory of the counts.
+        axes = len(self.frame.shape)
+        found = self._within
+        for axis, size in enumerate(self.frame.shape):
+            here, along = np.arange(size), axes + 1 + axis
+            if self.frame.direction[axis]:
+                room = here if self.frame.direction[axis] < 0 else size - 1 - here
+                found = np.moveaxis(found.take(np.minimum(room, self.frame.extent[axis] - 1), axis=along), along, axis)
+                found = np.squeeze(found, axis + 1)
+                found = np.expand_dims(found, along)
+            else:
+                found = found.take(self.frame.class_of(axis, here), axis=axis)
+        return (found * self.each).ravel()
+
+    @property
+    def count(self) -> int:
+        total = self.table.astype(np.int64)
+        axes = len(self.frame.shape)
+        for axis, size in enumerate(self.frame.shape):
+            if self.frame.direction[axis]:
+                weight, along = size - np.arange(self.frame.extent[axis]), axes + 1 + axis
+            else:
+                weight, along = self.frame.members(axis), axis
+            total = total * weight.reshape((-1,) + (1,) * (total.ndim - along - 1))
+        return int(total.sum()) * self.each
+
+    def entries(self) -> tuple[np.ndarray, np.ndarray]:
+        """A pair for every entry that is set: the target and the source site of a place where it stands."""
+        found = np.nonzero(self.table)
+        axes = len(self.frame.shape)
+        target = source = np.zeros(len(found[0]), dtype=np.int64)
+        for axis, size in enumerate(self.frame.shape):
+            here = self.frame.representative(axis, found[axis])
+            target = target * size + here
+            source = source * size + self.frame.source(axis, here, found[axes + 1 + axis])
+        return target * self.groups[0] + found[axes], source * self.groups[1] + found[-1]
+
+    def only(self, kept: np.ndarray) -> Translated:
+        """Without the entries that are not ``kept``, bool in the order of :meth:`entries`."""
+        table = self.table.copy()
+        table[self.table] = kept
+        return Translated(self.frame, table, self.each)
+
+    def _unraveled(self, sites: np.ndarray, groups: int) -> tuple[list[np.ndarray], np.ndarray]:
+        position, group = np.divmod(sites, groups)
+        return list(np.unravel_index(position, self.frame.shape)), group
+
+
+Reading = tuple[str, Stencil]
+"""One thing that a map reads: another map, through a stencil."""
+
+
+def compose(
+    shape: Sequence[int], groups: int, maps: Sequence[tuple[str, Sequence[Reading]]], name: str = "input"
+) -> dict[str, Translated]:
+    """What every map of a network realizes of its input: sites × sites of ``name``, which has so many ``groups``.
+
+    ``maps`` are in the order of evaluation; a map reads those before it, or the input.
+    """
+    frame = Frame.around(shape, *_moves(len(shape), maps, name))
+    found = {name: _identity(frame, groups)}
+    for target, readings in maps:
+        wide = readings[0][1].reads.shape[1]
+        table = np.zeros((*frame.classes, wide, *frame.extent, groups), dtype=bool)
+        for source, stencil in readings:
+            for offset, reads in zip(stencil.offsets, stencil.reads, strict=True):
+                here, there = _shifted(frame, offset)
+                if here is not None:
+                    _add(table[here], found[source].table[there], reads, len(shape))
+        found[target] = Translated(frame, table)
+    return found
+
+
+def _moves(axes: int, maps: Sequence[tuple[str, Sequence[Reading]]], name: str) -> tuple[list[int], list[int]]:
+    """The direction of all paths along each axis, and how far they go."""
+    steps = np.array([o for _, readings in maps for _, s in readings for o in s.offsets], dtype=np.int64)
+    steps = steps.reshape(-1, axes)
+    direction = [-1 if (along <= 0).all() else 1 if (along >= 0).all() else 0 for along in steps.T]
+    reach = {name: np.zeros(axes, dtype=np.int64)}
+    for target, readings in maps:
+        each = [reach[source] + np.array(stencil.reach()) for source, stencil in readings]
+        reach[target] = np.max(each, axis=0)
+    return direction, np.max(list(reach.values()), axis=0).tolist()
+
+
+def _identity(frame: Frame, groups: int) -> Translated:
+    table = np.ones((), dtype=bool)
+    for axis, extent in enumerate(frame.extent):
+        one = np.arange(extent)[None] == 0 if frame.direction[axis] else np.eye(extent, dtype=bool)
+        table = table[..., None, None] & one
+    table = table[..., None, None] & np.eye(groups, dtype=bool)
+    axes = len(frame.shape)
+    return Translated(frame, table.transpose(*range(0, 2 * axes + 2, 2), *range(1, 2 * axes + 2, 2)))
+
+
+def _shifted(
+    frame: Frame, offset: Sequence[int]
+) -> tuple[tuple[slice, ...] | None, tuple[slice, ...]]:
+    """The part of a table that reads through an offset, and the part of the other table that it reads; None where
+    the array is too small for the offset."""
+    targets: list[slice] = []
+    others: list[slice] = []
+    sources: list[slice] = []
+    read: list[slice] = []
+    for way, extent, step in zip(frame.direction, frame.extent, offset, strict=True):
+        if abs(step) >= extent:
+            return None, ()
+        if way:
+            targets.append(slice(None))
+            others.append(slice(None))
+            sources.append(slice(abs(step), None))
+            read.append(slice(None, extent - abs(step)))
+        else:
+            targets.append(slice(max(0, -step), extent - max(0, step)))
+            others.append(slice(max(0, step), extent - max(0, -step)))
+            sources.append(slice(None))
+            read.append(slice(None))
+    return (*targets, slice(None), *sources), (*others, slice(None), *read)
+
+
+def _add(table: np.ndarray, read: np.ndarray, reads: np.ndarray, axes: int) -> None:
+    """Each target group gets what the groups it reads have."""
+    place = (slice(None),) * axes
+    for group, sources in enumerate(reads):
+        for source in np.flatnonzero(sources):
+            table[(*place, group)] |= read[(*place, int(source))]
+
