@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ardsl.relations import Labelled, Levels, Order, Relation, Union
+from ardsl.relations import Labelled, Levels, Order, Relation, Translated, Union
 from ardsl.relations.selection import EarlierInOrder
+from ardsl.relations.sweep import sweep
 
 MOST_EDGES = 8_000_000
 MOST_ELEMENTS = 1 << 18
@@ -39,6 +40,8 @@ def longest_path(relation: Relation | np.ndarray, order: Order | None = None) ->
     """The number of elements on the longest path, which is the number of steps."""
     if isinstance(relation, Relation) and order is not None and follows(relation, order):
         return order.steps
+    if isinstance(relation, Translated) and (swept := sweep(relation)) is not None and swept.shortest:
+        return swept.depth
     found = layers(relation, order)
     return int(found.max()) + 1 if len(found) else 0
 
@@ -55,6 +58,8 @@ def layers(relation: Relation | np.ndarray, order: Order | None = None) -> np.nd
         return _chain_layers(relation)
     if isinstance(relation, Labelled):
         return _label_layers(relation)
+    if isinstance(relation, Translated):
+        return _swept_layers(relation)
     return _edge_layers(relation.targets, *_edges(relation))
 
 
@@ -99,6 +104,19 @@ def _chain_layers(relation: Levels) -> np.ndarray:
         if below >= 0:
             depth[level] = depth[below] + 1
     return depth[level_of]
+
+
+def _swept_layers(relation: Translated) -> np.ndarray:
+    """A sweep that is the shortest, or the unrolled layering; a sweep in any case where the array is too large."""
+    found = sweep(relation)
+    if found is not None and (found.shortest or relation.targets > MOST_ELEMENTS):
+        return found.steps()
+    try:
+        return _edge_layers(relation.targets, *_edges(relation))
+    except TooLargeError:
+        if found is None:
+            raise
+        return found.steps()
 
 
 def _label_layers(relation: Labelled) -> np.ndarray:

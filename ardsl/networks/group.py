@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -11,7 +11,8 @@ import numpy as np
 from ardsl.families.domains import Domain
 from ardsl.families.family import Family
 from ardsl.model.model import Factor, Model, NetworkCall, Variable
-from ardsl.relations import Earlier, Everything, Levels, Listed, Matrix, Order, Relation
+from ardsl.relations import Beside, Earlier, Everything, Levels, Listed, Matrix, Order, Part, Relation, Union
+from ardsl.relations.selection import EarlierInOrder
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,28 @@ class Group:
     def declared(self, orders: Mapping[str, Order]) -> Relation:
         """What the spec lets each draw read: draws × source elements."""
         return self._levels(orders) or Matrix(self._matrix(orders))
+
+    def by_source(self, orders: Mapping[str, Order]) -> Beside:
+        """The same, source by source and without listing pairs, for a group of one factor."""
+        factor = self.factors[0]
+        order = orders[factor.variable]
+        found: list[Relation] = []
+        for source in self.sources:
+            read = [c.relation(order) for c in factor.contexts if c.variable == source.variable.name]
+            parts = tuple(map(self.at_draws, read))
+            found.append(parts[0] if len(parts) == 1 else Union(self.draws, len(source.elements), parts))
+        return Beside(self.draws, tuple(found))
+
+    def at_draws(self, relation: Relation) -> Relation:
+        """A relation of the elements of the only factor as one of its draws: all elements of a draw, which are
+        consecutive, read the same."""
+        event = self.targets[0].elements.shape[1]
+        if event == 1:
+            return relation
+        if isinstance(relation, Everything | Listed):
+            return replace(relation, targets=self.draws)
+        assert isinstance(relation, EarlierInOrder | Part)
+        return replace(relation, elements=range(0, self.targets[0].variable.size, event))
 
     def _levels(self, orders: Mapping[str, Order]) -> Levels | None:
         """The declared relation as a chain where that shows without unrolling: one variable, all of its own past and

@@ -33,6 +33,7 @@ class Option:
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
+    odd: bool = False
 
     @property
     def range(self) -> str:
@@ -41,7 +42,7 @@ class Option:
             return "true or false"
         if self.kind == "choice":
             return f"one of {', '.join(self.choices)}"
-        noun = {"integer": "an integer", "real": "a real", "sizes": "an integer or a list of integers"}[self.kind]
+        noun = {"integer": "an odd integer" if self.odd else "an integer", "real": "a real", "sizes": "an integer or a list of integers"}[self.kind]
         noun += ", each" if self.kind == "sizes" else ""
         if self.low is not None and self.high is not None:
             return f"{noun} from {self.low:g} to {self.high:g}"

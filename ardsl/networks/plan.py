@@ -25,6 +25,8 @@ class LayerPlan:
     flops: int
     relation: Relation = field(repr=False)
     activation: str | None = None
+    activated: int = 0
+    """Numbers that its activation keeps for the backward pass, where it has one of several inputs."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class GroupPlan:
     layers: tuple[LayerPlan, ...]
     realized: tuple[Relation, ...] = field(repr=False)
     hidden: tuple[Relation, ...] | None = field(repr=False, default=None)
+    completion: str | None = None
+    """How the network would realize all that is declared, where it does not."""
 
     @property
     def parameters(self) -> int:
@@ -53,7 +57,7 @@ class GroupPlan:
     @property
     def activations(self) -> int:
         """Numbers kept for the backward pass of one example."""
-        return sum(layer.outputs for layer in self.layers) + self.group.features
+        return sum(layer.outputs + layer.activated for layer in self.layers) + self.group.features
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ import numpy as np
 
 from ardsl.diagnostics import Sink
 from ardsl.diagnostics.rules import networks as rules
-from ardsl.graph.schedule import schedule
+from ardsl.graph.schedule import longest_path, schedule
 from ardsl.graph.verify import Comparison, Report, compare
 from ardsl.model.model import Factor, Model
 from ardsl.networks.group import Group
 from ardsl.networks.plan import GroupPlan, Plan
 from ardsl.networks.resolve import Resolved
-from ardsl.relations import Levels, Relation
+from ardsl.relations import Beside, Levels, Relation, Translated
 
 MAX_PARAMETERS = 1 << 31
 MAX_DRAWS = 1 << 14
@@ -45,7 +45,8 @@ def make_plan(model: Model, resolved: Sequence[Resolved], sink: Sink) -> Plan | 
     if len(groups) < len(resolved):
         return None
     orders = max((g.group.order_count for g in groups), default=1)
-    steps = max(len(sampling_steps(groups, [min(k, g.group.order_count - 1) for g in groups])) for k in range(orders))
+    under = [[min(k, g.group.order_count - 1) for g in groups] for k in range(orders)]
+    steps = max(longest_path(_reading(groups, each)) for each in under)
     return Plan(tuple(groups), formula(model), steps, model.train.batch)
 
 
@@ -102,10 +103,19 @@ def sampling_steps(plans: Sequence[GroupPlan], configuration: Sequence[int]) -> 
 
     ``configuration[g]`` is the order that group ``g`` is under.
     """
-    owner = owners([p.group for p in plans])
+    return schedule(_reading(plans, configuration))
+
+
+def _reading(plans: Sequence[GroupPlan], configuration: Sequence[int]) -> Relation | np.ndarray:
+    """Which draws each draw reads, numbered over all groups."""
     realized = [p.realized[k] for p, k in zip(plans, configuration, strict=True)]
+    if len(plans) == 1 and isinstance(realized[0], Beside):
+        swept = [part for part in realized[0].parts if isinstance(part, Translated)]
+        if swept:  # of its own variable; what else it reads is given
+            return swept[0].of_elements(1)
+    owner = owners([p.group for p in plans])
     if len(plans) == 1 and isinstance(realized[0], Levels):
-        return schedule(_chain(realized[0], owner[0]))
+        return _chain(realized[0], owner[0])
     total = sum(p.group.draws for p in plans)
     needs = np.zeros((total, total + 1), dtype=bool)
     start = 0
@@ -114,7 +124,7 @@ def sampling_steps(plans: Sequence[GroupPlan], configuration: Sequence[int]) -> 
         for column in np.flatnonzero(block.any(axis=0)):
             needs[start : start + plan.group.draws, columns[column]] |= block[:, column]  # −1: the spare column
         start += plan.group.draws
-    return schedule(needs[:, :total])
+    return needs[:, :total]
 
 
 def _chain(realized: Levels, owner: np.ndarray) -> Levels:
@@ -134,7 +144,8 @@ def _comparisons(plan: GroupPlan) -> Iterator[Comparison]:
     group = plan.group
     for k in range(group.order_count):
         orders = group.orders(k)
-        declared, realized = group.declared(orders), plan.realized[k]
+        realized = plan.realized[k]
+        declared = group.by_source(orders) if isinstance(realized, Beside) else group.declared(orders)
         hidden = plan.hidden[k] if plan.hidden is not None else None
         for factor, start, stop in factor_rows(group):
             yield compare(
@@ -177,6 +188,7 @@ def report_findings(model: Model, plan: Plan, report: Report, sink: Sink) -> Non
     """Leaks as errors; blind spots as warnings, or errors under ``check complete``; per factor, the first order's."""
     claimed = {c.variable: c for c in model.claims if c.kind == "complete"}
     network = {f.text: (g.network, f) for g in plan.groups for f in g.group.factors}
+    completion = {f.text: g.completion for g in plan.groups for f in g.group.factors}
     seen: set[tuple[str, str]] = set()
     for found in report.comparisons:
         name, factor = network[found.factor]
@@ -207,10 +219,6 @@ def report_findings(model: Model, plan: Plan, report: Report, sink: Sink) -> Non
                     network=name,
                     target=target,
                     source=source,
-                    help=_completion(name),
+                    help=completion.get(found.factor),
                 )
             )
-
-
-def _completion(network: str) -> str | None:
-    return "remove `direct = false`, or widen the hidden layers" if network == "made" else None

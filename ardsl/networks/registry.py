@@ -10,7 +10,6 @@ from ardsl.networks.network import Network
 LATER: dict[str, str] = {
     "nade": "NADE (Larochelle & Murray 2011)",
     "conv_nade": "ConvNADE (Uria et al. 2016)",
-    "pixelcnn": "PixelCNN (van den Oord et al. 2016)",
     "row_lstm": "PixelRNN's Row LSTM (van den Oord et al. 2016)",
     "diagonal_bilstm": "PixelRNN's Diagonal BiLSTM (van den Oord et al. 2016)",
     "spatial_lstm": "spatial LSTM (Theis & Bethge 2015)",

@@ -112,6 +112,8 @@ def _convert(option: Option, value: Any) -> Any:
 
 
 def _inside(option: Option, value: float) -> bool:
+    if option.odd and value % 2 == 0:
+        return False
     return (option.low is None or value >= option.low) and (option.high is None or value <= option.high)
 
 

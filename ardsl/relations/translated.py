@@ -191,6 +191,10 @@ class Translated(Relation):
             source = source * size + self.frame.source(axis, here, found[axes + 1 + axis])
         return target * self.groups[0] + found[axes], source * self.groups[1] + found[-1]
 
+    def of_elements(self, each: int) -> Translated:
+        """The same sites with so many elements each."""
+        return Translated(self.frame, self.table, each)
+
     def only(self, kept: np.ndarray) -> Translated:
         """Without the entries that are not ``kept``, bool in the order of :meth:`entries`."""
         table = self.table.copy()

@@ -18,7 +18,7 @@ LATER_NETWORK = Rule(
     message="`{name}` is not built yet",
     label="{what}: planned",
     explanation="The name is reserved for a network that this version lacks. `ardsl networks` lists those it has.",
-    wrong="observed x[4, 4] : binary\np(x[i] | x[<i]) = bernoulli via pixelcnn(layers = 3)\n",
+    wrong="observed x[4, 4] : binary\np(x[i] | x[<i]) = bernoulli via conv_nade(layers = 3)\n",
     right="observed x[4, 4] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden = [64, 64])\n",
 )
 
@@ -198,6 +198,46 @@ TOO_MANY_DRAWS = Rule(
     ),
     wrong="observed x[20000] : binary\nobserved y : binary\np(x) = bernoulli\np(y) = bernoulli\n",
     right="observed x[2000] : binary\nobserved y : binary\np(x) = bernoulli\np(y) = bernoulli\n",
+)
+
+LATTICE_AXES = Rule(
+    code="AR417",
+    title="a lattice network on an array of the wrong form",
+    message="`{network}` needs rows and columns, and after them at most an axis of channels: {reason}",
+    label="a network for pictures",
+    explanation=(
+        "The first two axes of the variable are rows and columns. A third axis holds the channels of a pixel, drawn one "
+        "after another, or together by a family for several (`p(x[r, c, *] | …)`)."
+    ),
+    wrong="observed x[64] : binary\np(x[i] | x[<i]) = bernoulli via pixelcnn(layers = 3)\n",
+    right="observed x[8, 8] : binary\np(x[i] | x[<i]) = bernoulli via pixelcnn(layers = 3)\n",
+)
+
+LATTICE_CONTEXT = Rule(
+    code="AR418",
+    title="a context that a lattice network cannot read",
+    message="`{network}` cannot read `{text}`: {reason}",
+    label="not for this network",
+    explanation=(
+        "A lattice network reads of its own variable all that is earlier, or what of that is within a distance. "
+        "Another variable it reads whole, or one element of it for each position, aligned along rows and columns "
+        "(`low[r / 4, c / 4, *]`). `made` realizes any other structure."
+    ),
+    wrong="observed x[8, 8] : binary\np(x[r, c] | x[r, c-1]) = bernoulli via pixelcnn(layers = 3)\n",
+    right="observed x[8, 8] : binary\np(x[r, c] | x[<] within 3) = bernoulli via pixelcnn(layers = 3)\n",
+)
+
+TOO_MANY_SITES = Rule(
+    code="AR419",
+    title="an array too large for masks at every position",
+    message="under {order} each of the {sites} elements has masks of its own; at most {limit} can be verified",
+    label="a stencil cut by rank",
+    explanation=(
+        "Under `raster`, with any axis first, and under `reverse`, what is earlier looks the same from everywhere, and "
+        "the array may have any size. Under other orders every position has masks of its own."
+    ),
+    wrong="observed x[256, 256] : binary\norder x by snake\np(x[i] | x[<i]) = bernoulli via pixelcnn(layers = 3)\n",
+    right="observed x[256, 256] : binary\np(x[i] | x[<i]) = bernoulli via pixelcnn(layers = 3)\n",
 )
 
 LEAK = Rule(

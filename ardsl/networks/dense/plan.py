@@ -101,6 +101,7 @@ def plan_dense(group: Group, network: str, options: Mapping[str, Any]) -> GroupP
         tuple(layers),
         tuple(_drawing(r.realized(), outputs) for r in under),
         hidden if hidden and first.direct is not None else None,
+        "remove `direct = false`, or widen the hidden layers" if network == "made" else None,
     )
 
 

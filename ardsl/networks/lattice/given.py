@@ -1,0 +1,94 @@
+"""What a lattice network reads besides its own variable: sources that reach every site, and sources aligned to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ardsl.model.model import Context
+from ardsl.networks.group import Group, SourceBlock
+from ardsl.networks.lattice.lattice import Lattice
+from ardsl.relations import Affine, Everything, Listed, Part
+
+
+@dataclass(frozen=True)
+class Given:
+    """The sources of a group that are not its own variable."""
+
+    whole: tuple[SourceBlock, ...]
+    """Read by every site."""
+    aligned: tuple[tuple[SourceBlock, Part], ...]
+    """Each position reads a part of its own."""
+
+    @property
+    def whole_features(self) -> int:
+        return sum(source.features for source in self.whole)
+
+    @property
+    def aligned_features(self) -> int:
+        """Of each position."""
+        return sum(cells(part)[1] * source.variable.element_domain(0).features for source, part in self.aligned)
+
+
+def given(group: Group) -> Given:
+    """The sources by how they are read."""
+    whole, aligned = [], []
+    own = group.targets[0].variable
+    for source in group.sources:
+        if source.variable is own:
+            continue
+        selections = [c.selection for c in group.factors[0].contexts if c.variable == source.variable.name]
+        parts = [each for each in selections if isinstance(each, Part)]
+        if parts and len(parts) == len(selections):
+            aligned.append((source, parts[0]))
+        else:
+            whole.append(source)
+    return Given(tuple(whole), tuple(aligned))
+
+
+def unreadable(group: Group, lattice: Lattice) -> Iterator[tuple[Context, str]]:
+    """The contexts on other variables that cannot be read, each with the reason."""
+    own = group.targets[0].variable.name
+    seen: set[str] = set()
+    for context in group.factors[0].contexts:
+        if context.variable == own:
+            continue
+        if context.variable in seen:
+            yield context, f"it reads `{context.variable}` in a second way"
+        seen.add(context.variable)
+        selection = context.selection
+        if isinstance(selection, Everything | Listed):
+            continue
+        if not isinstance(selection, Part) or any(_index(p.low, p.high) is None and (p.low or p.high) for p in selection.parts):
+            yield context, "of another variable it reads the whole, or one aligned element along an axis"
+        elif any(p.low is not None and (p.low.axis or 0) >= len(lattice.shape) for p in selection.parts):
+            yield context, "what it reads may not depend on the channel"
+
+
+def _index(low: Affine | None, high: Affine | None) -> Affine | None:
+    """The single index that is read along an axis, if it is one."""
+    return low if low is not None and low == high else None
+
+
+def cells(part: Part) -> tuple[int, int]:
+    """A source as the cells that positions are aligned to, and the elements of each: their numbers."""
+    indexed = [size for p, size in zip(part.parts, part.source_shape, strict=True) if p.low is not None]
+    rest = [size for p, size in zip(part.parts, part.source_shape, strict=True) if p.low is None]
+    return int(np.prod(indexed, dtype=np.int64)), int(np.prod(rest, dtype=np.int64))
+
+
+def alignment(part: Part, lattice: Lattice) -> np.ndarray:
+    """The elements that each position reads, −1 where they lie outside the source: int64 [positions, elements]."""
+    positions = np.unravel_index(np.arange(lattice.positions), lattice.shape)
+    found = np.zeros((lattice.positions, 1), dtype=np.int64)
+    outside = np.zeros(lattice.positions, dtype=bool)
+    for each, size in zip(part.parts, part.source_shape, strict=True):
+        if each.low is None:
+            index = np.broadcast_to(np.arange(size), (lattice.positions, size))
+        else:
+            index = each.low.at(positions, lattice.positions)[:, None]
+            outside |= (index[:, 0] < 0) | (index[:, 0] >= size)
+        found = (found[:, :, None] * size + index[:, None, :]).reshape(lattice.positions, -1)
+    return np.where(outside[:, None], -1, found)

@@ -1,0 +1,162 @@
+"""Stencil layers in torch: weights for every offset that is read, as a convolution over all positions at once.
+
+Maps are [batch, groups · features, *positions], in the memory format that puts features last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ardsl.networks.lattice.wiring import Layer, Wiring
+from ardsl.relations.ranked import Ranked
+from ardsl.relations.stencil import Stencil
+
+_CONVOLUTIONS: dict[int, Callable[..., Tensor]] = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
+_FORMATS = {2: torch.channels_last, 3: torch.channels_last_3d}
+
+
+class StencilWeight(nn.Module):
+    """The weights of one source of a convolution: [outputs, inputs, offsets], where outputs and inputs count the
+    features of all groups, group by group. Where a group does not read another, a mask stands in the expression."""
+
+    mask: Tensor | None
+
+    def __init__(self, stencil: Stencil, outputs: int, inputs: int) -> None:
+        super().__init__()
+        self.stencil = stencil
+        self.low = tuple(min(along) for along in zip(*stencil.offsets, strict=True))
+        self.high = tuple(max(along) for along in zip(*stencil.offsets, strict=True))
+        groups, sources = stencil.reads.shape[1:]
+        self.outputs, self.inputs = outputs, inputs
+        """Features of each group."""
+        count = len(stencil.offsets)
+        self.weight = nn.Parameter(torch.empty(groups * outputs, sources * inputs, count))
+        whole = bool(stencil.reads.all())
+        mask = np.repeat(np.repeat(stencil.reads.transpose(1, 2, 0), outputs, axis=0), inputs, axis=1)
+        self.register_buffer("mask", None if whole else torch.from_numpy(mask.copy()), persistent=False)
+        shape = [high - low + 1 for low, high in zip(self.low, self.high, strict=True)]
+        places = np.ravel_multi_index(np.array(stencil.offsets).T - np.array(self.low)[:, None], shape)
+        self._shape = shape
+        full = len(places) == int(np.prod(shape)) and bool((np.diff(places) == 1).all())
+        self.register_buffer("_places", None if full else torch.from_numpy(places), persistent=False)
+
+    @property
+    def masked(self) -> Tensor:
+        """The weights that count, [outputs, inputs, offsets]."""
+        return self.weight if self.mask is None else self.weight * self.mask
+
+    def kernel(self) -> Tensor:
+        """The weights of the box around all offsets, [outputs, inputs, *box]."""
+        weight = self.masked
+        if self._places is not None:
+            box = weight.new_zeros(*weight.shape[:2], int(np.prod(self._shape)))
+            weight = box.index_copy(2, self._places, weight)  # type: ignore[arg-type]
+        return weight.unflatten(2, self._shape)
+
+    def forward(self, value: Tensor, bias: Tensor | None) -> Tensor:
+        """[batch, inputs, *positions] to [batch, outputs, *positions]."""
+        axes = len(self._shape)
+        if any(self.low) or any(self.high):
+            pads = [max(0, side) for low, high in zip(self.low, self.high, strict=True) for side in (-low, high)]
+            cut = [slice(max(0, low), None if high >= 0 else high) for low, high in zip(self.low, self.high, strict=True)]
+            value = F.pad(value[(..., *cut)], [p for pair in reversed(list(zip(pads[::2], pads[1::2], strict=True))) for p in pair])
+        kernel = self.kernel()
+        if axes in _FORMATS:
+            kernel = kernel.contiguous(memory_format=_FORMATS[axes])
+        return _CONVOLUTIONS[axes](value, kernel, bias)
+
+
+class RankedWeight(StencilWeight):
+    """The same where each position has a mask of its own (Jain, Abbeel & Pathak 2020): neighbours are gathered, those
+    that may not be read as zeros."""
+
+    def __init__(self, relation: Ranked, outputs: int, inputs: int) -> None:
+        super().__init__(relation.stencil, outputs, inputs)
+        pairs = zip(relation.stencil.offsets, relation.stencil.reads, strict=True)
+        near = np.stack([relation.neighbours(offset, reads) for offset, reads in pairs])  # offset, site, source group
+        groups, sources = relation.groups
+        positions = relation.targets // groups
+        near = near.reshape(len(near), positions, groups, sources)
+        # The zero that stands for what is not read comes after all positions.
+        place = np.where(near < 0, positions, near // sources).transpose(2, 3, 0, 1)
+        self.register_buffer("_near", torch.from_numpy(np.ascontiguousarray(place)), persistent=False)
+
+    def forward(self, value: Tensor, bias: Tensor | None) -> Tensor:
+        batch, shape = len(value), value.shape[2:]
+        groups, sources, offsets, positions = self._near.shape
+        padded = F.pad(value.reshape(batch, sources, self.inputs, positions), (0, 1))
+        weight = self.masked.unflatten(0, (groups, self.outputs)).unflatten(2, (sources, self.inputs))
+        found = []
+        for group in range(groups):
+            read = [padded[:, s].index_select(2, self._near[group, s].reshape(-1)) for s in range(sources)]
+            columns = torch.stack(read, 1).reshape(batch, -1, positions)  # source group, feature and offset
+            found.append(weight[group].reshape(self.outputs, -1) @ columns)
+        result = torch.stack(found, 1).reshape(batch, groups * self.outputs, *shape)
+        return result if bias is None else result + bias.reshape(1, -1, *[1] * len(shape))
+
+
+class Convolution(nn.Module):
+    """A ``convolve`` layer: the sum over its sources, a bias or what is added, and what is given."""
+
+    def __init__(self, wiring: Wiring, layer: Layer, ranked: list[Ranked], whole: int, aligned: int) -> None:
+        super().__init__()
+        self.layer = layer
+        outputs = layer.groups * layer.features
+        sources = []
+        for (source, stencil), relation in zip(layer.sources, ranked, strict=True):
+            inputs = wiring.sizes[source][1]
+            if layer.ranked:
+                sources.append(RankedWeight(relation, layer.features, inputs))
+            else:
+                sources.append(StencilWeight(stencil, layer.features, inputs))
+        self.sources = nn.ModuleList(sources)
+        self.bias = None if layer.added else nn.Parameter(torch.empty(outputs))
+        self.condition = nn.Parameter(torch.empty(outputs, whole)) if layer.conditioned and whole else None
+        self.align = nn.Parameter(torch.empty(outputs, aligned)) if layer.aligned and aligned else None
+        self._initialize(wiring, whole, aligned)
+
+    def _initialize(self, wiring: Wiring, whole: int, aligned: int) -> None:
+        """torch's own initialization of convolutions, by the inputs that a unit has."""
+        layer = self.layer
+        read = sum(
+            int(stencil.reads.sum()) * wiring.sizes[source][1] / layer.groups for source, stencil in layer.sources
+        )
+        bound = max(1.0, read) ** -0.5
+        with torch.no_grad():
+            for parameter in self.parameters():
+                parameter.uniform_(-bound, bound)
+            for given, count in ((self.condition, whole), (self.align, aligned)):
+                if given is not None:
+                    given.uniform_(-(count**-0.5), count**-0.5)
+
+    def forward(self, maps: dict[str, Tensor], whole: Tensor | None, aligned: Tensor | None) -> Tensor:
+        """``whole`` [batch, features] and ``aligned`` [batch, features, *positions] are what is given."""
+        layer, bias = self.layer, self.bias
+        found: Tensor | None = None
+        for (source, _), weight in zip(layer.sources, self.sources, strict=True):
+            part = weight(maps[source], bias if found is None else None)
+            found = part if found is None else found + part
+        for name in layer.added:
+            found = maps[name] if found is None else found + maps[name]
+        axes = next(iter(maps.values())).ndim - 2
+        if found is None:
+            like = next(iter(maps.values()))
+            assert bias is not None  # a layer that adds nothing has one
+            found = bias.reshape(1, -1, *[1] * axes).expand(len(like), -1, *like.shape[2:])
+        if self.condition is not None and whole is not None:
+            found = found + (whole @ self.condition.T).unflatten(1, (-1, *[1] * axes))
+        if self.align is not None and aligned is not None:
+            kernel = self.align.unflatten(1, (-1, *[1] * axes))
+            found = found + _CONVOLUTIONS[axes](aligned, kernel)
+        return found
+
+
+def gated(value: Tensor, groups: int) -> Tensor:
+    """tanh(a) · σ(b) for the halves a and b of each group's features."""
+    halves = value.unflatten(1, (groups, 2, -1))
+    return (halves[:, :, 0].tanh() * halves[:, :, 1].sigmoid()).flatten(1, 2)

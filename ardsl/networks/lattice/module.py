@@ -1,0 +1,98 @@
+"""Lattice networks in torch: their layers over all positions at once, and the way in and out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ardsl.networks.group import SourceBlock
+from ardsl.networks.lattice.given import alignment, given
+from ardsl.networks.lattice.layers import Convolution, gated
+from ardsl.networks.lattice.plan import ranked_readings
+from ardsl.networks.lattice.wiring import INPUT, Wiring
+from ardsl.networks.module import Configuration, NetworkModule, Program
+from ardsl.networks.plan import GroupPlan
+
+
+class LatticeNetwork(NetworkModule):
+    """A network of stencil layers, whose raw numbers depend on exactly the sites that its plan's stencils reach."""
+
+    def __init__(self, plan: GroupPlan, wiring: Wiring) -> None:
+        super().__init__()
+        self.plan, self.wiring = plan, wiring
+        self.given = given(plan.group)
+        whole, aligned = self.given.whole_features, self.given.aligned_features
+        self.convolutions = nn.ModuleDict()
+        for layer in wiring.layers:
+            if layer.kind == "convolve":
+                ranked = [relation for _, relation in ranked_readings(wiring, layer)][: len(layer.sources)]
+                self.convolutions[_key(layer.target)] = Convolution(wiring, layer, ranked, whole, aligned)
+        self.dropout = float(plan.options["dropout"])
+        self._alignments = [
+            torch.from_numpy(alignment(part, wiring.lattice)) for _, part in self.given.aligned
+        ]
+
+    def convolution(self, target: str) -> Convolution:
+        return self.convolutions[_key(target)]  # type: ignore[return-value]
+
+    def start_at(self, raw: Tensor) -> None:
+        last = self.convolution(self.wiring.output)
+        assert last.bias is not None  # the output adds nothing
+        with torch.no_grad():
+            last.bias.copy_(raw[: len(last.bias)])  # draw by draw, and the draws of all positions begin alike
+
+    def forward(self, inputs: Tensor, configuration: Configuration = 0) -> Tensor:
+        lattice = self.wiring.lattice
+        own, whole, aligned = self.inputs(inputs)
+        axes = len(lattice.shape)
+        maps = {INPUT: own.unflatten(1, (*lattice.shape, -1)).movedim(-1, 1)}
+        local = None if aligned is None else aligned.unflatten(1, lattice.shape).movedim(-1, 1)
+        for layer in self.wiring.layers:
+            source = maps[layer.sources[0][0]] if layer.sources else None
+            if layer.kind == "convolve":
+                maps[layer.target] = self.convolution(layer.target)(maps, whole, local)
+                continue
+            assert source is not None
+            if layer.kind == "gate":
+                value = gated(source, layer.groups)
+            elif layer.kind == "relu":
+                value = F.relu(source)
+            else:
+                value = F.dropout(source, self.dropout, self.training)
+            for name in layer.added:
+                value = value + maps[name]
+            maps[layer.target] = value
+        return maps[self.wiring.output].movedim(1, -1).reshape(len(inputs), -1) if axes else inputs
+
+    def inputs(self, inputs: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """The features of the group's sources apart: the variable's own [batch, elements · features], of what every
+        site reads [batch, features], and of what each position reads [batch, positions, features]."""
+        parts = dict(self._by_source(inputs))
+        own = parts[self.plan.group.targets[0].variable.name]
+        whole = [parts[source.variable.name] for source in self.given.whole]
+        aligned = []
+        for (source, _), index in zip(self.given.aligned, self._alignments, strict=True):
+            part = parts[source.variable.name].unflatten(1, (len(source.elements), -1))
+            read = F.pad(part, (0, 0, 0, 1))[:, index.to(inputs.device)]  # what lies outside is a zero
+            aligned.append(read.flatten(2))
+        return own, torch.cat(whole, 1) if whole else None, torch.cat(aligned, 2) if aligned else None
+
+    def _by_source(self, inputs: Tensor) -> Iterator[tuple[str, Tensor]]:
+        start = 0
+        for source in self.plan.group.sources:
+            yield source.variable.name, inputs[:, start : start + source.features]
+            start += source.features
+
+    def program(self, order: int, element_step: np.ndarray, draw_step: np.ndarray, steps: int, batch: int) -> Program:
+        from ardsl.networks.lattice.program import LatticeProgram
+
+        return LatticeProgram(self, element_step, draw_step, batch)
+
+
+def _key(target: str) -> str:
+    """A map's name as a parameter may be called."""
+    return target.replace(" ", "_")

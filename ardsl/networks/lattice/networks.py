@@ -1,0 +1,119 @@
+"""The lattice networks as plug-ins: ``pixelcnn``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from ardsl.diagnostics import Diagnostic
+from ardsl.diagnostics.rules import networks as rules
+from ardsl.networks.group import Group
+from ardsl.networks.lattice.given import given, unreadable
+from ardsl.networks.lattice.lattice import Lattice
+from ardsl.networks.lattice.pixelcnn import Limits, depth_needed, pixelcnn
+from ardsl.networks.lattice.plan import plan_lattice
+from ardsl.networks.lattice.wiring import Wiring
+from ardsl.networks.network import Network, Option
+from ardsl.networks.plan import GroupPlan
+from ardsl.relations import Earlier
+
+if TYPE_CHECKING:
+    import torch
+
+MOST_CHANNELS = 16
+MOST_RANKED = 1 << 14
+"""Sites of an order that gives every position masks of its own."""
+
+
+class PixelCnn(Network):
+    name = "pixelcnn"
+    doc = "masked convolutions over rows and columns, and over channels in turn; gated: two stacks, no blind spot"
+    paper = "van den Oord, Kalchbrenner & Kavukcuoglu 2016; van den Oord et al. 2016"
+    options = (
+        Option("layers", "integer", 15, "the layers after the first", 0, 1000),
+        Option("features", "integer", 64, "the features of a position", 1, 10_000),
+        Option("gated", "boolean", False, "gated units, and two stacks where the order goes row by row"),
+        Option("first", "integer", 7, "how wide the first layer reads", 3, 63, odd=True),
+        Option("kernel", "integer", 3, "how wide every further layer reads", 1, 63, odd=True),
+        Option("dropout", "real", 0.0, "the share of features left out at each training step", 0.0, 0.95),
+    )
+    axes = 2
+
+    def problems(self, group: Group, options: Mapping[str, Any]) -> Iterator[Diagnostic]:
+        target, factor = group.targets[0], group.factors[0]
+        variable = target.variable
+        shape = variable.shape
+        if len(group.targets) > 1 or len(group.factors) > 1:
+            yield rules.ONE_FAMILY.at(group.call.span, what=f"`{self.name}`")
+            return
+        events = factor.event_axes
+        channels = shape[self.axes :]
+        if len(shape) not in (self.axes, self.axes + 1) or variable.is_record:
+            reason = f"`{variable.name}` has {len(shape)}"
+            yield rules.LATTICE_AXES.at(group.call.span, network=self.name, reason=reason)
+            return
+        if events not in ((), (self.axes,)):
+            reason = f"one draw of `{factor.text}` covers other axes than the channels"
+            yield rules.LATTICE_AXES.at(factor.target_span, network=self.name, reason=reason)
+            return
+        if channels and channels[0] > MOST_CHANNELS and not events:
+            reason = f"`{variable.name}` has {channels[0]:,} channels, and the most are {MOST_CHANNELS}"
+            yield rules.LATTICE_AXES.at(group.call.span, network=self.name, reason=reason)
+            return
+        if group.mixed is not None:
+            yield rules.TABLE_UNDER_ANY.at(group.call.span, what=f"`{self.name}`", variable=variable.name)
+            return
+        lattice = self._lattice(group)
+        own = [c for c in factor.contexts if c.variable == variable.name]
+        for context in own:
+            selection = context.selection
+            if not isinstance(selection, Earlier) or selection.last is not None or len(own) > 1:
+                reason = f"of `{variable.name}` it reads all that is earlier, or that `within` a distance"
+                yield rules.LATTICE_CONTEXT.at(context.span, network=self.name, text=context.text, reason=reason)
+            elif channels and (limit := (selection.limits or (None,) * 3)[self.axes]) is not None and limit < channels[0] - 1:
+                reason = "it reads all channels of a pixel that is within the distance: give their axis `*`"
+                yield rules.LATTICE_CONTEXT.at(context.span, network=self.name, text=context.text, reason=reason)
+        if not own:
+            reason = f"it does not read `{variable.name}[<]`, so nothing is autoregressive"
+            yield rules.LATTICE_CONTEXT.at(factor.target_span, network=self.name, text=factor.text, reason=reason)
+        for context, reason in unreadable(group, lattice):
+            yield rules.LATTICE_CONTEXT.at(context.span, network=self.name, text=context.text, reason=reason)
+        if lattice.priority is None and lattice.sites > MOST_RANKED:
+            yield rules.TOO_MANY_SITES.at(
+                group.call.span, order=lattice.order.name, sites=f"{lattice.sites:,}", limit=f"{MOST_RANKED:,}"
+            )
+
+    def wiring(self, group: Group, options: Mapping[str, Any]) -> Wiring:
+        """The layers that a group gets."""
+        lattice = self._lattice(group)
+        target = group.targets[0]
+        features = target.variable.element_domain(0).features * lattice.each
+        aligned = bool(given(group).aligned)
+        return pixelcnn(lattice, features, target.family.width, options, self._limits(group), aligned)
+
+    def plan(self, group: Group, options: Mapping[str, Any]) -> GroupPlan:
+        return plan_lattice(group, self.name, options, self.wiring(group, options), self._completion(group, options))
+
+    def build(self, plan: GroupPlan) -> torch.nn.Module:
+        from ardsl.networks.lattice.module import LatticeNetwork
+
+        return LatticeNetwork(plan, self.wiring(plan.group, plan.options))
+
+    def _lattice(self, group: Group) -> Lattice:
+        variable = group.targets[0].variable
+        return Lattice.of(group, group.orders()[variable.name], self.axes)
+
+    def _limits(self, group: Group) -> Limits:
+        variable = group.targets[0].variable
+        own = next(c.selection for c in group.factors[0].contexts if c.variable == variable.name)
+        assert isinstance(own, Earlier)  # see problems
+        return own.limits[: self.axes] if own.limits is not None else (None,) * self.axes
+
+    def _completion(self, group: Group, options: Mapping[str, Any]) -> str | None:
+        lattice = self._lattice(group)
+        needed = depth_needed(lattice, options, self._limits(group))
+        if needed is not None:
+            return f"`layers = {needed}` or more see everything"
+        if lattice.stacked and not options["gated"]:
+            return "one stack has a blind spot at any depth: `gated = true` has none when it is deep enough"
+        return None

@@ -1,0 +1,104 @@
+"""Plans of lattice networks: layers composed, borders included, to what the network realizes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ardsl.networks.group import Group
+from ardsl.networks.lattice.given import Given, given
+from ardsl.networks.lattice.lattice import Lattice
+from ardsl.networks.lattice.wiring import INPUT, Layer, Wiring, weights
+from ardsl.networks.plan import GroupPlan, LayerPlan
+from ardsl.relations import Beside, Everything, Matrix, Relation, Union
+from ardsl.relations.ranked import Ranked, compose_ranked
+from ardsl.relations.translated import compose
+
+
+def plan_lattice(
+    group: Group, network: str, options: Mapping[str, Any], wiring: Wiring, completion: str | None
+) -> GroupPlan:
+    """The plan of a lattice network; ``completion`` says how it would realize all that is declared."""
+    conditions = given(group)
+    layers = tuple(_layer_plan(wiring, layer, conditions) for layer in wiring.layers if layer.kind == "convolve")
+    realized = Beside(group.draws, tuple(_realized(group, wiring, conditions)))
+    return GroupPlan(group, network, dict(options), layers, (realized,), completion=completion)
+
+
+def _realized(group: Group, wiring: Wiring, conditions: Given) -> list[Relation]:
+    """Source by source, what the draws depend on."""
+    conditioned = any(layer.conditioned for layer in wiring.layers)
+    aligned = {source.variable.name: part for source, part in conditions.aligned}
+    found: list[Relation] = []
+    for source in group.sources:
+        if source.variable is group.targets[0].variable:
+            found.append(own_relation(wiring))
+        elif source in conditions.whole:
+            found.append((Everything if conditioned else _nothing)(group.draws, len(source.elements)))
+        elif any(layer.aligned for layer in wiring.layers):
+            found.append(group.at_draws(aligned[source.variable.name]))
+        else:
+            found.append(_nothing(group.draws, len(source.elements)))
+    return found
+
+
+def _nothing(targets: int, sources: int) -> Relation:
+    return Union(targets, sources, ())
+
+
+def own_relation(wiring: Wiring) -> Relation:
+    """Sites × elements of the variable: the composition of the layers."""
+    lattice = wiring.lattice
+    if wiring.ranked:
+        ranked = [(layer.target, ranked_readings(wiring, layer)) for layer in wiring.layers]
+        return Matrix(np.repeat(compose_ranked(lattice.sites, ranked, INPUT), lattice.each, axis=1))
+    maps = [(layer.target, wiring.readings(layer)) for layer in wiring.layers]
+    found = compose(lattice.shape, lattice.groups, maps, INPUT)[wiring.output]
+    return found.of_elements(lattice.each)
+
+
+def ranked_readings(wiring: Wiring, layer: Layer) -> list[tuple[str, Ranked]]:
+    """What a layer reads, each position by rank."""
+    lattice = wiring.lattice
+    cut = [layer.ranked if (source, stencil) in layer.sources else None for source, stencil in wiring.readings(layer)]
+    return [
+        (source, Ranked(lattice.shape, stencil, lattice.rank, each))
+        for (source, stencil), each in zip(wiring.readings(layer), cut, strict=True)
+    ]
+
+
+def _layer_plan(wiring: Wiring, layer: Layer, conditions: Given) -> LayerPlan:
+    """A convolution, with its weights on what is given and the numbers that the functions after it keep."""
+    lattice = wiring.lattice
+    outputs = layer.groups * layer.features
+    counts = weights(wiring, layer)
+    stored, let_through = sum(n for n, _ in counts), sum(n for _, n in counts)
+    inputs = sum(groups * features for groups, features in (wiring.sizes[source] for source, _ in layer.sources))
+    extra = conditions.whole_features * outputs if layer.conditioned else 0
+    local = conditions.aligned_features * outputs if layer.aligned else 0
+    after = [each for each in wiring.layers if each.kind != "convolve" and each.sources[0][0] == layer.target]
+    return LayerPlan(
+        name=layer.target,
+        inputs=lattice.positions * inputs,
+        outputs=lattice.positions * outputs,
+        parameters=stored + extra + local + (0 if layer.added else outputs),
+        connections=let_through + extra + local,
+        flops=2 * (lattice.positions * (let_through + local) + extra),
+        relation=_single(wiring, layer),
+        activation=after[0].kind if after else None,
+        activated=sum(lattice.positions * each.groups * each.features for each in after),
+    )
+
+
+def _single(wiring: Wiring, layer: Layer) -> Relation:
+    """The layer by itself: its sites × those of the map it reads first."""
+    if not layer.sources:
+        sites = wiring.lattice.positions * layer.groups
+        return _nothing(sites, sites)
+    source, stencil = layer.sources[0]
+    if layer.ranked:
+        return Ranked(wiring.lattice.shape, stencil, wiring.lattice.rank, layer.ranked)
+    maps = [(layer.target, [(source, stencil)])]
+    return compose(wiring.lattice.shape, wiring.sizes[source][0], maps, source)[layer.target]
