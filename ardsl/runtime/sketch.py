@@ -201,7 +201,7 @@ def _text(path: Path, output: Path, rows: int, fields: Sequence[_Field], left_ou
     lines += ["}", ""]
     if gaps:
         lines += ["# Cells are missing: a model of all orders can leave any of them out."]
-        lines += ['order row by any(orders = 4, train = "all")']
+        lines += ['order row by any(orders = 8, train = "all")']
     else:
         lines += ["# By mutual information: what tells most of the others comes first."]
         lines += [f"order row by [{', '.join(f.name for f in fields)}]"]
@@ -228,5 +228,5 @@ def _size(rows: int) -> tuple[int, int, int, float, float]:
     if rows < 20_000:
         return 128, 64, 200, 0.1, 0.1
     if rows < 200_000:
-        return 256, 256, 60, 0.1, 0.02
+        return 384, 256, 60, 0.1, 0.02
     return 512, 1000, 20, 0.05, 0.0

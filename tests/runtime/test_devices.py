@@ -236,8 +236,8 @@ def test_dropout_differs_between_processes_and_not_between_runs() -> None:
 
 @pytest.mark.slow
 def test_a_divergence_is_told_as_one_process_tells_it() -> None:
-    """At a row that one of the processes has."""
-    text = "observed x : real\np(x) = normal(scale = 1) via free\ntrain { batch = 8  epochs = 9 }\n"  # in the data's own units
+    """At a row that one of the processes has, of a family that keeps the data's units."""
+    text = "observed x : real\np(x) = normal(scale = 1) via free\ntrain { batch = 8  epochs = 9 }\n"
     rows = torch.randn(64)
     rows[5] = 1e30  # its square is infinite
     told = []
