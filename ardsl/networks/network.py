@@ -42,7 +42,11 @@ class Option:
             return "true or false"
         if self.kind == "choice":
             return f"one of {', '.join(self.choices)}"
-        noun = {"integer": "an odd integer" if self.odd else "an integer", "real": "a real", "sizes": "an integer or a list of integers"}[self.kind]
+        noun = {
+            "integer": "an odd integer" if self.odd else "an integer",
+            "real": "a real",
+            "sizes": "an integer or a list of integers",
+        }[self.kind]
         noun += ", each" if self.kind == "sizes" else ""
         if self.low is not None and self.high is not None:
             return f"{noun} from {self.low:g} to {self.high:g}"

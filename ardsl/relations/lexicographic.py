@@ -10,7 +10,7 @@ from ardsl.relations import ranks
 from ardsl.relations.order import Order
 
 Priority = tuple[tuple[int, int], ...]
-"""Axes from the slowest on, each with its direction: 1 where a lower coordinate is drawn first, −1 where a higher is."""
+"""Axes from the slowest on, each with its way: 1 where a lower coordinate is drawn first, −1 where a higher is."""
 
 
 def priority(order: Order) -> Priority | None:

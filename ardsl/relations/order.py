@@ -90,11 +90,6 @@ class Order:
         starts = np.concatenate([[0], np.cumsum(np.bincount(self.rank))])
         return elements, starts
 
-    def groups(self) -> list[np.ndarray]:
-        """The elements of each rank, ascending."""
-        elements, starts = self.by_rank
-        return np.split(elements, starts[1:-1]) if self.size else []
-
     def __str__(self) -> str:
         return self.name
 

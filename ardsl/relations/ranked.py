@@ -84,4 +84,3 @@ def compose_ranked(sites: int, maps: Sequence[tuple[str, Sequence[Reading]]], na
         found = {each: rows_of for each, rows_of in found.items() if last_use.get(each, -1) > number}
         found[target] = rows
     return np.unpackbits(found[maps[-1][0]], axis=1, count=sites).astype(bool)
-

@@ -105,14 +105,14 @@ def _tight(relation: Translated, one_back: np.ndarray, weight: list[int], ways: 
     frame, axes = relation.frame, len(relation.frame.shape)
     table = np.zeros_like(relation.table)
     table[np.nonzero(relation.table)] = one_back
-    reads = table.any(axis=-1)
+    reads = np.asarray(table.any(axis=-1))
     first = np.ones((), dtype=bool)
     for axis, (way, extent) in enumerate(zip(frame.direction, frame.extent, strict=True)):
         # A target is told by its class along an axis, or by its room: how many of the distances the array has.
         if way:
             reads = np.logical_or.accumulate(reads, axis=axes + 1 + axis)
         else:
-            reads = reads.any(axis=axes + 1 + axis, keepdims=True)
+            reads = np.asarray(reads.any(axis=axes + 1 + axis, keepdims=True))
         corner = 0 if way or ways[axis] > 0 else extent - 1
         first = first[..., None] & ((np.arange(extent) == corner) | (weight[axis] == 0))
     pairs = [each for axis in range(axes) for each in (axis, axes + 1 + axis)]

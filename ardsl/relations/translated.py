@@ -126,7 +126,8 @@ class Translated(Relation):
             entry, has = self.frame.entry(axis, target, source)
             index.append(entry)
             inside &= has
-        return self.table[(*index, source_group)] & inside
+        place = (*index, source_group)
+        return self.table[place] & inside
 
     def counts(self, targets: np.ndarray) -> np.ndarray:
         position, group = self._unraveled(targets, self.groups[0])
@@ -145,12 +146,9 @@ class Translated(Relation):
         classes have one s."""
         axes = len(self.frame.shape)
         found = self.table.sum(axis=-1, dtype=np.int64)
-        for axis in range(axes):
+        for axis, way in enumerate(self.frame.direction):
             along = axes + 1 + axis
-            if self.frame.direction[axis]:
-                found = found.cumsum(axis=along)
-            else:
-                found = found.sum(axis=along, keepdims=True)
+            found = found.cumsum(axis=along) if way else found.sum(axis=along, keepdims=True)
         return found
 
     def row_counts(self) -> np.ndarray:
@@ -253,9 +251,7 @@ def _identity(frame: Frame, groups: int) -> Translated:
     return Translated(frame, table.transpose(*range(0, 2 * axes + 2, 2), *range(1, 2 * axes + 2, 2)))
 
 
-def _shifted(
-    frame: Frame, offset: Sequence[int]
-) -> tuple[tuple[slice, ...] | None, tuple[slice, ...]]:
+def _shifted(frame: Frame, offset: Sequence[int]) -> tuple[tuple[slice, ...] | None, tuple[slice, ...]]:
     """The part of a table that reads through an offset, and the part of the other table that it reads; None where
     the array is too small for the offset."""
     targets: list[slice] = []
@@ -280,8 +276,8 @@ def _shifted(
 
 def _add(table: np.ndarray, read: np.ndarray, reads: np.ndarray, axes: int) -> None:
     """Each target group gets what the groups it reads have."""
-    place = (slice(None),) * axes
+    place: tuple[slice | int, ...] = (slice(None),) * axes
     for group, sources in enumerate(reads):
         for source in np.flatnonzero(sources):
-            table[(*place, group)] |= read[(*place, int(source))]
-
+            into, out = (*place, group), (*place, int(source))
+            table[into] |= read[out]

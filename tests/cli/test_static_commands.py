@@ -115,7 +115,7 @@ def test_networks_prints_options_with_their_ranges(run: Run) -> None:
     assert "hidden = [500]" in page and "pixelcnn" in page
     assert run("networks", "table").stdout.startswith("table:")
     assert "did you mean `made`" in run("networks", "mad").stderr
-    assert run("networks", "pixelcnn").exit_code == 2
+    assert run("networks", "conv_nade").exit_code == 2
 
 
 def test_families_prints_the_catalogue(run: Run) -> None:

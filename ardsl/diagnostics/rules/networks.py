@@ -206,11 +206,11 @@ LATTICE_AXES = Rule(
     message="`{network}` needs rows and columns, and after them at most an axis of channels: {reason}",
     label="a network for pictures",
     explanation=(
-        "The first two axes of the variable are rows and columns. A third axis holds the channels of a pixel, drawn one "
+        "The first two axes of the variable are rows and columns. A third axis holds a pixel's channels, drawn one "
         "after another, or together by a family for several (`p(x[r, c, *] | …)`)."
     ),
     wrong="observed x[64] : binary\np(x[i] | x[<i]) = bernoulli via pixelcnn(layers = 3)\n",
-    right="observed x[8, 8] : binary\np(x[i] | x[<i]) = bernoulli via pixelcnn(layers = 3)\n",
+    right="observed x[8, 8] : binary\np(x[i] | x[<i]) = bernoulli via pixelcnn(layers = 4, gated = true)\n",
 )
 
 LATTICE_CONTEXT = Rule(
@@ -236,8 +236,8 @@ TOO_MANY_SITES = Rule(
         "Under `raster`, with any axis first, and under `reverse`, what is earlier looks the same from everywhere, and "
         "the array may have any size. Under other orders every position has masks of its own."
     ),
-    wrong="observed x[256, 256] : binary\norder x by snake\np(x[i] | x[<i]) = bernoulli via pixelcnn(layers = 3)\n",
-    right="observed x[256, 256] : binary\np(x[i] | x[<i]) = bernoulli via pixelcnn(layers = 3)\n",
+    wrong="observed x[256, 256] : binary\norder x by snake\np(x[i] | x[<i] within 3) = bernoulli via pixelcnn\n",
+    right="observed x[256, 256] : binary\np(x[i] | x[<i] within 3) = bernoulli via pixelcnn\n",
 )
 
 LEAK = Rule(

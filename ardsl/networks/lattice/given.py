@@ -61,7 +61,9 @@ def unreadable(group: Group, lattice: Lattice) -> Iterator[tuple[Context, str]]:
         selection = context.selection
         if isinstance(selection, Everything | Listed):
             continue
-        if not isinstance(selection, Part) or any(_index(p.low, p.high) is None and (p.low or p.high) for p in selection.parts):
+        if not isinstance(selection, Part) or any(
+            _index(p.low, p.high) is None and (p.low or p.high) for p in selection.parts
+        ):
             yield context, "of another variable it reads the whole, or one aligned element along an axis"
         elif any(p.low is not None and (p.low.axis or 0) >= len(lattice.shape) for p in selection.parts):
             yield context, "what it reads may not depend on the channel"

@@ -61,10 +61,10 @@ class StencilWeight(nn.Module):
     def forward(self, value: Tensor, bias: Tensor | None) -> Tensor:
         """[batch, inputs, *positions] to [batch, outputs, *positions]."""
         axes = len(self._shape)
-        if any(self.low) or any(self.high):
-            pads = [max(0, side) for low, high in zip(self.low, self.high, strict=True) for side in (-low, high)]
-            cut = [slice(max(0, low), None if high >= 0 else high) for low, high in zip(self.low, self.high, strict=True)]
-            value = F.pad(value[(..., *cut)], [p for pair in reversed(list(zip(pads[::2], pads[1::2], strict=True))) for p in pair])
+        ends = reversed(list(zip(self.low, self.high, strict=True)))  # torch counts axes from the last
+        sides = [side for low, high in ends for side in (-low, high)]
+        if any(sides):  # where a side is negative, it is cut off
+            value = F.pad(value, sides)
         kernel = self.kernel()
         if axes in _FORMATS:
             kernel = kernel.contiguous(memory_format=_FORMATS[axes])
@@ -74,6 +74,8 @@ class StencilWeight(nn.Module):
 class RankedWeight(StencilWeight):
     """The same where each position has a mask of its own (Jain, Abbeel & Pathak 2020): neighbours are gathered, those
     that may not be read as zeros."""
+
+    _near: Tensor
 
     def __init__(self, relation: Ranked, outputs: int, inputs: int) -> None:
         super().__init__(relation.stencil, outputs, inputs)
@@ -88,7 +90,7 @@ class RankedWeight(StencilWeight):
 
     def forward(self, value: Tensor, bias: Tensor | None) -> Tensor:
         batch, shape = len(value), value.shape[2:]
-        groups, sources, offsets, positions = self._near.shape
+        groups, sources, _, positions = self._near.shape
         padded = F.pad(value.reshape(batch, sources, self.inputs, positions), (0, 1))
         weight = self.masked.unflatten(0, (groups, self.outputs)).unflatten(2, (sources, self.inputs))
         found = []
@@ -107,14 +109,10 @@ class Convolution(nn.Module):
         super().__init__()
         self.layer = layer
         outputs = layer.groups * layer.features
-        sources = []
+        self.sources = nn.ModuleList()
         for (source, stencil), relation in zip(layer.sources, ranked, strict=True):
-            inputs = wiring.sizes[source][1]
-            if layer.ranked:
-                sources.append(RankedWeight(relation, layer.features, inputs))
-            else:
-                sources.append(StencilWeight(stencil, layer.features, inputs))
-        self.sources = nn.ModuleList(sources)
+            sizes = layer.features, wiring.sizes[source][1]
+            self.sources.append(RankedWeight(relation, *sizes) if layer.ranked else StencilWeight(stencil, *sizes))
         self.bias = None if layer.added else nn.Parameter(torch.empty(outputs))
         self.condition = nn.Parameter(torch.empty(outputs, whole)) if layer.conditioned and whole else None
         self.align = nn.Parameter(torch.empty(outputs, aligned)) if layer.aligned and aligned else None
@@ -133,6 +131,10 @@ class Convolution(nn.Module):
             for given, count in ((self.condition, whole), (self.align, aligned)):
                 if given is not None:
                     given.uniform_(-(count**-0.5), count**-0.5)
+
+    def weights(self) -> list[Tensor]:
+        """Of each source, [outputs, inputs, offsets]."""
+        return [weight.get_parameter("weight") for weight in self.sources]
 
     def forward(self, maps: dict[str, Tensor], whole: Tensor | None, aligned: Tensor | None) -> Tensor:
         """``whole`` [batch, features] and ``aligned`` [batch, features, *positions] are what is given."""

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ardsl.networks.group import SourceBlock
 from ardsl.networks.lattice.given import alignment, given
 from ardsl.networks.lattice.layers import Convolution, gated
 from ardsl.networks.lattice.plan import ranked_readings
@@ -32,9 +31,7 @@ class LatticeNetwork(NetworkModule):
                 ranked = [relation for _, relation in ranked_readings(wiring, layer)][: len(layer.sources)]
                 self.convolutions[_key(layer.target)] = Convolution(wiring, layer, ranked, whole, aligned)
         self.dropout = float(plan.options["dropout"])
-        self._alignments = [
-            torch.from_numpy(alignment(part, wiring.lattice)) for _, part in self.given.aligned
-        ]
+        self._alignments = [torch.from_numpy(alignment(part, wiring.lattice)) for _, part in self.given.aligned]
 
     def convolution(self, target: str) -> Convolution:
         return self.convolutions[_key(target)]  # type: ignore[return-value]

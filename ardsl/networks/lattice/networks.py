@@ -70,7 +70,11 @@ class PixelCnn(Network):
             if not isinstance(selection, Earlier) or selection.last is not None or len(own) > 1:
                 reason = f"of `{variable.name}` it reads all that is earlier, or that `within` a distance"
                 yield rules.LATTICE_CONTEXT.at(context.span, network=self.name, text=context.text, reason=reason)
-            elif channels and (limit := (selection.limits or (None,) * 3)[self.axes]) is not None and limit < channels[0] - 1:
+            elif (
+                channels
+                and (limit := (selection.limits or (None,) * 3)[self.axes]) is not None
+                and limit < channels[0] - 1
+            ):
                 reason = "it reads all channels of a pixel that is within the distance: give their axis `*`"
                 yield rules.LATTICE_CONTEXT.at(context.span, network=self.name, text=context.text, reason=reason)
         if not own:

@@ -1,7 +1,7 @@
 """The layers of PixelCNN: one stack of masked convolutions, or gated, a vertical and a horizontal one.
 
-van den Oord, Kalchbrenner & Kavukcuoglu 2016, Pixel Recurrent Neural Networks, section 3.3 and figure 4; van den Oord et
-al. 2016, Conditional Image Generation with PixelCNN Decoders, figure 2. Where the order is not one that compares
+van den Oord, Kalchbrenner & Kavukcuoglu 2016, Pixel Recurrent Neural Networks, section 3.3 and figure 4; van den Oord
+et al. 2016, Conditional Image Generation with PixelCNN Decoders, figure 2. Where the order is not one that compares
 coordinates, every position has masks of its own (Jain, Abbeel & Pathak 2020, Locally Masked Convolution).
 """
 
@@ -63,7 +63,9 @@ class _Stack:
         """Of each group."""
         self.every = np.ones((groups, groups), dtype=bool)
 
-    def site(self, sources: tuple[Reading, ...], target: str, features: int, kind: Kind = "convolve", **more: Any) -> Layer:
+    def site(
+        self, sources: tuple[Reading, ...], target: str, features: int, kind: Kind = "convolve", **more: Any
+    ) -> Layer:
         return Layer(kind, target, self.lattice.groups, features, sources, **more)
 
     def masked(self, source: str, stencil: Stencil, *, same: bool, **more: Any) -> dict[str, Any]:
@@ -139,8 +141,8 @@ class _OneStack(_Stack):
 
 
 class _TwoStacks(_Stack):
-    """A vertical stack, which sees all rows above in a growing triangle, and a horizontal one along the pixel's own row,
-    which reads the vertical one a row up. No context is lost when they are deep enough.
+    """A vertical stack, which sees the rows above in a growing triangle, and a horizontal one along the pixel's own
+    row, which reads the vertical one a row up. No context is lost when they are deep enough.
 
     The vertical stack at row i may see rows up to i itself: the link to the horizontal one shifts it down by a row.
     """
@@ -159,7 +161,9 @@ class _TwoStacks(_Stack):
             above = f"horizontal {number}"
             if self.vertical:
                 source, groups = (INPUT, self.lattice.groups) if first else (f"vertical {number - 1}", 1)
-                stencil = self._box((-(rows - 1 if first else rows), 0), (-columns, columns), np.ones((1, groups), bool))
+                stencil = self._box(
+                    (-(rows - 1 if first else rows), 0), (-columns, columns), np.ones((1, groups), bool)
+                )
                 name = f"vertical {number}"
                 pre = Layer("convolve", f"{name} in", 1, self._wide(gated), ((source, stencil),), conditioned=True)
                 yield pre

@@ -9,7 +9,6 @@ import numpy as np
 
 from ardsl.networks.group import Group
 from ardsl.networks.lattice.given import Given, given
-from ardsl.networks.lattice.lattice import Lattice
 from ardsl.networks.lattice.wiring import INPUT, Layer, Wiring, weights
 from ardsl.networks.plan import GroupPlan, LayerPlan
 from ardsl.relations import Beside, Everything, Matrix, Relation, Union

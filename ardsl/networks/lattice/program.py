@@ -167,8 +167,10 @@ class LatticeProgram(Program):
             if not len(sites):
                 continue
             into = self._place(layer.target, sites)
-            kept = into if into is not None else self._rows[layer.target].new_empty(
-                len(sites), layer.features, self._batch
+            kept = (
+                into
+                if into is not None
+                else self._rows[layer.target].new_empty(len(sites), layer.features, self._batch)
             )
             if layer.kind == "convolve":
                 for group in np.unique(sites % layer.groups):
@@ -260,16 +262,16 @@ class LatticeProgram(Program):
         """A group's weights on the slots that it reads, [features, slots · inputs]."""
         key = (layer.target, number, group)
         if key not in self._weights:
-            weight = self._network.convolution(layer.target).sources[number]
+            weight = self._network.convolution(layer.target).weights()[number].detach()
             groups = layer.sources[number][1].reads.shape[2]
-            whole = weight.weight.detach().unflatten(0, (layer.groups, -1))[group]  # [features, inputs, offsets]
+            whole = weight.unflatten(0, (layer.groups, -1))[group]  # [features, inputs, offsets]
             by_slot = whole.unflatten(1, (groups, -1)).permute(0, 3, 1, 2).flatten(1, 2)  # [features, slots, inputs]
             self._weights[key] = by_slot[:, torch.from_numpy(slots)].flatten(1).contiguous()
         return self._weights[key]
 
 
 def _product(base: Tensor, weight: Tensor, columns: Tensor, out: Tensor) -> Call:
-    """base + weight · columns for each site: [1 or sites, outputs, batch], [outputs, inputs], [sites, inputs, batch]."""
+    """base + weight · columns, site by site: [1 or sites, outputs, batch], [outputs, inputs], [sites, inputs, batch]."""
     if len(columns) == 1:
         return torch.addmm, (base[0], weight, columns[0]), {"out": out[0]}
     if columns.shape[2] == 1:

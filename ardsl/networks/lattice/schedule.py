@@ -23,8 +23,8 @@ def neighbours(wiring: Wiring, layer: Layer) -> list[np.ndarray]:
 class Schedule:
     """The turns of a step evaluator: the steps that draw something, numbered.
 
-    ``turn[map]`` is when each site of a map is computed, int64 [sites]: at the first turn after everything that it reads
-    is known. ``near[map]`` has the neighbours of each of its sources. A map in ``passing`` is read only where and when
+    ``turn[map]`` is when each site of a map is computed, int64 [sites]: at the first turn after all that it reads is
+    known. ``near[map]`` has the neighbours of each of its sources. A map in ``passing`` is read only where and when
     it is computed, and need not be kept.
     """
 
