@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ardsl.networks.lattice.given import alignment
 from ardsl.networks.lattice.schedule import Schedule
 from ardsl.networks.lattice.wiring import INPUT, Layer
 from ardsl.networks.module import Program
@@ -33,8 +34,9 @@ class LatticeProgram(Program):
     def __init__(self, network: LatticeNetwork, element_step: np.ndarray, draw_step: np.ndarray, batch: int) -> None:
         self._network, self._wiring, self._batch = network, network.wiring, batch
         self._element_step = element_step
-        own, self._given_step = self._source_steps()
-        self._schedule = schedule = Schedule(self._wiring, own, draw_step, *self._given_step)
+        own, whole, local = self._source_steps()
+        self._last_given = max(whole, int(local.max(initial=-1)))
+        self._schedule = schedule = Schedule(self._wiring, own, draw_step, whole, local)
         like = next(network.parameters()).detach()
         self._sites = {layer.target: schedule.sites(layer.target) for layer in self._wiring.layers}
         self._rows: dict[str, Tensor] = {}
@@ -62,18 +64,17 @@ class LatticeProgram(Program):
 
     # What comes in
 
-    def _source_steps(self) -> tuple[np.ndarray, tuple[int, int]]:
-        """The step of each of the variable's sites, and the last step of what is read whole and of what is aligned."""
-        given, own = {"whole": -1, "aligned": -1}, np.zeros(0, dtype=np.int64)
-        aligned = {source.variable.name for source, _ in self._network.given.aligned}
-        for name, elements in self._elements().items():
-            steps = self._element_step[elements]
-            if name == self._variable:
-                own = steps[:: self._wiring.lattice.each]
-            else:
-                kind = "aligned" if name in aligned else "whole"
-                given[kind] = max(given[kind], int(steps.max(initial=-1)))
-        return own, (given["whole"], given["aligned"])
+    def _source_steps(self) -> tuple[np.ndarray, int, np.ndarray]:
+        """The step of each of the variable's sites, the last of what all sites read, and that of what each position
+        reads."""
+        network, lattice = self._network, self._wiring.lattice
+        steps = {name: self._element_step[elements] for name, elements in self._elements().items()}
+        whole = max((int(steps[s.variable.name].max(initial=-1)) for s in network.given.whole), default=-1)
+        local = np.full(lattice.positions, -1, dtype=np.int64)
+        for source, part in network.given.aligned:
+            read = np.append(steps[source.variable.name], -1)[alignment(part, lattice)]
+            local = np.maximum(local, read.max(axis=1, initial=-1))
+        return steps[self._variable][:: lattice.each], whole, local
 
     @property
     def _variable(self) -> str:
@@ -144,13 +145,13 @@ class LatticeProgram(Program):
                 local = (convolution.align @ aligned.transpose(1, 2)).permute(2, 1, 0)  # [positions, outputs, batch]
                 sites = local.unflatten(1, (layer.groups, -1)) + self._bases[layer.target]
                 self._aligned[layer.target].copy_(sites.flatten(0, 1))
-        self._stale = False
 
     # What a step computes
 
     def raw(self, step: int) -> Tensor:
-        if self._stale and step > max(self._given_step):
+        if self._stale:  # until all that is given is known
             self._fill_bases()
+            self._stale = step <= self._last_given
         turn = self._turn_of[step]
         calls = self._calls[turn]
         if calls is None:
@@ -271,7 +272,7 @@ class LatticeProgram(Program):
 
 
 def _product(base: Tensor, weight: Tensor, columns: Tensor, out: Tensor) -> Call:
-    """base + weight · columns, site by site: [1 or sites, outputs, batch], [outputs, inputs], [sites, inputs, batch]."""
+    """base + weight · columns, site by site: [1 or sites, outputs, batch], [outputs, inputs], [sites, inputs, batch]"""
     if len(columns) == 1:
         return torch.addmm, (base[0], weight, columns[0]), {"out": out[0]}
     if columns.shape[2] == 1:

@@ -29,16 +29,18 @@ class Schedule:
     """
 
     def __init__(
-        self, wiring: Wiring, input_step: np.ndarray, draw_step: np.ndarray, whole_step: int, aligned_step: int
+        self, wiring: Wiring, input_step: np.ndarray, draw_step: np.ndarray, whole_step: int, aligned_step: np.ndarray
     ) -> None:
         """``input_step[s]`` is the step that draws the input at site ``s``, −1 for what is known from the start;
-        ``whole_step`` and ``aligned_step`` are the last that draw what is given."""
+        ``whole_step`` is the last that draws of what every site reads, ``aligned_step[p]`` of what position ``p``
+        does."""
         self.steps = np.unique(draw_step)
         self.near = {layer.target: neighbours(wiring, layer) for layer in wiring.layers}
         ready = {INPUT: input_step + 1}
         for layer in wiring.layers:
-            known = np.zeros(wiring.lattice.positions * layer.groups, dtype=np.int64)
-            known[:] = max(whole_step + 1 if layer.conditioned else 0, aligned_step + 1 if layer.aligned else 0)
+            known = np.full(wiring.lattice.positions * layer.groups, whole_step + 1 if layer.conditioned else 0)
+            if layer.aligned:
+                known = np.maximum(known, np.repeat(aligned_step + 1, layer.groups))
             for (source, _), near in zip(layer.sources, self.near[layer.target], strict=True):
                 padded = np.append(ready[source], 0)  # what lies outside waits for nothing
                 known = np.maximum(known, padded[near].max(axis=1, initial=0))
