@@ -1,4 +1,4 @@
-"""Faults planted in a copy of the dense back end: every one must be rejected by plan, probe, normalization or the
+"""Faults planted in a copy of the dense and of the lattice back end: every one must be rejected by plan, probe, normalization or the
 agreement of the two evaluators."""
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from lattice import FAULTS as LATTICE_FAULTS
 from planted import FAULTS
 
 ROOT = Path(__file__).parents[2]
@@ -35,15 +36,26 @@ def copy(folder: Path) -> Path:
     return folder
 
 
-def test_the_sound_copy_raises_no_objection(tmp_path: Path) -> None:
-    assert objections(copy(tmp_path)) == ""
+@pytest.mark.parametrize("arguments", [(), ("--lattice",)])
+def test_the_sound_copy_raises_no_objection(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    assert objections(copy(tmp_path), *arguments) == ""
 
 
 @pytest.mark.parametrize(("name", "file", "right", "wrong"), FAULTS, ids=[f[0] for f in FAULTS])
 def test_fault_is_rejected(name: str, file: str, right: str, wrong: str, tmp_path: Path) -> None:
-    package = copy(tmp_path)
+    plant(file, right, wrong, tmp_path)
+    assert objections(tmp_path, "--first") != ""
+
+
+@pytest.mark.parametrize(("name", "file", "right", "wrong"), LATTICE_FAULTS, ids=[f[0] for f in LATTICE_FAULTS])
+def test_fault_of_the_lattice_is_rejected(name: str, file: str, right: str, wrong: str, tmp_path: Path) -> None:
+    plant(file, right, wrong, tmp_path)
+    assert objections(tmp_path, "--first", "--lattice") != ""
+
+
+def plant(file: str, right: str, wrong: str, folder: Path) -> None:
+    package = copy(folder)
     source = package / "ardsl" / file
     text = source.read_text()
     assert text.count(right) == 1, f"the code that the fault changes stands {text.count(right)} times in {file}"
     source.write_text(text.replace(right, wrong))
-    assert objections(package, "--first") != ""
