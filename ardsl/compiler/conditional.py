@@ -83,7 +83,8 @@ def _given_observed(
             ):
                 if target.variable is not variable:
                     continue
-                observed.append(part[:, present(target, apart)].sum(1))
+                mask = present(target, [(values, apart)])
+                observed.append((part if mask is None else torch.where(mask.to(part.device), part, 0.0)).sum(1))
                 draws = np.flatnonzero(target.elements[:, 0] == element)
                 if len(draws):
                     conditional = model.conditionals[index][block]
@@ -135,7 +136,7 @@ def _check_order(model: AutoregressiveModel, missing: Cells) -> None:
                     late = variable.element_name(int(np.flatnonzero(~mask)[rank[~mask].argmax()]))
                     raise OrderForbids(
                         f"`{early}` is missing and `{late}`, which the order draws after it, is there: a spec with "
-                        f'`order {name} by any(orders = 4, train = "all")` fills any gap'
+                        f'`order {name} by any(orders = 8, train = "all")` fills any gap'
                     )
         for reader in readers.successors(name):
             if reader != name and not (reader in missing and missing[reader].all()):
@@ -148,7 +149,7 @@ def _order_of_each(
     """The examples by the order that draws each mixed variable: by its probability given what is observed."""
     rows = len(next(iter(values.values())))
     choice = torch.zeros(rows, len(uniforms), dtype=torch.long)
-    each = model.order_log_probs(values, missing=missing) if set(uniforms) & set(missing) else {}
+    each = model.order_log_probs([(values, missing)]) if set(uniforms) & set(missing) else {}
     for column, name in enumerate(uniforms):
         if name in missing:
             drawn = each[name].argmax(0) if likely else drawn_order(each[name], uniforms[name])

@@ -24,7 +24,8 @@ from ardsl.relations.order import explicit
 Cells = Mapping[str, np.ndarray]
 """Elements by variable, bool [elements]; variables without any are left out."""
 
-NOTHING: Cells = {}
+Pattern = tuple[Values, Cells]
+"""Examples that miss the same elements, with legal values there."""
 
 
 def may_miss(model: Model) -> tuple[Variable, ...]:
@@ -36,7 +37,7 @@ def may_miss(model: Model) -> tuple[Variable, ...]:
 
 def by_pattern(
     values: Values, variables: Sequence[Variable], every: Mapping[str, Variable]
-) -> tuple[list[tuple[Values, Cells]], Tensor | None]:
+) -> tuple[list[Pattern], Tensor | None]:
     """The examples by which elements of ``variables`` they miss (NaN), with legal values there and the elements beside
     them; and the index that puts the parts, one after the other, back in order (None for one part)."""
     if not any(values[v.name].isnan().any() for v in variables):
@@ -45,7 +46,7 @@ def by_pattern(
     ends = np.cumsum([v.size for v in variables])[:-1]
     found, which = np.unique(absent, axis=0, return_inverse=True)
     rows = [torch.from_numpy(np.flatnonzero(which.reshape(-1) == number)) for number in range(len(found))]
-    parts: list[tuple[Values, Cells]] = []
+    parts: list[Pattern] = []
     for pattern, chosen in zip(found, rows, strict=True):
         split = zip(variables, np.split(pattern, ends), strict=True)
         cells = {v.name: part for v, part in split if part.any()}
@@ -64,10 +65,16 @@ def filled(values: Values, cells: Cells, variables: Mapping[str, Variable]) -> V
     return found
 
 
-def present(target: TargetBlock, cells: Cells) -> slice | Tensor:
-    """The draws of a block that are not among the cells, as an index."""
-    mask = cells.get(target.variable.name)
-    return slice(None) if mask is None else torch.from_numpy(np.flatnonzero(~mask[target.elements[:, 0]]))
+def present(target: TargetBlock, parts: Sequence[Pattern]) -> Tensor | None:
+    """Which draws of a block each example has, bool [examples, draws], of all parts one after the other; None where
+    it has all."""
+    name, first = target.variable.name, target.elements[:, 0]
+    if not any(name in cells and cells[name][first].any() for _, cells in parts):
+        return None
+    nothing = np.zeros(target.variable.size, dtype=bool)
+    each = [~cells.get(name, nothing)[first] for _, cells in parts]
+    counts = [len(values[name]) for values, _ in parts]
+    return torch.from_numpy(np.repeat(np.stack(each), counts, axis=0))
 
 
 def placed_last(order: Order, last: np.ndarray) -> Order:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ardsl.compiler.conditional import complete
-from ardsl.compiler.missing import NOTHING, Cells, by_pattern, may_miss, present, with_last
+from ardsl.compiler.missing import Pattern, by_pattern, may_miss, present, with_last
 from ardsl.compiler.noise import Noise, make_noise
 from ardsl.compiler.sampler import Sampler, sample_whole
 from ardsl.compiler.units import Units
@@ -91,8 +91,10 @@ class AutoregressiveModel(nn.Module):
     ) -> list[Tensor]:
         """The log-probability of every draw of a group, one [batch, draws] tensor per target block; −inf for values
         outside their domains, which ``validate = False`` takes to be absent."""
+        return self._densities(group, self.raw(group, values, configuration), values, validate)
+
+    def _densities(self, group: int, raw: list[Tensor], values: Values, validate: bool) -> list[Tensor]:
         found = []
-        raw = self.raw(group, values, configuration)
         for target, conditional, numbers in zip(self.groups[group].targets, self.conditionals[group], raw, strict=True):
             value = values[target.variable.name]
             if not target.whole:
@@ -121,36 +123,51 @@ class AutoregressiveModel(nn.Module):
 
     def log_prob_of(self, values: Values, order: int | None = None) -> Tensor:
         """:meth:`log_prob` of values that :meth:`values` gave."""
+        return torch.stack(tuple(self.variable_log_probs(values, order).values())).sum(0)
+
+    def variable_log_probs(self, values: Values, order: int | None = None) -> dict[str, Tensor]:
+        """log p(variable | its parents) of each example, by variable, [batch]: of those elements that are not NaN
+        (missing), which the orders place last."""
         parts, back = by_pattern(values, self.may_miss, self.spec.variables)
-        found = [torch.stack(tuple(self.variable_log_probs(part, order, m).values())).sum(0) for part, m in parts]
-        return found[0] if back is None else torch.cat(found)[back]
-
-    def variable_log_probs(
-        self, values: Values, order: int | None = None, missing: Cells = NOTHING
-    ) -> dict[str, Tensor]:
-        """log p(variable | its parents) of each example, by variable, [batch]: of those elements that are not
-        ``missing``, which the orders then place last."""
         # The mixture is over the joint log-probabilities of all its draws, never over logits or single conditionals.
-        return {
-            name: each.logsumexp(0) - math.log(len(each))
-            for name, each in self.order_log_probs(values, order, missing).items()
+        found = {
+            name: each.logsumexp(0) - math.log(len(each)) for name, each in self.order_log_probs(parts, order).items()
         }
+        return found if back is None else {name: each[back] for name, each in found.items()}
 
-    def order_log_probs(self, values: Values, order: int | None = None, missing: Cells = NOTHING) -> dict[str, Tensor]:
-        """:meth:`variable_log_probs` under each order of the variable by itself, [orders, batch]."""
+    def order_log_probs(self, parts: Sequence[Pattern], order: int | None = None) -> dict[str, Tensor]:
+        """:meth:`variable_log_probs` under each order of the variable by itself, [orders, batch], of the examples of
+        all parts one after the other."""
         under: dict[str, dict[int, Tensor]] = {}
         for index, group in enumerate(self.groups):
             orders = self._orders(group.mixed, order)
             for k in orders:
-                parts = self.draw_log_probs(index, values, with_last(group, k, missing))
-                for target, part in zip(group.targets, parts, strict=True):
-                    log_prob = part[:, present(target, missing)]
+                for target, log_prob in zip(group.targets, self._present_log_probs(index, parts, k), strict=True):
                     mixed = target.variable is group.mixed
                     if mixed or k == orders[0]:  # another variable of the group is the same under every order
                         sums = under.setdefault(target.variable.name, {})
                         place = k if mixed else 0
                         sums[place] = sums.get(place, 0) + log_prob.sum(-1)
         return {name: torch.stack(tuple(sums.values())) for name, sums in under.items()}
+
+    def _present_log_probs(
+        self, group: int, parts: Sequence[Pattern], configuration: Configuration, validate: bool = True
+    ) -> list[Tensor]:
+        """:meth:`draw_log_probs` of the examples of all parts one after the other, with 0 for what is missing. Only
+        the networks, whose orders differ, are evaluated part by part."""
+        each = self.groups[group]
+        if len(parts) == 1:
+            ((values, missing),) = parts
+            found = self.draw_log_probs(group, values, with_last(each, configuration, missing), validate=validate)
+        else:
+            raw = [self.raw(group, here, with_last(each, configuration, missing)) for here, missing in parts]
+            values = {name: torch.cat([here[name] for here, _ in parts]) for name in parts[0][0]}
+            found = self._densities(group, [torch.cat(blocks) for blocks in zip(*raw, strict=True)], values, validate)
+        masks = [present(target, parts) for target in each.targets]
+        return [
+            part if mask is None else torch.where(mask.to(part.device), part, 0.0)
+            for part, mask in zip(found, masks, strict=True)
+        ]
 
     def _orders(self, mixed: Variable | None, order: int | None) -> Sequence[int]:
         if mixed is None:
@@ -196,13 +213,12 @@ class AutoregressiveModel(nn.Module):
         values = self.values(observed, given)
         chosen = self._draw_orders(generator)
         total: Tensor | None = None
-        for here, missing in by_pattern(values, self.may_miss, self.spec.variables)[0]:
-            for index, group in enumerate(self.groups):
-                configuration = with_last(group, chosen[group.mixed.name] if group.mixed else 0, missing)
-                parts = self.draw_log_probs(index, here, configuration, validate=False)
-                for target, part in zip(group.targets, parts, strict=True):
-                    summed = part[:, present(target, missing)].sum()
-                    total = summed if total is None else total + summed
+        parts, _ = by_pattern(values, self.may_miss, self.spec.variables)
+        for index, group in enumerate(self.groups):
+            configuration = chosen[group.mixed.name] if group.mixed else 0
+            for log_prob in self._present_log_probs(index, parts, configuration, validate=False):
+                summed = log_prob.sum()
+                total = summed if total is None else total + summed
         if total is None:
             raise ArdslError("the model has nothing to train")
         return -total / len(next(iter(values.values())))

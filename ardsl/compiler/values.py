@@ -55,11 +55,16 @@ def flat(value: object, variable: Variable, like: Tensor) -> Tensor:
 def blank(variable: Variable, count: int, like: Tensor) -> Tensor:
     """Legal values for what is not drawn yet, [count, elements]: a mask times a feature that is not finite (the
     logarithm of a positive 0) would not be 0."""
-    row = [_LEGAL.get(variable.element_domain(e).name, 0.0) for e in range(variable.size)]
-    return torch.tensor(row, dtype=like.dtype, device=like.device).repeat(count, 1)
+    every = range(variable.size) if variable.is_record else range(min(1, variable.size))
+    row = torch.tensor([legal(variable.element_domain(e)) for e in every], dtype=like.dtype, device=like.device)
+    return row.expand(count, variable.size).clone()
 
 
-_LEGAL = {"positive": 1.0, "unit_interval": 0.5}
+def legal(domain: Domain) -> float:
+    """A value inside a domain: 0 where that is one."""
+    if isinstance(domain, Integer):
+        return float(min(max(domain.low, 0), domain.high))
+    return {"positive": 1.0, "unit_interval": 0.5}.get(domain.name, 0.0)
 
 
 def expand_given(values: Values, count: int) -> Values:

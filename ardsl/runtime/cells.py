@@ -23,12 +23,12 @@ def column_values(column: Any, domain: Domain, place: str) -> tuple[np.ndarray, 
         column = column.dictionary_decode()
     if types.is_null(column.type):
         return np.full(len(column), np.nan), None
+    labelled = isinstance(domain, Category) and bool(domain.labels)
     if types.is_boolean(column.type):
-        column = column.cast(pyarrow.uint8())
+        column = truth_values(column) if labelled else column.cast(pyarrow.uint8())
     if types.is_decimal(column.type):
         column = column.cast(pyarrow.float64())
     if types.is_integer(column.type) or types.is_floating(column.type):
-        labelled = isinstance(domain, Category) and bool(domain.labels)
         if not labelled:
             return column.to_numpy(zero_copy_only=False), None
         column = column.cast(pyarrow.string())
@@ -47,6 +47,13 @@ def column_values(column: Any, domain: Domain, place: str) -> tuple[np.ndarray, 
         return _floats(compute.if_else(missing, pyarrow.scalar(None, pyarrow.string()), trimmed)), text
     except pyarrow.ArrowInvalid:
         return _as_text(text), text
+
+
+def truth_values(column: Any) -> Any:
+    """A pyarrow array of booleans as the text `True` and `False`."""
+    from pyarrow import compute
+
+    return compute.if_else(column, "True", "False")
 
 
 def trimmed_text(text: Any, place: str, labels: Iterable[str] = ()) -> tuple[Any, Any]:

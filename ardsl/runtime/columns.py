@@ -10,7 +10,7 @@ import numpy as np
 from ardsl.diagnostics.rules.data import WRONG_SHAPE
 from ardsl.errors import DataError
 from ardsl.families.domains import Real
-from ardsl.runtime.cells import column_values, trimmed_text
+from ardsl.runtime.cells import column_values, trimmed_text, truth_values
 from ardsl.runtime.faults import fault
 from ardsl.runtime.tables import Table
 
@@ -78,6 +78,8 @@ def _add(column: Column, cells: Any, name: str) -> None:
 
     place = f"{name}, column `{column.name}`"
     column.rows += len(cells)
+    if pyarrow.types.is_boolean(cells.type):
+        cells = truth_values(cells)
     try:
         values, _ = column_values(cells, Real(), place)
     except DataError:

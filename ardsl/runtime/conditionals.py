@@ -14,8 +14,8 @@ from torch import Tensor
 
 from ardsl.compiler.conditional import OrderForbids, cell_log_probs, joint_log_probs
 from ardsl.compiler.model import AutoregressiveModel
-from ardsl.compiler.values import Values
-from ardsl.diagnostics.rules.data import NO_SUCH_KEY
+from ardsl.compiler.values import Values, legal
+from ardsl.diagnostics.rules.data import UNUSABLE_OPTION
 from ardsl.diagnostics.suggest import did_you_mean
 from ardsl.families.domains import Domain, Integer, MuLaw
 from ardsl.families.encoding import mulaw_decode
@@ -51,15 +51,23 @@ class Prediction:
     """The distribution of one column given the rest of each row.
 
     ``probabilities`` [rows, values] are those of ``values``: every value of a small finite domain; of others, points
-    that stand for the stretches around them. ``actual`` [rows] is what the data says, NaN where it does not;
-    ``log_prob`` [rows] the log-probability or -density of that, in nats.
+    that stand for the stretches around them, ``widths`` wide. ``actual`` [rows] is what the data says, NaN where it
+    does not; ``log_prob`` [rows] the log-probability or -density of that, in nats.
     """
 
     cell: Cell
     values: np.ndarray
+    widths: np.ndarray
     probabilities: np.ndarray
     actual: np.ndarray
     log_prob: np.ndarray
+
+    @property
+    def starts(self) -> np.ndarray:
+        """Where each value's stretch begins."""
+        ends = np.cumsum(self.widths)
+        found: np.ndarray = ends - self.widths + self.values[0] - self.widths[0] / 2
+        return found
 
     @property
     def finite(self) -> bool:
@@ -68,7 +76,8 @@ class Prediction:
 
     @property
     def most_likely(self) -> np.ndarray:
-        best: np.ndarray = self.values[self.probabilities.argmax(1)]
+        """Of numbers without end, where the density is highest."""
+        best: np.ndarray = self.values[(self.probabilities / self.widths).argmax(1)]
         return best
 
     @property
@@ -78,9 +87,15 @@ class Prediction:
 
     def quantile(self, q: float) -> np.ndarray:
         """The value below which a share ``q`` of each row's probability lies, [rows]."""
-        below = (self.probabilities.cumsum(1) < q).sum(1)
-        found: np.ndarray = self.values[below.clip(max=len(self.values) - 1)]
-        return found
+        up_to = self.probabilities.cumsum(1)
+        rows = np.arange(len(up_to))
+        at = (up_to < q).sum(1).clip(max=len(self.values) - 1)
+        if self.finite:
+            return self.values[at]
+        share = self.probabilities[rows, at]
+        into = (q - (up_to[rows, at] - share)) / np.maximum(share, np.finfo(share.dtype).tiny)
+        found = self.starts[at] + self.widths[at] * into.clip(0, 1)
+        return np.ceil(found - 0.5) if self.cell.domain.discrete else found
 
     @property
     def accuracy(self) -> float | None:
@@ -108,7 +123,7 @@ def find_cell(model: AutoregressiveModel, column: str) -> Cell:
             return cell
     names = [cell.column for cell in every]
     hint = did_you_mean(column, names) or f"there are {listed(names)}"
-    raise fault(NO_SUCH_KEY, path="the model", problem=f"there is no column `{column}`: {hint}")
+    raise fault(UNUSABLE_OPTION, problem=f"the model has no column `{column}`: {hint}")
 
 
 def predict(
@@ -133,7 +148,8 @@ def predict(
     for joint, own in _joint(model, cell, examples, points, widths):
         shares.append(joint.softmax(1).double().cpu().numpy())
         log_prob.append(own)
-    return Prediction(cell, points.double().cpu().numpy(), np.concatenate(shares), actual, np.concatenate(log_prob))
+    values, wide = points.double().cpu().numpy(), widths.double().cpu().numpy()
+    return Prediction(cell, values, wide, np.concatenate(shares), actual, np.concatenate(log_prob))
 
 
 def score_cells(
@@ -219,7 +235,7 @@ def _last(model: AutoregressiveModel, cell: Cell, examples: Examples) -> Iterato
 def _content(values: Values, cell: Cell) -> tuple[Tensor, Tensor]:
     """What the cells hold, [rows], and the same as candidates, [rows, 1], legal where nothing is there."""
     own = values[cell.variable.name][:, cell.element]
-    return own, own.nan_to_num(1.0 if cell.domain.name == "positive" else 0.0)[:, None]
+    return own, own.nan_to_num(legal(cell.domain))[:, None]
 
 
 def _told(own: Tensor, log_prob: Tensor, scale: float) -> np.ndarray:

@@ -50,9 +50,9 @@ def _panel(axes: Any, element: Element, apart: bool) -> None:
     even = element.observed / BINS
     low, high = (bound / even for bound in band(element.observed))
     axes.bar(edges[:-1], counts / even, 1 / BINS, align="edge", color=_APART if apart else _PLAIN, ec="white", lw=0.5)
-    axes.axhspan(low, high, color=_BAND, alpha=0.16, lw=0, zorder=2)
+    axes.axhspan(low, high, color=_BAND, alpha=0.16, lw=0, zorder=0)
     for bound in (low, high):
-        axes.axhline(bound, color=_BAND, alpha=0.5, lw=0.6, zorder=2)
+        axes.axhline(bound, color=_BAND, alpha=0.7, lw=0.6, zorder=2)
     axes.axhline(1.0, color=_BAND, lw=0.9, ls=(0, (3, 2)), zorder=2)
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1.08 * max(high, counts.max() / even, 1.5))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ from ardsl.spec import Spec
 
 _MOST_LISTED = 64
 _QUANTILES = (0.05, 0.5, 0.95)
+_LOOKED_AT = 1_000
+_WHOLE, _WHOLE_DECIMAL = re.compile(r"[-+]?\d+"), re.compile(r"[-+]?\d+\.0")
 
 
 def write_samples(
@@ -127,13 +130,28 @@ def _filled_rows(table: Table, columns: Mapping[str, tuple[np.ndarray, Domain]])
         for name, (values, domain) in columns.items():
             numbers, _ = column_values(block[name], domain, f"{table.name}, column `{name}`")
             cells = written[name]
-            for row in np.flatnonzero(np.isnan(numbers)):
-                cells[row] = _cells(values[first + row : first + row + 1], domain)[0]
+            gaps = np.flatnonzero(np.isnan(numbers))
+            if len(gaps):
+                form = _form(cells[row] for row in np.flatnonzero(~np.isnan(numbers)))
+                for row in gaps:
+                    cells[row] = form(_cells(values[first + row : first + row + 1], domain)[0])
         rows = len(next(iter(written.values())))
         yield from (
             ["" if (cell := written[name][row]) is None else cell for name in table.header] for row in range(rows)
         )
         first += rows
+
+
+def _form(cells: Iterable[Any]) -> Callable[[Any], Any]:
+    """How the cells that are there write a value: truth values, whole numbers, or whole numbers with a `.0`."""
+    seen = [cell for cell in cells if cell is not None][:_LOOKED_AT]
+    if seen and all(isinstance(cell, bool) for cell in seen):
+        return lambda value: bool(float(value)) if str(value) in ("0", "1") else value
+    texts = [str(cell).strip() for cell in seen]
+    for pattern, whole in ((_WHOLE, "{:.0f}"), (_WHOLE_DECIMAL, "{:.1f}")):
+        if texts and all(map(pattern.fullmatch, texts)):
+            return lambda value, whole=whole: whole.format(round(float(value)))  # type: ignore[misc]
+    return lambda value: value
 
 
 def _number(value: float) -> str:

@@ -25,6 +25,7 @@ _MOST_LEVELS = 32
 """Up to this many values an integer has a probability for each; past it, a smooth law cut into integers."""
 _LARGEST_INTEGER = 1 << 24
 """Up to here single precision holds every integer."""
+_ORDERS = 8
 _BINS = 12
 _WORDS = frozenset(["model", "param", "record", "order", "net", "check", "by", "via", "within", "last"])
 """What the language does not take for a name."""
@@ -83,6 +84,8 @@ def _why_not(column: Column) -> str | None:
         return f"holds {column.unread}, neither numbers nor text"
     if not column.present:
         return "empty"
+    if column.numeric and not (math.isfinite(column.least) and math.isfinite(column.most)):
+        return "holds infinite numbers"
     if not column.many and column.distinct == 1:
         return f"constant, {next(iter(column.counts))!r} in every row"
     unique = column.many or column.distinct == column.present
@@ -91,7 +94,8 @@ def _why_not(column: Column) -> str | None:
         return "looks like an identifier: a different integer in every row"
     if not column.numeric and (column.many or column.distinct > min(_MOST_LABELS, max(8, column.present // 2))):
         what = f"more than {column.distinct - 1:,}" if column.many else f"{column.distinct:,}"
-        return f"looks like an identifier or free text: {what} different values in {column.present:,} rows"
+        hint = _number_hint(column)
+        return f"looks like an identifier or free text: {what} different values in {column.present:,} rows{hint}"
     return None
 
 
@@ -99,7 +103,7 @@ def _domain(column: Column) -> tuple[str, str | None, str]:
     """Domain, family and the reason for them."""
     if not column.numeric:
         labels = column.labels()
-        return f"category({', '.join(map(string, labels))})", None, f"text, {len(labels)} values"
+        return f"category({', '.join(map(string, labels))})", None, f"text, {len(labels)} values{_number_hint(column)}"
     low, high = column.least, column.most
     span = f"{low:,.6g} to {high:,.6g}" if not column.whole else f"{int(low):,} to {int(high):,}"
     if column.whole and max(abs(low), abs(high)) < _LARGEST_INTEGER / 2:
@@ -108,7 +112,16 @@ def _domain(column: Column) -> tuple[str, str | None, str]:
     known = known[~np.isnan(known)]
     if low > 0 and _skewness(np.log(known)) ** 2 < _skewness(known) ** 2 and _skewness(known) > 1.5:
         return "positive", "mixture(log_normal, components = 5)", f"decimal, {span}, skewed"
-    return "real", "mixture(normal, components = 5)", f"decimal, {span}"
+    kind = "integer, too large to count one by one" if column.whole else "decimal"
+    return "real", "mixture(normal, components = 5)", f"{kind}, {span}"
+
+
+def _number_hint(column: Column) -> str:
+    """What to say of text that a person would read as numbers."""
+    other = re.compile(r"[-+]?\d+(,\d+)?\s*%?|[-+]?\d+(\.\d+)?\s*%")
+    if column.counts and all(other.fullmatch(value) for value in column.counts):
+        return "; numbers are written as 12.5, without `%`"
+    return ""
 
 
 def _integer(low: int, high: int, span: str) -> tuple[str, str | None, str]:
@@ -201,7 +214,8 @@ def _text(path: Path, output: Path, rows: int, fields: Sequence[_Field], left_ou
     lines += ["}", ""]
     if gaps:
         lines += ["# Cells are missing: a model of all orders can leave any of them out."]
-        lines += ['order row by any(orders = 8, train = "all")']
+        orders = min(_ORDERS, math.factorial(min(len(fields), _ORDERS)))
+        lines += [f'order row by any(orders = {orders}, train = "all")']
     else:
         lines += ["# By mutual information: what tells most of the others comes first."]
         lines += [f"order row by [{', '.join(f.name for f in fields)}]"]

@@ -122,7 +122,7 @@ def _choose_orders(
     model: AutoregressiveModel, values: Values, missing: Cells, uniforms: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
     """An order for each example and variable of ``uniforms``, by its probability given the variable's values."""
-    each = model.order_log_probs(values, missing=missing) if uniforms else {}
+    each = model.order_log_probs([(values, missing)]) if uniforms else {}
     return {name: drawn_order(each[name].cpu(), uniform) for name, uniform in uniforms.items()}
 
 

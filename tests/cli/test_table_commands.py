@@ -72,7 +72,7 @@ def test_every_question_of_a_table_s_user(trained: Path) -> None:
 
 
 def test_an_order_that_does_not_allow_it_is_exit_1(trained: Path) -> None:
-    text = (trained / "trees.ar").read_text().replace('any(orders = 8, train = "all")', "[size, kind, rings]")
+    text = (trained / "trees.ar").read_text().replace('any(orders = 6, train = "all")', "[size, kind, rings]")
     (trained / "fixed.ar").write_text(text.replace("marginalize", "drop"))
     assert run("train", trained / "fixed.ar", "--out", trained / "fixed", "--epochs", 1, "-q").exit_code == 0
     for command in (["impute", trained / "fixed"], ["predict", trained / "fixed", "kind"]):
@@ -86,7 +86,7 @@ def test_an_order_that_does_not_allow_it_is_exit_1(trained: Path) -> None:
         (["new", "x.txt", "-o", "y.ar"], "`.txt` files are not read"),
         (["new", "x.npz", "-o", "y.ar"], "there is no such file"),
         (["new", "trees.csv", "-o", "y.txt"], "a spec's name ends in .ar"),
-        (["predict", "run", "kinds", "--data", "trees.csv"], "there is no column `kinds`: did you mean `kind`?"),
+        (["predict", "run", "kinds", "--data", "trees.csv"], "the model has no column `kinds`: did you mean `kind`?"),
         (["impute", "run", "--data", "trees.csv", "-o", "f.xls"], "filled tables are written to .csv"),
     ],
 )

@@ -123,3 +123,23 @@ def test_last_keeps_both_orders() -> None:
     draws = order.permutation.tolist()
     found = placed_last(order, last).permutation.tolist()
     assert found == [e for e in draws if not last[e]] + [e for e in draws if last[e]]
+
+
+@pytest.mark.parametrize("low", [-3, 1, 100])
+def test_the_loss_leaves_out_what_is_missing_whatever_the_domain(low: int) -> None:
+    """Under a drawn order, also where 0 is no value of the domain; examples that miss other elements go together."""
+    text = RECORD.replace("integer(2, 5)", f"integer({low}, {low + 3})")
+    model = compiled(text, 1)
+    generator = torch.Generator().manual_seed(0)
+    x = torch.stack([torch.randint(0, n, (12,), generator=generator) for n in (2, 3, 4, 2)], 1).double()
+    x[:, 2] += low
+    x[torch.rand(12, 4, generator=generator) < 0.3] = torch.nan
+    variable = model.spec.variables["row"]
+    order = variable.orders.draw(np.random.default_rng(5))
+    expected = 0.0
+    for row in x:
+        absent = row.isnan().numpy()
+        legal = torch.where(row.isnan(), torch.tensor([0.0, 0.0, low, 0.0]).double(), row)[None]
+        found = torch.cat(model.draw_log_probs(0, {"row": legal}, {"row": placed_last(order, absent)}), 1)[0]
+        expected -= found[torch.from_numpy(~absent)].sum() / len(x)
+    assert model.loss({"row": x}, np.random.default_rng(5)).item() == pytest.approx(expected.item(), rel=1e-9)

@@ -127,8 +127,8 @@ FAULTS: list[tuple[str, str, str, str]] = [
     (
         "one factor of the product lost",
         "compiler/model.py",
-        "torch.stack(tuple(self.variable_log_probs(part, order, m).values())).sum(0)",
-        "torch.stack(tuple(self.variable_log_probs(part, order, m).values()))[0]",
+        "torch.stack(tuple(self.variable_log_probs(values, order).values())).sum(0)",
+        "torch.stack(tuple(self.variable_log_probs(values, order).values()))[0]",
     ),
     # Tables and tied parameters
     (

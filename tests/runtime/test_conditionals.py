@@ -15,7 +15,8 @@ import ardsl
 from ardsl.compiler.conditional import OrderForbids
 from ardsl.compiler.model import AutoregressiveModel
 from ardsl.runtime.conditionals import find_cell, impute, predict, score_cells
-from ardsl.runtime.outputs import write_cell_scores, write_filled, write_prediction
+from ardsl.runtime.outputs import write_cell_scores, write_filled, write_prediction, write_samples
+from ardsl.runtime.sketch import sketch
 from ardsl.runtime.sources import open_source
 
 RECORD = """
@@ -169,5 +170,65 @@ def test_predictions_and_scores_as_tables(tmp_path: Path) -> None:
 
 
 def test_an_unknown_column_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(ardsl.DataError, match="there is no column `citty`: did you mean `city`"):
+    with pytest.raises(ardsl.DataError, match="the model has no column `citty`: did you mean `city`"):
         predict(model(ANY, tmp_path), "citty", "t.csv", data_dir=tmp_path)
+
+
+def test_the_most_likely_number_and_quantiles_are_those_of_a_fine_grid(tmp_path: Path) -> None:
+    """Points stand for stretches of other widths, so their probabilities are no densities."""
+    found = model(FIXED, tmp_path)
+    told = predict(found, "age", tmp_path / "t.csv")
+    fine = torch.linspace(float(told.values[0]), float(told.values[-1]), 20_001, dtype=torch.float64)
+    x = torch.tensor(np.genfromtxt(tmp_path / "t.csv", delimiter=",", skip_header=1))[:, 1:]
+    for row, (age, member, income, visits, wealth) in enumerate(x[:, [0, 2, 3, 4, 5]].tolist()):
+        city = ["Bern", "Chur", "New York"].index(TABLE.splitlines()[row + 1].split(",")[2].strip())
+        rest = torch.tensor([age, city, member, income, visits, wealth]).double().repeat(len(fine), 1)
+        rest[:, 0] = fine
+        with torch.no_grad():
+            log_p = found.log_prob(rest)
+        p = (log_p - log_p.logsumexp(0)).exp()
+        best = log_p.max()
+        at = log_p[(fine - told.most_likely[row]).abs().argmin()]
+        assert at > best - 0.02
+        for q in (0.05, 0.5, 0.95):
+            exact = fine[(p.cumsum(0) < q).sum()]
+            assert abs(told.quantile(q)[row] - exact) < 0.02 * (fine[-1] - fine[0])
+
+
+@pytest.mark.parametrize(
+    ("cells", "filled"),
+    [
+        (["True", "False", ""], {"True", "False"}),
+        (["3.0", "1.0", ""], {"1.0", "2.0", "3.0"}),
+        (["3", "1", ""], {"1", "2", "3"}),
+    ],
+)
+def test_a_gap_is_filled_as_the_other_cells_are_written(cells: list[str], filled: set[str], tmp_path: Path) -> None:
+    domain = 'category("True", "False")' if "True" in cells else "integer(1, 3)"
+    text = (
+        f"record row {{ a : {domain}\n b : binary }}\norder row by [b, a]\np(row[i] | row[<i]) = default via linear\n"
+    )
+    (tmp_path / "t.csv").write_text("a,b\n" + "".join(f"{cell},1\n" for cell in cells))
+    spec = spec_in(tmp_path, text)
+    whole, count, _ = impute(ardsl.compile(spec), tmp_path / "t.csv", seed=0)
+    write_filled(tmp_path / "f.csv", spec, open_source(tmp_path / "t.csv"), "test", whole)
+    written = [row["a"] for row in csv.DictReader((tmp_path / "f.csv").read_text().splitlines())]
+    assert count == 1 and written[:2] == cells[:2] and written[2] in filled
+
+
+def test_truth_values_of_a_table_stay_what_they_are(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    table = pyarrow.table({"a": [True, False, None, True] * 10, "b": [1, 2, 3, 4] * 10})
+    parquet.write_table(table, tmp_path / "t.parquet")
+    text, _, _ = sketch(tmp_path / "t.parquet", tmp_path / "t.ar")
+    assert 'a : category("True", "False")' in text
+    spec = spec_in(tmp_path, text)
+    compiled = ardsl.compile(spec)
+    whole, count, _ = impute(compiled, tmp_path / "t.parquet", seed=0)
+    write_filled(tmp_path / "f.csv", spec, open_source(tmp_path / "t.parquet"), "test", whole)
+    assert count == 10
+    assert {row["a"] for row in csv.DictReader((tmp_path / "f.csv").read_text().splitlines())} == {"True", "False"}
+    write_samples(tmp_path / "s.csv", spec, compiled.sample(20, seed=0))
+    assert {row["a"] for row in csv.DictReader((tmp_path / "s.csv").read_text().splitlines())} <= {"True", "False"}

@@ -144,3 +144,22 @@ def test_a_table_without_anything_to_model(content: str, message: str, tmp_path:
     (tmp_path / "t.csv").write_text(content)
     with pytest.raises(ardsl.DataError, match=message):
         sketch(tmp_path / "t.csv", tmp_path / "t.ar")
+
+
+def test_two_columns_have_two_orders(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,b\n" + "".join(f"{k % 5 or ''},{k % 3}\n" for k in range(40)))
+    text, _, _ = sketch(tmp_path / "t.csv", tmp_path / "t.ar")
+    assert 'any(orders = 2, train = "all")' in text
+    ardsl.loads(text)
+
+
+def test_infinite_numbers_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,b\n" + "".join(f"{'inf' if k == 7 else k / 7},{k % 3}\n" for k in range(40)))
+    text, _, left_out = sketch(tmp_path / "t.csv", tmp_path / "t.ar")
+    assert left_out == ["a: holds infinite numbers"] and "a :" not in text
+
+
+def test_text_that_a_person_reads_as_numbers_is_told(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a;b\n" + "".join(f"{k % 4},5;{k % 3}%\n" for k in range(40)))
+    text, _, _ = sketch(tmp_path / "t.csv", tmp_path / "t.ar")
+    assert text.count("numbers are written as 12.5, without `%`") == 2
