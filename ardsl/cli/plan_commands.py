@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ardsl.cli.output import MOST_ROWS, formula, plural, print_json, print_table, size, spelled
+from ardsl.graph.verify import share_of
 from ardsl.cli.specs import json_option, open_spec, set_option, spec_argument
 
 if TYPE_CHECKING:
+    from ardsl.graph.verify import Comparison
     from ardsl.networks.plan import GroupPlan, Plan
     from ardsl.spec import Spec
 
@@ -46,6 +48,7 @@ def plan_command(file: str, settings: dict[str, str], as_json: bool) -> None:
         ("FLOPs", f"{plan.flops:,} for the likelihood of one example"),
         ("activation memory", memory),
         *(("receptive field", _field_text(field)) for field in _most_telling(receptive_fields(spec))),
+        *(("blind spots", text) for text in _blind_spots(spec)),
         ("sampling steps", f"{plan.steps:,}"),
     ]
     for name, text in lines:
@@ -104,26 +107,46 @@ def receptive_fields(spec: Spec) -> list[dict[str, Any]]:
 
     Under ``any(orders = K)``, of the first order.
     """
-    from ardsl.graph.claims import declared_reach
-    from ardsl.graph.schedule import TooLargeError
-
     found: dict[str, dict[str, Any]] = {}
     for comparison in spec.report.comparisons:
         if comparison.factor in found or not comparison.realized:
             continue
-        variable = spec.variables[comparison.variable]
-        reach: dict[str, int] | None = {}
-        for number, axis in enumerate(variable.axes):
-            try:
-                distance = declared_reach(spec.model, variable.name, number)
-            except TooLargeError:
-                reach = None
-                break
-            if reach is not None and distance:
-                reach[axis.name or f"axis {number}"] = distance
-        most = int(comparison.realized_relation.row_counts().max())
+        most = comparison.realized_relation.most
+        reach = _reach(spec, comparison)
         found[comparison.factor] = {"factor": comparison.factor, "elements": most, "reach": reach}
     return list(found.values())
+
+
+def _reach(spec: Spec, comparison: Comparison) -> dict[str, int] | None:
+    """By axis, where it is above 0: of a lattice network what its layers reach, of others what is declared. None where
+    finding it would take too long."""
+    from ardsl.graph.claims import declared_reach
+    from ardsl.graph.schedule import TooLargeError
+    from ardsl.relations import Beside, Translated
+
+    variable = spec.variables[comparison.variable]
+    relation = comparison.realized_relation
+    parts = relation.parts if isinstance(relation, Beside) else ()
+    composed = next((part for part in parts if isinstance(part, Translated)), None)
+    reach = {}
+    for number, axis in enumerate(variable.axes):
+        try:
+            distance = composed.reach(number) if composed else declared_reach(spec.model, variable.name, number)
+        except TooLargeError:
+            return None
+        if distance:
+            reach[axis.name or f"axis {number}"] = distance
+    return reach
+
+
+def _blind_spots(spec: Spec) -> list[str]:
+    """What is declared and never seen, and how that would change."""
+    lost = spec.report.blind_spots.count
+    if not lost:
+        return []
+    help = dict.fromkeys(group.completion for group in spec.plan.groups if group.completion)
+    share = f"{lost:,}, {share_of(lost, spec.report.declared)} of what is declared"
+    return ["; ".join([share, *help])]
 
 
 def _field_text(field: dict[str, Any]) -> str:

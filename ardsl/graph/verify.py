@@ -124,8 +124,7 @@ class Report:
             return f"NOT SOUND: {_counted(self.leaks.count, 'leak')} among {self.realized:,} realized pairs."
         blind, declared = self.blind_spots.count, self.declared
         if blind:
-            share = f"{min(max(100 * blind / declared, 0.1), 99.9):.1f}" if blind < declared else "100"
-            lost = f"{_counted(blind, 'blind spot')}, {share} % of what is declared"
+            lost = f"{_counted(blind, 'blind spot')}, {share_of(blind, declared)} of what is declared"
             return f"Sound: nothing leaks. Not complete: {lost}."
         return f"Sound and complete: all of the {_counted(declared, 'declared pair')} realized, and nothing else."
 
@@ -162,6 +161,11 @@ class ChainedPairs(Sequence[tuple[str, str]]):
     def __iter__(self) -> Iterator[tuple[str, str]]:
         for part in self.parts:
             yield from part
+
+
+def share_of(part: int, whole: int) -> str:
+    """In percent: never 0 where there is something, nor 100 where something is left."""
+    return f"{min(max(100 * part / whole, 0.1), 99.9):.1f} %" if part < whole else "100 %"
 
 
 def _counted(number: int, noun: str) -> str:

@@ -75,6 +75,11 @@ class Relation(ABC):
         """The number of pairs."""
         return int(self.row_counts().sum())
 
+    @property
+    def most(self) -> int:
+        """The most sources that a target reads."""
+        return int(self.row_counts().max(initial=0))
+
     def __contains__(self, pair: tuple[int, int]) -> bool:
         target, source = pair
         return bool(self.holds(np.array([target]), np.array([source]))[0])
@@ -156,6 +161,12 @@ class Beside(Relation):
     @property
     def count(self) -> int:
         return sum(part.count for part in self.parts)
+
+    @property
+    def most(self) -> int:
+        same = [part.most for part in self.parts if part.count == self.targets * part.most]
+        others = [part for part in self.parts if part.count != self.targets * part.most]
+        return sum(same) + (others[0].most if len(others) == 1 else super().most - sum(same) if others else 0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -163,10 +163,16 @@ class EarlierInOrder(Relation):
         return earlier_in_box(compared, at, _clipped(self._boxes(elements), self.order.shape))
 
     @property
+    def _whole(self) -> bool:
+        """Every element reads all that are ranked lower, and no two share a rank."""
+        return self.limits is None and self.last is None and self.order.total and self.targets == self.sources
+
+    def row_counts(self) -> np.ndarray:
+        return self.order.rank if self._whole else super().row_counts()
+
+    @property
     def count(self) -> int:
-        if self.limits is None and self.last is None and self.order.total and self.targets == self.sources:
-            return self.sources * (self.sources - 1) // 2
-        return super().count
+        return self.sources * (self.sources - 1) // 2 if self._whole else super().count
 
     def at_most(self, targets: np.ndarray) -> np.ndarray:
         elements = _at(self.elements, targets)

@@ -178,6 +178,20 @@ class Translated(Relation):
             total = total * weight.reshape((-1,) + (1,) * (total.ndim - along - 1))
         return int(total.sum()) * self.each
 
+    @property
+    def most(self) -> int:
+        return int(self._within.max(initial=0)) * self.each
+
+    def reach(self, axis: int) -> int:
+        """How far along an axis of positions a target reads, or along the axis of groups, which is the last."""
+        found, axes = np.nonzero(self.table), len(self.frame.shape)
+        if not len(found[0]):
+            return 0
+        if axis == axes:
+            return int(np.abs(found[axes] - found[-1]).max())
+        entry = found[axes + 1 + axis]
+        return int((entry if self.frame.direction[axis] else np.abs(entry - found[axis])).max())
+
     def entries(self) -> tuple[np.ndarray, np.ndarray]:
         """A pair for every entry that is set: the target and the source site of a place where it stands."""
         found = np.nonzero(self.table)

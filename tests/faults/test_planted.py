@@ -1,5 +1,5 @@
-"""Faults planted in a copy of the dense and of the lattice back end: every one must be rejected by plan, probe, normalization or the
-agreement of the two evaluators."""
+"""Faults planted in a copy of the dense and of the lattice back end: every one must be rejected by plan, probe,
+normalization or the agreement of the two evaluators."""
 
 from __future__ import annotations
 

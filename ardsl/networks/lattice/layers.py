@@ -160,5 +160,5 @@ class Convolution(nn.Module):
 
 def gated(value: Tensor, groups: int) -> Tensor:
     """tanh(a) · σ(b) for the halves a and b of each group's features."""
-    halves = value.unflatten(1, (groups, 2, -1))
-    return (halves[:, :, 0].tanh() * halves[:, :, 1].sigmoid()).flatten(1, 2)
+    first, second = value.unflatten(1, (groups, 2, -1)).unbind(2)
+    return (first.tanh() * second.sigmoid()).flatten(1, 2)
