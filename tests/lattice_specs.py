@@ -76,6 +76,10 @@ for stack, option in STACKS.items():
         "p(low[i] | low[<i], z) = bernoulli via made(hidden = [4])\n"
         f"p(x[r, c] | x[<], z, low[r, c]) = bernoulli via pixelcnn({small})\n"
     )
+    SPECS[f"{stack}, colours together"] = (
+        "given label : category(2)\nobserved x[2, 2, 2] : integer(0, 2)\n"
+        f"p(x[r, c, *] | x[<], label) = color_mixture(components = 2) via pixelcnn({small})\n"
+    )
 DRAWN_TOGETHER = (
     "given label : category(3)\nobserved x[3, 3, 2] : real\n"
     "p(x[r, c, *] | x[<], label) = multivariate_normal via pixelcnn(layers = 2, features = 6, first = 3, {option})\n"

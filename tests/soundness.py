@@ -62,7 +62,7 @@ def reads(spec: Spec, draw: str, orders: dict[str, Order]) -> set[str]:
         variable = spec.variables[factor.variable]
         order = orders.get(variable.name)
         for position, element in enumerate(factor.elements):
-            if variable.element_name(element) != draw:
+            if variable.element_name(element) != draw.replace("*", "0"):  # all elements of a draw read the same
                 continue
             for context in factor.contexts:
                 source = spec.variables[context.variable]

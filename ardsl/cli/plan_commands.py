@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ardsl.cli.output import MOST_ROWS, formula, plural, print_json, print_table, size, spelled
-from ardsl.graph.verify import share_of
 from ardsl.cli.specs import json_option, open_spec, set_option, spec_argument
+from ardsl.graph.verify import share_of
 
 if TYPE_CHECKING:
     from ardsl.graph.verify import Comparison

@@ -66,14 +66,11 @@ class DiscretizedLaw(Law):
     def log_prob(self, parts: Parts, code: Tensor) -> Tensor:
         parameters = self.base.parameters(parts)
         code = code.to(parts.dtype)
-        first = code <= 0
-        last = torch.zeros_like(first) if self.cells.levels is None else code >= self.cells.levels - 1
         if self.cells.levels == 1:
             return torch.zeros_like(code)
-        low = self.cells.origin + code * self.cells.step
-        cell = _Cell(low, low + self.cells.step, self.cells.step, first, last, self.cells.lower)
+        cell = cell_of(self.cells, code)
         if self.base.entry.name == "logistic":
-            return _logistic(parameters, cell)
+            return logistic_mass(parameters, cell)
         if self.base.entry.name == "normal":
             return _normal(parameters, cell)
         return self._general(parameters, cell)
@@ -95,7 +92,7 @@ class DiscretizedLaw(Law):
     def initial(self, position: float) -> dict[str, Tensor]:
         return self.base.initial(position)
 
-    def _general(self, parameters: Parameters, cell: _Cell) -> Tensor:
+    def _general(self, parameters: Parameters, cell: Cell) -> Tensor:
         """The difference of the distribution function, or, where that has lost its digits, three-point quadrature."""
         # A large count's cell has a width that the difference of its edges, rounded, may not show.
         inner, width = cell.low, torch.full_like(cell.low, cell.step)
@@ -118,7 +115,9 @@ class DiscretizedLaw(Law):
 
 
 @dataclass(frozen=True, slots=True)
-class _Cell:
+class Cell:
+    """Cells with their edges; ``first`` and ``last`` are open outwards."""
+
     low: Tensor
     high: Tensor
     step: float
@@ -127,7 +126,15 @@ class _Cell:
     lower: float
 
 
-def _logistic(p: Parameters, cell: _Cell) -> Tensor:
+def cell_of(cells: Grid, code: Tensor) -> Cell:
+    """The cells of some codes."""
+    first = code <= 0
+    last = torch.zeros_like(first) if cells.levels is None else code >= cells.levels - 1
+    low = cells.origin + code * cells.step
+    return Cell(low, low + cells.step, cells.step, first, last, cells.lower)
+
+
+def logistic_mass(p: Parameters, cell: Cell) -> Tensor:
     """σ(b) − σ(a) = σ(b) σ(−a) (1 − e^(a − b)): three factors, none of them a difference of near numbers."""
     log_below = logsigmoid((cell.high - p["loc"]) / p["scale"])
     log_above = logsigmoid((p["loc"] - cell.low) / p["scale"])
@@ -137,7 +144,7 @@ def _logistic(p: Parameters, cell: _Cell) -> Tensor:
     return torch.where(cell.last, zero, log_below) + torch.where(cell.first, zero, log_above) + closed
 
 
-def _normal(p: Parameters, cell: _Cell) -> Tensor:
+def _normal(p: Parameters, cell: Cell) -> Tensor:
     """The cell is reflected to the left of the mean, where log Φ keeps its digits.
 
     Cells narrow beside the scale would lose them again; there the density at the middle, with its second-order term,

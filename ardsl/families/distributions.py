@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from ardsl.families.catalogue import CATALOGUE
+from ardsl.families.colors import ColorMixtureLaw
 from ardsl.families.discretized import DiscretizedLaw, grid
 from ardsl.families.domains import Domain, Integer, MuLaw
 from ardsl.families.encoding import mulaw_decode, mulaw_encode
@@ -145,5 +146,7 @@ def _law(family: Family, domain: Domain) -> Law:
     if family.name == "discretized" and family.inner is not None:
         cells, start = grid(domain, CATALOGUE[family.inner.name].support)
         return DiscretizedLaw(CatalogueLaw(family.inner, None, start), cells)
+    if family.name == "color_mixture":
+        return ColorMixtureLaw(family, grid(domain, "real")[0])
     start = Start(reach=math.pi) if domain.name == "angle" else Start()
     return CatalogueLaw(family, domain.levels, start)

@@ -6,10 +6,8 @@ from ardsl.families.catalogue import CATALOGUE
 from ardsl.families.domains import Category, Count, Domain, Integer, MuLaw
 from ardsl.families.entry import Entry
 
-RESERVED = ("color_mixture",)
-"""Families that the language knows and that are not built yet."""
-
-WRAPPERS = ("mixture", "discretized")
+WRAPPERS = ("mixture", "discretized", "color_mixture")
+"""Families that are built of others, with a number of components or of a continuous law."""
 
 SUPPORTS = {
     "boolean": "0 and 1",
@@ -52,6 +50,8 @@ def discretizes(entry: Entry, domain: Domain) -> bool:
 def fitting_names(domain: Domain, joint: bool = False) -> list[str]:
     """The families that are laws of the domain, as a spec would write them; for messages, so without mixtures."""
     names = [entry.name for entry in CATALOGUE.values() if entry.joint == joint and fits(entry, domain)]
+    if joint and isinstance(domain, Integer | MuLaw):
+        names.append("color_mixture")
     if not joint and discretizes(CATALOGUE["logistic"], domain):
         names.append("discretized(logistic)")
     return names
@@ -63,10 +63,10 @@ def default_spelling(domain: Domain, event: int = 1) -> str:
     ``binary``: bernoulli. ``category``, ``mulaw``, and ``integer`` of at most 256 values: categorical. Wider
     ``integer``: a mixture of ten discretized logistics. ``count``, ``real``, ``positive``, ``unit_interval`` and
     ``angle``: mixtures of ten negative binomials, normals, log-normals, betas and von Mises laws. One draw of several
-    real elements: multivariate_normal.
+    real elements: multivariate_normal; of several integers, or codes of ``mulaw``: a color_mixture of ten.
     """
     if event > 1:
-        return "multivariate_normal"
+        return "multivariate_normal" if domain.name == "real" else "color_mixture(components = 10)"
     if domain.name == "integer":
         few = domain.levels is not None and domain.levels <= 256
         return "categorical" if few else "mixture(discretized(logistic), components = 10)"

@@ -70,6 +70,7 @@ def families_page() -> str:
             "",
             "mixture(F, components = K)   K laws of one family and their weights",
             "discretized(F)               integers by the cells of a continuous law; of integer, mulaw and count",
+            "color_mixture(components = K)  all channels of a pixel in one draw (PixelCNN++); of integer and mulaw",
             "",
             "default stands for:",
             *defaults,

@@ -15,7 +15,6 @@ from ardsl.families.domains import Domain
 from ardsl.families.entry import Entry, Parameter
 from ardsl.families.family import Family, Slot
 from ardsl.families.fitting import (
-    RESERVED,
     SUPPORTS,
     WRAPPERS,
     default_spelling,
@@ -58,6 +57,8 @@ def resolve_family(
 def default_family(domain: Domain, event: int = 1) -> Family:
     """The family that ``default`` stands for, as :func:`~ardsl.families.fitting.default_spelling` lists them."""
     spelling = default_spelling(domain, event)
+    if spelling.startswith("color_mixture"):
+        return color_mixture_family(domain, event, 10)
     name = spelling.removeprefix("mixture(").removeprefix("discretized(").split(")")[0].split(",")[0]
     family = catalogue_family(CATALOGUE[name], domain, event)
     if "discretized" in spelling:
@@ -101,6 +102,19 @@ def mixture_family(inner: Family, components: int) -> Family:
     )
 
 
+def color_mixture_family(domain: Domain, event: int, components: int) -> Family:
+    """``weights`` (a softmax's), then for every component ``loc`` and ``scale`` of each channel and a coefficient for
+    each pair of channels. One uniform number chooses the component, one more is each channel's."""
+    slots, start = [], 0
+    pairs = event * (event - 1) // 2
+    kinds = (("weights", "simplex", 1), ("loc", "real", event), ("scale", "positive", event))
+    for name, constraint, each in (*kinds, ("coefficients", "real", pairs)):
+        slots.append(Slot(name, constraint, start, components * each))
+        start += components * each
+    uniforms = 1 + event
+    return Family("color_mixture", domain.name, tuple(slots), components=components, event=event, uniforms=uniforms)
+
+
 def discretized_family(inner: Family) -> Family:
     """The slots and noise of ``inner``; of a mixture, the mixture of its components discretized, which is the same."""
     if inner.name == "mixture" and inner.inner is not None and inner.components is not None:
@@ -139,8 +153,8 @@ class _Resolver:
             return self._mixture(span, arguments, discretized)
         if name == "discretized":
             return self._discretized(span, arguments, discretized)
-        if name in RESERVED:
-            return self._refuse(rules.NOT_BUILT_YET.at(span, what=f"`{name}`"))
+        if name == "color_mixture":
+            return self._color_mixture(span, arguments)
         if name not in CATALOGUE:
             fitting = f"for {self._domain()} there are {self._fitting()}"
             help = did_you_mean(name, FAMILY_NAMES)
@@ -249,12 +263,30 @@ class _Resolver:
         if bound is None:
             return None
         inner = self._inner("mixture", span, bound, discretized)
-        argument = bound.get("components")
-        if argument is None and not bound:
+        if not bound:
             return None
+        components = self._components(span, bound, "mixture", "mixture(F, components = 10)")
+        return None if inner is None or components is None else mixture_family(inner, components)
+
+    def _color_mixture(self, span: Span, arguments: Sequence[syntax.Argument]) -> Family | None:
+        bound = bind("color_mixture", arguments, ("components",), self.sink)
+        if bound is None:
+            return None
+        if self.domain.name not in ("integer", "mulaw"):
+            values = {"family": "color_mixture", "support": "ordered integers", "domain": self._domain()}
+            return self._refuse(
+                rules.SUPPORT.at(span, help=f"use {self._fitting()}", others=self._declared(), **values)
+            )
+        if self.event == 1:
+            help = f"there are {self._fitting()}"
+            return self._refuse(rules.JOINT_ON_SCALAR.at(span, family="color_mixture", help=help))
+        components = self._components(span, bound, "color_mixture", "color_mixture(components = 10)")
+        return None if components is None else color_mixture_family(self.domain, self.event, components)
+
+    def _components(self, span: Span, bound: Mapping[str, syntax.Argument], family: str, example: str) -> int | None:
+        argument = bound.get("components")
         if argument is None:
-            problem = "`mixture` needs the number of its components"
-            help = "write `mixture(F, components = 10)`"
+            problem, help = f"`{family}` needs the number of its components", f"write `{example}`"
             return self._refuse(rules.COMPONENTS.at(span, problem=problem, label="how many?", help=help))
         components = self.evaluate(argument.value)
         if components is None:
@@ -265,7 +297,7 @@ class _Resolver:
         if components > MAX_COMPONENTS:
             problem = f"`components` is {shown(components)}, and at most {counted(MAX_COMPONENTS)} are possible"
             return self._refuse(rules.COMPONENTS.at(argument.value.span, problem=problem, label="too many"))
-        return None if inner is None else mixture_family(inner, int(components))
+        return int(components)
 
     def _discretized(self, span: Span, arguments: Sequence[syntax.Argument], discretized: bool) -> Family | None:
         if discretized:
@@ -298,7 +330,7 @@ class _Resolver:
         if discretized:
             reason = "`default` is a law of the domain itself"
             return self._refuse(rules.WRAPPER.at(span, wrapper="discretized", family="default", reason=reason))
-        if self.event > 1 and self.domain.name != "real":
+        if self.event > 1 and self.domain.name not in ("real", "integer", "mulaw"):
             event, help = f"{self.event:,} elements", f"there is no joint family for {self._domain()} yet"
             return self._refuse(rules.SCALAR_ON_JOINT.at(span, family="default", event=event, help=help))
         return default_family(self.domain, self.event)

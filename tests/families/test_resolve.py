@@ -214,6 +214,22 @@ def test_wide_integers_and_vectors_have_defaults() -> None:
     assert str(default_family(Integer(0, 256))) == "mixture(discretized(logistic), components = 10)"
     assert str(default_family(Real(), event=3)) == "multivariate_normal"
     assert family_of("default", Binary(), event=3) == (None, ["AR319"])
+    assert str(default_family(Integer(0, 255), event=3)) == "color_mixture(components = 10)"
+
+
+def test_one_draw_of_several_channels() -> None:
+    family, codes = family_of("color_mixture(components = 4)", Integer(0, 255), event=3)
+    assert codes == [] and family is not None
+    assert [(s.name, s.size) for s in family.slots] == [
+        ("weights", 4),
+        ("loc", 12),
+        ("scale", 12),
+        ("coefficients", 12),
+    ]
+    assert (family.width, family.event, family.uniforms) == (40, 3, 4)
+    assert family_of("color_mixture", Integer(0, 255), event=3) == (None, ["AR317"])
+    assert family_of("color_mixture(components = 0)", Integer(0, 255), event=3) == (None, ["AR317"])
+    assert family_of("color_mixture(components = 4)", Category(4), event=3) == (None, ["AR311"])
 
 
 @pytest.mark.parametrize("domain", PLAIN, ids=str)
@@ -275,7 +291,8 @@ def test_every_family_on_every_domain(domain: Domain) -> None:
         ("discretized", Integer(0, 4), "AR321"),
         ("categorical(0.5)", Category(4), "AR322"),
         ("categorical", Integer(0, 65_536), "AR305"),
-        ("color_mixture", Integer(0, 255), "AR306"),
+        ("color_mixture(components = 3)", Integer(0, 255), "AR318"),
+        ("color_mixture(components = 3)", Real(), "AR311"),
     ],
 )
 def test_refused_families(text: str, domain: Domain, code: str) -> None:

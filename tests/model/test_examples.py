@@ -8,7 +8,7 @@ from ardsl.families.domains import Binary, Category, Integer, MuLaw, Real
 from ardsl.model.model import Axis
 from ardsl.model.settings import Choice
 from ardsl.relations import Affine, AxisPart, Earlier, Everything, Part
-from specs import codes, model_of
+from specs import model_of
 
 MADE = """\
 # Binarized MNIST with a masked autoencoder
@@ -113,9 +113,10 @@ def test_one_draw_per_pixel() -> None:
     assert order.rank[:7].tolist() == [0, 0, 0, 1, 1, 1, 2]
 
 
-def test_colour_mixture_is_left_to_the_families() -> None:
+def test_colour_mixture() -> None:
     text = COLOUR + "p(x[r, c, *] | x[<], label) = color_mixture(components = 10) via pixelcnn(layers = 15)"
-    assert all(code.startswith("AR3") for code in codes(text))
+    (family,) = model_of(text).factors[0].families
+    assert (family.name, family.components, family.event) == ("color_mixture", 10, 3)
 
 
 def test_wavenet() -> None:

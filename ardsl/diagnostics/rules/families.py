@@ -73,14 +73,8 @@ NOT_BUILT_YET = Rule(
     message="{what} is part of the language but not built yet",
     label="not built yet",
     explanation="The language reserves this spelling. It will work in a later version; until then it is refused.",
-    wrong=(
-        "observed x[row: 8, column: 8, channel: 3] : integer(0, 255)\n"
-        "p(x[r, c, *] | x[<]) = color_mixture(components = 10) via made(hidden = 64)\n"
-    ),
-    right=(
-        "observed x[row: 8, column: 8, channel: 3] : integer(0, 255)\n"
-        "p(x[i] | x[<i]) = mixture(discretized(logistic), components = 10) via made(hidden = 64)\n"
-    ),
+    wrong="observed x[8] : category(3, end = 2)\np(x[i] | x[<i]) = categorical via made(hidden = 64)\n",
+    right="observed x[8] : category(3)\np(x[i] | x[<i]) = categorical via made(hidden = 64)\n",
 )
 
 UNKNOWN_FAMILY = Rule(
