@@ -17,6 +17,7 @@ from ardsl.networks.lattice.given import alignment
 from ardsl.networks.lattice.schedule import Schedule
 from ardsl.networks.lattice.wiring import INPUT, Layer
 from ardsl.networks.module import Program
+from ardsl.relations.ranks import inverse
 
 if TYPE_CHECKING:
     from ardsl.networks.lattice.module import LatticeNetwork
@@ -27,8 +28,9 @@ Call = tuple[Callable[..., object], tuple[object, ...], dict[str, Tensor]]
 class LatticeProgram(Program):
     """Evaluates a lattice network a step at a time.
 
-    Features are kept as [sites, features, batch], so that those of consecutive sites are one matrix. The last row of
-    each cache is a zero, for neighbours that are not read.
+    Features are kept as [sites, features, batch], in the order in which sites are computed: what a step adds is a
+    slice, and the features of sites that lie side by side are one matrix. The last row of each cache is a zero, for
+    neighbours that are not read.
     """
 
     def __init__(self, network: LatticeNetwork, element_step: np.ndarray, draw_step: np.ndarray, batch: int) -> None:
@@ -40,11 +42,15 @@ class LatticeProgram(Program):
         like = next(network.parameters()).detach()
         self._sites = {layer.target: schedule.sites(layer.target) for layer in self._wiring.layers}
         self._rows: dict[str, Tensor] = {}
+        self._row: dict[str, np.ndarray] = {}
+        """The row of each site, and of the zero: site −1."""
         for name, (groups, features) in self._wiring.sizes.items():
-            count = self._wiring.lattice.positions * groups + 1
+            count = self._wiring.lattice.positions * groups
+            self._row[name] = np.append(inverse(np.argsort(schedule.turn[name], kind="stable")), count)
             if name in schedule.passing:
                 count = max(map(len, self._sites[name]))
-            self._rows[name] = like.new_zeros(count, features, batch)
+            self._rows[name] = like.new_zeros(count + 1, features, batch)
+        self._scratch: dict[object, Tensor] = {}
         self._turn_of = {int(step): turn for turn, step in enumerate(schedule.steps)}
         self._calls: list[list[Call] | None] = [None] * len(schedule.steps)
         self._features = like.new_zeros(network.plan.group.features, batch)
@@ -122,12 +128,8 @@ class LatticeProgram(Program):
         return found
 
     def _store(self, name: str, sites: np.ndarray, value: Tensor) -> None:
-        rows = self._rows[name]
-        view = _consecutive(rows, sites)
-        if view is not None:
-            view.copy_(value)
-        else:
-            rows.index_copy_(0, torch.from_numpy(sites).to(rows.device), value)
+        rows = self._row[name][sites]  # a step's own lie side by side
+        self._rows[name][rows[0] : rows[0] + len(rows)].copy_(value)
 
     def _fill_bases(self) -> None:
         """What does not depend on the variable: each convolution's bias, and what is given."""
@@ -167,45 +169,47 @@ class LatticeProgram(Program):
             sites = self._sites[layer.target][turn]
             if not len(sites):
                 continue
-            into = self._place(layer.target, sites)
-            kept = (
-                into
-                if into is not None
-                else self._rows[layer.target].new_empty(len(sites), layer.features, self._batch)
-            )
+            into = self._rows[layer.target][self._first(layer.target, sites) :][: len(sites)]
             if layer.kind == "convolve":
                 for group in np.unique(sites % layer.groups):
-                    self._convolve(layer, int(group), sites, kept, calls)
+                    self._convolve(layer, int(group), sites, into, calls)
             else:
-                self._apply(layer, sites, kept, calls)
-            if into is None:
-                rows = self._rows[layer.target]
-                calls.append((rows.index_copy_, (0, _index(sites, rows), kept), {}))
+                self._apply(layer, sites, into, calls)
         return calls
 
-    def _place(self, name: str, sites: np.ndarray) -> Tensor | None:
-        """Where the values of these sites belong, [sites, features, batch]; None where they do not lie side by side."""
-        if name in self._schedule.passing:
-            return self._rows[name][: len(sites)]
-        return _consecutive(self._rows[name], sites)
+    def _first(self, name: str, sites: np.ndarray) -> int:
+        """The row where the sites of a turn begin."""
+        return 0 if name in self._schedule.passing else int(self._row[name][sites[0]])
 
-    def _at(self, name: str, sites: np.ndarray, calls: list[Call]) -> Tensor:
-        """The values of a map at sites that are computed, [sites, features, batch]."""
-        return self._placed(self._rows[name], self._place(name, sites), sites, calls)
+    def _at(self, name: str, sites: np.ndarray, mine: np.ndarray, layer: Layer, calls: list[Call]) -> Tensor:
+        """The values of a map at those of a turn's sites that are ``mine``, [sites, features, batch]."""
+        index = mine if name in self._schedule.passing else self._row[name][sites[mine]]
+        return self._gathered(self._rows[name], index, (layer.target, name), calls)
 
-    def _placed(self, rows: Tensor, place: Tensor | None, sites: np.ndarray, calls: list[Call]) -> Tensor:
-        if place is not None:
-            return place
-        found = rows.new_empty(len(sites), *rows.shape[1:])
-        calls.append((torch.index_select, (rows, 0, _index(sites, rows)), {"out": found}))
+    def _gathered(self, rows: Tensor, index: np.ndarray, key: object, calls: list[Call]) -> Tensor:
+        """Some rows, as they are where they lie side by side."""
+        first = int(index[0])
+        if int(index[-1]) - first == len(index) - 1 and (len(index) < 3 or bool((np.diff(index) == 1).all())):
+            return rows[first : first + len(index)]
+        found = self._room(key, len(index), rows)
+        place = torch.from_numpy(index).to(rows.device)
+        calls.append((torch.index_select, (rows, 0, place), {"out": found}))
         return found
+
+    def _room(self, key: object, count: int, like: Tensor) -> Tensor:
+        """Room for values that the next call uses up, [count, features, batch]."""
+        kept = self._scratch.get(key)
+        if kept is None or len(kept) < count:
+            kept = self._scratch[key] = like.new_empty(count, *like.shape[1:])
+        return kept[:count]
 
     def _apply(self, layer: Layer, sites: np.ndarray, into: Tensor, calls: list[Call]) -> None:
         """A function of each site's own features."""
-        source = self._at(layer.sources[0][0], sites, calls)
+        every = np.arange(len(sites))
+        source = self._at(layer.sources[0][0], sites, every, layer, calls)
         if layer.kind == "gate":
             half = layer.features
-            first, second = into.new_empty(into.shape), into.new_empty(into.shape)
+            first, second = (self._room((layer.target, part), len(sites), into) for part in (0, 1))
             calls.append((torch.tanh, (source[:, :half],), {"out": first}))
             calls.append((torch.sigmoid, (source[:, half:],), {"out": second}))
             calls.append((torch.mul, (first, second), {"out": into}))
@@ -214,50 +218,38 @@ class LatticeProgram(Program):
         else:  # nothing is dropped where samples are drawn
             calls.append((into.copy_, (source,), {}))
         for name in layer.added:
-            calls.append((into.add_, (self._at(name, sites, calls),), {}))
+            calls.append((into.add_, (self._at(name, sites, every, layer, calls),), {}))
 
     def _convolve(self, layer: Layer, group: int, sites: np.ndarray, into: Tensor, calls: list[Call]) -> None:
         """One group's part of a convolution: of the sites at work, those of the group."""
         mine = np.flatnonzero(sites % layer.groups == group)
         whole = len(mine) == len(sites)
         own = sites[mine]
-        out = into if whole else into.new_empty(len(own), *into.shape[1:])
+        out = into if whole else self._room((layer.target, "part", group), len(own), into)
+        bases = [self._at(name, sites, mine, layer, calls) for name in layer.added]
         if layer.target in self._aligned:
-            rows = self._aligned[layer.target]
-            base = self._placed(rows, _consecutive(rows, own), own, calls)
-        elif layer.added:
-            base = self._at(layer.added[0], sites, calls)
-            base = base if whole else self._placed(base, None, mine, calls)
-        else:
-            base = self._bases[layer.target][group][None]
+            bases.append(self._gathered(self._aligned[layer.target], own, (layer.target, "aligned"), calls))
+        elif not layer.added:
+            bases.append(self._bases[layer.target][group][None])
+        base = bases[0]
         for number, (source, _) in enumerate(layer.sources):
-            read = self._schedule.near[layer.target][number][own]
             slots = self._slots(layer, number, group)
-            columns = self._gathered(source, own, read[:, slots], calls)
+            read = self._schedule.near[layer.target][number][own][:, slots]
+            rows = mine if source in self._schedule.passing else self._row[source][read.reshape(-1)]
+            columns = self._gathered(self._rows[source], rows, (layer.target, number), calls)
+            columns = columns.reshape(len(own), -1, self._batch)
             calls.append(_product(base, self._flat(layer, number, group, slots), columns, out))
             base = out
         if not layer.sources:
             calls.append((out.copy_, (base.expand_as(out),), {}))
-        for name in layer.added[1:]:
-            more = self._at(name, sites, calls)
-            calls.append((out.add_, (more if whole else self._placed(more, None, mine, calls),), {}))
+        for more in bases[1:]:
+            calls.append((out.add_, (more,), {}))
         if not whole:
-            calls.append((into.index_copy_, (0, _index(mine, into), out), {}))
+            calls.append((into.index_copy_, (0, torch.from_numpy(mine).to(into.device), out), {}))
 
     def _slots(self, layer: Layer, number: int, group: int) -> np.ndarray:
         """Which of a source's slots a group ever reads."""
         return np.flatnonzero(layer.sources[number][1].reads[:, group].reshape(-1))
-
-    def _gathered(self, source: str, sites: np.ndarray, read: np.ndarray, calls: list[Call]) -> Tensor:
-        """The features of each site's neighbours, [sites, slots · features, batch]."""
-        rows = self._rows[source]
-        if source in self._schedule.passing:
-            return self._at(source, sites, calls)
-        place = _consecutive(rows, read[0]) if len(read) == 1 and (read >= 0).all() else None
-        if place is None:
-            index = np.where(read < 0, len(rows) - 1, read).reshape(-1)
-            place = self._placed(rows, None, index, calls)
-        return place.reshape(len(sites), -1, self._batch)
 
     def _flat(self, layer: Layer, number: int, group: int, slots: np.ndarray) -> Tensor:
         """A group's weights on the slots that it reads, [features, slots · inputs]."""
@@ -278,15 +270,3 @@ def _product(base: Tensor, weight: Tensor, columns: Tensor, out: Tensor) -> Call
     if columns.shape[2] == 1:
         return torch.addmm, (base[..., 0], columns[..., 0], weight.T), {"out": out[..., 0]}
     return torch.baddbmm, (base, weight.expand(len(columns), -1, -1), columns), {"out": out}
-
-
-def _consecutive(rows: Tensor, sites: np.ndarray) -> Tensor | None:
-    """The rows of sites that follow each other, as they are."""
-    first = int(sites[0])
-    if int(sites[-1]) - first != len(sites) - 1 or (len(sites) > 2 and (np.diff(sites) != 1).any()):
-        return None
-    return rows[first : first + len(sites)]
-
-
-def _index(sites: np.ndarray, like: Tensor) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(sites)).to(like.device)
