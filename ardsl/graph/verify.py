@@ -14,6 +14,9 @@ import numpy as np
 
 from ardsl.relations import Relation, difference
 
+_PORTION = 1 << 14
+"""Targets that are looked at together."""
+
 Element = tuple[str, int]
 """A variable's name and the flat index of one of its elements."""
 
@@ -57,10 +60,15 @@ class Pairs(Sequence[tuple[str, str]]):
         position = index + self.count if index < 0 else index
         if not 0 <= position < self.count:
             raise IndexError(f"pair {index} of {self.count}")
-        ends = np.cumsum(self.row_counts)
-        target = int(np.searchsorted(ends, position, side="right"))
-        source = self.relation.reads(target)[position - (int(ends[target - 1]) if target else 0)]
-        return self._target_name(target), self._source_name(int(source))
+        for first in range(0, self.relation.targets, _PORTION):  # a pair near the start needs no look at all targets
+            targets = np.arange(first, min(first + _PORTION, self.relation.targets))
+            ends = np.cumsum(self.relation.counts(targets))
+            if position < ends[-1]:
+                break
+            position -= int(ends[-1])
+        row = int(np.searchsorted(ends, position, side="right"))
+        source = self.relation.reads(first + row)[position - (int(ends[row - 1]) if row else 0)]
+        return self._target_name(first + row), self._source_name(int(source))
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         for target in np.flatnonzero(self.row_counts):

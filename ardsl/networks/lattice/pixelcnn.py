@@ -144,7 +144,7 @@ class _TwoStacks(_Stack):
     """A vertical stack, which sees the rows above in a growing triangle, and a horizontal one along the pixel's own
     row, which reads the vertical one a row up. No context is lost when they are deep enough.
 
-    The vertical stack at row i may see rows up to i itself: the link to the horizontal one shifts it down by a row.
+    The vertical stack at row i may see rows up to i itself: the horizontal one reads it a row up.
     """
 
     def __init__(self, lattice: Lattice, options: Mapping[str, Any], limits: Limits) -> None:
@@ -170,12 +170,12 @@ class _TwoStacks(_Stack):
                 own = pointwise(self.axes, np.ones((1, 1), dtype=bool))
                 added = () if first else (f"vertical {number - 1}",)
                 yield Layer("gate", name, 1, self._wide(self.features), ((f"{name} in", own),), added)
-                up = self._box((-1, -1), (0, 0), np.ones((self.lattice.groups, 1), dtype=bool))
-                yield self.site(((name, up),), f"{above} link", gated, conditioned=True)
             row = self._box((0, 0), (-columns, 0), self.every)
-            reads = self.masked(INPUT if first else f"horizontal {number - 1}", row, same=not first)
-            link: dict[str, Any] = {"added": (f"{above} link",)} if self.vertical else {"conditioned": True}
-            yield self.site(target=f"{above} in", features=gated, **reads, **link)
+            sources = self.masked(INPUT if first else f"horizontal {number - 1}", row, same=not first)["sources"]
+            if self.vertical:
+                up = self._box((-1, -1), (0, 0), np.ones((self.lattice.groups, 1), dtype=bool))
+                sources = (*sources, (f"vertical {number}", up))
+            yield self.site(sources, f"{above} in", gated, conditioned=True)
             yield self.each("gate", f"{above} in", f"{above} gate", self.features)
             last = f"{above} gate"
             if self.options["dropout"]:

@@ -29,7 +29,7 @@ class LatticeProgram(Program):
     """Evaluates a lattice network a step at a time.
 
     Features are kept as [sites, features, batch], in the order in which sites are computed: what a step adds is a
-    slice, and the features of sites that lie side by side are one matrix. The last row of each cache is a zero, for
+    slice, and the features of sites that lie side by side are one matrix. The first row of each cache is a zero, for
     neighbours that are not read.
     """
 
@@ -41,16 +41,10 @@ class LatticeProgram(Program):
         self._schedule = schedule = Schedule(self._wiring, own, draw_step, whole, local)
         like = next(network.parameters()).detach()
         self._sites = {layer.target: schedule.sites(layer.target) for layer in self._wiring.layers}
-        self._rows: dict[str, Tensor] = {}
-        self._row: dict[str, np.ndarray] = {}
-        """The row of each site, and of the zero: site −1."""
-        for name, (groups, features) in self._wiring.sizes.items():
-            count = self._wiring.lattice.positions * groups
-            self._row[name] = np.append(inverse(np.argsort(schedule.turn[name], kind="stable")), count)
-            if name in schedule.passing:
-                count = max(map(len, self._sites[name]))
-            self._rows[name] = like.new_zeros(count + 1, features, batch)
+        self._rows, self._row = self._caches(like)
         self._scratch: dict[object, Tensor] = {}
+        if self._wiring.sizes[INPUT][1] == 1 and bool((own >= 0).all()):
+            self._take_over(own)
         self._turn_of = {int(step): turn for turn, step in enumerate(schedule.steps)}
         self._calls: list[list[Call] | None] = [None] * len(schedule.steps)
         self._features = like.new_zeros(network.plan.group.features, batch)
@@ -67,6 +61,37 @@ class LatticeProgram(Program):
             for layer in self._wiring.layers
             if layer.aligned and network.given.aligned
         }
+
+    def _caches(self, like: Tensor) -> tuple[dict[str, Tensor], dict[str, np.ndarray]]:
+        """The tensor that holds each map, and the row in it of each site, with that of the zero as site −1.
+
+        Maps that are kept and have as many features share a tensor, so that one call gathers from several. A map that
+        is not kept has as many rows as a turn has sites at most.
+        """
+        row: dict[str, np.ndarray] = {}
+        counts: dict[int, int] = {}
+        rows: dict[str, Tensor] = {}
+        for name, (groups, features) in self._wiring.sizes.items():
+            if name in self._schedule.passing:
+                rows[name] = like.new_empty(max(map(len, self._sites[name])), features, self._batch)
+                continue
+            first = counts.get(features, 1)  # after the zero
+            placed = inverse(np.argsort(self._schedule.turn[name], kind="stable")) + first
+            row[name] = np.append(placed, 0)
+            counts[features] = first + self._wiring.lattice.positions * groups
+        shared = {features: like.new_zeros(count, features, self._batch) for features, count in counts.items()}
+        return rows | {name: shared[self._wiring.sizes[name][1]] for name in row}, row
+
+    def _take_over(self, own: np.ndarray) -> None:
+        """Where the elements of a step are drawn to, if what the network reads of one is its value: ``written[step]``
+        [draws, batch]; ``x`` has all of them in the order of the steps."""
+        rows, first = self._rows[INPUT][:, 0], int(self._row[INPUT][:-1].min())
+        self.x = rows[first : first + len(own)]
+        ends = np.searchsorted(np.sort(own), np.arange(own.max() + 1), side="right").tolist()
+        self.written = [self.x[a:b] for a, b in zip([0, *ends], ends, strict=False)]
+
+    def finish(self, step: int) -> None:
+        """Nothing follows what is written: a step looks up what it reads."""
 
     # What comes in
 
@@ -232,13 +257,9 @@ class LatticeProgram(Program):
         elif not layer.added:
             bases.append(self._bases[layer.target][group][None])
         base = bases[0]
-        for number, (source, _) in enumerate(layer.sources):
-            slots = self._slots(layer, number, group)
-            read = self._schedule.near[layer.target][number][own][:, slots]
-            rows = mine if source in self._schedule.passing else self._row[source][read.reshape(-1)]
-            columns = self._gathered(self._rows[source], rows, (layer.target, number), calls)
-            columns = columns.reshape(len(own), -1, self._batch)
-            calls.append(_product(base, self._flat(layer, number, group, slots), columns, out))
+        for numbers in self._together(layer):
+            columns = self._columns(layer, numbers, group, sites, mine, calls)
+            calls.append(_product(base, self._flat(layer, numbers, group), columns, out))
             base = out
         if not layer.sources:
             calls.append((out.copy_, (base.expand_as(out),), {}))
@@ -247,19 +268,42 @@ class LatticeProgram(Program):
         if not whole:
             calls.append((into.index_copy_, (0, torch.from_numpy(mine).to(into.device), out), {}))
 
+    def _together(self, layer: Layer) -> list[list[int]]:
+        """The sources of a convolution by the tensor that holds them: one gather and one product serve each."""
+        found: dict[int, list[int]] = {}
+        for number, (source, _) in enumerate(layer.sources):
+            found.setdefault(id(self._rows[source]), []).append(number)
+        return list(found.values())
+
     def _slots(self, layer: Layer, number: int, group: int) -> np.ndarray:
         """Which of a source's slots a group ever reads."""
         return np.flatnonzero(layer.sources[number][1].reads[:, group].reshape(-1))
 
-    def _flat(self, layer: Layer, number: int, group: int, slots: np.ndarray) -> Tensor:
-        """A group's weights on the slots that it reads, [features, slots · inputs]."""
-        key = (layer.target, number, group)
+    def _columns(
+        self, layer: Layer, numbers: list[int], group: int, sites: np.ndarray, mine: np.ndarray, calls: list[Call]
+    ) -> Tensor:
+        """What each of a group's sites reads of some sources, [sites, slots · features, batch]."""
+        names = [layer.sources[number][0] for number in numbers]
+        if names[0] in self._schedule.passing:
+            index = mine
+        else:
+            near = [self._schedule.near[layer.target][n][sites[mine]][:, self._slots(layer, n, group)] for n in numbers]
+            index = np.concatenate([self._row[name][each] for name, each in zip(names, near, strict=True)], axis=1)
+        found = self._gathered(self._rows[names[0]], index.reshape(-1), (layer.target, *numbers), calls)
+        return found.reshape(len(mine), -1, self._batch)
+
+    def _flat(self, layer: Layer, numbers: list[int], group: int) -> Tensor:
+        """A group's weights on what :meth:`_columns` gives, [features, slots · inputs]."""
+        key = (layer.target, numbers[0], group)
         if key not in self._weights:
-            weight = self._network.convolution(layer.target).weights()[number].detach()
-            groups = layer.sources[number][1].reads.shape[2]
-            whole = weight.unflatten(0, (layer.groups, -1))[group]  # [features, inputs, offsets]
-            by_slot = whole.unflatten(1, (groups, -1)).permute(0, 3, 1, 2).flatten(1, 2)  # [features, slots, inputs]
-            self._weights[key] = by_slot[:, torch.from_numpy(slots)].flatten(1).contiguous()
+            parts = []
+            for number in numbers:
+                weight = self._network.convolution(layer.target).weights()[number].detach()
+                sources = layer.sources[number][1].reads.shape[2]
+                whole = weight.unflatten(0, (layer.groups, -1))[group]  # [features, inputs, offsets]
+                by_slot = whole.unflatten(1, (sources, -1)).permute(0, 3, 1, 2).flatten(1, 2)
+                parts.append(by_slot[:, torch.from_numpy(self._slots(layer, number, group))].flatten(1))
+            self._weights[key] = torch.cat(parts, 1).contiguous()
         return self._weights[key]
 
 

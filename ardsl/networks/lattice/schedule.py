@@ -47,7 +47,12 @@ class Schedule:
             for name in layer.added:
                 known = np.maximum(known, ready[name])
             ready[layer.target] = known
-        self.turn = {name: np.searchsorted(self.steps, each) for name, each in ready.items()}
+        ready[wiring.output] = draw_step  # raw numbers are asked for then, and may have been ready before
+        needed = self._needed(wiring)
+        self.turn = {
+            name: np.where(needed[name] | (name == INPUT), np.searchsorted(self.steps, each), len(self.steps))
+            for name, each in ready.items()
+        }
         kept = {INPUT}
         for layer in wiring.layers:
             for (source, _), near in zip(layer.sources, self.near[layer.target], strict=True):
@@ -56,6 +61,19 @@ class Schedule:
                     kept.add(source)
             kept |= {name for name in layer.added if (self.turn[name] != self.turn[layer.target]).any()}
         self.passing = {layer.target for layer in wiring.layers} - kept
+
+    def _needed(self, wiring: Wiring) -> dict[str, np.ndarray]:
+        """Which sites of each map some draw depends on, bool [sites]."""
+        found = {name: np.zeros(wiring.lattice.positions * groups, bool) for name, (groups, _) in wiring.sizes.items()}
+        found[wiring.output][:] = True
+        for layer in reversed(wiring.layers):
+            here = found[layer.target]
+            for (source, _), near in zip(layer.sources, self.near[layer.target], strict=True):
+                read = near[here].reshape(-1)
+                found[source][read[read >= 0]] = True
+            for name in layer.added:
+                found[name] |= here
+        return found
 
     def _in_passing(self, source: str, target: str, near: np.ndarray) -> bool:
         """Whether every site reads the same site of the source and no other, at the turn that computes both."""
