@@ -160,5 +160,8 @@ class Convolution(nn.Module):
 
 def gated(value: Tensor, groups: int) -> Tensor:
     """tanh(a) · σ(b) for the halves a and b of each group's features."""
+    if groups == 1:  # gradients keep the memory format then
+        first, second = value.chunk(2, 1)
+        return first.tanh() * second.sigmoid()
     first, second = value.unflatten(1, (groups, 2, -1)).unbind(2)
     return (first.tanh() * second.sigmoid()).flatten(1, 2)
