@@ -29,21 +29,19 @@ class Pairs(Sequence[tuple[str, str]]):
         relation: Relation,
         target_name: Callable[[int], str],
         source_name: Callable[[int], str],
-        row_counts: np.ndarray | None = None,
     ) -> None:
         self.relation = relation
         self._target_name = target_name
         self._source_name = source_name
-        self._counts = row_counts
 
     @cached_property
     def row_counts(self) -> np.ndarray:
         """How many pairs each target takes part in."""
-        return self.relation.row_counts() if self._counts is None else self._counts
+        return self.relation.row_counts()
 
     @cached_property
     def count(self) -> int:  # type: ignore[override]  # how many there are, where a sequence's counts one value
-        return self.relation.count if self._counts is None else int(self.row_counts.sum())
+        return self.relation.count
 
     def __len__(self) -> int:
         return self.count
