@@ -149,9 +149,9 @@ class Learner(LightningModule):
 
     def configure_optimizers(self) -> Any:
         settings = self.settings
-        # The gradients' scaler of precision 16 and clipping go together only outside the fused kernel, and not every
-        # optimizer has one for weights that are split.
-        fused = not (settings.precision == "16" and settings.clip is not None) and not self.sharded
+        # Lightning clips gradients under mixed precision only outside the fused kernel, and not every optimizer has one
+        # for weights that are split.
+        fused = not (settings.precision in ("16", "bf16") and settings.clip is not None) and not self.sharded
         optimizer = make_optimizer(settings.optimizer, self.model.parameters(), fused=fused)
         steps = math.ceil(self.batches / settings.accumulate) * settings.epochs
         schedule = make_schedule(settings.schedule, optimizer, steps)

@@ -174,6 +174,8 @@ def test_optimizers_get_the_options_they_are_given() -> None:
 def test_precisions() -> None:
     assert next(fit(epochs=1, precision="64").model.parameters()).dtype == torch.float64
     assert next(fit(epochs=1, precision="bf16").model.parameters()).dtype == torch.float32
+    clipped = ardsl.loads("observed x[4] : binary\np(x[i] | x[<i]) = bernoulli via made\ntrain { clip = 1 }\n")
+    ardsl.fit(clipped, correlated(20), epochs=1, precision="bf16", device="cpu", progress=False)
 
 
 OPTIONS = {
