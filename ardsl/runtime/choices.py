@@ -8,6 +8,7 @@ from ardsl.diagnostics.rules.data import NO_SUCH_KEY, WRONG_SHAPE
 from ardsl.diagnostics.suggest import did_you_mean
 from ardsl.model.model import Variable
 from ardsl.runtime.faults import fault, listed
+from ardsl.runtime.images import IMAGE
 from ardsl.runtime.sources import Source
 from ardsl.spec import Spec
 
@@ -50,6 +51,8 @@ def choose(spec: Spec, variable: Variable, source: Source, split: str) -> Choice
         return Choice(_columns(spec, variable, source, alone=len(every) == 1), each=True)
     if variable.name in source.keys:
         return Choice((variable.name,))
+    if source.row_name is not None and len(variable.shape) in (2, 3):
+        return Choice((IMAGE,))
     if variable.is_record and any(f.name in source.keys for f in variable.fields):
         return Choice(column_names(spec, variable, split), each=True)
     if len(every) == 1 and split in source.keys and not source.in_memory:

@@ -89,7 +89,7 @@ class _Slot:
     def part(self, values: Any, source: Source, first: int, place: str | None = None) -> Part:
         """The part that a block's array, or a table's column, is; ``first`` is the number of the block's first row."""
         variable, place = self.variable, place or source.place(self.key)
-        raw = Raw(values, place)
+        raw = Raw(values, place, row_name=source.row_name)
         if source.table is not None:
             domain, text = variable.element_domain(self.element or 0), None
             if not isinstance(values, np.ndarray):

@@ -15,6 +15,7 @@ from ardsl.diagnostics.rules.data import UNREADABLE, WRONG_FORMAT, WRONG_SHAPE
 from ardsl.model.arrays import reading_arrays
 from ardsl.runtime import tables
 from ardsl.runtime.faults import fault, not_a_file
+from ardsl.runtime.images import Folder
 from ardsl.runtime.tables import Table
 
 SUFFIXES = (".npz", ".npy", *tables.SUFFIXES)
@@ -38,6 +39,8 @@ class Source:
     """Named by the user, not by a file: names must be the variables'."""
     positional: bool = False
     """The parts of an example, in the order of the observed variables, then the given ones."""
+    row_name: Callable[[int], str] | None = field(repr=False, default=None)
+    """What messages call an example, where it has a name of its own: a picture's file."""
 
     @property
     def is_table(self) -> bool:
@@ -96,6 +99,9 @@ def _open_path(source: str | Path, directory: Path) -> Source:
     path = Path(directory, written)
     suffix = path.suffix.lower()
     name = str(path)
+    if os.path.isdir(path):  # False for whatever cannot be a path
+        folder = _guarded(name, lambda: Folder.open(path))
+        return Source(name, folder.keys, folder.read, key=key, row_name=folder.name)
     if problem := "there is no such file" if "\0" in name else not_a_file(path):
         raise fault(UNREADABLE, path=name, problem=problem)
     if suffix not in SUFFIXES:

@@ -36,6 +36,7 @@ class Raw:
     first: int = 0
     line: Callable[[int], int | None] | None = None
     text: Any = None
+    row_name: Callable[[int], str] | None = None
 
     @property
     def is_text(self) -> bool:
@@ -43,6 +44,8 @@ class Raw:
 
     def row(self, row: int) -> str:
         """Where a row is, for a message."""
+        if self.row_name is not None:
+            return self.row_name(row)
         number = self.first + row
         line = self.line(number) if self.line is not None else None
         where = f"{self.place}, row {number}" if line is None else f"{self.place}, line {line}"

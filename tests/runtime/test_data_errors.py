@@ -189,7 +189,11 @@ ARCHIVES: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "encrypted": (encrypted, "d.npz", "error[AR501]: DIR/d.npz#x: is cut short or damaged"),
     "noise": (lambda p: p.write_bytes(bytes(range(256))), "d.npz", "error[AR501]: DIR/d.npz: is cut short or damaged"),
     "nothing": (lambda p: p.touch(), "d.npz", "error[AR501]: DIR/d.npz: is cut short or damaged"),
-    "a directory": (lambda p: p.mkdir(), "d.npz", "error[AR501]: DIR/d.npz: is a directory"),
+    "a directory": (
+        lambda p: p.mkdir(),
+        "d.npz",
+        "error[AR501]: DIR/d.npz: is a folder without pictures (.png, .jpg, .jpeg)",
+    ),
     "absent": (lambda p: None, "d.npz#x", "error[AR501]: DIR/d.npz: there is no such file"),
     "another format": (
         lambda p: None,
