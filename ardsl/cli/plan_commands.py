@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ardsl.cli.output import MOST_ROWS, formula, plural, print_json, print_table, size, spelled
+from ardsl.cli.reach import draw_reach, reach_options
 from ardsl.cli.specs import json_option, open_spec, set_option, spec_argument
 from ardsl.graph.verify import share_of
 
@@ -23,13 +24,17 @@ MOST_GROUPS = 6
 @spec_argument
 @set_option
 @json_option
-def plan_command(file: str, settings: dict[str, str], as_json: bool) -> None:
+@reach_options
+def plan_command(
+    file: str, settings: dict[str, str], as_json: bool, output: str | None, elements: tuple[str, ...]
+) -> None:
     """Show what a spec would be built as, before anything is allocated.
 
     Layers with their parameters, the connections that the masks let through, and FLOPs (a multiply-add counts as two);
     then the totals, the memory of one batch's activations, what a draw may read, and the sampling steps.
     """
     spec = open_spec(file, settings, as_json)
+    draw_reach(spec, output, elements)
     if as_json:
         print_json(plan_json(spec))
         return

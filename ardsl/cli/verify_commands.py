@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ardsl.cli.output import MOST_ROWS, plural, print_json, print_table
+from ardsl.cli.reach import draw_reach, reach_options
 from ardsl.cli.specs import examine_source, json_option, read_source, reject, set_option, spec_argument
 
 if TYPE_CHECKING:
@@ -24,7 +25,10 @@ MOST_EXAMPLES = 10
 @click.option("--numeric", is_flag=True, help="Also build the module, and probe what its outputs depend on.")
 @set_option
 @json_option
-def verify_command(file: str, numeric: bool, settings: dict[str, str], as_json: bool) -> int:
+@reach_options
+def verify_command(
+    file: str, numeric: bool, settings: dict[str, str], as_json: bool, output: str | None, elements: tuple[str, ...]
+) -> int:
     """Compare what a spec declares with what its networks realize, factor by factor.
 
     A leak is a pair (drawn element, element read) that is realized and not declared, a blind spot one that is declared
@@ -33,6 +37,7 @@ def verify_command(file: str, numeric: bool, settings: dict[str, str], as_json: 
     found, spec = examine_source(read_source(file), settings)
     if spec is None:
         reject(found, as_json)
+    draw_reach(spec, output, elements)
     reports = [spec.report]
     if numeric:
         from ardsl.compiler.probe import verify_numeric

@@ -162,3 +162,12 @@ def test_codes_are_explained_by_their_number_too(run: Run) -> None:
 def test_an_unknown_parameter_has_no_place_in_the_text(run: Run) -> None:
     result = run("check", "good.ar", "--set", "widht=3")
     assert result.exit_code == 1 and "-->" not in result.stdout and "AR108" in result.stdout
+
+
+@pytest.mark.parametrize("command", ["plan", "verify"])
+def test_what_elements_read_is_drawn(command: str, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "s.ar").write_text("observed x[6, 6] : binary\np(x[i] | x[<i]) = bernoulli via pixelcnn(layers = 1)\n")
+    done = run(command, str(tmp_path / "s.ar"), "-o", str(tmp_path / "r.png"), "--element", "x[3, 3]")
+    assert done.exit_code == 0 and (tmp_path / "r.png").is_file() and "x[3, 3]" in done.output
+    alone = run(command, str(tmp_path / "s.ar"), "--element", "x[3, 3]")
+    assert alone.exit_code == 2 and "`--element` says what" in alone.output

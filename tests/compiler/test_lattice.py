@@ -160,3 +160,23 @@ def test_sampling_takes_as_many_steps_as_the_longest_path(name: str) -> None:
         read = np.flatnonzero(relation[target])
         depth[target] = depth[read].max() + 1 if len(read) else 0
     assert spec.plan.steps == depth.max() + 1
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_rest_of_a_picture_follows_its_distribution(stack: str) -> None:
+    """Given what comes first; a part that does not come first is refused."""
+    model = compiled(
+        ardsl.loads(picture("raster", f"layers = 1, features = 6, first = 3, {STACKS[stack]}", "row: 2, column: 3"))
+    )
+    start = torch.tensor([[1.0, 0.0, 1.0], [0.0, torch.nan, torch.nan]]).double()
+    count = 4000
+    filled = model.complete(start.expand(count, 2, 3), seed=0)
+    assert torch.equal(filled[:, 0], start[0].expand(count, 3).to(filled.dtype))
+    ends = torch.tensor([[a, b] for a in (0.0, 1.0) for b in (0.0, 1.0)]).double()
+    every = start.repeat(4, 1, 1)
+    every[:, 1, 1:] = ends
+    expected = model.log_prob(every).softmax(0)
+    found = torch.bincount((filled[:, 1, 1] * 2 + filled[:, 1, 2]).long(), minlength=4) / count
+    assert (found - expected).abs().max() < 4 * (0.25 / count) ** 0.5
+    with pytest.raises(ardsl.ArdslError, match="`x\\[0, 0\\]` is missing and `x\\[1, 2\\]`"):
+        model.complete(torch.tensor([[torch.nan, 0, 1], [0, 1, 1]]).double()[None])

@@ -1,0 +1,31 @@
+"""The options of ``plan`` and ``verify`` that draw what elements read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from ardsl.spec import Spec
+
+
+def reach_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``-o FILE.png`` and ``--element``."""
+    named = click.option(
+        "--element", "elements", multiple=True, metavar="X[I, J]", help="An element to draw; several times for several."
+    )
+    drawn = click.option("-o", "--output", metavar="FILE.png", help="Draw what a few elements read, and the order.")
+    return drawn(named(command))
+
+
+def draw_reach(spec: Spec, output: str | None, elements: tuple[str, ...]) -> None:
+    if output is None:
+        if elements:
+            raise click.UsageError("`--element` says what `-o FILE.png` is to draw")
+        return
+    from ardsl.runtime.reach import save_reach
+
+    names = save_reach(output, spec, elements)
+    click.echo(f"wrote {output}: {', '.join(names)}", err=True)

@@ -1,0 +1,155 @@
+"""What chosen elements read, as a picture: declared, realized, lost, leaked; and the order of the elements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ardsl.diagnostics.rules.data import BAD_OUTPUT
+from ardsl.networks.group import Group
+from ardsl.networks.plan import GroupPlan
+from ardsl.relations import Beside, Relation
+from ardsl.runtime.atomic import replacing
+from ardsl.runtime.curve import can_draw
+from ardsl.runtime.faults import fault
+from ardsl.spec import Spec
+
+MOST_CHANNELS = 4
+MOST_SIDE = 256
+_PANEL, _LEGEND = 2.6, 5.2
+"""Inches: the longer side of a panel, and what the legend needs."""
+_KINDS = (
+    ("not read", "#eceff1"),
+    ("read", "#4c84bd"),
+    ("declared, never seen", "#e8863a"),
+    ("a leak", "#c2185b"),
+    ("the element", "#111111"),
+)
+
+
+def check_reach(path: str | Path) -> None:
+    """Refuses a file that :func:`save_reach` could not write."""
+    if Path(path).suffix.lower() != ".png":
+        raise fault(BAD_OUTPUT, path=path, problem="what is reached is drawn as .png")
+    if not can_draw():
+        raise fault(BAD_OUTPUT, path=path, problem="drawing needs matplotlib: `pip install 'ardsl[plot]'`")
+
+
+def save_reach(path: str | Path, spec: Spec, elements: Sequence[str] = ()) -> list[str]:
+    """A PNG with a panel for each of ``elements`` (by default a few of the first variable of one or two axes, and
+    channels), and first of all the order. Gives the names of the elements drawn.
+
+    Raises ``DataError`` where there is no such variable or element.
+    """
+    check_reach(path)
+    plan = _group(path, spec, elements)
+    group = plan.group
+    names = list(elements) or _chosen(group)
+    every = {group.draw_name(draw): draw for draw in range(group.draws)}
+    unknown = [name for name in names if name not in every]
+    if unknown:
+        variable = group.targets[0].variable.name
+        raise fault(BAD_OUTPUT, path=path, problem=f"`{unknown[0]}` is no element of `{variable}` that is drawn")
+    _draw(Path(path), plan, [(name, every[name]) for name in names])
+    return names
+
+
+def _group(path: str | Path, spec: Spec, elements: Sequence[str]) -> GroupPlan:
+    wanted = elements[0].split("[")[0] if elements else None
+    for plan in spec.plan.groups:
+        variable = plan.group.targets[0].variable
+        fits = not variable.is_record and len(plan.group.targets) == 1 and _grid(variable.shape) is not None
+        reads = any(source.variable is variable for source in plan.group.sources)
+        if fits and reads and wanted in (None, variable.name):
+            return plan
+    problem = f"there is nothing to draw: that takes a variable of up to {MOST_SIDE} × {MOST_SIDE} that reads itself"
+    raise fault(BAD_OUTPUT, path=path, problem=problem)
+
+
+def _grid(shape: tuple[int, ...]) -> tuple[int, int, int] | None:
+    """Rows, columns and channels of a variable; None where it is no picture."""
+    if len(shape) not in (1, 2, 3):
+        return None
+    rows, columns, channels = (1, *shape, 1) if len(shape) == 1 else (*shape, 1)[:3]
+    small = max(rows, columns) <= MOST_SIDE and channels <= MOST_CHANNELS and rows * columns > 0
+    return (rows, columns, channels) if small else None
+
+
+def _chosen(group: Group) -> list[str]:
+    """The middle, and elements at the right, the left and the end."""
+    rows, columns, channels = _grid(group.targets[0].variable.shape) or (1, 1, 1)
+    places = [(rows // 2, columns // 2), (rows // 2, columns - 1), (3 * rows // 4, 0), (rows - 1, columns - 1)]
+    each = group.draws // (rows * columns)
+    draws = [(row * columns + column) * each + each - 1 for row, column in places]
+    return [group.draw_name(draw) for draw in dict.fromkeys(draws)]
+
+
+def _own(group: Group, relation: Relation, draw: int) -> np.ndarray:
+    """Which elements of its own variable a draw reads, bool [elements]."""
+    row, start = relation.rows(np.array([draw]))[0], 0
+    for source in group.sources:
+        if source.variable is group.targets[0].variable:
+            return row[start : start + len(source.elements)]
+        start += len(source.elements)
+    raise KeyError(group.name)
+
+
+def _draw(path: Path, plan: GroupPlan, chosen: Sequence[tuple[str, int]]) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.colors import ListedColormap
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
+
+    group, realized = plan.group, plan.realized[0]
+    target = group.targets[0]
+    rows, columns, channels = _grid(target.variable.shape) or (1, 1, 1)
+    orders = group.orders()
+    declared = group.by_source(orders) if isinstance(realized, Beside) else group.declared(orders)
+    across, down = channels, 1 + len(chosen)
+    if channels == 1:  # side by side
+        across, down = len(chosen) + 1, 1
+    wide, high = (_PANEL * side / max(rows, columns) for side in (columns, rows))
+    size = max(_LEGEND, wide * across), (max(high, 0.2 * _PANEL) + 0.3) * down + 0.5
+    figure = Figure(figsize=size, dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    place = 1
+    order = orders[target.variable.name]
+    rank = order.rank.reshape(rows, columns, channels)
+    colors = ListedColormap([color for _, color in _KINDS])
+    for channel in range(channels):
+        axes = figure.add_subplot(down, across, place)
+        axes.imshow(rank[:, :, channel], cmap="viridis", aspect="equal", vmin=0, vmax=max(1, int(rank.max())))
+        _titled(axes, f"order: {order.name}" + (f", channel {channel}" if channels > 1 else ""))
+        place += 1
+    seen: set[int] = set()
+    for name, draw in chosen:
+        kinds = _told(_own(group, declared, draw), _own(group, realized, draw), target.elements[draw])
+        seen |= set(np.unique(kinds).tolist())
+        for channel in range(channels):
+            axes = figure.add_subplot(down, across, place)
+            part = kinds.reshape(rows, columns, channels)[:, :, channel]
+            axes.imshow(part, cmap=colors, vmin=-0.5, vmax=len(_KINDS) - 0.5, aspect="equal", interpolation="nearest")
+            _titled(axes, f"{name} reads" + (f" channel {channel}" if channels > 1 else ""))
+            place += 1
+    shown = [Patch(color=color, label=label) for k, (label, color) in enumerate(_KINDS) if k in seen]
+    figure.legend(handles=shown, loc="outside lower center", ncols=len(shown), fontsize=8, frameon=False)
+    with replacing(path) as part_file:
+        figure.savefig(part_file, format="png")
+
+
+def _told(declared: np.ndarray, realized: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """Which kind of ``_KINDS`` each element is: int [elements]."""
+    kinds = np.where(realized, np.where(declared, 1, 3), np.where(declared, 2, 0))
+    kinds[own] = 4
+    return kinds
+
+
+def _titled(axes: Any, title: str) -> None:
+    axes.set_title(title, fontsize=8, loc="left", parse_math=False)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_color("#b0b7bd")
