@@ -76,6 +76,11 @@ for stack, option in STACKS.items():
         "p(low[i] | low[<i], z) = bernoulli via made(hidden = [4])\n"
         f"p(x[r, c] | x[<], z, low[r, c]) = bernoulli via pixelcnn({small})\n"
     )
+    SPECS[f"{stack}, after others, by checkerboard"] = (
+        "observed low[2, 2] : binary\nobserved x[2, 2] : binary\norder x by checkerboard\n"
+        "p(low[i] | low[<i]) = bernoulli via made(hidden = [4])\n"
+        f"p(x[r, c] | x[<], low[r, c]) = bernoulli via pixelcnn({small})\n"
+    )
     SPECS[f"{stack}, colours together"] = (
         "given label : category(2)\nobserved x[2, 2, 2] : integer(0, 2)\n"
         f"p(x[r, c, *] | x[<], label) = color_mixture(components = 2) via pixelcnn({small})\n"

@@ -19,6 +19,7 @@ CHECKED = {
         "gated, given a label",
         "plain, given a vector and a map",
         "gated, after other variables",
+        "plain, after others, by checkerboard",
     )
 }
 
@@ -29,7 +30,6 @@ RANKED, TRANSLATED = "relations/ranked.py", "relations/translated.py"
 
 FAULTS: list[tuple[str, str, str, str]] = [
     # Masks
-    ("mask A for B", PIXELCNN, "same=not first", "same=False"),
     ("mask B for A", PIXELCNN, "same=not first", "same=True"),
     ("mask B for A, in one stack", PIXELCNN, "self._square(0), same=False", "self._square(0), same=True"),
     (
@@ -138,8 +138,8 @@ FAULTS: list[tuple[str, str, str, str]] = [
     (
         "the first site for what is not read",
         PROGRAM,
-        "np.where(read < 0, len(rows) - 1, read)",
-        "np.where(read < 0, 0, read)",
+        "np.append(placed, 0)",
+        "np.append(placed, 1)",
     ),
     ("the halves of a gate exchanged", PROGRAM, "torch.tanh, (source[:, :half],)", "torch.tanh, (source[:, half:],)"),
     ("weights laid out otherwise", PROGRAM, ".permute(0, 3, 1, 2)", ".permute(0, 3, 1, 2).flip(1)"),
