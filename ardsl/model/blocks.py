@@ -161,12 +161,14 @@ def _refuse(setting: syntax.Setting, expected: str, value: object, scope: Scope,
     scope.report(rules.SETTING_VALUE.at(span or setting.value.span, **values))
 
 
-def _data_value(setting: syntax.Setting, scope: Scope) -> str | float | None:
+def _data_value(setting: syntax.Setting, scope: Scope) -> str | float | bool | None:
     if setting.name.text == "missing":
         return _word(setting, MISSING, "treatment of missing values", scope)
     value = evaluate(setting.value, scope)
     if value is None:
         return None
+    if setting.name.text == "dequantize":
+        return value if isinstance(value, bool) else _refuse(setting, "true or false", value, scope)
     if setting.name.text == "valid" and is_number(value):
         if _SHARE.accepts(value):
             return float(value)  # type: ignore[arg-type]

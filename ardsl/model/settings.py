@@ -20,12 +20,15 @@ class DataSettings:
     """Where the data is. Sources are ``PATH`` or ``PATH#KEY``; ``valid`` may be a share of ``train`` instead.
 
     ``columns`` maps a variable to its column or key, or to a list of columns; ``{split}`` stands for the split's name.
+    ``dequantize``: integers that a continuous variable takes get uniform noise, so that a density has something to be
+    a density of (Uria, Murray & Larochelle 2013, RNADE, section 4).
     """
 
     train: str | None = None
     valid: str | float | None = None
     test: str | None = None
     missing: str = "error"
+    dequantize: bool = False
     columns: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -52,7 +55,7 @@ class TrainSettings:
     precision: str = "32"
 
 
-DATA_SETTINGS = ("train", "valid", "test", "missing")
+DATA_SETTINGS = ("train", "valid", "test", "missing", "dequantize")
 TRAIN_SETTINGS = (
     "optimizer",
     "schedule",

@@ -188,7 +188,10 @@ class _Reader:
 
     def _array(self, variable: Variable, parts: Sequence[Part], rows: np.ndarray | None) -> np.ndarray:
         gaps = variable.name in self.gaps
-        arrays = [part.converted(rows, self.real, gaps) for part in parts if part.variable == variable.name]
+        own = [part for part in parts if part.variable == variable.name]
+        if self.spec.model.data.dequantize:
+            own = [part.dequantized((self.split, variable.name, number)) for number, part in enumerate(own)]
+        arrays = [part.converted(rows, self.real, gaps) for part in own]
         if len(arrays) == 1 and arrays[0].shape[1:] == variable.shape and not variable.is_record:
             return arrays[0]
         kind = self.real if variable.is_record else np.result_type(*arrays)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import repeat
@@ -80,6 +81,18 @@ class Part:
         wanted, found = list(self.shape), list(values.shape[1:])
         problem = f"`{self.variable}` needs rows of the shape {wanted}, not {found}"
         raise fault(WRONG_SHAPE, place=self.raw.place, problem=problem)
+
+    def dequantized(self, name: tuple[object, ...]) -> Part:
+        """This part with noise of [0, 1) added to integers that a continuous domain takes; bytes that are to lie
+        between 0 and 1 are divided by 256. ``name`` seeds the noise: the same data get the same."""
+        values = self.raw.values
+        if values.dtype.kind not in "biu" or self.domain.name not in ("real", "positive", "unit_interval"):
+            return self
+        seed = zlib.crc32(repr((*name, self.raw.first)).encode())
+        noisy = values + np.random.default_rng(seed).random(values.shape)
+        if self.domain.name == "unit_interval":
+            noisy = np.clip(noisy / 256, np.finfo(np.float32).tiny, 1 - np.finfo(np.float32).epsneg)
+        return replace(self, raw=replace(self.raw, values=noisy))
 
     def missing(self) -> np.ndarray:
         """How many values each row lacks: int [rows]."""

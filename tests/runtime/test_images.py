@@ -137,3 +137,26 @@ def test_what_is_wrong_is_one_line_with_the_file(name: str, tmp_path: Path) -> N
     with pytest.raises(ardsl.DataError, match=told) as caught:
         load(GREY, tmp_path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("domain", "low", "high"), [("real", 0, 256), ("unit_interval", 0, 1)])
+def test_dequantized_pictures_are_within_a_step_of_their_values(
+    domain: str, low: float, high: float, tmp_path: Path
+) -> None:
+    """And the same at each reading."""
+    pictures(tmp_path)
+    text = f"observed x[4, 5] : {domain}\np(x[i] | x[<i]) = default via made(hidden = [4])\n"
+    text += "data { dequantize = true }\n"
+    values = load(GREY, tmp_path)["x"].astype(np.float64)
+    first, again = load(text, tmp_path)["x"], load(text, tmp_path)["x"]
+    assert (first == again).all() and first.min() > low - 1e-6 and first.max() < high
+    apart = first.astype(np.float64) * 256 / high - values
+    assert apart.min() >= -1e-4 and apart.max() <= 1 + 1e-4 and 0.4 < apart.mean() < 0.6
+
+
+def test_other_numbers_stay_what_they_are(tmp_path: Path) -> None:
+    spec = ardsl.loads("observed x[2] : real\np(x[i] | x[<i]) = normal via made\ndata { dequantize = true }\n")
+    import torch
+
+    found = load_split(spec, np.array([[0.5, 1.0], [2.0, 3.0]]), "train", dtype=torch.float64)
+    assert found["x"].tolist() == [[0.5, 1.0], [2.0, 3.0]]
