@@ -27,14 +27,13 @@ from ardsl.runtime.interrupts import Interrupts
 from ardsl.runtime.launch import launch
 from ardsl.runtime.learner import Diverged, Interrupted, Learner, Unfit
 from ardsl.runtime.options import check_carried, check_precision, count_devices, override, told_of
-from ardsl.runtime.pictures import is_picture, save_grid
 from ardsl.runtime.processes import Processes, join
 from ardsl.runtime.progress import Progress, duration
 from ardsl.runtime.runs import CURVE, SAMPLES, STATE, RunFolder, check_earlier, read_metrics, read_run, restore
+from ardsl.runtime.samples import Samples
 from ardsl.runtime.trainer import few_threads, make_trainer, quiet, seeded
 from ardsl.spec import Spec, as_spec
 
-_PICTURES = 64
 _ROWS = 5
 _WRITE_SHARE = 0.02
 """The share of the time that writing may take: a better epoch that comes too soon is written with a later one."""
@@ -194,6 +193,7 @@ class _Fit:
             self.batches.epoch, self.batches.start = len(self.learner.metrics), self.learner.done
             self.progress.say(f"going on in epoch {len(self.learner.metrics) + 1}, after {self.learner.steps:,} steps")
         self._written, self._cost, self._stale = 0.0, 0.0, False
+        self._pictures: Samples | None = None
         self._checked, self._checkpoint_cost = time.perf_counter(), 0.0
 
     def _compile(self) -> AutoregressiveModel:
@@ -276,7 +276,7 @@ class _Fit:
         if folder is not None and (best is not None or not diverged):
             folder.save_weights(model.state_dict())
             folder.save_metrics(self.learner.metrics)
-            self._save_pictures(folder, model)
+            self._samples(folder).save(model)
             if len(self.learner.metrics) > 1 and can_draw():
                 save_curve(folder.path / CURVE, self.learner.metrics, number)
             reason = "diverged" if diverged else stopped
@@ -299,8 +299,15 @@ class _Fit:
         if self._stale and learner.best is not None:
             self.folder.save_weights(learner.best.weights)
             self._stale = False
+            if not self.sharded:
+                self._samples(self.folder).save_if_due(learner.kept)
         self._written = time.perf_counter()
         self._cost = self._written - started
+
+    def _samples(self, folder: RunFolder) -> Samples:
+        if self._pictures is None:
+            self._pictures = Samples(folder.path / SAMPLES, self.splits, self.settings.seed)
+        return self._pictures
 
     def _between_steps(self, learner: Learner) -> None:
         """Write a checkpoint when it is time, and end here if the user wants that."""
@@ -315,17 +322,6 @@ class _Fit:
             self._checkpoint_cost = self._checked - now
         if interrupted:
             raise Interrupted
-
-    def _save_pictures(self, folder: RunFolder, model: AutoregressiveModel) -> None:
-        variable = next((v for v in model.spec.model.observed if is_picture(v)), None)
-        if variable is None:
-            return
-        given = [v.name for v in model.spec.model.given]
-        conditioning = self.splits.valid or self.splits.train
-        n = min(_PICTURES, count(conditioning)) if given else _PICTURES
-        first = take(conditioning, slice(0, n))
-        samples = model.sample(n, {name: first[name] for name in given} or None, seed=self.settings.seed)
-        save_grid(folder.path / SAMPLES, samples[variable.name] if isinstance(samples, dict) else samples, variable)
 
     def _conclude(self, epoch: int, valid: Evaluation | None, seconds: float, stopped: str) -> None:
         told = "" if valid is None else f": valid {valid.nll:.4f} ± {valid.standard_error:.4f} nats"

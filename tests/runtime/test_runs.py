@@ -299,3 +299,25 @@ def test_a_restored_model_finds_the_specs_own_data(tmp_path: Path) -> None:
     )
     found = ardsl.evaluate(ardsl.restore(tmp_path / "run"))
     assert found.nll == ardsl.evaluate(run.model).nll
+
+
+class Seen(Callback):
+    """Whether there was a picture of samples when an epoch began."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.seen: list[bool] = []
+
+    def on_train_epoch_start(self, trainer: Any, module: Any) -> None:
+        self.seen.append(self.path.is_file())
+
+
+def test_samples_are_drawn_while_a_model_trains_and_change_nothing(tmp_path: Path) -> None:
+    spec = ardsl.loads("observed x[4, 4] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden = [8], dropout = 0.2)\n")
+    x = (torch.rand(200, 4, 4, generator=torch.Generator().manual_seed(0)) < 0.5).byte()
+    seen = Seen(tmp_path / "a" / "samples.png")
+    data = {"train": x[:150], "valid": x[150:]}
+    drawn = ardsl.fit(spec, data, tmp_path / "a", epochs=3, device="cpu", progress=False, callbacks=[seen])
+    plain = ardsl.fit(spec, data, epochs=3, device="cpu", progress=False)
+    assert seen.seen == [False, True, True]
+    assert all(map(torch.equal, drawn.model.state_dict().values(), plain.model.state_dict().values()))
