@@ -222,16 +222,24 @@ Reading = tuple[str, Stencil]
 """One thing that a map reads: another map, through a stencil."""
 
 
+def work(shape: Sequence[int], groups: int, maps: Sequence[tuple[str, Sequence[Reading]]], name: str) -> int:
+    """How many entries :func:`compose` would look at, and so how long it would take."""
+    frame = Frame.around(shape, *_moves(len(shape), maps, name))
+    table = prod(frame.classes) * prod(frame.extent) * groups
+    return table * sum(int(stencil.reads.sum()) for _, readings in maps for _, stencil in readings)
+
+
 def compose(
     shape: Sequence[int], groups: int, maps: Sequence[tuple[str, Sequence[Reading]]], name: str = "input"
-) -> dict[str, Translated]:
-    """What every map of a network realizes of its input: sites × sites of ``name``, which has so many ``groups``.
+) -> Translated:
+    """What the last map of a network realizes of its input: sites × sites of ``name``, which has so many ``groups``.
 
     ``maps`` are in the order of evaluation; a map reads those before it, or the input.
     """
     frame = Frame.around(shape, *_moves(len(shape), maps, name))
     found = {name: _identity(frame, groups)}
-    for target, readings in maps:
+    last_use = {source: number for number, (_, readings) in enumerate(maps) for source, _ in readings}
+    for number, (target, readings) in enumerate(maps):
         wide = readings[0][1].reads.shape[1]
         table = np.zeros((*frame.classes, wide, *frame.extent, groups), dtype=bool)
         for source, stencil in readings:
@@ -239,8 +247,9 @@ def compose(
                 here, there = _shifted(frame, offset)
                 if here is not None:
                     _add(table[here], found[source].table[there], reads, len(shape))
+        found = {each: known for each, known in found.items() if last_use.get(each, -1) > number}
         found[target] = Translated(frame, table)
-    return found
+    return found[maps[-1][0]]
 
 
 def _moves(axes: int, maps: Sequence[tuple[str, Sequence[Reading]]], name: str) -> tuple[list[int], list[int]]:

@@ -240,6 +240,20 @@ TOO_MANY_SITES = Rule(
     right="observed x[256, 256] : binary\np(x[i] | x[<i] within 3) = bernoulli via pixelcnn\n",
 )
 
+TOO_DEEP = Rule(
+    code="AR423",
+    title="a network too deep to verify on an array of this size",
+    message="the layers of `{network}` reach so far on this array that composing them would take minutes",
+    label="fewer or narrower layers",
+    explanation=(
+        "What a stack of layers realizes is composed layer by layer, which takes the longer the farther they reach. A "
+        "window (`x[<i] within 30`) bounds that, as do fewer layers and smaller kernels. A larger array does not "
+        "matter once it is wider than the reach."
+    ),
+    wrong="observed x[512, 512] : binary\np(x[i] | x[<i]) = bernoulli via pixelcnn(layers = 500, gated = true)\n",
+    right="observed x[512, 512] : binary\np(x[i] | x[<i] within 3) = bernoulli via pixelcnn(layers = 5)\n",
+)
+
 LEAK = Rule(
     code="AR420",
     title="a leak: the network would read what the spec does not declare",

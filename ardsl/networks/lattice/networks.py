@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from ardsl.diagnostics import Diagnostic
 from ardsl.diagnostics.rules import networks as rules
+from ardsl.model.model import Context
 from ardsl.networks.group import Group
 from ardsl.networks.lattice.given import given, unreadable
 from ardsl.networks.lattice.lattice import Lattice
 from ardsl.networks.lattice.pixelcnn import Limits, depth_needed, pixelcnn
-from ardsl.networks.lattice.plan import plan_lattice
+from ardsl.networks.lattice.plan import plan_lattice, planning_work
 from ardsl.networks.lattice.wiring import Wiring
 from ardsl.networks.network import Network, Option
 from ardsl.networks.plan import GroupPlan
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     import torch
 
 MOST_CHANNELS = 16
+MOST_WORK = 1 << 34
+"""Steps of a processor that composing the layers may take: some seconds."""
 MOST_RANKED = 1 << 14
 """Sites of an order that gives every position masks of its own."""
 
@@ -40,52 +43,62 @@ class PixelCnn(Network):
     axes = 2
 
     def problems(self, group: Group, options: Mapping[str, Any]) -> Iterator[Diagnostic]:
-        target, factor = group.targets[0], group.factors[0]
-        variable = target.variable
-        shape = variable.shape
-        if len(group.targets) > 1 or len(group.factors) > 1:
+        for check in (self._shape_problems, self._context_problems):
+            found = list(check(group))
+            yield from found
+            if found:
+                return
+        yield from self._size_problems(group, options)
+
+    def _shape_problems(self, group: Group) -> Iterator[Diagnostic]:
+        """One variable of rows and columns, perhaps with channels, under one order."""
+        factor, variable = group.factors[0], group.targets[0].variable
+        channels, events = variable.shape[self.axes :], factor.event_axes
+        reason = None
+        if len(group.targets) > 1:
             yield rules.ONE_FAMILY.at(group.call.span, what=f"`{self.name}`")
-            return
-        events = factor.event_axes
-        channels = shape[self.axes :]
-        if len(shape) not in (self.axes, self.axes + 1) or variable.is_record:
-            reason = f"`{variable.name}` has {len(shape)}"
-            yield rules.LATTICE_AXES.at(group.call.span, network=self.name, reason=reason)
-            return
-        if events not in ((), (self.axes,)):
+        elif len(variable.shape) not in (self.axes, self.axes + 1):
+            axes = len(variable.shape)
+            reason = f"`{variable.name}` has {axes} ax{'is' if axes == 1 else 'es'}"
+        elif events not in ((), (self.axes,)):
             reason = f"one draw of `{factor.text}` covers other axes than the channels"
-            yield rules.LATTICE_AXES.at(factor.target_span, network=self.name, reason=reason)
-            return
-        if channels and channels[0] > MOST_CHANNELS and not events:
+        elif channels and channels[0] > MOST_CHANNELS and not events:
             reason = f"`{variable.name}` has {channels[0]:,} channels, and the most are {MOST_CHANNELS}"
-            yield rules.LATTICE_AXES.at(group.call.span, network=self.name, reason=reason)
-            return
-        if group.mixed is not None:
+        elif group.mixed is not None:
             yield rules.TABLE_UNDER_ANY.at(group.call.span, what=f"`{self.name}`", variable=variable.name)
-            return
-        lattice = self._lattice(group)
+        if reason is not None:
+            yield rules.LATTICE_AXES.at(group.call.span, network=self.name, reason=reason)
+
+    def _context_problems(self, group: Group) -> Iterator[Diagnostic]:
+        """What is earlier, all of it or within a distance; of others the whole, or an aligned element."""
+        factor, variable = group.factors[0], group.targets[0].variable
+        channels = variable.shape[self.axes :]
         own = [c for c in factor.contexts if c.variable == variable.name]
-        for context in own:
-            selection = context.selection
-            if not isinstance(selection, Earlier) or selection.last is not None or len(own) > 1:
-                reason = f"of `{variable.name}` it reads all that is earlier, or that `within` a distance"
-                yield rules.LATTICE_CONTEXT.at(context.span, network=self.name, text=context.text, reason=reason)
-            elif (
-                channels
-                and (limit := (selection.limits or (None,) * 3)[self.axes]) is not None
-                and limit < channels[0] - 1
-            ):
-                reason = "it reads all channels of a pixel that is within the distance: give their axis `*`"
-                yield rules.LATTICE_CONTEXT.at(context.span, network=self.name, text=context.text, reason=reason)
         if not own:
             reason = f"it does not read `{variable.name}[<]`, so nothing is autoregressive"
             yield rules.LATTICE_CONTEXT.at(factor.target_span, network=self.name, text=factor.text, reason=reason)
-        for context, reason in unreadable(group, lattice):
+        refused = [(each, why) for each in own if (why := self._refusal(each, len(own), channels)) is not None]
+        for context, reason in (*refused, *unreadable(group, self._lattice(group))):
             yield rules.LATTICE_CONTEXT.at(context.span, network=self.name, text=context.text, reason=reason)
+
+    def _refusal(self, own: Context, count: int, channels: tuple[int, ...]) -> str | None:
+        """Why a context on the variable itself cannot be read."""
+        selection = own.selection
+        if not isinstance(selection, Earlier) or selection.last is not None or count > 1:
+            return f"of `{own.variable}` it reads all that is earlier, or that `within` a distance"
+        limit = selection.limits[self.axes] if selection.limits is not None and channels else None
+        if limit is not None and limit < channels[0] - 1:
+            return "it reads all channels of a pixel that is within the distance: give their axis `*`"
+        return None
+
+    def _size_problems(self, group: Group, options: Mapping[str, Any]) -> Iterator[Diagnostic]:
+        lattice = self._lattice(group)
         if lattice.priority is None and lattice.sites > MOST_RANKED:
             yield rules.TOO_MANY_SITES.at(
                 group.call.span, order=lattice.order.name, sites=f"{lattice.sites:,}", limit=f"{MOST_RANKED:,}"
             )
+        elif planning_work(self.wiring(group, options)) > MOST_WORK:
+            yield rules.TOO_DEEP.at(group.call.span, network=self.name)
 
     def wiring(self, group: Group, options: Mapping[str, Any]) -> Wiring:
         """The layers that a group gets."""

@@ -13,7 +13,7 @@ from ardsl.networks.lattice.wiring import INPUT, Layer, Wiring, weights
 from ardsl.networks.plan import GroupPlan, LayerPlan
 from ardsl.relations import Beside, Everything, Matrix, Relation, Union
 from ardsl.relations.ranked import Ranked, compose_ranked
-from ardsl.relations.translated import compose
+from ardsl.relations.translated import Reading, compose, work
 
 
 def plan_lattice(
@@ -53,9 +53,20 @@ def own_relation(wiring: Wiring) -> Relation:
     if wiring.ranked:
         ranked = [(layer.target, ranked_readings(wiring, layer)) for layer in wiring.layers]
         return Matrix(np.repeat(compose_ranked(lattice.sites, ranked, INPUT), lattice.each, axis=1))
-    maps = [(layer.target, wiring.readings(layer)) for layer in wiring.layers]
-    found = compose(lattice.shape, lattice.groups, maps, INPUT)[wiring.output]
-    return found.of_elements(lattice.each)
+    return compose(lattice.shape, lattice.groups, _maps(wiring), INPUT).of_elements(lattice.each)
+
+
+def _maps(wiring: Wiring) -> list[tuple[str, tuple[Reading, ...]]]:
+    return [(layer.target, wiring.readings(layer)) for layer in wiring.layers]
+
+
+def planning_work(wiring: Wiring) -> int:
+    """About how many steps of a processor the composition of the layers takes."""
+    lattice = wiring.lattice
+    if not wiring.ranked:
+        return work(lattice.shape, lattice.groups, _maps(wiring), INPUT)
+    reads = sum(stencil.reads[:, 0].sum() for layer in wiring.layers for _, stencil in wiring.readings(layer))
+    return int(reads) * lattice.sites**2 // 8
 
 
 def ranked_readings(wiring: Wiring, layer: Layer) -> list[tuple[str, Ranked]]:
@@ -100,4 +111,4 @@ def _single(wiring: Wiring, layer: Layer) -> Relation:
     if layer.ranked:
         return Ranked(wiring.lattice.shape, stencil, wiring.lattice.rank, layer.ranked)
     maps = [(layer.target, [(source, stencil)])]
-    return compose(wiring.lattice.shape, wiring.sizes[source][0], maps, source)[layer.target]
+    return compose(wiring.lattice.shape, wiring.sizes[source][0], maps, source)
