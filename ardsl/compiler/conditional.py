@@ -136,7 +136,7 @@ def _check_order(model: AutoregressiveModel, missing: Cells) -> None:
                     late = variable.element_name(int(np.flatnonzero(~mask)[rank[~mask].argmax()]))
                     raise OrderForbids(
                         f"`{early}` is missing and `{late}`, which the order draws after it, is there: a spec with "
-                        f'`order {name} by any(orders = 8, train = "all")` fills any gap'
+                        f'`order {name} by any(orders = 8, train = "all")` and a dense network fills any gap'
                     )
         for reader in readers.successors(name):
             if reader != name and not (reader in missing and missing[reader].all()):

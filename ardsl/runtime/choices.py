@@ -8,7 +8,7 @@ from ardsl.diagnostics.rules.data import NO_SUCH_KEY, WRONG_SHAPE
 from ardsl.diagnostics.suggest import did_you_mean
 from ardsl.model.model import Variable
 from ardsl.runtime.faults import fault, listed
-from ardsl.runtime.images import IMAGE
+from ardsl.runtime.images import IMAGE, LABEL, LABELS
 from ardsl.runtime.sources import Source
 from ardsl.spec import Spec
 
@@ -74,6 +74,8 @@ def no_such(variable: Variable, name: str, source: Source) -> Exception:
     kind = "column" if source.is_table else "array"
     there = f"there are {listed(source.keys)}" if source.keys else f"it has no {kind}s"
     hint = did_you_mean(name, source.keys)
+    if source.row_name is not None and name == LABEL:
+        hint = f"its pictures stand in no folders that would be their labels, and there is no `{LABELS}`"
     what = f" for `{variable.name}`" if name != variable.name else ""
     return fault(NO_SUCH_KEY, path=source.name, problem=f"there is no {kind} `{name}`{what}: {hint or there}")
 

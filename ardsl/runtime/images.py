@@ -91,10 +91,11 @@ def _picture(name: str) -> np.ndarray:
         with _quiet(), Image.open(name) as opened:
             if opened.width * opened.height > _MOST_PIXELS:
                 raise Image.DecompressionBombError
-            if opened.mode not in _MODES:
-                known = "black and white, grey (L) or RGB"
+            picture = _plain(opened)
+            if picture.mode not in _MODES:
+                known = "black and white, grey or RGB: save it as one of these"
                 raise fault(UNREADABLE, path=name, problem=f"has the mode {opened.mode}, and pictures are {known}")
-            return np.asarray(opened).astype(np.uint8)
+            return np.asarray(picture).astype(np.uint8)
     except PermissionError:
         problem = "may not be read (permission denied)"
     except Image.DecompressionBombError:
@@ -102,6 +103,15 @@ def _picture(name: str) -> np.ndarray:
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError):
         problem = "is no picture, or is damaged"
     raise fault(UNREADABLE, path=name, problem=problem)
+
+
+def _plain(picture: Any) -> Any:
+    """A palette as its colours, and no transparency where nothing is transparent."""
+    if picture.mode == "P" and "transparency" not in picture.info:
+        return picture.convert("RGB")
+    if picture.mode in ("RGBA", "LA") and picture.getchannel("A").getextrema() == (255, 255):
+        return picture.convert(picture.mode[:-1])
+    return picture
 
 
 @contextmanager
@@ -129,5 +139,10 @@ def _labels(path: Path, files: list[str]) -> dict[str, np.ndarray]:
     if missing:
         more = f" and {len(missing) - 1:,} more" if len(missing) > 1 else ""
         raise fault(NO_SUCH_KEY, path=path, problem=f"says nothing of {missing[0]}{more}")
+    known = set(files)
+    lost = [name for name in row_of if name not in known]
+    if lost:
+        more = f" and {len(lost) - 1:,} more" if len(lost) > 1 else ""
+        raise fault(NO_SUCH_KEY, path=path, problem=f"names {lost[0]}{more}, and there is no such picture")
     chosen = [row_of[name] for name in files]
     return {name: np.array([cells[name][row] or "" for row in chosen]) for name in others}

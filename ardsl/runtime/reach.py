@@ -48,13 +48,20 @@ def save_reach(path: str | Path, spec: Spec, elements: Sequence[str] = ()) -> li
     plan = _group(path, spec, elements)
     group = plan.group
     names = list(elements) or _chosen(group)
-    every = {group.draw_name(draw): draw for draw in range(group.draws)}
-    unknown = [name for name in names if name not in every]
+    every = {_close(group.draw_name(draw)): draw for draw in range(group.draws)}
+    unknown = [name for name in names if _close(name) not in every]
     if unknown:
-        variable = group.targets[0].variable.name
-        raise fault(BAD_OUTPUT, path=path, problem=f"`{unknown[0]}` is no element of `{variable}` that is drawn")
-    _draw(Path(path), plan, [(name, every[name]) for name in names])
-    return names
+        first, last = group.draw_name(0), group.draw_name(group.draws - 1)
+        problem = f"`{unknown[0]}` is none of the elements that are drawn, `{first}` to `{last}`"
+        raise fault(BAD_OUTPUT, path=path, problem=problem)
+    chosen = [every[_close(name)] for name in names]
+    _draw(Path(path), plan, [(group.draw_name(draw), draw) for draw in chosen])
+    return [group.draw_name(draw) for draw in chosen]
+
+
+def _close(name: str) -> str:
+    """A name without spaces."""
+    return "".join(name.split())
 
 
 def _group(path: str | Path, spec: Spec, elements: Sequence[str]) -> GroupPlan:

@@ -70,6 +70,15 @@ def test_a_model_trains_on_pictures(tmp_path: Path) -> None:
     assert run.best_epoch == 1
 
 
+def test_a_palette_and_an_opaque_picture_lose_nothing(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 4, (4, 5, 3)).astype(np.uint8) * 60
+    opaque = np.concatenate([pixels, np.full((4, 5, 1), 255, np.uint8)], axis=2)
+    Image.fromarray(opaque).save(tmp_path / "a.png")
+    Image.fromarray(pixels).quantize(64).save(tmp_path / "b.png")
+    found = load(COLOUR, tmp_path)["x"]
+    assert (found[0] == pixels).all() and (found[1] == pixels).all()
+
+
 def truncated(folder: Path) -> None:
     path = folder / "1" / "p4.png"
     path.write_bytes(path.read_bytes()[:60])
@@ -105,6 +114,16 @@ def no_label(folder: Path) -> None:
     (folder / "labels.csv").write_text("file,label\n0/p0.png,1\n")
 
 
+def no_picture(folder: Path) -> None:
+    names = [f"{path.parent.name}/{path.name}" for path in folder.glob("*/*.png")]
+    (folder / "labels.csv").write_text("file,label\n" + "".join(f"{name},1\n" for name in [*names, "0/q.png"]))
+
+
+def no_folders(folder: Path) -> None:
+    for path in list(folder.glob("*/*.png")):
+        path.rename(folder / path.name)
+
+
 def none(folder: Path) -> None:
     for path in folder.glob("*/*.png"):
         path.unlink()
@@ -119,11 +138,19 @@ BROKEN: dict[str, tuple[Callable[[Path], None], str]] = {
     "cut short": (truncated, r"1/p4\.png: is no picture, or is damaged"),
     "of another size": (other_size, r"1/p4\.png: is 5 × 5 pixels, and 0/p0\.png is 5 × 4 pixels"),
     "in colour": (in_colour, r"1/p4\.png: is 5 × 4 pixels in colour, and 0/p0\.png is 5 × 4 pixels"),
-    "transparent": (transparent, r"1/p4\.png: has the mode RGBA, and pictures are black and white, grey \(L\) or RGB"),
+    "transparent": (
+        transparent,
+        r"1/p4\.png: has the mode RGBA, and pictures are black and white, grey or RGB: save it as one of these",
+    ),
     "text": (text, r"1/p4\.png: is no picture, or is damaged"),
     "huge": (huge, r"1/p4\.png: claims more than 67,108,864 pixels"),
     "a label out of range": (out_of_range, r"9/p4\.png.*`label`.*9"),
     "a picture without a label": (no_label, r"labels\.csv: says nothing of 0/p3\.png and 4 more"),
+    "a label without a picture": (no_picture, r"labels\.csv: names 0/q\.png, and there is no such picture"),
+    "no labels": (
+        no_folders,
+        r"there is no array `label`: its pictures stand in no folders that would be their labels",
+    ),
     "no pictures": (none, r"is a folder without pictures \(\.png, \.jpg, \.jpeg\)"),
     "all of another size": (all_of_another_size, r"`x` needs rows of the shape \[4, 5\], not \[6, 6\]"),
 }

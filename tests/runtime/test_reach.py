@@ -37,13 +37,19 @@ def test_a_picture_with_the_colours_of_what_there_is(text: str, tmp_path: Path) 
 
 
 def test_chosen_elements(tmp_path: Path) -> None:
-    assert save_reach(tmp_path / "r.png", ardsl.loads(COLOUR), ["x[2, 3, 1]"]) == ["x[2, 3, 1]"]
+    for name in ("x[2, 3, 1]", "x[2,3,1]"):
+        assert save_reach(tmp_path / "r.png", ardsl.loads(COLOUR), [name]) == ["x[2, 3, 1]"]
 
 
 @pytest.mark.parametrize(
     ("text", "elements", "name", "told"),
     [
-        (PLAIN, ["x[12, 0]"], "r.png", "`x\\[12, 0\\]` is no element of `x` that is drawn"),
+        (
+            PLAIN,
+            ["x[12, 0]"],
+            "r.png",
+            r"`x\[12, 0\]` is none of the elements that are drawn, `x\[0, 0\]` to `x\[11, 11\]`",
+        ),
         (PLAIN, ["y[1]"], "r.png", "there is nothing to draw"),
         (PLAIN, [], "r.svg", "what is reached is drawn as .png"),
         ("observed x : binary\np(x) = bernoulli\n", [], "r.png", "there is nothing to draw"),

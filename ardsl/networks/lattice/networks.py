@@ -133,4 +133,7 @@ class PixelCnn(Network):
             return f"`layers = {needed}` or more see everything"
         if lattice.stacked and not options["gated"]:
             return "one stack has a blind spot at any depth: `gated = true` has none when it is deep enough"
+        if not lattice.stacked:
+            way = "a `first` layer that reaches across the array, or `made`, sees everything"
+            return f"under {lattice.order.name} there is one stack, gated or not: {way}"
         return None
