@@ -25,10 +25,6 @@ class Stencil:
     offsets: tuple[Offset, ...]
     reads: np.ndarray
 
-    @property
-    def axes(self) -> int:
-        return len(self.offsets[0]) if self.offsets else 0
-
     def only(self, kept: np.ndarray) -> Stencil:
         """Without what is not ``kept``, bool like ``reads``, and without offsets at which nothing is left."""
         reads = self.reads & kept

@@ -21,7 +21,8 @@ IMAGE, LABEL = "image", "label"
 LABELS = "labels.csv"
 """A table in the folder: the name of each picture, as in the folder, in its first column, and what is known of it."""
 
-_MODES = {"1": "black and white", "L": "grey", "RGB": "in colour"}
+_MODES = ("1", "L", "RGB")
+"""Pillow's names of black and white, grey, and colour."""
 _MOST_PIXELS = 1 << 26
 """A file of a few bytes may claim any size."""
 

@@ -132,7 +132,7 @@ def _filled_rows(table: Table, columns: Mapping[str, tuple[np.ndarray, Domain]])
             cells = written[name]
             gaps = np.flatnonzero(np.isnan(numbers))
             if len(gaps):
-                form = _form(cells[row] for row in np.flatnonzero(~np.isnan(numbers)))
+                form = _form(domain, (cells[row] for row in np.flatnonzero(~np.isnan(numbers))))
                 for row in gaps:
                     cells[row] = form(_cells(values[first + row : first + row + 1], domain)[0])
         rows = len(next(iter(written.values())))
@@ -142,8 +142,11 @@ def _filled_rows(table: Table, columns: Mapping[str, tuple[np.ndarray, Domain]])
         first += rows
 
 
-def _form(cells: Iterable[Any]) -> Callable[[Any], Any]:
-    """How the cells that are there write a value: truth values, whole numbers, or whole numbers with a `.0`."""
+def _form(domain: Domain, cells: Iterable[Any]) -> Callable[[Any], Any]:
+    """How the cells that are there write a value: truth values, whole numbers, or whole numbers with a `.0`. A label is
+    written as it is."""
+    if isinstance(domain, Category) and domain.labels:
+        return lambda value: value
     seen = [cell for cell in cells if cell is not None][:_LOOKED_AT]
     if seen and all(isinstance(cell, bool) for cell in seen):
         return lambda value: bool(float(value)) if str(value) in ("0", "1") else value

@@ -30,8 +30,8 @@ _KINDS = (
 )
 
 
-def check_reach(path: str | Path) -> None:
-    """Refuses a file that :func:`save_reach` could not write."""
+def _check(path: str | Path) -> None:
+    """Refuses a file that cannot be written, before anything is drawn."""
     if Path(path).suffix.lower() != ".png":
         raise fault(BAD_OUTPUT, path=path, problem="what is reached is drawn as .png")
     if not can_draw():
@@ -44,7 +44,7 @@ def save_reach(path: str | Path, spec: Spec, elements: Sequence[str] = ()) -> li
 
     Raises ``DataError`` where there is no such variable or element.
     """
-    check_reach(path)
+    _check(path)
     plan = _group(path, spec, elements)
     group = plan.group
     names = list(elements) or _chosen(group)

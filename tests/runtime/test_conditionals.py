@@ -201,10 +201,12 @@ def test_the_most_likely_number_and_quantiles_are_those_of_a_fine_grid(tmp_path:
         (["True", "False", ""], {"True", "False"}),
         (["3.0", "1.0", ""], {"1.0", "2.0", "3.0"}),
         (["3", "1", ""], {"1", "2", "3"}),
+        (["01", "02", ""], {"01", "02"}),
     ],
 )
 def test_a_gap_is_filled_as_the_other_cells_are_written(cells: list[str], filled: set[str], tmp_path: Path) -> None:
-    domain = 'category("True", "False")' if "True" in cells else "integer(1, 3)"
+    labelled = {"True": 'category("True", "False")', "01": 'category("01", "02")'}
+    domain = labelled.get(cells[0], "integer(1, 3)")
     text = (
         f"record row {{ a : {domain}\n b : binary }}\norder row by [b, a]\np(row[i] | row[<i]) = default via linear\n"
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import ardsl
@@ -31,8 +32,6 @@ def pictures(folder: Path, shape: tuple[int, ...] = (4, 5), suffix: str = ".png"
 
 def load(spec: Spec | str, folder: Path) -> dict[str, np.ndarray]:
     spec = ardsl.loads(spec) if isinstance(spec, str) else spec
-    import torch
-
     found = load_split(spec, folder, "test", dtype=torch.float32)
     return {name: value.numpy() for name, value in found.items()}
 
@@ -183,7 +182,5 @@ def test_dequantized_pictures_are_within_a_step_of_their_values(
 
 def test_other_numbers_stay_what_they_are(tmp_path: Path) -> None:
     spec = ardsl.loads("observed x[2] : real\np(x[i] | x[<i]) = normal via made\ndata { dequantize = true }\n")
-    import torch
-
     found = load_split(spec, np.array([[0.5, 1.0], [2.0, 3.0]]), "train", dtype=torch.float64)
     assert found["x"].tolist() == [[0.5, 1.0], [2.0, 3.0]]

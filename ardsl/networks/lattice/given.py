@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
@@ -29,7 +30,7 @@ class Given:
     @property
     def aligned_features(self) -> int:
         """Of each position."""
-        return sum(cells(part)[1] * source.variable.element_domain(0).features for source, part in self.aligned)
+        return sum(_cell_size(part) * source.variable.element_domain(0).features for source, part in self.aligned)
 
 
 def given(group: Group) -> Given:
@@ -74,11 +75,9 @@ def _index(low: Affine | None, high: Affine | None) -> Affine | None:
     return low if low is not None and low == high else None
 
 
-def cells(part: Part) -> tuple[int, int]:
-    """A source as the cells that positions are aligned to, and the elements of each: their numbers."""
-    indexed = [size for p, size in zip(part.parts, part.source_shape, strict=True) if p.low is not None]
-    rest = [size for p, size in zip(part.parts, part.source_shape, strict=True) if p.low is None]
-    return int(np.prod(indexed, dtype=np.int64)), int(np.prod(rest, dtype=np.int64))
+def _cell_size(part: Part) -> int:
+    """How many elements of a source a position is aligned to."""
+    return prod(size for each, size in zip(part.parts, part.source_shape, strict=True) if each.low is None)
 
 
 def alignment(part: Part, lattice: Lattice) -> np.ndarray:

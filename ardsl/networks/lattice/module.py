@@ -45,7 +45,6 @@ class LatticeNetwork(NetworkModule):
     def forward(self, inputs: Tensor, configuration: Configuration = 0) -> Tensor:
         lattice = self.wiring.lattice
         own, whole, aligned = self.inputs(inputs)
-        axes = len(lattice.shape)
         maps = {INPUT: own.unflatten(1, (*lattice.shape, -1)).movedim(-1, 1)}
         local = None if aligned is None else aligned.unflatten(1, lattice.shape).movedim(-1, 1)
         for layer in self.wiring.layers:
@@ -63,7 +62,7 @@ class LatticeNetwork(NetworkModule):
             for name in layer.added:
                 value = value + maps[name]
             maps[layer.target] = value
-        return maps[self.wiring.output].movedim(1, -1).reshape(len(inputs), -1) if axes else inputs
+        return maps[self.wiring.output].movedim(1, -1).reshape(len(inputs), -1)
 
     def inputs(self, inputs: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """The features of the group's sources apart: the variable's own [batch, elements · features], of what every

@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 from ardsl.networks.lattice.lattice import Lattice
+from ardsl.relations.ranked import Cut
 from ardsl.relations.stencil import Stencil
 from ardsl.relations.translated import Reading
 
@@ -44,7 +45,7 @@ class Layer:
     added: tuple[str, ...] = ()
     conditioned: bool = False
     aligned: bool = False
-    ranked: Literal["before", "until"] | None = None
+    ranked: Cut | None = None
 
 
 @dataclass(frozen=True, eq=False)
