@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ardsl.errors import ArdslError, DataError, SpecError
     from ardsl.runtime.calibrate import calibrate
     from ardsl.runtime.evaluate import evaluate, score
+    from ardsl.runtime.reach import save_reach
     from ardsl.runtime.runs import restore
     from ardsl.runtime.sweep import sweep
     from ardsl.runtime.train import fit
@@ -42,6 +43,7 @@ _HOME = {
     "calibrate": "runtime.calibrate:calibrate",
     "evaluate": "runtime.evaluate:evaluate",
     "score": "runtime.evaluate:score",
+    "save_reach": "runtime.reach:save_reach",
     "restore": "runtime.runs:restore",
     "fit": "runtime.train:fit",
     "sweep": "runtime.sweep:sweep",

@@ -81,6 +81,17 @@ for stack, option in STACKS.items():
         "p(low[i] | low[<i]) = bernoulli via made(hidden = [4])\n"
         f"p(x[r, c] | x[<], low[r, c]) = bernoulli via pixelcnn({small})\n"
     )
+    SPECS[f"{stack}, given a map and a vector through networks"] = (
+        "given v[2] : real\ngiven low[4, 1, 2] : real\nobserved x[row: 4, column: 2] : binary\n"
+        "p(x[i] | x[<i], v via deconv(hidden = [4, 3]), low via deconv(hidden = 3)) = bernoulli via "
+        f"pixelcnn({small})\n"
+    )
+    SPECS[f"{stack}, colours after a map through a network, by snake"] = (
+        "given label : category(3)\nobserved low[1, 2] : category(3)\nobserved x[3, 2, 2] : binary\n"
+        "order x by snake\np(low[i] | low[<i]) = categorical via made(hidden = [4])\n"
+        "net grown = deconv(hidden = [3, 4])\n"
+        f"p(x[r, c, k] | x[<], low via grown, label) = bernoulli via pixelcnn({small})\n"
+    )
     SPECS[f"{stack}, colours together"] = (
         "given label : category(2)\nobserved x[2, 2, 2] : integer(0, 2)\n"
         f"p(x[r, c, *] | x[<], label) = color_mixture(components = 2) via pixelcnn({small})\n"

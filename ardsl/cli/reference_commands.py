@@ -10,6 +10,7 @@ import click
 from ardsl.cli.output import spelled
 
 if TYPE_CHECKING:
+    from ardsl.networks.context import ContextNetwork
     from ardsl.networks.network import Network
 
 
@@ -34,23 +35,25 @@ def networks_command(name: str | None) -> None:
     """List the registered networks with their options, or one of them."""
     from ardsl.diagnostics.suggest import did_you_mean
     from ardsl.errors import ArdslError
-    from ardsl.networks.registry import LATER, network, network_names
+    from ardsl.networks.registry import LATER, context_network, context_network_names, network, network_names
 
-    known = network_names()
+    pages = {each: network_page(network(each)) for each in network_names()}
+    pages |= {each: network_page(context_network(each), "contexts only") for each in context_network_names()}
+    known = tuple(pages)
     if name in LATER and name not in known:
         raise ArdslError(f"the network `{name}` is reserved for {LATER[name]}, and not built yet")
     if name is not None and name not in known:
         hint = did_you_mean(name, known)
         raise ArdslError(f"there is no network `{name}`" + (f": {hint}" if hint else ""))
-    click.echo("\n\n".join(network_page(network(each)) for each in ([name] if name else known)))
+    click.echo("\n\n".join(pages[each] for each in ([name] if name else known)))
     if name is None:
         later = [each for each in LATER if each not in known]
         if later:
             click.echo("\n" + textwrap.fill(f"Reserved, and not built yet: {', '.join(later)}.", 100))
 
 
-def network_page(network: Network) -> str:
-    lines = [f"{network.name}: {network.doc}"]
+def network_page(network: Network | ContextNetwork, use: str = "") -> str:
+    lines = [f"{network.name}: {network.doc}" + (f" ({use})" if use else "")]
     if network.paper:
         lines.append(f"  {network.paper}")
     for option in network.options:

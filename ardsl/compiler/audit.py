@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
+from dataclasses import dataclass, field
+from functools import partial
 from math import prod
 
 import numpy as np
@@ -22,6 +24,17 @@ _FEW = 256
 """Inputs with at most so many values are taken for codes."""
 
 
+@dataclass(frozen=True)
+class Audit(Report):
+    """What probing found of a function, against all that is earlier in ``order``."""
+
+    order: Order = field(kw_only=True, repr=False)
+
+    def element_name(self, element: int) -> str:
+        """An element by its indices, ``x[3, 4]``."""
+        return _element_name(self.order.shape, element)
+
+
 def audit(
     function: Callable[[Tensor], Tensor],
     shape: int | Sequence[int],
@@ -30,7 +43,7 @@ def audit(
     points: int = 8,
     inputs: Tensor | None = None,
     seed: int = 0,
-) -> Report:
+) -> Audit:
     """What each output of any torch function really depends on, against full autoregressive context.
 
     ``function`` maps x [batch, *shape] to one output per element: [batch, *shape] or [batch, *shape, parameters]
@@ -68,17 +81,20 @@ def audit(
     for probe in probes[1:]:
         if inputs.is_floating_point():
             moved |= _gradients(probe, torch.rand(1, *shape, generator=generator, dtype=inputs.dtype), shape, generator)
-    element = lambda i: f"x[{', '.join(map(str, np.unravel_index(i, shape)))}]" if shape else "x"  # noqa: E731
     comparison = compare(
         Earlier().relation(ranked),
         Matrix(moved),
         factor="p(x[i] | x[<i])",
         variable="x",
         order=ranked.name,
-        target_name=element,
-        source_name=element,
+        target_name=partial(_element_name, shape),
+        source_name=partial(_element_name, shape),
     )
-    return Report((comparison,), method="numeric")
+    return Audit((comparison,), method="numeric", order=ranked)
+
+
+def _element_name(shape: tuple[int, ...], element: int) -> str:
+    return f"x[{', '.join(map(str, np.unravel_index(element, shape)))}]" if shape else "x"
 
 
 def _inputs(inputs: Tensor | None, shape: tuple[int, ...], points: int, generator: torch.Generator) -> Tensor:

@@ -70,6 +70,8 @@ class Network(ABC):
     doc: ClassVar[str]
     paper: ClassVar[str] = ""
     options: ClassVar[tuple[Option, ...]] = ()
+    takes_maps: ClassVar[bool] = False
+    """Whether a context may go through a network of its own (see ``ardsl.networks.context``)."""
 
     def problems(self, group: Group, options: Mapping[str, Any]) -> Iterator[Diagnostic]:
         """What in this group the network cannot realize."""

@@ -1,10 +1,12 @@
-"""The registry of networks: everything under the entry-point group ``ardsl.networks``."""
+"""The registry of networks: everything under the entry-point groups ``ardsl.networks`` and
+``ardsl.context_networks``."""
 
 from __future__ import annotations
 
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 
+from ardsl.networks.context import ContextNetwork
 from ardsl.networks.network import Network
 
 LATER: dict[str, str] = {
@@ -23,16 +25,27 @@ LATER: dict[str, str] = {
 
 
 @cache
-def _entry_points() -> dict[str, object]:
-    return {point.name: point for point in entry_points(group="ardsl.networks")}
+def _entry_points(kind: str) -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=f"ardsl.{kind}")}
 
 
 def network_names() -> tuple[str, ...]:
     """The names of every registered network, sorted."""
-    return tuple(sorted(_entry_points()))
+    return tuple(sorted(_entry_points("networks")))
 
 
 @cache
 def network(name: str) -> Network:
     """The registered network of this name; KeyError where there is none."""
-    return _entry_points()[name].load()()  # type: ignore[attr-defined]
+    return _entry_points("networks")[name].load()()
+
+
+def context_network_names() -> tuple[str, ...]:
+    """The names of every network that a context can go through, sorted."""
+    return tuple(sorted(_entry_points("context_networks")))
+
+
+@cache
+def context_network(name: str) -> ContextNetwork:
+    """The one of this name; KeyError where there is none."""
+    return _entry_points("context_networks")[name].load()()

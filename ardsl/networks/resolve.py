@@ -8,10 +8,11 @@ from typing import Any
 
 from ardsl.diagnostics import Diagnostic, Sink, Span, did_you_mean
 from ardsl.diagnostics.rules import networks as rules
-from ardsl.model.model import Model, NetworkCall
+from ardsl.model.model import Context, Model, NetworkCall
 from ardsl.networks.group import Group, make_groups
-from ardsl.networks.network import MAX_LAYERS, Network, Option
-from ardsl.networks.registry import LATER, network, network_names
+from ardsl.networks.network import Network
+from ardsl.networks.options import check_options
+from ardsl.networks.registry import LATER, context_network, context_network_names, network, network_names
 
 
 @dataclass(frozen=True)
@@ -27,16 +28,17 @@ def resolve_networks(model: Model, sink: Sink) -> tuple[Resolved, ...] | None:
     """Every group with its network, or None where any has an error; all errors are reported."""
     for diagnostic in _not_built(model):
         sink.add(diagnostic)
+    refused = _check_contexts(model, sink)
     resolved: list[Resolved] = []
     known: dict[Span, tuple[Network, dict[str, Any]] | None] = {}
     for group in make_groups(model):
         if group.call.span not in known:  # factors that share a net share its call, and its errors
             known[group.call.span] = _call(group.call, model.nets, sink)
         found = known[group.call.span]
-        if found is None:
+        if found is None or any(c.span in refused for factor in group.factors for c in factor.contexts):
             continue
         chosen, options = found
-        problems = [*_mixed(group), *chosen.problems(group, options)]
+        problems = [*_mixed(group), *_through(group, chosen), *chosen.problems(group, options)]
         for diagnostic in problems:
             sink.add(diagnostic)
         if not problems:
@@ -48,10 +50,44 @@ def _not_built(model: Model) -> Iterator[Diagnostic]:
     for variable in model.variables.values():
         if variable.kind == "latent":
             yield rules.LATENT.at(variable.span, name=variable.name)
-    for factor in model.factors:
-        for context in factor.contexts:
-            if context.network is not None:
-                yield rules.CONTEXT_NETWORK.at(context.network.span, name=context.network.name)
+
+
+def _check_contexts(model: Model, sink: Sink) -> set[Span]:
+    """The networks that contexts go through: known ones, with legal options, one for each context. Gives the contexts
+    where that does not hold (reported)."""
+    refused: set[Span] = set()
+    shared: set[str] = set()
+    for context in (context for factor in model.factors for context in factor.contexts):
+        if context.network is not None and not _checked(context, context.network, shared, model.nets, sink):
+            refused.add(context.span)
+        shared |= {context.net} if context.net else set()
+    return refused
+
+
+def _checked(context: Context, call: NetworkCall, shared: set[str], nets: Collection[str], sink: Sink) -> bool:
+    known = context_network_names()
+    if call.name in known:
+        sound = check_options(call, context_network(call.name), sink) is not None
+        if context.net in shared:
+            reason = f"`{context.net}` serves another context, and each has a network of its own"
+            sink.add(rules.CONTEXT_NETWORK.at(context.span, reason=reason))
+            return False
+        return sound
+    if call.name in (*network_names(), *LATER):
+        reason = f"`{call.name}` is none for contexts, as {' and '.join(known)} is"
+        sink.add(rules.CONTEXT_NETWORK.at(call.span, reason=reason))
+    else:
+        help = did_you_mean(call.name, (*known, *nets)) or f"networks for contexts: {', '.join(known)}"
+        sink.add(rules.UNKNOWN_NETWORK.at(call.span, name=call.name, help=help))
+    return False
+
+
+def _through(group: Group, chosen: Network) -> Iterator[Diagnostic]:
+    """Contexts that go through a network of their own, where the network that reads them takes none."""
+    for context in (context for factor in group.factors for context in factor.contexts):
+        if context.network is not None and not chosen.takes_maps:
+            reason = f"`{chosen.name}` takes no map of features, as `pixelcnn` does"
+            yield rules.CONTEXT_NETWORK.at(context.network.span, reason=reason)
 
 
 def _mixed(group: Group) -> Iterator[Diagnostic]:
@@ -73,53 +109,5 @@ def _call(call: NetworkCall, nets: Collection[str], sink: Sink) -> tuple[Network
         sink.add(rules.UNKNOWN_NETWORK.at(call.span, name=call.name, help=help))
         return None
     chosen = network(call.name)
-    declared = {option.name: option for option in chosen.options}
-    options = {option.name: option.default for option in chosen.options}
-    failed = False
-    for name, value in call.options.items():
-        span = call.option_spans.get(name, call.span)
-        option = declared.get(name)
-        if option is None:
-            help = did_you_mean(name, declared) or (
-                f"options: {', '.join(declared)}" if declared else f"`{chosen.name}` has no options"
-            )
-            sink.add(rules.UNKNOWN_OPTION.at(span, network=chosen.name, option=name, help=help))
-            failed = True
-            continue
-        converted = _convert(option, value)
-        if converted is None:
-            legal = option.range_for(value)
-            sink.add(rules.BAD_OPTION.at(span, network=chosen.name, option=name, range=legal, value=_shown(value)))
-            failed = True
-            continue
-        options[name] = converted
-    return None if failed else (chosen, options)
-
-
-def _convert(option: Option, value: Any) -> Any:
-    """The value as the option's kind, or None where it is not legal."""
-    if option.kind == "boolean":
-        return value if isinstance(value, bool) else None
-    if option.kind == "choice":
-        return value if value in option.choices else None
-    if option.kind == "sizes":
-        items = tuple(value) if isinstance(value, (list, tuple)) else (value,)
-        whole = all(isinstance(i, int) and not isinstance(i, bool) and _inside(option, i) for i in items)
-        return items if whole and 0 < len(items) <= MAX_LAYERS else None
-    if isinstance(value, bool) or not isinstance(value, int if option.kind == "integer" else (int, float)):
-        return None
-    return value if _inside(option, value) else None
-
-
-def _inside(option: Option, value: float) -> bool:
-    if option.odd and value % 2 == 0:
-        return False
-    return (option.low is None or value >= option.low) and (option.high is None or value <= option.high)
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(_shown(v) for v in value[:8]) + (", …]" if len(value) > 8 else "]")
-    return f'"{value}"' if isinstance(value, str) else str(value)
+    options = check_options(call, chosen, sink)
+    return None if options is None else (chosen, options)

@@ -128,13 +128,16 @@ TOO_MANY_PARAMETERS = Rule(
 
 CONTEXT_NETWORK = Rule(
     code="AR412",
-    title="a context through a network of its own is not built yet",
-    message="a context through a network of its own (`via {name}`) is not built yet",
-    label="planned",
-    explanation="`z via deconv(...)` in a context is part of the language; this version has no network that takes it.",
+    title="a context that cannot go through a network of its own",
+    message="a context cannot go through this network: {reason}",
+    label="not here",
+    explanation=(
+        "In `p(x[i] | x[<i], z via deconv(...)) = ... via pixelcnn` the whole of `z` becomes a map of features, which "
+        "conditions every position. Lattice networks read such maps. Each context has a network of its own."
+    ),
     wrong=(
         "given z[2] : real\nobserved x[4] : binary\n"
-        "p(x[i] | x[<i], z via mlp(hidden = 8)) = bernoulli via made(hidden = 8)\n"
+        "p(x[i] | x[<i], z via deconv(hidden = 8)) = bernoulli via made(hidden = 8)\n"
     ),
     right="given z[2] : real\nobserved x[4] : binary\np(x[i] | x[<i], z) = bernoulli via made(hidden = 8)\n",
 )
@@ -238,6 +241,25 @@ TOO_MANY_SITES = Rule(
     ),
     wrong="observed x[256, 256] : binary\norder x by snake\np(x[i] | x[<i] within 3) = bernoulli via pixelcnn\n",
     right="observed x[256, 256] : binary\np(x[i] | x[<i] within 3) = bernoulli via pixelcnn\n",
+)
+
+NO_RESOLUTION = Rule(
+    code="AR424",
+    title="resolutions that do not meet",
+    message="`{network}` cannot grow `{variable}` to this resolution: {fine} is no multiple of {size}",
+    label="a map of its own",
+    explanation=(
+        "A source with rows and columns grows by whole numbers to the rows and columns of what it conditions: from "
+        "7 to 28, but not from 10 to 28. A vector grows to any resolution."
+    ),
+    wrong=(
+        "given low[3, 3] : real\nobserved x[8, 8] : binary\n"
+        "p(x[i] | x[<i], low via deconv(hidden = 8)) = bernoulli via pixelcnn(layers = 4, gated = true)\n"
+    ),
+    right=(
+        "given low[4, 4] : real\nobserved x[8, 8] : binary\n"
+        "p(x[i] | x[<i], low via deconv(hidden = 8)) = bernoulli via pixelcnn(layers = 4, gated = true)\n"
+    ),
 )
 
 TOO_DEEP = Rule(

@@ -1,17 +1,37 @@
-"""What a lattice network reads besides its own variable: sources that reach every site, and sources aligned to it."""
+"""What a lattice network reads besides its own variable: sources that reach every site, as they are or as a map, and
+sources aligned to it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
+from typing import Any
 
 import numpy as np
 
 from ardsl.model.model import Context
+from ardsl.networks.context import ContextNetwork, ContextPlan
 from ardsl.networks.group import Group, SourceBlock
 from ardsl.networks.lattice.lattice import Lattice
+from ardsl.networks.options import completed
+from ardsl.networks.registry import context_network
 from ardsl.relations import Affine, Everything, Listed, Part
+
+
+@dataclass(frozen=True)
+class Through:
+    """A source that becomes a map of features first."""
+
+    source: SourceBlock
+    positions: tuple[int, ...]
+    network: ContextNetwork
+    options: dict[str, Any]
+
+    @cached_property
+    def plan(self) -> ContextPlan:
+        return self.network.plan(self.source, self.positions, self.options)
 
 
 @dataclass(frozen=True)
@@ -22,10 +42,22 @@ class Given:
     """Read by every site."""
     aligned: tuple[tuple[SourceBlock, Part], ...]
     """Each position reads a part of its own."""
+    through: tuple[Through, ...]
+    """Read whole by every site, through networks of their own."""
 
     @property
     def whole_features(self) -> int:
         return sum(source.features for source in self.whole)
+
+    @property
+    def sources(self) -> tuple[SourceBlock, ...]:
+        """Those that every site reads all of."""
+        return (*self.whole, *(each.source for each in self.through))
+
+    @property
+    def map_features(self) -> int:
+        """Of each position, of the maps."""
+        return sum(each.plan.features for each in self.through)
 
     @property
     def aligned_features(self) -> int:
@@ -33,20 +65,24 @@ class Given:
         return sum(_cell_size(part) * source.variable.element_domain(0).features for source, part in self.aligned)
 
 
-def given(group: Group) -> Given:
+def given(group: Group, lattice: Lattice) -> Given:
     """The sources by how they are read."""
-    whole, aligned = [], []
+    whole, aligned, through = [], [], []
     own = group.targets[0].variable
     for source in group.sources:
         if source.variable is own:
             continue
-        selections = [c.selection for c in group.factors[0].contexts if c.variable == source.variable.name]
-        parts = [each for each in selections if isinstance(each, Part)]
-        if parts and len(parts) == len(selections):
+        contexts = [c for c in group.factors[0].contexts if c.variable == source.variable.name]
+        parts = [c.selection for c in contexts if isinstance(c.selection, Part)]
+        call = contexts[0].network
+        if call is not None:
+            network = context_network(call.name)
+            through.append(Through(source, lattice.shape, network, completed(call, network)))
+        elif parts and len(parts) == len(contexts):
             aligned.append((source, parts[0]))
         else:
             whole.append(source)
-    return Given(tuple(whole), tuple(aligned))
+    return Given(tuple(whole), tuple(aligned), tuple(through))
 
 
 def unreadable(group: Group, lattice: Lattice) -> Iterator[tuple[Context, str]]:
@@ -61,6 +97,9 @@ def unreadable(group: Group, lattice: Lattice) -> Iterator[tuple[Context, str]]:
         seen.add(context.variable)
         selection = context.selection
         if isinstance(selection, Everything | Listed):
+            continue
+        if context.network is not None:
+            yield context, f"`{context.network.name}` takes the whole of `{context.variable}`"
             continue
         if not isinstance(selection, Part) or any(
             _index(p.low, p.high) is None and (p.low or p.high) for p in selection.parts

@@ -6,6 +6,7 @@ Maps are [batch, groups · features, *positions], in the memory format that puts
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -102,10 +103,27 @@ class RankedWeight(StencilWeight):
         return result if bias is None else result + bias.reshape(1, -1, *[1] * len(shape))
 
 
+@dataclass(frozen=True)
+class Features:
+    """What is given, as features: ``whole`` [batch, features], which every position reads; ``maps``, each position of
+    which depends on whole sources, and ``aligned``, where each position reads its own: [batch, features, *positions].
+    """
+
+    whole: Tensor | None
+    maps: Tensor | None
+    aligned: Tensor | None
+
+    def located(self, layer: Layer) -> Tensor | None:
+        """What a layer adds position by position."""
+        chosen = (self.maps if layer.conditioned else None, self.aligned if layer.aligned else None)
+        found = [part for part in chosen if part is not None]
+        return torch.cat(found, 1) if found else None
+
+
 class Convolution(nn.Module):
     """A ``convolve`` layer: the sum over its sources, a bias or what is added, and what is given."""
 
-    def __init__(self, wiring: Wiring, layer: Layer, ranked: list[Ranked], whole: int, aligned: int) -> None:
+    def __init__(self, wiring: Wiring, layer: Layer, ranked: list[Ranked], whole: int, located: int) -> None:
         super().__init__()
         self.layer = layer
         outputs = layer.groups * layer.features
@@ -115,10 +133,10 @@ class Convolution(nn.Module):
             self.sources.append(RankedWeight(relation, *sizes) if layer.ranked else StencilWeight(stencil, *sizes))
         self.bias = None if layer.added else nn.Parameter(torch.empty(outputs))
         self.condition = nn.Parameter(torch.empty(outputs, whole)) if layer.conditioned and whole else None
-        self.align = nn.Parameter(torch.empty(outputs, aligned)) if layer.aligned and aligned else None
-        self._initialize(wiring, whole, aligned)
+        self.locate = nn.Parameter(torch.empty(outputs, located)) if located else None
+        self._initialize(wiring, whole, located)
 
-    def _initialize(self, wiring: Wiring, whole: int, aligned: int) -> None:
+    def _initialize(self, wiring: Wiring, whole: int, located: int) -> None:
         """torch's own initialization of convolutions, by the inputs that a unit has."""
         layer = self.layer
         read = sum(
@@ -128,7 +146,7 @@ class Convolution(nn.Module):
         with torch.no_grad():
             for parameter in self.parameters():
                 parameter.uniform_(-bound, bound)
-            for given, count in ((self.condition, whole), (self.align, aligned)):
+            for given, count in ((self.condition, whole), (self.locate, located)):
                 if given is not None:
                     given.uniform_(-(count**-0.5), count**-0.5)
 
@@ -136,8 +154,7 @@ class Convolution(nn.Module):
         """Of each source, [outputs, inputs, offsets]."""
         return [weight.get_parameter("weight") for weight in self.sources]
 
-    def forward(self, maps: dict[str, Tensor], whole: Tensor | None, aligned: Tensor | None) -> Tensor:
-        """``whole`` [batch, features] and ``aligned`` [batch, features, *positions] are what is given."""
+    def forward(self, maps: dict[str, Tensor], given: Features) -> Tensor:
         layer, bias = self.layer, self.bias
         found: Tensor | None = None
         for (source, _), weight in zip(layer.sources, self.sources, strict=True):
@@ -150,11 +167,11 @@ class Convolution(nn.Module):
             like = next(iter(maps.values()))
             assert bias is not None  # a layer that adds nothing has one
             found = bias.reshape(1, -1, *[1] * axes).expand(len(like), -1, *like.shape[2:])
-        if self.condition is not None and whole is not None:
-            found = found + (whole @ self.condition.T).unflatten(1, (-1, *[1] * axes))
-        if self.align is not None and aligned is not None:
-            kernel = self.align.unflatten(1, (-1, *[1] * axes))
-            found = found + _CONVOLUTIONS[axes](aligned, kernel)
+        if self.condition is not None and given.whole is not None:
+            found = found + (given.whole @ self.condition.T).unflatten(1, (-1, *[1] * axes))
+        located = given.located(layer)
+        if self.locate is not None and located is not None:
+            found = found + _CONVOLUTIONS[axes](located, self.locate.unflatten(1, (-1, *[1] * axes)))
         return found
 
 

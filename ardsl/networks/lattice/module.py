@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ardsl.networks.lattice.given import alignment, given
-from ardsl.networks.lattice.layers import Convolution, gated
-from ardsl.networks.lattice.plan import ranked_readings
+from ardsl.networks.lattice.layers import Convolution, Features, gated
+from ardsl.networks.lattice.plan import located_features, ranked_readings
 from ardsl.networks.lattice.wiring import INPUT, Wiring
 from ardsl.networks.module import Configuration, NetworkModule, Program
 from ardsl.networks.plan import GroupPlan
@@ -23,13 +23,17 @@ class LatticeNetwork(NetworkModule):
     def __init__(self, plan: GroupPlan, wiring: Wiring) -> None:
         super().__init__()
         self.plan, self.wiring = plan, wiring
-        self.given = given(plan.group)
-        whole, aligned = self.given.whole_features, self.given.aligned_features
+        self.given = given(plan.group, wiring.lattice)
+        whole = self.given.whole_features
         self.convolutions = nn.ModuleDict()
         for layer in wiring.layers:
             if layer.kind == "convolve":
                 ranked = [relation for _, relation in ranked_readings(wiring, layer)][: len(layer.sources)]
-                self.convolutions[_key(layer.target)] = Convolution(wiring, layer, ranked, whole, aligned)
+                located = located_features(layer, self.given)
+                self.convolutions[_key(layer.target)] = Convolution(wiring, layer, ranked, whole, located)
+        self.maps = nn.ModuleDict()
+        for each in self.given.through:
+            self.maps[each.source.variable.name] = each.network.build(each.source, each.positions, each.options)
         self.dropout = float(plan.options["dropout"])
         self._alignments = [torch.from_numpy(alignment(part, wiring.lattice)) for _, part in self.given.aligned]
 
@@ -44,13 +48,12 @@ class LatticeNetwork(NetworkModule):
 
     def forward(self, inputs: Tensor, configuration: Configuration = 0) -> Tensor:
         lattice = self.wiring.lattice
-        own, whole, aligned = self.inputs(inputs)
+        own, given = self.inputs(inputs)
         maps = {INPUT: own.unflatten(1, (*lattice.shape, -1)).movedim(-1, 1)}
-        local = None if aligned is None else aligned.unflatten(1, lattice.shape).movedim(-1, 1)
         for layer in self.wiring.layers:
             source = maps[layer.sources[0][0]] if layer.sources else None
             if layer.kind == "convolve":
-                maps[layer.target] = self.convolution(layer.target)(maps, whole, local)
+                maps[layer.target] = self.convolution(layer.target)(maps, given)
                 continue
             assert source is not None
             if layer.kind == "gate":
@@ -64,9 +67,9 @@ class LatticeNetwork(NetworkModule):
             maps[layer.target] = value
         return maps[self.wiring.output].movedim(1, -1).reshape(len(inputs), -1)
 
-    def inputs(self, inputs: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """The features of the group's sources apart: the variable's own [batch, elements · features], of what every
-        site reads [batch, features], and of what each position reads [batch, positions, features]."""
+    def inputs(self, inputs: Tensor) -> tuple[Tensor, Features]:
+        """The variable's own features [batch, elements · features], and what is given."""
+        shape = self.wiring.lattice.shape
         parts = dict(self._by_source(inputs))
         own = parts[self.plan.group.targets[0].variable.name]
         whole = [parts[source.variable.name] for source in self.given.whole]
@@ -74,8 +77,10 @@ class LatticeNetwork(NetworkModule):
         for (source, _), index in zip(self.given.aligned, self._alignments, strict=True):
             part = parts[source.variable.name].unflatten(1, (len(source.elements), -1))
             read = F.pad(part, (0, 0, 0, 1))[:, index.to(inputs.device)]  # what lies outside is a zero
-            aligned.append(read.flatten(2))
-        return own, torch.cat(whole, 1) if whole else None, torch.cat(aligned, 2) if aligned else None
+            aligned.append(read.flatten(2).movedim(2, 1).unflatten(2, shape))
+        maps = [self.maps[each.source.variable.name](parts[each.source.variable.name]) for each in self.given.through]
+        found = (torch.cat(each, 1) if each else None for each in (whole, maps, aligned))
+        return own, Features(*found)
 
     def _by_source(self, inputs: Tensor) -> Iterator[tuple[str, Tensor]]:
         start = 0

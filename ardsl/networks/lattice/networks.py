@@ -40,6 +40,7 @@ class PixelCnn(Network):
         Option("kernel", "integer", 3, "how wide every further layer reads", 1, 63, odd=True),
         Option("dropout", "real", 0.0, "the share of features left out at each training step", 0.0, 0.95),
     )
+    takes_maps = True
     axes = 2
 
     def problems(self, group: Group, options: Mapping[str, Any]) -> Iterator[Diagnostic]:
@@ -78,8 +79,12 @@ class PixelCnn(Network):
             reason = f"it does not read `{variable.name}[<]`, so nothing is autoregressive"
             yield rules.LATTICE_CONTEXT.at(factor.target_span, network=self.name, text=factor.text, reason=reason)
         refused = [(each, why) for each in own if (why := self._refusal(each, len(own), channels)) is not None]
-        for context, reason in (*refused, *unreadable(group, self._lattice(group))):
+        lattice = self._lattice(group)
+        for context, reason in (*refused, *unreadable(group, lattice)):
             yield rules.LATTICE_CONTEXT.at(context.span, network=self.name, text=context.text, reason=reason)
+        for each in given(group, lattice).through:
+            context = next(c for c in factor.contexts if c.variable == each.source.variable.name)
+            yield from each.network.problems(context, each.source, lattice.shape)
 
     def _refusal(self, own: Context, count: int, channels: tuple[int, ...]) -> str | None:
         """Why a context on the variable itself cannot be read."""
@@ -105,7 +110,7 @@ class PixelCnn(Network):
         lattice = self._lattice(group)
         target = group.targets[0]
         features = target.variable.element_domain(0).features * lattice.each
-        aligned = bool(given(group).aligned)
+        aligned = bool(given(group, lattice).aligned)
         return pixelcnn(lattice, features, target.family.width, options, self._limits(group), aligned)
 
     def plan(self, group: Group, options: Mapping[str, Any]) -> GroupPlan:

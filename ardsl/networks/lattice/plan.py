@@ -20,10 +20,11 @@ def plan_lattice(
     group: Group, network: str, options: Mapping[str, Any], wiring: Wiring, completion: str | None
 ) -> GroupPlan:
     """The plan of a lattice network; ``completion`` says how it would realize all that is declared."""
-    conditions = given(group)
-    layers = tuple(_layer_plan(wiring, layer, conditions) for layer in wiring.layers if layer.kind == "convolve")
+    conditions = given(group, wiring.lattice)
+    maps = [layer for each in conditions.through for layer in each.plan.layers]
+    own = [_layer_plan(wiring, layer, conditions) for layer in wiring.layers if layer.kind == "convolve"]
     realized = Beside(group.draws, tuple(_realized(group, wiring, conditions)))
-    return GroupPlan(group, network, dict(options), layers, (realized,), completion=completion)
+    return GroupPlan(group, network, dict(options), (*maps, *own), (realized,), completion=completion)
 
 
 def _realized(group: Group, wiring: Wiring, conditions: Given) -> list[Relation]:
@@ -34,7 +35,7 @@ def _realized(group: Group, wiring: Wiring, conditions: Given) -> list[Relation]
     for source in group.sources:
         if source.variable is group.targets[0].variable:
             found.append(own_relation(wiring))
-        elif source in conditions.whole:
+        elif source in conditions.sources:
             found.append((Everything if conditioned else _nothing)(group.draws, len(source.elements)))
         elif any(layer.aligned for layer in wiring.layers):
             found.append(group.at_draws(aligned[source.variable.name]))
@@ -87,7 +88,7 @@ def _layer_plan(wiring: Wiring, layer: Layer, conditions: Given) -> LayerPlan:
     stored, let_through = sum(n for n, _ in counts), sum(n for _, n in counts)
     inputs = sum(groups * features for groups, features in (wiring.sizes[source] for source, _ in layer.sources))
     extra = conditions.whole_features * outputs if layer.conditioned else 0
-    local = conditions.aligned_features * outputs if layer.aligned else 0
+    local = located_features(layer, conditions) * outputs
     after = [each for each in wiring.layers if each.kind != "convolve" and each.sources[0][0] == layer.target]
     return LayerPlan(
         name=layer.target,
@@ -100,6 +101,13 @@ def _layer_plan(wiring: Wiring, layer: Layer, conditions: Given) -> LayerPlan:
         activation=after[0].kind if after else None,
         activated=sum(lattice.positions * each.groups * each.features for each in after),
     )
+
+
+def located_features(layer: Layer, conditions: Given) -> int:
+    """How many features of each position a convolution adds besides those it reads: of maps, which depend on all of
+    their sources, in every layer that is conditioned; of what is aligned where no other position reads the result."""
+    maps = conditions.map_features if layer.conditioned else 0
+    return maps + (conditions.aligned_features if layer.aligned else 0)
 
 
 def _single(wiring: Wiring, layer: Layer) -> Relation:

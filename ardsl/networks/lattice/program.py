@@ -56,10 +56,10 @@ class LatticeProgram(Program):
             for layer in self._wiring.layers
             if layer.kind == "convolve" and not layer.added
         }
-        self._aligned = {
+        self._located = {
             layer.target: like.new_zeros(self._wiring.lattice.positions * layer.groups, layer.features, batch)
             for layer in self._wiring.layers
-            if layer.aligned and network.given.aligned
+            if layer.kind == "convolve" and network.convolution(layer.target).locate is not None
         }
 
     def _caches(self, like: Tensor) -> tuple[dict[str, Tensor], dict[str, np.ndarray]]:
@@ -100,7 +100,7 @@ class LatticeProgram(Program):
         reads."""
         network, lattice = self._network, self._wiring.lattice
         steps = {name: self._element_step[elements] for name, elements in self._elements().items()}
-        whole = max((int(steps[s.variable.name].max(initial=-1)) for s in network.given.whole), default=-1)
+        whole = max((int(steps[s.variable.name].max(initial=-1)) for s in network.given.sources), default=-1)
         local = np.full(lattice.positions, -1, dtype=np.int64)
         for source, part in network.given.aligned:
             read = np.append(steps[source.variable.name], -1)[alignment(part, lattice)]
@@ -158,20 +158,21 @@ class LatticeProgram(Program):
 
     def _fill_bases(self) -> None:
         """What does not depend on the variable: each convolution's bias, and what is given."""
-        _, whole, aligned = self._network.inputs(self._features.T)
+        _, given = self._network.inputs(self._features.T)
         for layer in self._wiring.layers:
             if layer.target not in self._bases:
                 continue
             convolution = self._network.convolution(layer.target)
             assert convolution.bias is not None
             base = convolution.bias.unflatten(0, (layer.groups, -1))[..., None]
-            if convolution.condition is not None and whole is not None:
-                base = base + (convolution.condition @ whole.T).unflatten(0, (layer.groups, -1))
+            if convolution.condition is not None and given.whole is not None:
+                base = base + (convolution.condition @ given.whole.T).unflatten(0, (layer.groups, -1))
             self._bases[layer.target].copy_(base.expand_as(self._bases[layer.target]))
-            if layer.target in self._aligned and convolution.align is not None and aligned is not None:
-                local = (convolution.align @ aligned.transpose(1, 2)).permute(2, 1, 0)  # [positions, outputs, batch]
+            located = given.located(layer)
+            if convolution.locate is not None and located is not None:
+                local = (convolution.locate @ located.flatten(2)).permute(2, 1, 0)  # [positions, outputs, batch]
                 sites = local.unflatten(1, (layer.groups, -1)) + self._bases[layer.target]
-                self._aligned[layer.target].copy_(sites.flatten(0, 1))
+                self._located[layer.target].copy_(sites.flatten(0, 1))
 
     # What a step computes
 
@@ -252,8 +253,8 @@ class LatticeProgram(Program):
         own = sites[mine]
         out = into if whole else self._room((layer.target, "part", group), len(own), into)
         bases = [self._at(name, sites, mine, layer, calls) for name in layer.added]
-        if layer.target in self._aligned:
-            bases.append(self._gathered(self._aligned[layer.target], own, (layer.target, "aligned"), calls))
+        if layer.target in self._located:
+            bases.append(self._gathered(self._located[layer.target], own, (layer.target, "located"), calls))
         elif not layer.added:
             bases.append(self._bases[layer.target][group][None])
         base = bases[0]
