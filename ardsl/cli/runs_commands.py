@@ -69,7 +69,7 @@ def eval_command(
     error = f" ± {found.standard_error:.4f}" if found.examples > 1 else ""
     click.echo(f"examples      {found.examples:,}")
     click.echo(f"mean NLL      {found.nll:.4f}{error} nats")
-    if model.spec.model.discrete:
+    if model.spec.model.counts_bits:
         click.echo(f"bits per dim  {found.bits_per_dim:.4f}")
 
 

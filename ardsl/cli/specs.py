@@ -48,6 +48,8 @@ def pairs(context: click.Context, option: click.Parameter, values: Sequence[str]
         name, equals, text = value.partition("=")
         if not equals or not name.strip():
             raise click.BadParameter(f"`{value}` is not of the form NAME=VALUE", context, option)
+        if name.strip() in found:
+            raise click.BadParameter(f"`{name.strip()}` is given twice", context, option)
         found[name.strip()] = text.strip()
     return found
 

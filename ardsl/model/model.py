@@ -197,9 +197,12 @@ class Model:
         return tuple(v for v in self.variables.values() if v.kind == "observed")
 
     @property
-    def discrete(self) -> bool:
-        """Every observed value has a probability, not a density: bits per dimension count something."""
-        return all(v.element_domain(e).discrete for v in self.observed for e in range(v.size if v.is_record else 1))
+    def counts_bits(self) -> bool:
+        """Bits per dimension count something: of values that have probabilities, or of integers with uniform noise,
+        whose densities bound them (Theis, van den Oord & Bethge 2016, section 3.1)."""
+        domains = [v.element_domain(e) for v in self.observed for e in range(v.size if v.is_record else 1)]
+        noisy = self.data.dequantize and all(domain.name in ("real", "positive") for domain in domains)
+        return noisy or all(domain.discrete for domain in domains)
 
     @cached_property
     def given(self) -> tuple[Variable, ...]:

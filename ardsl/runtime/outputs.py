@@ -210,7 +210,7 @@ def _picture(path: Path, spec: Spec) -> Variable:
     """The first observed variable that is a picture."""
     found = next((v for v in spec.model.observed if is_picture(v)), None)
     if found is None:
-        problem = "no variable is a picture: that takes two axes of at least 4, and a binary or integer domain"
+        problem = "no variable is a picture: that takes two axes of at least 4, and numbers"
         raise fault(BAD_OUTPUT, path=path, problem=problem)
     return found
 

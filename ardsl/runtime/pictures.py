@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ardsl.families.domains import Binary, Integer
+from ardsl.families.domains import Binary, Integer, Positive, Real, UnitInterval
 from ardsl.model.model import Variable
 from ardsl.runtime.atomic import replacing
 
@@ -18,18 +18,22 @@ if TYPE_CHECKING:
 _SIDE = 560
 """The grid is enlarged while it stays below about this many pixels: a sample of 28 pixels is too small to look at."""
 _GAP_SHADE = 96
+_WITHIN = (0.5, 99.5)
+"""Percentiles that are black and white where a domain has no ends: a few values may be far out."""
 
 
 def is_picture(variable: Variable) -> bool:
-    """Two axes, or a third of 1 or 3 channels, of a binary or integer domain with at least four pixels a side."""
+    """Two axes, or a third of 1 or 3 channels, of a binary, integer or continuous domain with at least four pixels a
+    side."""
     shape = variable.shape
     channels = shape[2] if len(shape) == 3 else 1
     flat = len(shape) in (2, 3) and channels in (1, 3) and min(shape[:2]) >= 4
-    return flat and isinstance(variable.domain, (Binary, Integer))
+    return flat and isinstance(variable.domain, (Binary, Integer, UnitInterval, Real, Positive))
 
 
 def save_grid(path: str | Path, samples: Tensor, variable: Variable) -> None:
-    """A PNG of samples [n, rows, columns] or [n, rows, columns, channels], the domain's lowest value black."""
+    """A PNG of samples [n, rows, columns] or [n, rows, columns, channels], the domain's lowest value black; of a
+    domain without ends, what nearly all values lie between."""
     from PIL import Image
 
     pixels = grid(_shades(samples, variable))
@@ -57,7 +61,10 @@ def grid(pictures: np.ndarray) -> np.ndarray:
 def _shades(samples: Tensor, variable: Variable) -> np.ndarray:
     """Values as uint8 from 0 to 255."""
     domain = variable.domain
-    low, high = (domain.low, domain.high) if isinstance(domain, Integer) else (0, 1)
     values = samples.detach().cpu().double().numpy()
-    shades = np.rint((values - low) * (255 / max(high - low, 1))).clip(0, 255).astype(np.uint8)
+    if isinstance(domain, Real | Positive):
+        low, high = np.percentile(values, _WITHIN)
+    else:
+        low, high = (domain.low, domain.high) if isinstance(domain, Integer) else (0, 1)
+    shades = np.rint((values - low) * (255 / (high - low if high > low else 1))).clip(0, 255).astype(np.uint8)
     return shades[..., 0] if shades.ndim == 4 and shades.shape[3] == 1 else shades

@@ -325,7 +325,7 @@ class _Fit:
 
     def _conclude(self, epoch: int, valid: Evaluation | None, seconds: float, stopped: str) -> None:
         told = "" if valid is None else f": valid {valid.nll:.4f} ± {valid.standard_error:.4f} nats"
-        bits = f", {valid.bits_per_dim:.4f} bits/dim" if valid and self.model.spec.model.discrete else ""
+        bits = f", {valid.bits_per_dim:.4f} bits/dim" if valid and self.model.spec.model.counts_bits else ""
         best = f"best epoch {epoch}" if epoch else "no epoch was trained"
         why = {"patience": "no better for a while, ", "interrupted": "interrupted, "}.get(stopped, "")
         where = f"; in {self.folder.path}" if self.folder else ""

@@ -84,6 +84,7 @@ def test_settings_keep_the_parameters_type(run: Run) -> None:
     assert run("check", "param.ar", *words).exit_code == 0
     shown = run("plan", "param.ar", *words).stdout
     assert 'made(hidden = [7, 8], activation = "tanh", direct = false, residual = false, dropout = 0.0)' in shown
+    assert "`width` is given twice" in run("check", "param.ar", "--set=width=5", "--set=width=6").stderr
     assert "AR109" in run("check", "param.ar", "--set", "width=2.5").stdout
     assert "AR109" in run("check", "param.ar", "--set", "width=wide").stdout
     assert "AR108" in run("check", "param.ar", "--set", "wdith=3").stdout

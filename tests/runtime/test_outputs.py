@@ -41,11 +41,30 @@ def test_a_png_spans_black_to_white(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [tmp_path / "s.png"]
 
 
-@pytest.mark.parametrize(
-    ("declared", "expected"),
-    [("[4, 4] : binary", True), ("[4, 4, 3] : integer(0, 255)", True), ("[4, 4, 1] : binary", True)]
-    + [("[4, 4, 2] : binary", False), ("[16] : binary", False), ("[2, 8] : binary", False), ("[4, 4] : real", False)],
-)
+def test_real_pictures_span_nearly_all_of_their_values(tmp_path: Path) -> None:
+    spec = ardsl.loads("observed x[40, 40] : real\np(x) = normal\n")
+    values = torch.linspace(10, 20, 1600).reshape(1, 40, 40).clone()
+    values[0, 0, 0] = -1e6
+    write_samples(tmp_path / "s.png", spec, values)
+    with Image.open(tmp_path / "s.png") as picture:
+        shades = np.asarray(picture)
+    assert (shades.min(), shades.max()) == (0, 255)
+    assert abs(int(np.median(shades[shades > 0])) - 127) < 6
+
+
+PICTURES = {
+    "[4, 4] : binary": True,
+    "[4, 4, 3] : integer(0, 255)": True,
+    "[4, 4, 1] : binary": True,
+    "[4, 4] : real": True,
+    "[4, 4, 2] : binary": False,
+    "[16] : binary": False,
+    "[2, 8] : binary": False,
+    "[4, 4] : count": False,
+}
+
+
+@pytest.mark.parametrize(("declared", "expected"), PICTURES.items())
 def test_which_variables_are_pictures(declared: str, expected: bool) -> None:
     spec = ardsl.loads(f"observed x{declared}\np(x) = default\n")
     assert is_picture(spec.variables["x"]) is expected
