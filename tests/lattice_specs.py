@@ -21,7 +21,7 @@ CHANNEL_ORDERS = {
     "shuffle": "shuffle(seed = 3)",
     "snake": "snake",
 }
-WINDOWS = ("1", "2", "(1, 2)", "(0, 2)", "(2, *)", "(2, 0)")
+WINDOWS = ("0", "1", "2", "(1, 2)", "(0, 2)", "(2, *)", "(2, 0)")
 STACKS = {"plain": "gated = false", "gated": "gated = true"}
 
 
@@ -96,6 +96,40 @@ for stack, option in STACKS.items():
         "given label : category(2)\nobserved x[2, 2, 2] : integer(0, 2)\n"
         f"p(x[r, c, *] | x[<], label) = color_mixture(components = 2) via pixelcnn({small})\n"
     )
+WAVENET = "blocks = 2, layers = 2, features = 6, skip = 8"
+
+
+def wave(network: str = WAVENET, shape: str = "time: 7", domain: str = "binary", order: str = "raster") -> str:
+    family = "bernoulli" if domain == "binary" else "categorical"
+    return f"observed x[{shape}] : {domain}\norder x by {order}\np(x[i] | x[<i]) = {family} via wavenet({network})\n"
+
+
+SPECS |= {
+    "wave": wave(),
+    "wave, backwards": wave(order="reverse"),
+    "wave of codes, with dropout": wave(WAVENET + ", dropout = 0.2", "time: 4", "mulaw(4)"),
+    "wave, three moments a layer": wave("blocks = 1, layers = 2, kernel = 3, features = 6, skip = 8"),
+    "wave of one moment": wave(shape="time: 1"),
+    "wave of channels": wave(shape="time: 3, channel: 3"),
+    "wave of channels, backwards": wave(shape="time: 3, channel: 3", order="reverse"),
+    "wave of channels, last one first": wave(shape="time: 3, channel: 2", order="raster(time, channel)"),
+    "wave drawn together": (
+        f"observed x[3, 2] : integer(0, 2)\np(x[t, *] | x[<]) = color_mixture(components = 2) via wavenet({WAVENET})\n"
+    ),
+    "wave given a label": (
+        "given label : category(3)\nobserved x[6] : binary\n"
+        f"p(x[t] | x[<t], label) = bernoulli via wavenet({WAVENET})\n"
+    ),
+    "wave after a label": (
+        "observed label : category(3)\nobserved x[6] : binary\np(label) = categorical\n"
+        f"p(x[t] | x[<t], label) = bernoulli via wavenet({WAVENET})\n"
+    ),
+} | {
+    f"wave within {window}": (
+        f"observed x[8] : binary\np(x[t] | x[<t] within {window}) = bernoulli via wavenet({WAVENET})\n"
+    )
+    for window in (0, 1, 2, 3, 5)
+}
 DRAWN_TOGETHER = (
     "given label : category(3)\nobserved x[3, 3, 2] : real\n"
     "p(x[r, c, *] | x[<], label) = multivariate_normal via pixelcnn(layers = 2, features = 6, first = 3, {option})\n"

@@ -106,6 +106,7 @@ def _jacobian(model: AutoregressiveModel, index: int, base: Values, order: int) 
     net: NetworkModule = model.networks[index]  # type: ignore[assignment]
     inputs = encode(model.groups[index], base, net.reads).requires_grad_()
     draws = torch.cat([raw.sum(-1)[0] for raw in model.split(index, net(inputs, order))])
+    draws = draws + 0 * inputs.sum()  # a window may leave nothing to read
     found = []
     for rows in torch.eye(len(draws), dtype=draws.dtype).split(CHUNK):
         (gradient,) = torch.autograd.grad(draws, inputs, rows, retain_graph=True, is_grads_batched=True)

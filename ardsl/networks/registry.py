@@ -15,7 +15,6 @@ LATER: dict[str, str] = {
     "row_lstm": "PixelRNN's Row LSTM (van den Oord et al. 2016)",
     "diagonal_bilstm": "PixelRNN's Diagonal BiLSTM (van den Oord et al. 2016)",
     "spatial_lstm": "spatial LSTM (Theis & Bethge 2015)",
-    "wavenet": "WaveNet (van den Oord et al. 2016)",
     "video_pixel": "video pixel networks (Kalchbrenner et al. 2017)",
     "multiscale": "parallel multiscale (Reed et al. 2017)",
     "conv": "convolutional encoders",

@@ -240,7 +240,7 @@ def compose(
     found = {name: _identity(frame, groups)}
     last_use = {source: number for number, (_, readings) in enumerate(maps) for source, _ in readings}
     for number, (target, readings) in enumerate(maps):
-        wide = readings[0][1].reads.shape[1]
+        wide = readings[0][1].reads.shape[1] if readings else groups
         table = np.zeros((*frame.classes, wide, *frame.extent, groups), dtype=bool)
         for source, stencil in readings:
             for offset, reads in zip(stencil.offsets, stencil.reads, strict=True):
@@ -259,7 +259,8 @@ def _moves(axes: int, maps: Sequence[tuple[str, Sequence[Reading]]], name: str) 
     direction = [-1 if (along <= 0).all() else 1 if (along >= 0).all() else 0 for along in steps.T]
     reach = {name: np.zeros(axes, dtype=np.int64)}
     for target, readings in maps:
-        each = [reach[source] + np.array(stencil.reach()) for source, stencil in readings]
+        each = [np.zeros(axes, dtype=np.int64)]
+        each += [reach[source] + np.array(stencil.reach()) for source, stencil in readings]
         reach[target] = np.max(each, axis=0)
     return direction, np.max(list(reach.values()), axis=0).tolist()
 

@@ -206,11 +206,12 @@ TOO_MANY_DRAWS = Rule(
 LATTICE_AXES = Rule(
     code="AR417",
     title="a lattice network on an array of the wrong form",
-    message="`{network}` needs rows and columns, and after them at most an axis of channels: {reason}",
-    label="a network for pictures",
+    message="`{network}` needs {needs}: {reason}",
+    label="a lattice network",
     explanation=(
-        "The first two axes of the variable are rows and columns. A third axis holds a pixel's channels, drawn one "
-        "after another, or together by a family for several (`p(x[r, c, *] | …)`)."
+        "The first axes of the variable are those that the network runs along: rows and columns of `pixelcnn`, time of "
+        "`wavenet`. One more axis holds channels, drawn one after another, or together by a family for several "
+        "(`p(x[r, c, *] | …)`)."
     ),
     wrong="observed x[64] : binary\np(x[i] | x[<i]) = bernoulli via pixelcnn(layers = 3)\n",
     right="observed x[8, 8] : binary\np(x[i] | x[<i]) = bernoulli via pixelcnn(layers = 4, gated = true)\n",

@@ -1,34 +1,19 @@
-"""The lattice networks as plug-ins: ``pixelcnn``."""
+"""The lattice networks as plug-ins: ``pixelcnn`` and ``wavenet``."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
-from ardsl.diagnostics import Diagnostic
-from ardsl.diagnostics.rules import networks as rules
-from ardsl.model.model import Context
-from ardsl.networks.group import Group
-from ardsl.networks.lattice.given import given, unreadable
 from ardsl.networks.lattice.lattice import Lattice
-from ardsl.networks.lattice.pixelcnn import Limits, depth_needed, pixelcnn
-from ardsl.networks.lattice.plan import plan_lattice, planning_work
-from ardsl.networks.lattice.wiring import Wiring
-from ardsl.networks.network import Network, Option
-from ardsl.networks.plan import GroupPlan
-from ardsl.relations import Earlier
-
-if TYPE_CHECKING:
-    import torch
-
-MOST_CHANNELS = 16
-MOST_WORK = 1 << 34
-"""Steps of a processor that composing the layers may take: some seconds."""
-MOST_RANKED = 1 << 14
-"""Sites of an order that gives every position masks of its own."""
+from ardsl.networks.lattice.network import LatticePlugin
+from ardsl.networks.lattice.pixelcnn import depth_needed, pixelcnn
+from ardsl.networks.lattice.wavenet import reach, wavenet
+from ardsl.networks.lattice.wiring import Limits, Wiring
+from ardsl.networks.network import Option
 
 
-class PixelCnn(Network):
+class PixelCnn(LatticePlugin):
     name = "pixelcnn"
     doc = "masked convolutions over rows and columns, and over channels in turn; gated: two stacks, no blind spot"
     paper = "van den Oord, Kalchbrenner & Kavukcuoglu 2016; van den Oord et al. 2016"
@@ -40,100 +25,16 @@ class PixelCnn(Network):
         Option("kernel", "integer", 3, "how wide every further layer reads", 1, 63, odd=True),
         Option("dropout", "real", 0.0, "the share of features left out at each training step", 0.0, 0.95),
     )
-    takes_maps = True
     axes = 2
+    needs = "rows and columns, and after them at most an axis of channels"
 
-    def problems(self, group: Group, options: Mapping[str, Any]) -> Iterator[Diagnostic]:
-        for check in (self._shape_problems, self._context_problems):
-            found = list(check(group))
-            yield from found
-            if found:
-                return
-        yield from self._size_problems(group, options)
+    def layers(
+        self, lattice: Lattice, features: int, width: int, options: Mapping[str, Any], limits: Limits, aligned: bool
+    ) -> Wiring:
+        return pixelcnn(lattice, features, width, options, limits, aligned)
 
-    def _shape_problems(self, group: Group) -> Iterator[Diagnostic]:
-        """One variable of rows and columns, perhaps with channels, under one order."""
-        factor, variable = group.factors[0], group.targets[0].variable
-        channels, events = variable.shape[self.axes :], factor.event_axes
-        reason = None
-        if len(group.targets) > 1:
-            yield rules.ONE_FAMILY.at(group.call.span, what=f"`{self.name}`")
-        elif len(variable.shape) not in (self.axes, self.axes + 1):
-            axes = len(variable.shape)
-            reason = f"`{variable.name}` has {axes} ax{'is' if axes == 1 else 'es'}"
-        elif events not in ((), (self.axes,)):
-            reason = f"one draw of `{factor.text}` covers other axes than the channels"
-        elif channels and channels[0] > MOST_CHANNELS and not events:
-            reason = f"`{variable.name}` has {channels[0]:,} channels, and the most are {MOST_CHANNELS}"
-        elif group.mixed is not None:
-            yield rules.TABLE_UNDER_ANY.at(group.call.span, what=f"`{self.name}`", variable=variable.name)
-        if reason is not None:
-            yield rules.LATTICE_AXES.at(group.call.span, network=self.name, reason=reason)
-
-    def _context_problems(self, group: Group) -> Iterator[Diagnostic]:
-        """What is earlier, all of it or within a distance; of others the whole, or an aligned element."""
-        factor, variable = group.factors[0], group.targets[0].variable
-        channels = variable.shape[self.axes :]
-        own = [c for c in factor.contexts if c.variable == variable.name]
-        if not own:
-            reason = f"it does not read `{variable.name}[<]`, so nothing is autoregressive"
-            yield rules.LATTICE_CONTEXT.at(factor.target_span, network=self.name, text=factor.text, reason=reason)
-        refused = [(each, why) for each in own if (why := self._refusal(each, len(own), channels)) is not None]
-        lattice = self._lattice(group)
-        for context, reason in (*refused, *unreadable(group, lattice)):
-            yield rules.LATTICE_CONTEXT.at(context.span, network=self.name, text=context.text, reason=reason)
-        for each in given(group, lattice).through:
-            context = next(c for c in factor.contexts if c.variable == each.source.variable.name)
-            yield from each.network.problems(context, each.source, lattice.shape)
-
-    def _refusal(self, own: Context, count: int, channels: tuple[int, ...]) -> str | None:
-        """Why a context on the variable itself cannot be read."""
-        selection = own.selection
-        if not isinstance(selection, Earlier) or selection.last is not None or count > 1:
-            return f"of `{own.variable}` it reads all that is earlier, or that `within` a distance"
-        limit = selection.limits[self.axes] if selection.limits is not None and channels else None
-        if limit is not None and limit < channels[0] - 1:
-            return "it reads all channels of a pixel that is within the distance: give their axis `*`"
-        return None
-
-    def _size_problems(self, group: Group, options: Mapping[str, Any]) -> Iterator[Diagnostic]:
-        lattice = self._lattice(group)
-        if lattice.priority is None and lattice.sites > MOST_RANKED:
-            yield rules.TOO_MANY_SITES.at(
-                group.call.span, order=lattice.order.name, sites=f"{lattice.sites:,}", limit=f"{MOST_RANKED:,}"
-            )
-        elif planning_work(self.wiring(group, options)) > MOST_WORK:
-            yield rules.TOO_DEEP.at(group.call.span, network=self.name)
-
-    def wiring(self, group: Group, options: Mapping[str, Any]) -> Wiring:
-        """The layers that a group gets."""
-        lattice = self._lattice(group)
-        target = group.targets[0]
-        features = target.variable.element_domain(0).features * lattice.each
-        aligned = bool(given(group, lattice).aligned)
-        return pixelcnn(lattice, features, target.family.width, options, self._limits(group), aligned)
-
-    def plan(self, group: Group, options: Mapping[str, Any]) -> GroupPlan:
-        return plan_lattice(group, self.name, options, self.wiring(group, options), self._completion(group, options))
-
-    def build(self, plan: GroupPlan) -> torch.nn.Module:
-        from ardsl.networks.lattice.module import LatticeNetwork
-
-        return LatticeNetwork(plan, self.wiring(plan.group, plan.options))
-
-    def _lattice(self, group: Group) -> Lattice:
-        variable = group.targets[0].variable
-        return Lattice.of(group, group.orders()[variable.name], self.axes)
-
-    def _limits(self, group: Group) -> Limits:
-        variable = group.targets[0].variable
-        own = next(c.selection for c in group.factors[0].contexts if c.variable == variable.name)
-        assert isinstance(own, Earlier)  # see problems
-        return own.limits[: self.axes] if own.limits is not None else (None,) * self.axes
-
-    def _completion(self, group: Group, options: Mapping[str, Any]) -> str | None:
-        lattice = self._lattice(group)
-        needed = depth_needed(lattice, options, self._limits(group))
+    def completion(self, lattice: Lattice, options: Mapping[str, Any], limits: Limits) -> str | None:
+        needed = depth_needed(lattice, options, limits)
         if needed is not None:
             return f"`layers = {needed}` or more see everything"
         if lattice.stacked and not options["gated"]:
@@ -142,3 +43,34 @@ class PixelCnn(Network):
             way = "a `first` layer that reaches across the array, or `made`, sees everything"
             return f"under {lattice.order.name} there is one stack, gated or not: {way}"
         return None
+
+
+class WaveNet(LatticePlugin):
+    name = "wavenet"
+    doc = "dilated causal convolutions along time, and over channels in turn, with gated units and skip connections"
+    paper = "van den Oord et al. 2016, WaveNet"
+    options = (
+        Option("blocks", "integer", 3, "how often the dilations 1, 2, 4 … are gone through", 1, 100),
+        Option("layers", "integer", 10, "the layers of a block: the last has the dilation 2^(layers − 1)", 1, 24),
+        Option("features", "integer", 64, "the features of a moment, in the residual and the gated layers", 1, 10_000),
+        Option("skip", "integer", 256, "the features that the skip connections add up to", 1, 10_000),
+        Option("kernel", "integer", 2, "how many moments each layer reads, a dilation apart", 2, 16),
+        Option("dropout", "real", 0.0, "the share of features left out at each training step", 0.0, 0.95),
+    )
+    axes = 1
+    needs = "an axis of time, and after it at most one of channels, in the order of time"
+
+    def refusal(self, lattice: Lattice) -> str | None:
+        first = lattice.priority[0] if lattice.priority else None
+        if first is None or first[0] != 0:
+            return f"{lattice.order.name} does not go along time"
+        return None
+
+    def layers(
+        self, lattice: Lattice, features: int, width: int, options: Mapping[str, Any], limits: Limits, aligned: bool
+    ) -> Wiring:
+        return wavenet(lattice, features, width, options, limits, aligned)
+
+    def completion(self, lattice: Lattice, options: Mapping[str, Any], limits: Limits) -> str | None:
+        back = reach(options, limits)
+        return f"it reaches {back:,} back: declare that with `within {back}`, or give it more `blocks` or `layers`"

@@ -7,18 +7,15 @@ coordinates, every position has masks of its own (Jain, Abbeel & Pathak 2020, Lo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from ardsl.networks.lattice.lattice import Lattice
-from ardsl.networks.lattice.wiring import INPUT, Kind, Layer, Wiring, pointwise
+from ardsl.networks.lattice.wiring import INPUT, Kind, Layer, Limits, Wiring, pointwise
 from ardsl.relations.stencil import Stencil, box
 from ardsl.relations.translated import Reading
-
-Limits = Sequence[int | None]
-"""How far along each axis a pixel may read; None: without limit."""
 
 
 def pixelcnn(

@@ -20,6 +20,9 @@ from ardsl.relations.translated import Reading
 INPUT = "input"
 """The map of what the variable's elements give a network."""
 
+Limits = Sequence[int | None]
+"""How far along each axis a site may read; None: without limit."""
+
 Kind = Literal["convolve", "gate", "relu", "drop"]
 
 

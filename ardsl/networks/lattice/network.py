@@ -1,0 +1,144 @@
+"""What the lattice networks share as plug-ins: the variables and contexts that they take, their plans and modules."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from ardsl.diagnostics import Diagnostic
+from ardsl.diagnostics.rules import networks as rules
+from ardsl.model.model import Context
+from ardsl.networks.group import Group
+from ardsl.networks.lattice.given import given, unreadable
+from ardsl.networks.lattice.lattice import Lattice
+from ardsl.networks.lattice.plan import plan_lattice, planning_work
+from ardsl.networks.lattice.wiring import Limits, Wiring
+from ardsl.networks.network import Network
+from ardsl.networks.plan import GroupPlan
+from ardsl.relations import Earlier
+
+if TYPE_CHECKING:
+    import torch
+
+MOST_CHANNELS = 16
+MOST_WORK = 1 << 34
+"""Steps of a processor that composing the layers may take: some seconds."""
+MOST_RANKED = 1 << 14
+"""Sites of an order that gives every position masks of its own."""
+
+
+class LatticePlugin(Network):
+    """A network of stencil layers over the first ``axes`` axes of one variable; a further axis has its channels."""
+
+    takes_maps = True
+    axes: ClassVar[int]
+    needs: ClassVar[str]
+    """What the axes are, for people."""
+
+    @abstractmethod
+    def layers(
+        self, lattice: Lattice, features: int, width: int, options: Mapping[str, Any], limits: Limits, aligned: bool
+    ) -> Wiring:
+        """The layers for ``features`` inputs of each group and families of ``width`` raw numbers."""
+
+    @abstractmethod
+    def completion(self, lattice: Lattice, options: Mapping[str, Any], limits: Limits) -> str | None:
+        """How the network would realize all that is declared."""
+
+    def refusal(self, lattice: Lattice) -> str | None:
+        """Why the network cannot run over an array in this order."""
+        return None
+
+    def problems(self, group: Group, options: Mapping[str, Any]) -> Iterator[Diagnostic]:
+        for check in (self._shape_problems, self._context_problems):
+            found = list(check(group))
+            yield from found
+            if found:
+                return
+        yield from self._size_problems(group, options)
+
+    def _shape_problems(self, group: Group) -> Iterator[Diagnostic]:
+        """One variable of as many axes, perhaps with channels, under one order."""
+        factor, variable = group.factors[0], group.targets[0].variable
+        channels, events = variable.shape[self.axes :], factor.event_axes
+        reason = None
+        if len(group.targets) > 1:
+            yield rules.ONE_FAMILY.at(group.call.span, what=f"`{self.name}`")
+        elif variable.is_record:
+            reason = f"`{variable.name}` is a record"
+        elif len(variable.shape) not in (self.axes, self.axes + 1):
+            axes = len(variable.shape)
+            reason = f"`{variable.name}` has {axes} ax{'is' if axes == 1 else 'es'}"
+        elif events not in ((), (self.axes,)):
+            reason = f"one draw of `{factor.text}` covers other axes than the channels"
+        elif channels and channels[0] > MOST_CHANNELS and not events:
+            reason = f"`{variable.name}` has {channels[0]:,} channels, and the most are {MOST_CHANNELS}"
+        elif group.mixed is not None:
+            yield rules.TABLE_UNDER_ANY.at(group.call.span, what=f"`{self.name}`", variable=variable.name)
+        else:
+            reason = self.refusal(self._lattice(group))
+        if reason is not None:
+            yield rules.LATTICE_AXES.at(group.call.span, network=self.name, needs=self.needs, reason=reason)
+
+    def _context_problems(self, group: Group) -> Iterator[Diagnostic]:
+        """What is earlier, all of it or within a distance; of others the whole, or an aligned element."""
+        factor, variable = group.factors[0], group.targets[0].variable
+        channels = variable.shape[self.axes :]
+        own = [c for c in factor.contexts if c.variable == variable.name]
+        if not own:
+            reason = f"it does not read `{variable.name}[<]`, so nothing is autoregressive"
+            yield rules.LATTICE_CONTEXT.at(factor.target_span, network=self.name, text=factor.text, reason=reason)
+        refused = [(each, why) for each in own if (why := self._refusal(each, len(own), channels)) is not None]
+        lattice = self._lattice(group)
+        for context, reason in (*refused, *unreadable(group, lattice)):
+            yield rules.LATTICE_CONTEXT.at(context.span, network=self.name, text=context.text, reason=reason)
+        for each in given(group, lattice).through:
+            context = next(c for c in factor.contexts if c.variable == each.source.variable.name)
+            yield from each.network.problems(context, each.source, lattice.shape)
+
+    def _refusal(self, own: Context, count: int, channels: tuple[int, ...]) -> str | None:
+        """Why a context on the variable itself cannot be read."""
+        selection = own.selection
+        if not isinstance(selection, Earlier) or selection.last is not None or count > 1:
+            return f"of `{own.variable}` it reads all that is earlier, or that `within` a distance"
+        limit = selection.limits[self.axes] if selection.limits is not None and channels else None
+        if limit is not None and limit < channels[0] - 1:
+            return "it reads all channels of a position that is within the distance: give their axis `*`"
+        return None
+
+    def _size_problems(self, group: Group, options: Mapping[str, Any]) -> Iterator[Diagnostic]:
+        lattice = self._lattice(group)
+        if lattice.priority is None and lattice.sites > MOST_RANKED:
+            yield rules.TOO_MANY_SITES.at(
+                group.call.span, order=lattice.order.name, sites=f"{lattice.sites:,}", limit=f"{MOST_RANKED:,}"
+            )
+        elif planning_work(self._wiring(group, options)) > MOST_WORK:
+            yield rules.TOO_DEEP.at(group.call.span, network=self.name)
+
+    def plan(self, group: Group, options: Mapping[str, Any]) -> GroupPlan:
+        completion = self.completion(self._lattice(group), options, self._limits(group))
+        return plan_lattice(group, self.name, options, self._wiring(group, options), completion)
+
+    def build(self, plan: GroupPlan) -> torch.nn.Module:
+        from ardsl.networks.lattice.module import LatticeNetwork
+
+        return LatticeNetwork(plan, self._wiring(plan.group, plan.options))
+
+    def _wiring(self, group: Group, options: Mapping[str, Any]) -> Wiring:
+        """The layers that a group gets."""
+        lattice = self._lattice(group)
+        target = group.targets[0]
+        features = target.variable.element_domain(0).features * lattice.each
+        aligned = bool(given(group, lattice).aligned)
+        return self.layers(lattice, features, target.family.width, options, self._limits(group), aligned)
+
+    def _lattice(self, group: Group) -> Lattice:
+        variable = group.targets[0].variable
+        return Lattice.of(group, group.orders()[variable.name], self.axes)
+
+    def _limits(self, group: Group) -> Limits:
+        variable = group.targets[0].variable
+        own = next(c.selection for c in group.factors[0].contexts if c.variable == variable.name)
+        assert isinstance(own, Earlier)  # see problems
+        return own.limits[: self.axes] if own.limits is not None else (None,) * self.axes

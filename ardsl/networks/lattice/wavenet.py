@@ -1,0 +1,83 @@
+"""The layers of WaveNet: blocks of dilated causal convolutions with gated units, residuals and skip connections.
+
+van den Oord et al. 2016, WaveNet: A Generative Model for Raw Audio, figures 3 and 4, and Eq. 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from ardsl.networks.lattice.lattice import Lattice
+from ardsl.networks.lattice.wiring import INPUT, Layer, Limits, Wiring, pointwise
+from ardsl.relations.stencil import Stencil
+
+
+def wavenet(
+    lattice: Lattice, input_features: int, width: int, options: Mapping[str, Any], limits: Limits, aligned: bool
+) -> Wiring:
+    """The layers under one order, for families of ``width`` raw numbers."""
+    return Wiring(lattice, input_features, tuple(_layers(lattice, width, options, limits, aligned)))
+
+
+def delays(options: Mapping[str, Any], limits: Limits) -> list[tuple[int, ...]]:
+    """How long before its own moment each layer reads, the first layer first: a window takes away what would reach
+    beyond it."""
+    left = limits[0]
+    found = []
+    dilations = [1 << layer for layer in range(options["layers"])] * options["blocks"]
+    wanted = [(1,), *(tuple(k * dilation for k in range(options["kernel"])) for dilation in dilations)]
+    for each in wanted:
+        kept = tuple(delay for delay in each if left is None or delay <= left)
+        left = None if left is None else left - max(kept, default=0)
+        found.append(kept)
+    return found
+
+
+def reach(options: Mapping[str, Any], limits: Limits) -> int:
+    """How many moments back the last layer sees."""
+    return sum(max(each, default=0) for each in delays(options, limits))
+
+
+def _layers(lattice: Lattice, width: int, options: Mapping[str, Any], limits: Limits, aligned: bool) -> Iterator[Layer]:
+    groups = lattice.groups
+    features, skip = (-(-options[name] // groups) for name in ("features", "skip"))
+    every, each = np.ones((groups, groups), dtype=bool), np.eye(groups, dtype=bool)
+
+    def convolve(sources: list[tuple[str, tuple[int, ...]]], target: str, width: int, **more: Any) -> Layer:
+        first = sources[0][0] == INPUT
+        read = [(name, _before(lattice, times, every, same=not first)) for name, times in sources]
+        return Layer("convolve", target, groups, width, tuple(r for r in read if r[1].offsets), **more)
+
+    def apply(kind: Any, source: str, target: str, width: int) -> Layer:
+        return Layer(kind, target, groups, width, ((source, pointwise(1, each)),))
+
+    first, *dilated = delays(options, limits)
+    now = (0,)
+    # A channel also reads, of its own moment, the channels before it.
+    yield convolve([(INPUT, (*first, 0) if groups > 1 else first)], "residual 0", features, conditioned=True)
+    gates = []
+    for number, times in enumerate(dilated, 1):
+        below, gate = f"residual {number - 1}", f"gate {number}"
+        yield convolve([(below, times)], f"dilated {number}", 2 * features, conditioned=True)
+        yield apply("gate", f"dilated {number}", gate, features)
+        if options["dropout"]:
+            yield apply("drop", gate, f"drop {number}", features)
+            gate = f"drop {number}"
+        gates.append(gate)
+        if number < len(dilated):
+            yield convolve([(gate, now)], f"residual {number}", features, added=(below,))
+    yield convolve([(gate, now) for gate in gates], "skip", skip)
+    yield apply("relu", "skip", "skip relu", skip)
+    yield convolve([("skip relu", now)], "tail", skip, aligned=aligned)
+    yield apply("relu", "tail", "tail relu", skip)
+    yield convolve([("tail relu", now)], "output", width, aligned=aligned)
+
+
+def _before(lattice: Lattice, times: tuple[int, ...], every: np.ndarray, same: bool) -> Stencil:
+    """Reading so long before, in the order of time: that of the indices, or the other way."""
+    way = lattice.priority[0][1] if lattice.priority else 1
+    offsets = sorted((-way * time,) for time in times)
+    return lattice.before(Stencil(tuple(offsets), np.repeat(every[None], len(offsets), axis=0)), same)
