@@ -11,11 +11,15 @@ from torch import Tensor
 
 from ardsl.compiler.noise import Noise
 from ardsl.compiler.values import Values, encode
+from ardsl.families.encoding import encode_features
 from ardsl.networks.realize import owners, sampling_steps
 
 if TYPE_CHECKING:
     from ardsl.compiler.model import AutoregressiveModel
     from ardsl.networks.module import NetworkModule
+
+
+_MOST_CODES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,7 @@ class Sampler:
         ]
         self._known = [_runs(np.flatnonzero(known == -1)) for known in element_step]
         self._fast = self._threshold_steps(element_step)
+        self._table = self._code_table(element_step)
 
     def _threshold_steps(self, element_step: list[np.ndarray]) -> bool:
         """Whether every draw is a binary one that the program's own inputs take over as it is: then a step's draw is a
@@ -89,6 +94,25 @@ class Sampler:
             and (group.sources[-1] is own[0] or len(self._programs[0].x) == target.draws)
         )
 
+    def _code_table(self, element_step: list[np.ndarray]) -> Tensor | None:
+        """Where all draws are of one finite domain, element by element, and each step learns what it draws: the
+        features of every code, [codes, features]."""
+        model = self._model
+        if len(model.groups) != 1 or len(model.groups[0].targets) != 1:
+            return None
+        group, target, reads = model.groups[0], model.groups[0].targets[0], model.networks[0].reads
+        domain = target.variable.element_domain(0)
+        own = [s for s in group.sources if s.variable is target.variable]
+        if target.factor.event_axes or target.variable.is_record or not domain.levels or domain.levels > _MOST_CODES:
+            return None
+        if reads != "features" or len(own) != 1 or not np.array_equal(own[0].elements, target.elements[:, 0]):
+            return None
+        drawn = sum(len(known) for known in element_step) - int((element_step[0] < 0).sum())
+        if drawn != target.draws:  # some are known from the start
+            return None
+        codes = torch.arange(domain.levels, dtype=model.like.dtype, device=model.like.device)
+        return encode_features(domain, model.conditionals[0][0].decode(codes, codes.dtype))
+
     def run(self, values: Values, noise: Noise) -> Values:
         """Samples of every observed variable, flat; ``values`` holds the given ones."""
         model = self._model
@@ -96,6 +120,8 @@ class Sampler:
             program.start(self._columns(g, values, self._known[g]))
         if self._fast:
             return values | self._run_thresholds(noise)
+        if self._table is not None:
+            return values | self._run_codes(self._table, noise)
         for number, step in enumerate(self._steps):
             raw = {g: self._programs[g].raw(number) for g in self._makes[number]}
             used = dict.fromkeys(raw, 0)
@@ -137,6 +163,18 @@ class Sampler:
         found = torch.empty_like(drawn)
         found[order] = drawn
         return {target.variable.name: found.T}
+
+    def _run_codes(self, table: Tensor, noise: Noise) -> Values:
+        """What is drawn stays a code until all is drawn, and reaches the network through the table."""
+        target, program = self._model.groups[0].targets[0], self._programs[0]
+        conditional, width = self._model.conditionals[0][0], target.family.width
+        codes = table.new_empty(self._batch, target.draws)
+        for number, (step,) in enumerate(self._steps):
+            raw = program.raw(number).unflatten(0, (len(step.draws), width)).permute(2, 0, 1)
+            drawn = conditional.draw(raw, noise.draws[0][0][:, step.draws])
+            codes[:, step.draws] = drawn
+            program.write(number, table[drawn.long()].permute(1, 2, 0).flatten(0, 1))
+        return {target.variable.name: conditional.decode(codes, codes.dtype)}
 
 
 def _runs(elements: np.ndarray) -> list[range]:

@@ -53,11 +53,18 @@ class Conditional:
 
         A function of the two alone: what one draw comes to does not depend on the others in the call.
         """
-        batch = torch.broadcast_shapes(raw.shape[:-1], noise.shape[:-1])
+        code = self.draw(raw, noise)
+        return self.decode(code, code.dtype)
+
+    def draw(self, raw: Tensor, noise: Tensor) -> Tensor:
+        """The same as a code, the index of a value of a finite domain."""
+        batch = raw.shape[:-1]
+        if batch != noise.shape[:-1]:
+            batch = torch.broadcast_shapes(batch, noise.shape[:-1])
         parts = self._parts(raw.expand(*batch, -1))
         info = torch.finfo(parts.dtype)
         uniforms = noise.to(parts.dtype).clamp(info.tiny, 1 - info.eps / 2).expand(*batch, -1)
-        return self.decode(self.law.sample(parts, uniforms), parts.dtype)
+        return self.law.sample(parts, uniforms)
 
     def parameters(self, raw: Tensor) -> dict[str, Tensor]:
         """The parameters in their own sets, by slot: [...], a vector's [..., n], a mixture's [..., components]."""

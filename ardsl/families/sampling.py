@@ -44,6 +44,10 @@ def _bernoulli(p: Parameters, u: Tensor) -> Tensor:
     return (p["logits"] > -torch.logit(u[..., 0])).to(u.dtype)
 
 
+def _categorical(p: Parameters, u: Tensor) -> Tensor:
+    return choose(p["logits"], u[..., 0]).to(u.dtype)
+
+
 def _normal(p: Parameters, u: Tensor) -> Tensor:
     return p["loc"] + p["scale"] * torch.special.ndtri(u[..., 0])
 
@@ -167,6 +171,7 @@ SAMPLERS: dict[str, Sampler] = {
     "asymmetric_laplace": Sampler(1, _asymmetric_laplace),
     "bernoulli": Sampler(1, _bernoulli),
     "beta": Sampler(2, _beta),
+    "categorical": Sampler(1, _categorical),
     "chi2": Sampler(1, _chi2),
     "continuous_bernoulli": Sampler(1, _continuous_bernoulli),
     "fisher_snedecor": Sampler(2, _fisher_snedecor),

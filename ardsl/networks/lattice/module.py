@@ -90,7 +90,10 @@ class LatticeNetwork(NetworkModule):
 
     def program(self, order: int, element_step: np.ndarray, draw_step: np.ndarray, steps: int, batch: int) -> Program:
         from ardsl.networks.lattice.program import LatticeProgram
+        from ardsl.networks.lattice.ring import RingProgram, fits
 
+        if fits(self, element_step, draw_step):
+            return RingProgram(self, element_step, draw_step, batch)
         return LatticeProgram(self, element_step, draw_step, batch)
 
 

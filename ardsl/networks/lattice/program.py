@@ -13,10 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ardsl.networks.lattice.given import alignment
+from ardsl.networks.lattice.inputs import LatticeInputs, SourceSteps
 from ardsl.networks.lattice.schedule import Schedule
 from ardsl.networks.lattice.wiring import INPUT, Layer
-from ardsl.networks.module import Program
 from ardsl.relations.ranks import inverse
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 Call = tuple[Callable[..., object], tuple[object, ...], dict[str, Tensor]]
 
 
-class LatticeProgram(Program):
+class LatticeProgram(LatticeInputs):
     """Evaluates a lattice network a step at a time.
 
     Features are kept as [sites, features, batch], in the order in which sites are computed: what a step adds is a
@@ -34,12 +33,10 @@ class LatticeProgram(Program):
     """
 
     def __init__(self, network: LatticeNetwork, element_step: np.ndarray, draw_step: np.ndarray, batch: int) -> None:
-        self._network, self._wiring, self._batch = network, network.wiring, batch
-        self._element_step = element_step
-        own, whole, local = self._source_steps()
-        self._last_given = max(whole, int(local.max(initial=-1)))
-        self._schedule = schedule = Schedule(self._wiring, own, draw_step, whole, local)
-        like = next(network.parameters()).detach()
+        super().__init__(network, element_step, batch)
+        steps, like = SourceSteps.of(network, element_step), self._like
+        own, self._last_given = steps.own, steps.last_given
+        self._schedule = schedule = Schedule(self._wiring, own, draw_step, steps.whole, steps.local)
         self._sites = {layer.target: schedule.sites(layer.target) for layer in self._wiring.layers}
         self._rows, self._row = self._caches(like)
         self._scratch: dict[object, Tensor] = {}
@@ -47,8 +44,6 @@ class LatticeProgram(Program):
             self._take_over(own)
         self._turn_of = {int(step): turn for turn, step in enumerate(schedule.steps)}
         self._calls: list[list[Call] | None] = [None] * len(schedule.steps)
-        self._features = like.new_zeros(network.plan.group.features, batch)
-        """What is given, laid out as the group's inputs."""
         self._stale = True
         self._weights: dict[tuple[str, int, int], Tensor] = {}
         self._bases = {
@@ -93,68 +88,13 @@ class LatticeProgram(Program):
     def finish(self, step: int) -> None:
         """Nothing follows what is written: a step looks up what it reads."""
 
-    # What comes in
-
-    def _source_steps(self) -> tuple[np.ndarray, int, np.ndarray]:
-        """The step of each of the variable's sites, the last of what all sites read, and that of what each position
-        reads."""
-        network, lattice = self._network, self._wiring.lattice
-        steps = {name: self._element_step[elements] for name, elements in self._elements().items()}
-        whole = max((int(steps[s.variable.name].max(initial=-1)) for s in network.given.sources), default=-1)
-        local = np.full(lattice.positions, -1, dtype=np.int64)
-        for source, part in network.given.aligned:
-            read = np.append(steps[source.variable.name], -1)[alignment(part, lattice)]
-            local = np.maximum(local, read.max(axis=1, initial=-1))
-        return steps[self._variable][:: lattice.each], whole, local
-
-    @property
-    def _variable(self) -> str:
-        return self._network.plan.group.targets[0].variable.name
-
-    def _elements(self) -> dict[str, slice]:
-        """Where each source's elements stand among the group's."""
-        found, start = {}, 0
-        for source in self._network.plan.group.sources:
-            found[source.variable.name] = slice(start, start + len(source.elements))
-            start += len(source.elements)
-        return found
-
     def start(self, inputs: Tensor) -> None:
         self._take(-1, inputs)
         self._stale = True
 
-    def write(self, step: int, inputs: Tensor) -> None:
-        self._take(step, inputs)
-
-    def _take(self, step: int, inputs: Tensor) -> None:
-        """Columns that a step has made known: the variable's own go to its sites, others wait until all are there."""
-        group, start = self._network.plan.group, 0
-        for source, (name, place) in zip(group.sources, self._elements().items(), strict=True):
-            known = np.flatnonzero(self._element_step[place] == step)
-            if not len(known):
-                continue
-            features = source.element_features
-            count = int(features[known].sum())
-            part, start = inputs[start : start + count], start + count
-            if name == self._variable:
-                each = self._wiring.lattice.each
-                self._store(INPUT, known[::each] // each, part.reshape(len(known) // each, -1, self._batch))
-            else:
-                first = np.cumsum(features) - features + self._first_feature(name)
-                rows = np.concatenate([np.arange(first[e], first[e] + features[e]) for e in known])
-                self._features[torch.from_numpy(rows)] = part
-
-    def _first_feature(self, name: str) -> int:
-        found = 0
-        for source in self._network.plan.group.sources:
-            if source.variable.name == name:
-                break
-            found += source.features
-        return found
-
-    def _store(self, name: str, sites: np.ndarray, value: Tensor) -> None:
-        rows = self._row[name][sites]  # a step's own lie side by side
-        self._rows[name][rows[0] : rows[0] + len(rows)].copy_(value)
+    def _take_own(self, sites: np.ndarray, features: Tensor) -> None:
+        rows = self._row[INPUT][sites]  # a step's own lie side by side
+        self._rows[INPUT][rows[0] : rows[0] + len(rows)].copy_(features)
 
     def _fill_bases(self) -> None:
         """What does not depend on the variable: each convolution's bias, and what is given."""
