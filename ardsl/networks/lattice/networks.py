@@ -73,4 +73,5 @@ class WaveNet(LatticePlugin):
 
     def completion(self, lattice: Lattice, options: Mapping[str, Any], limits: Limits) -> str | None:
         back = reach(options, limits)
-        return f"it reaches {back:,} back: declare that with `within {back}`, or give it more `blocks` or `layers`"
+        window = f"{back}" if lattice.groups * lattice.each == 1 else f"({back}, *)"
+        return f"it reaches {back:,} back: declare that with `within {window}`, or give it more `blocks` or `layers`"
