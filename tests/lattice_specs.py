@@ -120,6 +120,25 @@ SPECS |= {
         "given label : category(3)\nobserved x[6] : binary\n"
         f"p(x[t] | x[<t], label) = bernoulli via wavenet({WAVENET})\n"
     ),
+    "wave given a text": (
+        "given text[frame: 3, 2] : real\nobserved x[6] : binary\n"
+        f"p(x[t] | x[<t], text[..t / 2, *]) = bernoulli via wavenet({WAVENET})\n"
+    ),
+    "wave given a text, repeated": (
+        "given text[frame: 3] : category(3)\nobserved x[7] : binary\n"
+        f"p(x[t] | x[<t] within 4, text[(t - 3) / 2 - 1 .. t / 2 - 1]) = bernoulli via "
+        f'wavenet({WAVENET}, upsampling = "repeated")\n'
+    ),
+    "wave after a text": (
+        "observed text[3] : category(2)\nobserved x[time: 4, channel: 2] : binary\n"
+        "p(text[i] | text[<i]) = categorical via made(hidden = [4])\n"
+        f"p(x[t, k] | x[<], text[..(t + 1) / 2]) = bernoulli via wavenet({WAVENET})\n"
+    ),
+    "wave after a text, backwards": (
+        "observed text[3] : category(2)\nobserved x[6] : binary\norder x by reverse\norder text by reverse\n"
+        "p(text[i] | text[<i]) = categorical via made(hidden = [4])\n"
+        f"p(x[t] | x[<t], text[t / 2 ..]) = bernoulli via wavenet({WAVENET})\n"
+    ),
     "wave after a label": (
         "observed label : category(3)\nobserved x[6] : binary\np(label) = categorical\n"
         f"p(x[t] | x[<t], label) = bernoulli via wavenet({WAVENET})\n"

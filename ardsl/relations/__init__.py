@@ -1,5 +1,6 @@
 """Relations between index spaces, and the orders that rank elements. numpy only."""
 
+from ardsl.relations.band import Band
 from ardsl.relations.difference import Difference, difference
 from ardsl.relations.labelled import Labelled, Levels, Matrix, boolean_product
 from ardsl.relations.order import ORDER_NAMES, Order, OrderError, OrderForm, OrderMixture
@@ -12,6 +13,7 @@ __all__ = [
     "ORDER_NAMES",
     "Affine",
     "AxisPart",
+    "Band",
     "Beside",
     "Difference",
     "Earlier",

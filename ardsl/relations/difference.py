@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ardsl.relations.band import as_band
 from ardsl.relations.labelled import Levels
 from ardsl.relations.lexicographic import priority
 from ardsl.relations.relation import Beside, Relation, Union
@@ -66,6 +67,9 @@ def difference(left: Relation, right: Relation) -> Relation:
         return left.only(~right.holds(*_places(left)))
     if isinstance(right, Translated) and _comparable(left):
         return Difference(left, right, right.only(left.holds(*_places(right))))
+    bands = as_band(left), as_band(right)
+    if bands[0] is not None and bands[1] is not None:
+        return Difference(left, right, bands[0].common(bands[1]))
     return Difference(left, right)
 
 

@@ -22,6 +22,9 @@ CHECKED = {
         "plain, after others, by checkerboard",
         "gated, given a map and a vector through networks",
         "plain, colours after a map through a network, by snake",
+        "wave",
+        "wave after a text, backwards",
+        "wave given a text",
     )
 }
 
@@ -155,9 +158,16 @@ FAULTS: list[tuple[str, str, str, str]] = [
     ("the halves of a gate exchanged", PROGRAM, "torch.tanh, (source[:, :half],)", "torch.tanh, (source[:, half:],)"),
     ("weights laid out otherwise", PROGRAM, ".permute(0, 3, 1, 2)", ".permute(0, 3, 1, 2).flip(1)"),
     (
+        "what enters every layer taken before it is drawn",
+        SCHEDULE,
+        "np.repeat(steps.spread + 1, layer.groups)",
+        "np.repeat(steps.spread * 0, layer.groups)",
+    ),
+    ("a phase late", GIVEN, "* time + self.at.inner)", "* time + self.at.inner + 1)"),
+    (
         "what a position reads taken before it is drawn",
         SCHEDULE,
-        "np.repeat(aligned_step + 1, layer.groups)",
-        "np.repeat(aligned_step * 0, layer.groups)",
+        "np.repeat(steps.local + 1, layer.groups)",
+        "np.repeat(steps.local * 0, layer.groups)",
     ),
 ]

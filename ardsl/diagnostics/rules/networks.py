@@ -225,7 +225,8 @@ LATTICE_CONTEXT = Rule(
     explanation=(
         "A lattice network reads of its own variable all that is earlier, or what of that is within a distance. "
         "Another variable it reads whole, or one element of it for each position, aligned along rows and columns "
-        "(`low[r / 4, c / 4, *]`). `made` realizes any other structure."
+        "(`low[r / 4, c / 4, *]`); `wavenet`, which passes on what it is given, all up to a moment "
+        "(`text[..t / 80, *]`). `made` realizes any other structure."
     ),
     wrong="observed x[8, 8] : binary\np(x[r, c] | x[r, c-1]) = bernoulli via pixelcnn(layers = 3)\n",
     right="observed x[8, 8] : binary\np(x[r, c] | x[<] within 3) = bernoulli via pixelcnn(layers = 3)\n",

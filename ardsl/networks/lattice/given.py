@@ -17,7 +17,7 @@ from ardsl.networks.group import Group, SourceBlock
 from ardsl.networks.lattice.lattice import Lattice
 from ardsl.networks.options import completed
 from ardsl.networks.registry import context_network
-from ardsl.relations import Affine, Everything, Listed, Part
+from ardsl.relations import Affine, AxisPart, Everything, Listed, Part
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,36 @@ class Through:
 
 
 @dataclass(frozen=True)
+class Spread:
+    """A source whose part at a position enters every layer, so that later positions read it too."""
+
+    source: SourceBlock
+    part: Part
+    at: Affine
+    """The cell of the source, along its first axis, that each position is at."""
+    learned: bool
+    """Whether each of the positions at one cell has weights of its own."""
+
+    @property
+    def features(self) -> int:
+        """Of a position."""
+        return prod(self.part.source_shape[1:]) * self.source.variable.element_domain(0).features
+
+    @property
+    def phases(self) -> int:
+        """How many positions are at one cell."""
+        return self.at.divisor
+
+    def cells(self) -> tuple[np.ndarray, np.ndarray]:
+        """The cell of the source, along its first axis, that each position is at, −1 outside it; and the position's
+        number among those at the cell: int64 [positions]."""
+        time = np.arange(self.part.target_shape[0])
+        cell = self.at.at([time], len(time))
+        inside = (cell >= 0) & (cell < self.part.source_shape[0])
+        return np.where(inside, cell, -1), (self.at.multiplier * time + self.at.inner) % self.at.divisor
+
+
+@dataclass(frozen=True)
 class Given:
     """The sources of a group that are not its own variable."""
 
@@ -44,6 +74,8 @@ class Given:
     """Each position reads a part of its own."""
     through: tuple[Through, ...]
     """Read whole by every site, through networks of their own."""
+    spread: tuple[Spread, ...] = ()
+    """Read by every layer, each position at its own part."""
 
     @property
     def whole_features(self) -> int:
@@ -57,7 +89,7 @@ class Given:
     @property
     def map_features(self) -> int:
         """Of each position, of the maps."""
-        return sum(each.plan.features for each in self.through)
+        return sum(each.plan.features for each in self.through) + sum(each.features for each in self.spread)
 
     @property
     def aligned_features(self) -> int:
@@ -65,9 +97,9 @@ class Given:
         return sum(_cell_size(part) * source.variable.element_domain(0).features for source, part in self.aligned)
 
 
-def given(group: Group, lattice: Lattice) -> Given:
-    """The sources by how they are read."""
-    whole, aligned, through = [], [], []
+def given(group: Group, lattice: Lattice, upsampling: str = "repeated") -> Given:
+    """The sources by how they are read. ``upsampling``: of what is spread, ``learned`` or ``repeated``."""
+    whole, aligned, through, spread = [], [], [], []
     own = group.targets[0].variable
     for source in group.sources:
         if source.variable is own:
@@ -78,15 +110,35 @@ def given(group: Group, lattice: Lattice) -> Given:
         if call is not None:
             network = context_network(call.name)
             through.append(Through(source, lattice.shape, network, completed(call, network)))
+        elif parts and (at := _end(parts[0], lattice)) is not None:
+            spread.append(Spread(source, parts[0], at, upsampling == "learned"))
         elif parts and len(parts) == len(contexts):
             aligned.append((source, parts[0]))
         else:
             whole.append(source)
-    return Given(tuple(whole), tuple(aligned), tuple(through))
+    return Given(tuple(whole), tuple(aligned), tuple(through), tuple(spread))
 
 
-def unreadable(group: Group, lattice: Lattice) -> Iterator[tuple[Context, str]]:
-    """The contexts on other variables that cannot be read, each with the reason."""
+def _end(part: Part, lattice: Lattice) -> Affine | None:
+    """The cell that a moment is at, if the part is what is up to it in the order of time."""
+    first, *others = part.parts
+    if len(lattice.shape) != 1 or first.low == first.high or any(each != AxisPart() for each in others):
+        return None
+    found = first.high if lattice.priority and lattice.priority[0] == (0, 1) else first.low
+    return found if found is not None and found.axis == 0 and found.multiplier == 1 else None
+
+
+def _spread_reason(context: Context, lattice: Lattice) -> str:
+    selection = context.selection
+    first = selection.parts[0] if isinstance(selection, Part) else None
+    if first is not None and first.low is not None and first.low == first.high and len(lattice.shape) == 1:
+        return "what enters at one moment reaches later ones: read all up to it, as in `y[..t / 80, *]`"
+    return "of another variable it reads the whole, or all up to a moment, as in `y[..t / 80, *]`"
+
+
+def unreadable(group: Group, lattice: Lattice, spreads: bool) -> Iterator[tuple[Context, str]]:
+    """The contexts on other variables that cannot be read, each with the reason; ``spreads``: the network passes on
+    what enters at one position to others."""
     own = group.targets[0].variable.name
     seen: set[str] = set()
     for context in group.factors[0].contexts:
@@ -101,7 +153,10 @@ def unreadable(group: Group, lattice: Lattice) -> Iterator[tuple[Context, str]]:
         if context.network is not None:
             yield context, f"`{context.network.name}` takes the whole of `{context.variable}`"
             continue
-        if not isinstance(selection, Part) or any(
+        if spreads:
+            if not isinstance(selection, Part) or _end(selection, lattice) is None:
+                yield context, _spread_reason(context, lattice)
+        elif not isinstance(selection, Part) or any(
             _index(p.low, p.high) is None and (p.low or p.high) for p in selection.parts
         ):
             yield context, "of another variable it reads the whole, or one aligned element along an axis"

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ardsl.networks.lattice.given import Spread
 from ardsl.networks.lattice.wiring import Layer, Wiring
 from ardsl.relations.ranked import Ranked
 from ardsl.relations.stencil import Stencil
@@ -118,6 +119,35 @@ class Features:
         chosen = (self.maps if layer.conditioned else None, self.aligned if layer.aligned else None)
         found = [part for part in chosen if part is not None]
         return torch.cat(found, 1) if found else None
+
+
+class Upsampled(nn.Module):
+    """What each moment is at of a source of a lower rate: [batch, source features] to [batch, features, moments].
+
+    Learned, it is a transposed convolution whose kernel is its stride (van den Oord et al. 2016, WaveNet, section 2.5).
+    """
+
+    _cell: Tensor
+    _phase: Tensor
+
+    def __init__(self, spread: Spread) -> None:
+        super().__init__()
+        cell, phase = spread.cells()
+        self.register_buffer("_cell", torch.from_numpy(cell), persistent=False)
+        self.register_buffer("_phase", torch.from_numpy(phase), persistent=False)
+        self._features = features = spread.features
+        self.weight = self.bias = None
+        if spread.learned:
+            self.weight = nn.Parameter(torch.empty(spread.phases, features, features))
+            self.bias = nn.Parameter(torch.zeros(features))
+            nn.init.uniform_(self.weight, -((3 / features) ** 0.5), (3 / features) ** 0.5)
+
+    def forward(self, value: Tensor) -> Tensor:
+        cells = F.pad(value.unflatten(1, (-1, self._features)), (0, 0, 0, 1))  # outside the source is a zero
+        if self.weight is None or self.bias is None:
+            return cells[:, self._cell].transpose(1, 2)
+        each = torch.einsum("bcf,pgf->bcpg", cells, self.weight)
+        return each[:, self._cell, self._phase].transpose(1, 2) + self.bias[:, None]
 
 
 class Convolution(nn.Module):

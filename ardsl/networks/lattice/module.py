@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ardsl.networks.lattice.given import alignment, given
-from ardsl.networks.lattice.layers import Convolution, Features, gated
+from ardsl.networks.lattice.layers import Convolution, Features, Upsampled, gated
 from ardsl.networks.lattice.plan import located_features, ranked_readings
 from ardsl.networks.lattice.wiring import INPUT, Wiring
 from ardsl.networks.module import Configuration, NetworkModule, Program
@@ -23,7 +23,7 @@ class LatticeNetwork(NetworkModule):
     def __init__(self, plan: GroupPlan, wiring: Wiring) -> None:
         super().__init__()
         self.plan, self.wiring = plan, wiring
-        self.given = given(plan.group, wiring.lattice)
+        self.given = given(plan.group, wiring.lattice, plan.options.get("upsampling", "repeated"))
         whole = self.given.whole_features
         self.convolutions = nn.ModuleDict()
         for layer in wiring.layers:
@@ -34,6 +34,8 @@ class LatticeNetwork(NetworkModule):
         self.maps = nn.ModuleDict()
         for each in self.given.through:
             self.maps[each.source.variable.name] = each.network.build(each.source, each.positions, each.options)
+        for spread in self.given.spread:
+            self.maps[spread.source.variable.name] = Upsampled(spread)
         self.dropout = float(plan.options["dropout"])
         self._alignments = [torch.from_numpy(alignment(part, wiring.lattice)) for _, part in self.given.aligned]
 
@@ -78,7 +80,8 @@ class LatticeNetwork(NetworkModule):
             part = parts[source.variable.name].unflatten(1, (len(source.elements), -1))
             read = F.pad(part, (0, 0, 0, 1))[:, index.to(inputs.device)]  # what lies outside is a zero
             aligned.append(read.flatten(2).movedim(2, 1).unflatten(2, shape))
-        maps = [self.maps[each.source.variable.name](parts[each.source.variable.name]) for each in self.given.through]
+        mapped = [each.source.variable.name for each in (*self.given.through, *self.given.spread)]
+        maps = [self.maps[name](parts[name]) for name in mapped]
         found = (torch.cat(each, 1) if each else None for each in (whole, maps, aligned))
         return own, Features(*found)
 

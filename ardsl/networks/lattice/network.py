@@ -12,11 +12,11 @@ from ardsl.model.model import Context
 from ardsl.networks.group import Group
 from ardsl.networks.lattice.given import given, unreadable
 from ardsl.networks.lattice.lattice import Lattice
-from ardsl.networks.lattice.plan import plan_lattice, planning_work
+from ardsl.networks.lattice.plan import plan_lattice, planning_work, spread_reach, spread_relation
 from ardsl.networks.lattice.wiring import Limits, Wiring
 from ardsl.networks.network import Network
 from ardsl.networks.plan import GroupPlan
-from ardsl.relations import Earlier
+from ardsl.relations import Earlier, difference
 
 if TYPE_CHECKING:
     import torch
@@ -33,6 +33,8 @@ class LatticePlugin(Network):
 
     takes_maps = True
     axes: ClassVar[int]
+    spreads: ClassVar[bool] = False
+    """Whether what is aligned to a position enters every layer, and so reaches others."""
     needs: ClassVar[str]
     """What the axes are, for people."""
 
@@ -91,7 +93,7 @@ class LatticePlugin(Network):
             yield rules.LATTICE_CONTEXT.at(factor.target_span, network=self.name, text=factor.text, reason=reason)
         refused = [(each, why) for each in own if (why := self._refusal(each, len(own), channels)) is not None]
         lattice = self._lattice(group)
-        for context, reason in (*refused, *unreadable(group, lattice)):
+        for context, reason in (*refused, *unreadable(group, lattice, self.spreads)):
             yield rules.LATTICE_CONTEXT.at(context.span, network=self.name, text=context.text, reason=reason)
         for each in given(group, lattice).through:
             context = next(c for c in factor.contexts if c.variable == each.source.variable.name)
@@ -115,6 +117,18 @@ class LatticePlugin(Network):
             )
         elif planning_work(self._wiring(group, options)) > MOST_WORK:
             yield rules.TOO_DEEP.at(group.call.span, network=self.name)
+        else:
+            yield from self._spread_problems(group, options)
+
+    def _spread_problems(self, group: Group, options: Mapping[str, Any]) -> Iterator[Diagnostic]:
+        """What enters at one position must be declared for those that it reaches."""
+        wiring = self._wiring(group, options)
+        for each in given(group, wiring.lattice).spread:
+            if difference(spread_relation(wiring, each), group.at_draws(each.part)).count:
+                context = next(c for c in group.factors[0].contexts if c.variable == each.source.variable.name)
+                far = spread_reach(wiring)
+                reason = f"what enters at one moment reaches the {far:,} after it, and must be declared as far"
+                yield rules.LATTICE_CONTEXT.at(context.span, network=self.name, text=context.text, reason=reason)
 
     def plan(self, group: Group, options: Mapping[str, Any]) -> GroupPlan:
         completion = self.completion(self._lattice(group), options, self._limits(group))

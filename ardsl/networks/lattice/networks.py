@@ -56,8 +56,16 @@ class WaveNet(LatticePlugin):
         Option("skip", "integer", 256, "the features that the skip connections add up to", 1, 10_000),
         Option("kernel", "integer", 2, "how many moments each layer reads, a dilation apart", 2, 16),
         Option("dropout", "real", 0.0, "the share of features left out at each training step", 0.0, 0.95),
+        Option(
+            "upsampling",
+            "choice",
+            "learned",
+            "how what is given at a lower rate reaches every moment",
+            choices=("learned", "repeated"),
+        ),
     )
     axes = 1
+    spreads = True
     needs = "an axis of time, and after it at most one of channels, in the order of time"
 
     def refusal(self, lattice: Lattice) -> str | None:
@@ -69,7 +77,7 @@ class WaveNet(LatticePlugin):
     def layers(
         self, lattice: Lattice, features: int, width: int, options: Mapping[str, Any], limits: Limits, aligned: bool
     ) -> Wiring:
-        return wavenet(lattice, features, width, options, limits, aligned)
+        return wavenet(lattice, features, width, options, limits)
 
     def completion(self, lattice: Lattice, options: Mapping[str, Any], limits: Limits) -> str | None:
         back = reach(options, limits)

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from ardsl.networks.group import Group
-from ardsl.networks.lattice.given import Given, given
+from ardsl.networks.lattice.given import Given, Spread, given
 from ardsl.networks.lattice.wiring import INPUT, Layer, Wiring, weights
 from ardsl.networks.plan import GroupPlan, LayerPlan
-from ardsl.relations import Beside, Everything, Matrix, Relation, Union
+from ardsl.relations import Band, Beside, Everything, Matrix, Relation, Union
 from ardsl.relations.ranked import Ranked, compose_ranked
 from ardsl.relations.translated import Reading, compose, work
 
@@ -20,8 +20,9 @@ def plan_lattice(
     group: Group, network: str, options: Mapping[str, Any], wiring: Wiring, completion: str | None
 ) -> GroupPlan:
     """The plan of a lattice network; ``completion`` says how it would realize all that is declared."""
-    conditions = given(group, wiring.lattice)
+    conditions = given(group, wiring.lattice, options.get("upsampling", "repeated"))
     maps = [layer for each in conditions.through for layer in each.plan.layers]
+    maps += [_upsampling(each) for each in conditions.spread if each.learned]
     own = [_layer_plan(wiring, layer, conditions) for layer in wiring.layers if layer.kind == "convolve"]
     realized = Beside(group.draws, tuple(_realized(group, wiring, conditions)))
     return GroupPlan(group, network, dict(options), (*maps, *own), (realized,), completion=completion)
@@ -31,17 +32,58 @@ def _realized(group: Group, wiring: Wiring, conditions: Given) -> list[Relation]
     """Source by source, what the draws depend on."""
     conditioned = any(layer.conditioned for layer in wiring.layers)
     aligned = {source.variable.name: part for source, part in conditions.aligned}
+    spread = {each.source.variable.name: each for each in conditions.spread}
     found: list[Relation] = []
     for source in group.sources:
         if source.variable is group.targets[0].variable:
             found.append(own_relation(wiring))
         elif source in conditions.sources:
             found.append((Everything if conditioned else _nothing)(group.draws, len(source.elements)))
+        elif source.variable.name in spread:
+            found.append(spread_relation(wiring, spread[source.variable.name]))
         elif any(layer.aligned for layer in wiring.layers):
             found.append(group.at_draws(aligned[source.variable.name]))
         else:
             found.append(_nothing(group.draws, len(source.elements)))
     return found
+
+
+def _upsampling(spread: Spread) -> LayerPlan:
+    """A transposed convolution along time whose kernel is its stride."""
+    features, cells = spread.features, spread.part.source_shape[0]
+    moments = spread.part.target_shape[0]
+    weights = (spread.phases * features + 1) * features
+    return LayerPlan(
+        name=f"{spread.source.variable.name} upsampled",
+        inputs=cells * features,
+        outputs=moments * features,
+        parameters=weights,
+        connections=weights,
+        flops=2 * moments * features**2,
+        relation=spread.part,
+    )
+
+
+def spread_relation(wiring: Wiring, spread: Spread) -> Band:
+    """Sites × elements of a source that enters every layer: the cells at the moments that reach a site."""
+    lattice, at = wiring.lattice, spread.at
+    way = lattice.priority[0][1] if lattice.priority else 1
+    moment = np.repeat(np.arange(lattice.positions), lattice.groups)
+    first = np.clip(moment - way * spread_reach(wiring), 0, lattice.positions - 1)
+    ends = np.sort([at.at([each], len(each)) for each in (first, moment)], axis=0)
+    cells = spread.part.source_shape[0]
+    low, high = np.maximum(ends[0], 0), np.minimum(ends[1], cells - 1)
+    return Band(low, high, cells, spread.part.sources // cells)
+
+
+def spread_reach(wiring: Wiring) -> int:
+    """How many moments after its own what enters every layer reaches: all of them, of a network whose layers leave no
+    gaps."""
+    far = {INPUT: 0}
+    for layer in wiring.layers:
+        steps = [far[name] + stencil.reach()[0] for name, stencil in wiring.readings(layer) if name != INPUT]
+        far[layer.target] = max(steps, default=0)
+    return far[wiring.output]
 
 
 def _nothing(targets: int, sources: int) -> Relation:

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ardsl.networks.lattice.inputs import LatticeInputs, SourceSteps
-from ardsl.networks.lattice.schedule import Schedule
+from ardsl.networks.lattice.inputs import LatticeInputs
+from ardsl.networks.lattice.schedule import Schedule, SourceSteps
 from ardsl.networks.lattice.wiring import INPUT, Layer
 from ardsl.relations.ranks import inverse
 
@@ -36,7 +36,7 @@ class LatticeProgram(LatticeInputs):
         super().__init__(network, element_step, batch)
         steps, like = SourceSteps.of(network, element_step), self._like
         own, self._last_given = steps.own, steps.last_given
-        self._schedule = schedule = Schedule(self._wiring, own, draw_step, steps.whole, steps.local)
+        self._schedule = schedule = Schedule(self._wiring, steps, draw_step)
         self._sites = {layer.target: schedule.sites(layer.target) for layer in self._wiring.layers}
         self._rows, self._row = self._caches(like)
         self._scratch: dict[object, Tensor] = {}

@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ardsl.networks.lattice.inputs import LatticeInputs, SourceSteps
+from ardsl.networks.lattice.inputs import LatticeInputs
+from ardsl.networks.lattice.schedule import SourceSteps
 from ardsl.networks.lattice.wiring import INPUT, Layer, Wiring
 
 if TYPE_CHECKING:

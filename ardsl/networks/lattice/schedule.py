@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+from ardsl.networks.group import Group
+from ardsl.networks.lattice.given import alignment
 from ardsl.networks.lattice.plan import ranked_readings
 from ardsl.networks.lattice.wiring import INPUT, Layer, Wiring
+
+if TYPE_CHECKING:
+    from ardsl.networks.lattice.module import LatticeNetwork
 
 
 def neighbours(wiring: Wiring, layer: Layer) -> list[np.ndarray]:
@@ -20,6 +28,48 @@ def neighbours(wiring: Wiring, layer: Layer) -> list[np.ndarray]:
     return found
 
 
+@dataclass(frozen=True)
+class SourceSteps:
+    """The steps that draw what a network reads; −1 for what is known from the start."""
+
+    own: np.ndarray
+    """Of the elements of each of the variable's sites."""
+    whole: int
+    """The last of what every site reads."""
+    local: np.ndarray
+    """Of what each position reads in the last layers."""
+    spread: np.ndarray
+    """Of what enters every layer at each position."""
+
+    @classmethod
+    def of(cls, network: LatticeNetwork, element_step: np.ndarray) -> SourceSteps:
+        lattice, group = network.wiring.lattice, network.plan.group
+        steps = {name: element_step[elements] for name, elements in source_slices(group).items()}
+        whole = max((int(steps[s.variable.name].max(initial=-1)) for s in network.given.sources), default=-1)
+        local = np.full(lattice.positions, -1, dtype=np.int64)
+        for source, part in network.given.aligned:
+            read = np.append(steps[source.variable.name], -1)[alignment(part, lattice)]
+            local = np.maximum(local, read.max(axis=1, initial=-1))
+        spread = np.full(lattice.positions, -1, dtype=np.int64)
+        for each in network.given.spread:
+            of_cell = steps[each.source.variable.name].reshape(each.part.source_shape[0], -1).max(axis=1)
+            spread = np.maximum(spread, np.append(of_cell, -1)[each.cells()[0]])
+        return cls(steps[group.targets[0].variable.name][:: lattice.each], whole, local, spread)
+
+    @property
+    def last_given(self) -> int:
+        return max(self.whole, int(self.local.max(initial=-1)), int(self.spread.max(initial=-1)))
+
+
+def source_slices(group: Group) -> dict[str, slice]:
+    """Where each source's elements stand among the group's."""
+    found, start = {}, 0
+    for source in group.sources:
+        found[source.variable.name] = slice(start, start + len(source.elements))
+        start += len(source.elements)
+    return found
+
+
 class Schedule:
     """The turns of a step evaluator: the steps that draw something, numbered.
 
@@ -28,19 +78,16 @@ class Schedule:
     it is computed, and need not be kept.
     """
 
-    def __init__(
-        self, wiring: Wiring, input_step: np.ndarray, draw_step: np.ndarray, whole_step: int, aligned_step: np.ndarray
-    ) -> None:
-        """``input_step[s]`` is the step that draws the input at site ``s``, −1 for what is known from the start;
-        ``whole_step`` is the last that draws of what every site reads, ``aligned_step[p]`` of what position ``p``
-        does."""
+    def __init__(self, wiring: Wiring, steps: SourceSteps, draw_step: np.ndarray) -> None:
         self.steps = np.unique(draw_step)
         self.near = {layer.target: neighbours(wiring, layer) for layer in wiring.layers}
-        ready = {INPUT: input_step + 1}
+        ready = {INPUT: steps.own + 1}
         for layer in wiring.layers:
-            known = np.full(wiring.lattice.positions * layer.groups, whole_step + 1 if layer.conditioned else 0)
+            known = np.full(wiring.lattice.positions * layer.groups, steps.whole + 1 if layer.conditioned else 0)
+            if layer.conditioned:
+                known = np.maximum(known, np.repeat(steps.spread + 1, layer.groups))
             if layer.aligned:
-                known = np.maximum(known, np.repeat(aligned_step + 1, layer.groups))
+                known = np.maximum(known, np.repeat(steps.local + 1, layer.groups))
             for (source, _), near in zip(layer.sources, self.near[layer.target], strict=True):
                 padded = np.append(ready[source], 0)  # what lies outside waits for nothing
                 known = np.maximum(known, padded[near].max(axis=1, initial=0))

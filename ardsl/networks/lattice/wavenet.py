@@ -15,11 +15,9 @@ from ardsl.networks.lattice.wiring import INPUT, Layer, Limits, Wiring, pointwis
 from ardsl.relations.stencil import Stencil
 
 
-def wavenet(
-    lattice: Lattice, input_features: int, width: int, options: Mapping[str, Any], limits: Limits, aligned: bool
-) -> Wiring:
+def wavenet(lattice: Lattice, input_features: int, width: int, options: Mapping[str, Any], limits: Limits) -> Wiring:
     """The layers under one order, for families of ``width`` raw numbers."""
-    return Wiring(lattice, input_features, tuple(_layers(lattice, width, options, limits, aligned)))
+    return Wiring(lattice, input_features, tuple(_layers(lattice, width, options, limits)))
 
 
 def delays(options: Mapping[str, Any], limits: Limits) -> list[tuple[int, ...]]:
@@ -41,7 +39,7 @@ def reach(options: Mapping[str, Any], limits: Limits) -> int:
     return sum(max(each, default=0) for each in delays(options, limits))
 
 
-def _layers(lattice: Lattice, width: int, options: Mapping[str, Any], limits: Limits, aligned: bool) -> Iterator[Layer]:
+def _layers(lattice: Lattice, width: int, options: Mapping[str, Any], limits: Limits) -> Iterator[Layer]:
     groups = lattice.groups
     features, skip = (-(-options[name] // groups) for name in ("features", "skip"))
     every, each = np.ones((groups, groups), dtype=bool), np.eye(groups, dtype=bool)
@@ -71,9 +69,9 @@ def _layers(lattice: Lattice, width: int, options: Mapping[str, Any], limits: Li
             yield convolve([(gate, now)], f"residual {number}", features, added=(below,))
     yield convolve([(gate, now) for gate in gates], "skip", skip)
     yield apply("relu", "skip", "skip relu", skip)
-    yield convolve([("skip relu", now)], "tail", skip, aligned=aligned)
+    yield convolve([("skip relu", now)], "tail", skip)
     yield apply("relu", "tail", "tail relu", skip)
-    yield convolve([("tail relu", now)], "output", width, aligned=aligned)
+    yield convolve([("tail relu", now)], "output", width)
 
 
 def _before(lattice: Lattice, times: tuple[int, ...], every: np.ndarray, same: bool) -> Stencil:
