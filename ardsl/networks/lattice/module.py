@@ -80,7 +80,8 @@ class LatticeNetwork(NetworkModule):
             part = parts[source.variable.name].unflatten(1, (len(source.elements), -1))
             read = F.pad(part, (0, 0, 0, 1))[:, index.to(inputs.device)]  # what lies outside is a zero
             aligned.append(read.flatten(2).movedim(2, 1).unflatten(2, shape))
-        mapped = [each.source.variable.name for each in (*self.given.through, *self.given.spread)]
+        mapped = [each.source.variable.name for each in self.given.through]
+        mapped += [each.source.variable.name for each in self.given.spread]
         maps = [self.maps[name](parts[name]) for name in mapped]
         found = (torch.cat(each, 1) if each else None for each in (whole, maps, aligned))
         return own, Features(*found)
