@@ -28,6 +28,13 @@ class OrderForbids(ArdslError):
     """The spec's order does not give a distribution of these elements given the others."""
 
 
+def require_fixed_length(model: AutoregressiveModel) -> None:
+    """Refuses models in which a value that is missing could as well be beyond the end."""
+    varying = next((v.name for v in model.spec.variables.values() if v.varies), None)
+    if varying is not None:
+        raise ArdslError(f"the length of `{varying}` varies, and this takes variables of a fixed length")
+
+
 # One cell given the rest
 
 

@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ardsl.compiler.conditional import complete
+from ardsl.compiler.conditional import complete, require_fixed_length
 from ardsl.compiler.missing import Pattern, by_pattern, may_miss, present, with_last
 from ardsl.compiler.noise import Noise, make_noise
 from ardsl.compiler.sampler import Sampler, sample_whole
 from ardsl.compiler.units import Units
-from ardsl.compiler.values import Values, blank, by_name, encode, expand_given, flat, shaped
+from ardsl.compiler.values import Values, blank, by_name, cut, encode, expand_given, flat, legal, longest, shaped
 from ardsl.errors import ArdslError
 from ardsl.families.distributions import build_family
 from ardsl.model.model import Variable
@@ -78,7 +78,11 @@ class AutoregressiveModel(nn.Module):
     def raw(self, group: int, values: Values, configuration: Configuration = 0) -> list[Tensor]:
         """A group's raw numbers, one [batch, draws, width] tensor per target block."""
         net: NetworkModule = self.networks[group]  # type: ignore[assignment]
-        return self.split(group, net(encode(self.groups[group], values, net.reads), configuration))
+        inputs = encode(self.groups[group], values, net.reads)
+        target = self.groups[group].targets[0].variable
+        if net.narrows and target.varies:
+            return self.split(group, net(inputs, configuration, moments=longest(values[target.name], target)))
+        return self.split(group, net(inputs, configuration))
 
     def split(self, group: int, raw: Tensor) -> list[Tensor]:
         """A network's output [batch, rows] as one [batch, draws, width] tensor per target block."""
@@ -96,18 +100,28 @@ class AutoregressiveModel(nn.Module):
     def _densities(self, group: int, raw: list[Tensor], values: Values, validate: bool) -> list[Tensor]:
         found = []
         for target, conditional, numbers in zip(self.groups[group].targets, self.conditionals[group], raw, strict=True):
-            value = values[target.variable.name]
+            value, beyond = values[target.variable.name], None
+            if target.variable.varies:
+                beyond = value.isnan()
+                value = value.masked_fill(beyond, legal(target.variable.element_domain(0)))
             if not target.whole:
                 value = value[:, target.elements.reshape(-1)]
             if target.factor.event_axes:
                 value = value.unflatten(1, target.elements.shape)
             log_prob = conditional.log_prob(numbers, value, validate=validate)
             log_scale = self.units.log_scale(target)
-            found.append(log_prob if log_scale is None else log_prob - log_scale)
+            log_prob = log_prob if log_scale is None else log_prob - log_scale
+            found.append(log_prob if beyond is None else log_prob.masked_fill(beyond[:, target.elements[:, 0]], 0.0))
         return found
 
     def log_prob(
-        self, x: Any, given: Any = None, *, elementwise: bool = False, order: int | None = None
+        self,
+        x: Any,
+        given: Any = None,
+        *,
+        lengths: Any = None,
+        elementwise: bool = False,
+        order: int | None = None,
     ) -> Tensor | dict[str, Tensor]:
         """log p(x | given) of each example, [batch], in nats.
 
@@ -115,10 +129,13 @@ class AutoregressiveModel(nn.Module):
         ``any(orders = K)`` these need ``order = k``. There the density is the uniform mixture
         p(x) = 1/K Σ_k p_k(x) over the K orders, and ``order = k`` gives the k-th. With ``train = "all"`` a NaN is a
         missing value: the density is then that of the others, under the same orders with what is missing placed last.
+
+        Of a variable of varying length, ``lengths`` [batch] (by name where several vary) says where each example ends;
+        what is NaN, or not in the array, lies beyond its end, too.
         """
         if torch.is_grad_enabled():
             self._samplers.clear()
-        values = self.values(x, given)
+        values = self.values(x, given, lengths)
         return self._elementwise(values, order) if elementwise else self.log_prob_of(values, order)
 
     def log_prob_of(self, values: Values, order: int | None = None) -> Tensor:
@@ -240,7 +257,7 @@ class AutoregressiveModel(nn.Module):
                 chosen[variable.name] = int(generator.integers(len(orders)))
         return chosen
 
-    def values(self, x: Any, given: Any = None) -> Values:
+    def values(self, x: Any, given: Any = None, lengths: Any = None) -> Values:
         """The user's arrays, checked for shape, as flat tensors in the model's units."""
         like = self.like
         model = self.spec.model
@@ -255,7 +272,8 @@ class AutoregressiveModel(nn.Module):
             name: flat(value, self.spec.variables[name], like)
             for name, value in by_name(given, model.given, "`given`").items()
         }
-        return self.units.inward(found | expand_given(conditioning, counts.pop()))
+        every = tuple(self.spec.variables.values())
+        return self.units.inward(cut(found | expand_given(conditioning, counts.pop()), lengths, every))
 
     # Sampling
 
@@ -269,11 +287,15 @@ class AutoregressiveModel(nn.Module):
         n: int = 1,
         given: Any = None,
         *,
+        lengths: Any = None,
         seed: int | None = None,
         noise: Noise | None = None,
         evaluator: Literal["step", "whole"] = "step",
     ) -> Tensor | dict[str, Tensor]:
         """``n`` samples in the form of the data; a function of the noise, and exact.
+
+        Of a variable of varying length they end where ``lengths`` says (as in :meth:`log_prob`), and have legal values
+        beyond; without, they are as long as can be.
 
         ``step`` computes each activation once, in as many steps as the realized graph's longest path; ``whole`` runs
         the whole network at every step: the slow, obvious reference.
@@ -288,8 +310,9 @@ class AutoregressiveModel(nn.Module):
             name: flat(value, self.spec.variables[name], self.like)
             for name, value in by_name(given, self.spec.model.given, "`given`").items()
         }
-        conditioning = self.units.inward(expand_given(conditioning, n))
+        conditioning = expand_given(conditioning, n)
         values = {v.name: blank(v, n, self.like) for v in self.spec.model.observed} | conditioning
+        values = self.units.inward(cut(values, lengths, tuple(self.spec.variables.values())))
         with _evaluating(self):
             for configuration, rows in self._configurations(noise):
                 part = {name: value[rows] for name, value in values.items()}
@@ -302,7 +325,12 @@ class AutoregressiveModel(nn.Module):
                 for variable in self.spec.model.observed:
                     values[variable.name][rows] = drawn[variable.name]
         values = self.units.outward(values)
-        found = {v.name: shaped(values[v.name], v) for v in self.spec.model.observed}
+        ended = {
+            v.name: torch.where(values[v.name].isnan(), blank(v, n, self.like), values[v.name])
+            for v in self.spec.model.observed
+            if v.varies
+        }
+        found = {v.name: shaped((values | ended)[v.name], v) for v in self.spec.model.observed}
         return next(iter(found.values())) if len(found) == 1 else found
 
     def _configurations(self, noise: Noise) -> list[tuple[tuple[int, ...], Tensor]]:
@@ -335,6 +363,7 @@ class AutoregressiveModel(nn.Module):
         ``likely`` fills in the most likely value at each draw instead. Raises ``OrderForbids`` (an ``ArdslError``)
         where the order draws a missing element before one that is there, which only ``any(…, train = "all")`` allows.
         """
+        require_fixed_length(self)
         values = self.values(x, given)
         drawn = self.units.outward(complete(self, values, seed, likely))
         found = {}

@@ -12,6 +12,7 @@ from torch import Tensor
 from ardsl.compiler.noise import Noise
 from ardsl.compiler.values import Values, encode
 from ardsl.families.encoding import encode_features
+from ardsl.networks.group import TargetBlock
 from ardsl.networks.realize import owners, sampling_steps
 
 if TYPE_CHECKING:
@@ -118,9 +119,10 @@ class Sampler:
         model = self._model
         for g, program in enumerate(self._programs):
             program.start(self._columns(g, values, self._known[g]))
-        if self._fast:
+        ends = any(v.varies and bool(values[v.name].isnan().any()) for v in model.spec.model.observed)
+        if self._fast and not ends:
             return values | self._run_thresholds(noise)
-        if self._table is not None:
+        if self._table is not None and not ends:
             return values | self._run_codes(self._table, noise)
         for number, step in enumerate(self._steps):
             raw = {g: self._programs[g].raw(number) for g in self._makes[number]}
@@ -134,8 +136,7 @@ class Sampler:
                 drawn = model.conditionals[draw.group][draw.block].sample(
                     numbers.permute(2, 0, 1), noise.draws[draw.group][draw.block][:, draw.draws]
                 )
-                elements = target.elements[draw.draws]
-                values[target.variable.name][:, elements.reshape(-1)] = drawn.reshape(self._batch, -1).to(numbers.dtype)
+                keep(values, target, draw.draws, drawn)
             for g, columns in self._inputs[number]:
                 self._programs[g].write(number, self._columns(g, values, columns))
         return values
@@ -177,6 +178,15 @@ class Sampler:
         return {target.variable.name: conditional.decode(codes, codes.dtype)}
 
 
+def keep(values: Values, target: TargetBlock, draws: np.ndarray, drawn: Tensor) -> None:
+    """Writes draws [batch, draws(, event)] of a block where they belong; what lies beyond an example's end, NaN."""
+    value, elements = values[target.variable.name], target.elements[draws].reshape(-1)
+    drawn = drawn.reshape(len(value), -1).to(value.dtype)
+    if target.variable.varies:
+        drawn = drawn.masked_fill(value[:, elements].isnan(), torch.nan)
+    value[:, elements] = drawn
+
+
 def _runs(elements: np.ndarray) -> list[range]:
     """Ascending numbers as ranges of consecutive ones."""
     if not len(elements):
@@ -194,6 +204,5 @@ def sample_whole(model: AutoregressiveModel, values: Values, noise: Noise, confi
             drawn = model.conditionals[draw.group][draw.block].sample(
                 raw[:, draw.draws], noise.draws[draw.group][draw.block][:, draw.draws]
             )
-            elements = target.elements[draw.draws].reshape(-1)
-            values[target.variable.name][:, elements] = drawn.reshape(len(raw), -1).to(raw.dtype)
+            keep(values, target, draw.draws, drawn)
     return values

@@ -44,12 +44,77 @@ def flat(value: object, variable: Variable, like: Tensor) -> Tensor:
     if variable.kind == "given" and tuple(tensor.shape) == variable.shape:
         tensor = tensor[None]  # one example's, for every sample
     tensor = tensor if tensor.dtype == like.dtype else tensor.to(like.dtype)
+    if variable.varies and tensor.ndim > 0 and tensor.shape[2:] == variable.shape[1:]:
+        tensor = _padded(tensor, variable.shape[0])
     if tuple(tensor.shape[1:]) != variable.shape or tensor.ndim == 0:
         if variable.shape == () and tensor.ndim == 2 and tensor.shape[1] == 1:
             return tensor
         shape = ", ".join(map(str, ("batch", *variable.shape)))
         raise ArdslError(f"`{variable.name}` must have the shape [{shape}], not {list(tensor.shape)}")
     return tensor.reshape(len(tensor), variable.size)
+
+
+def _padded(tensor: Tensor, length: int) -> Tensor:
+    """Examples [batch, up to length, …] with NaN for the rest."""
+    room = length - tensor.shape[1] if tensor.ndim > 1 else 0
+    if room <= 0:
+        return tensor
+    return torch.cat([tensor, tensor.new_full((len(tensor), room, *tensor.shape[2:]), torch.nan)], 1)
+
+
+def cut(values: Values, lengths: object, variables: Sequence[Variable]) -> Values:
+    """The values of variables of varying length, with NaN for what lies beyond each example's end.
+
+    ``lengths`` are integers [batch], by variable where several vary; None leaves them as long as they are.
+    """
+    varying = [v for v in variables if v.varies and v.name in values]
+    if lengths is None and not varying:
+        return values
+    given = _by_variable(lengths, varying)
+    found = dict(values)
+    for variable in varying:
+        value = values[variable.name].unflatten(1, (variable.shape[0], -1))
+        if variable.name in given:
+            value = _cut(value, given[variable.name], variable)
+        gone = value.isnan()
+        if not torch.equal(gone, gone.cummax(1).values) or not torch.equal(gone.any(2), gone.all(2)):
+            raise ArdslError(f"`{variable.name}` has gaps before its end")
+        found[variable.name] = value.flatten(1)
+    return found
+
+
+def _by_variable(lengths: object, varying: Sequence[Variable]) -> Mapping[str, object]:
+    """Lengths by name; a bare array stands for the only observed variable whose length varies, or the only one."""
+    names = [v.name for v in varying]
+    if lengths is None:
+        return {}
+    if isinstance(lengths, Mapping):
+        unknown = [str(name) for name in lengths if name not in names]
+        if not unknown:
+            return lengths
+        raise ArdslError(f"the length of `{unknown[0]}` does not vary; of {', '.join(names) or 'no variable'} it does")
+    chosen = [v.name for v in varying if v.kind == "observed"] or names
+    if len(chosen) != 1:
+        told = f"a dict of them by name: {', '.join(names)}" if names else "no lengths: that of no variable varies"
+        raise ArdslError(f"this model needs {told}")
+    return {chosen[0]: lengths}
+
+
+def _cut(value: Tensor, lengths: object, variable: Variable) -> Tensor:
+    """NaN from each example's length on: [batch, length, …] of a variable."""
+    wanted = torch.as_tensor(lengths, device=value.device)
+    if wanted.shape != (len(value),) or wanted.is_floating_point():
+        raise ArdslError(f"the lengths of `{variable.name}` are {len(value)} integers, one for each example")
+    if bool(((wanted < 0) | (wanted > variable.shape[0])).any()):
+        raise ArdslError(f"the lengths of `{variable.name}` are from 0 to {variable.shape[0]:,}")
+    beyond = torch.arange(variable.shape[0], device=value.device) >= wanted[:, None]
+    return value.masked_fill(beyond[..., None], torch.nan)
+
+
+def longest(value: Tensor, variable: Variable) -> int:
+    """How many places along the first axis the longest of some examples has; at least 1."""
+    present = ~value.unflatten(1, (variable.shape[0], -1))[..., 0].isnan()
+    return max(1, int(present.sum(1).max())) if len(value) else 1
 
 
 def blank(variable: Variable, count: int, like: Tensor) -> Tensor:
@@ -97,7 +162,16 @@ def encode(group: Group, values: Values, reads: str, columns: range | None = Non
                 elements = source.elements[first:last]
                 part = slice(elements.start, elements.stop) if isinstance(elements, range) else list(elements)
                 value = batch if len(elements) == batch.shape[1] else batch[:, part]
-                parts.append(_codes(domain, value) if reads == "codes" else encode_features(domain, value).flatten(1))
+                beyond = value.isnan() if source.variable.varies else None
+                if beyond is not None:
+                    value = value.masked_fill(beyond, legal(domain))
+                if reads == "codes":
+                    parts.append(_codes(domain, value))
+                    continue
+                features = encode_features(domain, value)
+                if beyond is not None:  # what does not exist has no features
+                    features = features.masked_fill(beyond[..., None], 0.0)
+                parts.append(features.flatten(1))
     if not parts:
         some = batch if batch is not None else next(iter(values.values()))
         return some.new_zeros(len(some), 0)

@@ -149,8 +149,13 @@ def _axes(statement: syntax.VariableStatement, scope: Scope) -> tuple[Axis, ...]
         actual = f"{elements:,}" if elements < 10**30 else f"about 10^{len(str(elements)) - 1}"
         scope.report(rules.TOO_MANY_ELEMENTS.at(place, name=name, actual=actual, limit=f"{MOST_ELEMENTS:,}"))
         return None
+    for axis in declared[1:]:
+        if axis.up_to:
+            scope.report(rules.VARYING_LENGTH.at(axis.span, name=name, reason="only that of the first axis may"))
+            return None
     return tuple(
-        Axis(None if axis.name is None else axis.name.text, size) for axis, size in zip(declared, known, strict=True)
+        Axis(None if axis.name is None else axis.name.text, size, axis.up_to)
+        for axis, size in zip(declared, known, strict=True)
     )
 
 
@@ -168,10 +173,6 @@ def _size(axis: syntax.AxisDeclaration, scope: Scope) -> int | None:
         return None
     if value < 1:
         scope.report(rules.EMPTY_AXIS.at(axis.extent.span, actual=describe(value)))
-        return None
-    if axis.up_to:
-        help = f"give a fixed size, `{value}`, and pad the data to it"
-        scope.report(rules.NOT_BUILT_YET.at(axis.span, feature="a variable length", help=help))
         return None
     return value
 

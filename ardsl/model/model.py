@@ -17,10 +17,11 @@ from ardsl.relations import Order, OrderMixture, Relation, Selection
 
 @dataclass(frozen=True)
 class Axis:
-    """``name`` is None where the spec gave none."""
+    """``name`` is None where the spec gave none. ``up_to``: examples have ``size`` places along it, or fewer."""
 
     name: str | None
     size: int
+    up_to: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,11 @@ class Variable:
     @property
     def is_record(self) -> bool:
         return bool(self.fields)
+
+    @property
+    def varies(self) -> bool:
+        """Whether its length does: examples have elements up to some place along the first axis."""
+        return bool(self.axes) and self.axes[0].up_to
 
     @property
     def shape(self) -> tuple[int, ...]:

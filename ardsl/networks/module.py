@@ -24,6 +24,9 @@ class NetworkModule(nn.Module, ABC):
     draws, draw by draw.
     """
 
+    narrows: bool = False
+    """Whether it can be evaluated for the first moments only: ``forward`` takes how many, as ``moments``, and gives
+    zeros for the others."""
     reads: ClassVar[Literal["features", "codes"]] = "features"
 
     @abstractmethod

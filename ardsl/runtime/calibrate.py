@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ardsl.compiler.conditional import require_fixed_length
 from ardsl.compiler.model import AutoregressiveModel
 from ardsl.errors import ArdslError
 from ardsl.runtime.data import load_split
@@ -112,6 +113,7 @@ def calibrate(
         raise ArdslError(f"the level is a number between 0 and 1, not {level!r}")
     if batch is not None and (isinstance(batch, bool) or not isinstance(batch, int) or batch < 1):
         raise ArdslError(f"`batch` is an integer of at least 1, not {batch!r}")
+    require_fixed_length(model)
     directory = data_dir or model.data_directory
     examples = load_split(model.spec, data, split, data_dir=directory, dtype=model.like.dtype)
     total = count(examples)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ardsl.compiler.conditional import OrderForbids, cell_log_probs, joint_log_probs
+from ardsl.compiler.conditional import OrderForbids, cell_log_probs, joint_log_probs, require_fixed_length
 from ardsl.compiler.model import AutoregressiveModel
 from ardsl.compiler.values import Values, legal
 from ardsl.diagnostics.rules.data import UNUSABLE_OPTION
@@ -139,6 +139,7 @@ def predict(
     The data may lack the column, or some of its cells. Other cells may be missing where the model was trained on all
     orders; else that raises ``OrderForbids``.
     """
+    require_fixed_length(model)
     cell = find_cell(model, column)
     name = cell.variable.element_name(cell.element)
     examples = _with_gaps(model, data, split, data_dir, [name])
@@ -160,6 +161,7 @@ def score_cells(
     By Bayes' rule from the joint density; of a model trained on all orders by those that draw the cell last, which is
     the conditional of another mixture of its orders than ``predict`` takes, and much faster.
     """
+    require_fixed_length(model)
     examples = _with_gaps(model, data, split, data_dir)
     found = {}
     for cell in cells(model, split):

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,8 @@ _MOST = 1024
 class Evaluation:
     """The mean negative log-likelihood of a data set: ``nll`` ± ``standard_error`` in nats per example.
 
-    ``bits_per_dim`` is nll / (elements · ln 2). ``seconds`` is the time the likelihoods took.
+    ``bits_per_dim`` is nll / (elements · ln 2), of those elements that the examples have. ``seconds`` is the time the
+    likelihoods took.
     """
 
     nll: float
@@ -78,20 +79,29 @@ def evaluate_examples(
     for part in log_probs(model, examples, batch):
         new = float(part.mean())
         moments = moments.merged(_Moments(len(part), new, float(((part - new) ** 2).sum())))
+    moments = replace(moments, elements=_elements(model, examples))
     if processes is not None:
         moments = reduce(_Moments.merged, processes.gather(moments))
     n, mean = moments.count, moments.mean
     error = math.sqrt(moments.squares / (n - 1) / n) if n > 1 else math.nan
-    return Evaluation(-mean, error, -mean / (model.dims * math.log(2)), n, time.perf_counter() - started)
+    bits = -mean * n / (max(moments.elements, 1) * math.log(2))
+    return Evaluation(-mean, error, bits, n, time.perf_counter() - started)
+
+
+def _elements(model: AutoregressiveModel, examples: Examples) -> int:
+    """The observed elements of all examples: of varying length, those before each one's end."""
+    varying = [examples[v.name] for v in model.spec.model.observed if v.varies]
+    return model.dims * count(examples) - sum(int(value.isnan().sum()) for value in varying)
 
 
 @dataclass(frozen=True)
 class _Moments:
-    """A count, a mean, and the sum of the squared deviations from it."""
+    """A count, a mean, and the sum of the squared deviations from it; and of how many elements."""
 
     count: int = 0
     mean: float = 0.0
     squares: float = 0.0
+    elements: int = 0
 
     def merged(self, other: _Moments) -> _Moments:
         """Those of both: merging them so keeps the digits that a plain sum of squares would lose."""
@@ -100,7 +110,8 @@ class _Moments:
             return self
         apart = other.mean - self.mean
         squares = self.squares + (other.squares + apart**2 * n * size / (n + size))
-        return _Moments(n + size, self.mean + apart * size / (n + size), squares)
+        elements = self.elements + other.elements
+        return _Moments(n + size, self.mean + apart * size / (n + size), squares, elements)
 
 
 @torch.no_grad()

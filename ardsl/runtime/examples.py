@@ -18,6 +18,7 @@ from ardsl.model.model import Variable
 from ardsl.runtime.cells import column_values
 from ardsl.runtime.choices import choose, no_such, variables
 from ardsl.runtime.faults import fault
+from ardsl.runtime.lengths import LENGTHS, padded
 from ardsl.runtime.sources import Source
 from ardsl.runtime.values import Part, Raw
 from ardsl.spec import Spec
@@ -117,13 +118,21 @@ class _Reader:
 
     def __post_init__(self) -> None:
         every = variables(self.spec)
+        self.varying = {variable.name for variable in every if variable.varies}
         allowed: dict[str, Sequence[Variable]] = {"keep": every, "marginalize": may_miss(self.spec.model)}
-        self.gaps = {variable.name for variable in allowed.get(self.policy, ())}
+        self.gaps = {variable.name for variable in allowed.get(self.policy, ())} | self.varying
 
     def read(self, absent: Sequence[str]) -> Loaded:
         slots = [slot for variable in variables(self.spec) for slot in self._slots(variable, absent)]
+        keys = [slot.key for slot in slots]
+        ends = {key: f"{key}{LENGTHS}" for key in keys if f"{key}{LENGTHS}" in self.source.keys}
         store = _Store(self.source.bound)
-        for block, first in self.source.blocks([slot.key for slot in slots if slot.key]):
+        for block, first in self.source.blocks([*filter(None, keys), *(ends[key] for key in keys if key in ends)]):
+            for slot in slots:
+                if slot.element is None and slot.variable.varies:
+                    lengths = block.get(ends.get(slot.key, ""))
+                    place = self.source.place(slot.key)
+                    block[slot.key] = padded(block[slot.key], lengths, slot.variable, place, self.real)
             parts = self._parts(slots, block, first)
             rows = self._complete_rows(parts, first)
             if not self.lacking or self.policy != "error":

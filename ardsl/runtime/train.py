@@ -26,6 +26,7 @@ from ardsl.runtime.faults import fault
 from ardsl.runtime.interrupts import Interrupts
 from ardsl.runtime.launch import launch
 from ardsl.runtime.learner import Diverged, Interrupted, Learner, Unfit
+from ardsl.runtime.lengths import with_lengths
 from ardsl.runtime.options import check_carried, check_precision, count_devices, override, told_of
 from ardsl.runtime.processes import Processes, join
 from ardsl.runtime.progress import Progress, duration
@@ -84,6 +85,7 @@ def fit(
     checkpoint_every: float = 60.0,
     fast_dev_run: bool = False,
     tensorboard: bool = False,
+    lengths: Any = None,
 ) -> Run:
     """The maximum-likelihood model of a spec: the weights of the epoch that validates best.
 
@@ -103,7 +105,8 @@ def fit(
     the processes it was started in.
 
     ``fast_dev_run`` tries everything on one batch, in one step and one validation, and writes nothing. ``tensorboard``
-    writes the curve as event files, too: the extra of that name.
+    writes the curve as event files, too: the extra of that name. ``lengths`` [examples] ends each example of ``data``
+    where a variable's length varies.
     """
     if fast_dev_run:
         out, epochs, resume, tensorboard = None, 1, False, False
@@ -126,7 +129,7 @@ def fit(
         Progress(0, shown=shown).say(f"the training in {out} has ended: there is nothing to go on with")
         return _ended(Path(out), place)
     dtype = torch.float64 if settings.precision == "64" else torch.float32
-    splits = load_data(spec, data, data_dir=data_dir, dtype=dtype)
+    splits = load_data(spec, with_lengths(spec, data, lengths), data_dir=data_dir, dtype=dtype)
     if fast_dev_run:
         first = slice(0, settings.batch)
         splits = replace(splits, train=take(splits.train, first), valid=splits.valid and take(splits.valid, first))

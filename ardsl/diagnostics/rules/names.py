@@ -196,6 +196,19 @@ NOT_A_PARAMETER_VALUE = Rule(
     right="net body = made(hidden = [8])\nobserved x[4] : binary\np(x[i] | x[<i]) = bernoulli via body",
 )
 
+VARYING_LENGTH = Rule(
+    code="AR118",
+    title="a length that cannot vary",
+    message="the length of `{name}` cannot vary: {reason}",
+    label="of variable length",
+    explanation=(
+        "`x[time: ..100]` has up to 100 places along its first axis, in each example as many as its data. Elements "
+        "beyond that do not exist: they add nothing to a likelihood, and are read by nothing."
+    ),
+    wrong="observed x[8, time: ..100] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden = 8)",
+    right="observed x[time: ..100, 8] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden = 8)",
+)
+
 NOT_BUILT_YET = Rule(
     code="AR199",
     title="not built yet",

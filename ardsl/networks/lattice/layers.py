@@ -114,6 +114,11 @@ class Features:
     maps: Tensor | None
     aligned: Tensor | None
 
+    def first(self, moments: int) -> Features:
+        """What is given for the first moments of time."""
+        maps, aligned = (None if each is None else each[..., :moments] for each in (self.maps, self.aligned))
+        return Features(self.whole, maps, aligned)
+
     def located(self, layer: Layer) -> Tensor | None:
         """What a layer adds position by position."""
         chosen = (self.maps if layer.conditioned else None, self.aligned if layer.aligned else None)

@@ -23,6 +23,8 @@ class LatticeNetwork(NetworkModule):
     def __init__(self, plan: GroupPlan, wiring: Wiring) -> None:
         super().__init__()
         self.plan, self.wiring = plan, wiring
+        # Along time, what comes later is read by nothing.
+        self.narrows = len(wiring.lattice.shape) == 1 and (wiring.lattice.priority or ((),))[0] == (0, 1)
         self.given = given(plan.group, wiring.lattice, plan.options.get("upsampling", "repeated"))
         whole = self.given.whole_features
         self.convolutions = nn.ModuleDict()
@@ -48,10 +50,12 @@ class LatticeNetwork(NetworkModule):
         with torch.no_grad():
             last.bias.copy_(raw[: len(last.bias)])  # draw by draw, and the draws of all positions begin alike
 
-    def forward(self, inputs: Tensor, configuration: Configuration = 0) -> Tensor:
+    def forward(self, inputs: Tensor, configuration: Configuration = 0, moments: int | None = None) -> Tensor:
         lattice = self.wiring.lattice
         own, given = self.inputs(inputs)
         maps = {INPUT: own.unflatten(1, (*lattice.shape, -1)).movedim(-1, 1)}
+        if moments is not None:
+            maps[INPUT], given = maps[INPUT][..., :moments], given.first(moments)
         for layer in self.wiring.layers:
             source = maps[layer.sources[0][0]] if layer.sources else None
             if layer.kind == "convolve":
@@ -67,7 +71,10 @@ class LatticeNetwork(NetworkModule):
             for name in layer.added:
                 value = value + maps[name]
             maps[layer.target] = value
-        return maps[self.wiring.output].movedim(1, -1).reshape(len(inputs), -1)
+        output = maps[self.wiring.output]
+        if moments is not None:
+            output = F.pad(output, (0, lattice.shape[0] - moments))
+        return output.movedim(1, -1).reshape(len(inputs), -1)
 
     def inputs(self, inputs: Tensor) -> tuple[Tensor, Features]:
         """The variable's own features [batch, elements · features], and what is given."""
