@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ardsl.compiler.conditional import complete, require_fixed_length
+from ardsl.compiler.guards import evaluating, same_orders
 from ardsl.compiler.missing import Pattern, by_pattern, may_miss, present, with_last
 from ardsl.compiler.noise import Noise, make_noise
 from ardsl.compiler.sampler import Sampler, sample_whole
@@ -55,7 +56,7 @@ class AutoregressiveModel(nn.Module):
             # Saved with the weights: a random order is a function of its seed only for one version of numpy.
             ranks = np.stack([order.rank for order in variable.orders.orders]).astype(np.int32)
             self.register_buffer(f"rank_{variable.name}", torch.from_numpy(ranks))
-        self.register_load_state_dict_pre_hook(_same_orders)
+        self.register_load_state_dict_pre_hook(same_orders)
         for group, net, conditionals in zip(self.groups, self.networks, self.conditionals, strict=True):
             starts = [
                 conditional.initial_raw().repeat(t.draws)
@@ -313,7 +314,7 @@ class AutoregressiveModel(nn.Module):
         conditioning = expand_given(conditioning, n)
         values = {v.name: blank(v, n, self.like) for v in self.spec.model.observed} | conditioning
         values = self.units.inward(cut(values, lengths, tuple(self.spec.variables.values())))
-        with _evaluating(self):
+        with evaluating(self):
             for configuration, rows in self._configurations(noise):
                 part = {name: value[rows] for name, value in values.items()}
                 if evaluator == "whole":
@@ -380,30 +381,6 @@ class AutoregressiveModel(nn.Module):
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_samplers": {}}
-
-
-def _same_orders(model: AutoregressiveModel, state: dict[str, Any], prefix: str, *_: Any) -> None:
-    """Weights belong to the orders they were trained under."""
-    for variable in model.spec.model.observed:
-        key = f"rank_{variable.name}"
-        saved = state.get(prefix + key)
-        if saved is not None and not torch.equal(saved.cpu(), model.get_buffer(key).cpu()):
-            raise ArdslError(
-                f"the weights were trained under another order of `{variable.name}` than the spec gives here"
-            )
-
-
-class _evaluating:
-    """The module in evaluation mode for a while."""
-
-    def __init__(self, module: nn.Module) -> None:
-        self._module, self._training = module, module.training
-
-    def __enter__(self) -> None:
-        self._module.eval()
-
-    def __exit__(self, *_: object) -> None:
-        self._module.train(self._training)
 
 
 def _counts(values: Values) -> str:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ardsl.compiler.conditional import OrderForbids, cell_log_probs, joint_log_probs, require_fixed_length
+from ardsl.compiler.guards import evaluating
 from ardsl.compiler.model import AutoregressiveModel
 from ardsl.compiler.values import Values, legal
 from ardsl.diagnostics.rules.data import UNUSABLE_OPTION
@@ -22,7 +23,7 @@ from ardsl.families.encoding import mulaw_decode
 from ardsl.model.model import Variable
 from ardsl.runtime.choices import column_names
 from ardsl.runtime.data import Examples, count, load_split
-from ardsl.runtime.evaluate import evaluating, values_in_batches
+from ardsl.runtime.evaluate import values_in_batches
 from ardsl.runtime.faults import fault, listed
 
 _EVALUATIONS = 1 << 14

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
@@ -13,8 +12,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from ardsl.compiler.guards import evaluating
 from ardsl.compiler.model import AutoregressiveModel
 from ardsl.compiler.values import Values
 from ardsl.errors import ArdslError
@@ -137,17 +137,6 @@ def default_batch(model: AutoregressiveModel) -> int:
     plan = model.spec.plan
     per_example = max(plan.activation_bytes // plan.batch, 1)
     return max(1, min(_MOST, _MEMORY // (3 * per_example)))  # each activation with the temporaries beside it
-
-
-@contextmanager
-def evaluating(module: nn.Module) -> Iterator[None]:
-    """The module in evaluation mode for a while."""
-    training = module.training
-    module.eval()
-    try:
-        yield
-    finally:
-        module.train(training)
 
 
 def _examples(model: AutoregressiveModel, data: Any, split: str, data_dir: str | Path | None) -> Examples:

@@ -217,6 +217,6 @@ NOT_BUILT_YET = Rule(
     explanation=(
         "The notation is reserved and its meaning is fixed, but this version of the compiler cannot do it yet."
     ),
-    wrong="observed wave[time: ..100] : mulaw(256)\np(wave[t] | wave[<t]) = categorical via made(hidden = 64)",
+    wrong="observed wave[time] : mulaw(256)\np(wave[t] | wave[<t]) = categorical via made(hidden = 64)",
     right="observed wave[time: 100] : mulaw(256)\np(wave[t] | wave[<t]) = categorical via made(hidden = 64)",
 )

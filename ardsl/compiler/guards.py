@@ -1,0 +1,37 @@
+"""What a model is kept in while it is used: evaluation mode, and the orders that its weights were trained under."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from ardsl.errors import ArdslError
+
+if TYPE_CHECKING:
+    from ardsl.compiler.model import AutoregressiveModel
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """The module in evaluation mode for a while."""
+    training = module.training
+    module.eval()
+    try:
+        yield
+    finally:
+        module.train(training)
+
+
+def same_orders(model: AutoregressiveModel, state: dict[str, Any], prefix: str, *_: Any) -> None:
+    """Weights belong to the orders they were trained under."""
+    for variable in model.spec.model.observed:
+        key = f"rank_{variable.name}"
+        saved = state.get(prefix + key)
+        if saved is not None and not torch.equal(saved.cpu(), model.get_buffer(key).cpu()):
+            raise ArdslError(
+                f"the weights were trained under another order of `{variable.name}` than the spec gives here"
+            )
