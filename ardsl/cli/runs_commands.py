@@ -106,7 +106,7 @@ def score_command(
 
 @click.command("sample")
 @directory_argument
-@click.option("-n", "count", type=click.IntRange(min=1), default=64, show_default=True, help="How many samples.")
+@click.option("-n", "count", type=click.IntRange(min=1), help="How many samples: 64, or 1 of sound.")
 @click.option(
     "--given",
     metavar="NAME=VALUE",
@@ -115,10 +115,19 @@ def score_command(
     help="A conditioning variable's value: a number, a label, a list, or PATH#KEY. May be repeated.",
 )
 @click.option("--seed", type=click.IntRange(min=0), help="The same seed gives the same samples.")
-@click.option("-o", "--output", metavar="FILE", required=True, help=".npz, .csv, or .png for pictures.")
+@click.option("-o", "--output", metavar="FILE", required=True, help=".npz, .csv, .png, or .wav for sound.")
+@click.option("--length", type=click.IntRange(min=1), help="How long samples are, where their length varies.")
+@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="The same of sound, in seconds.")
 @device_option
 def sample_command(
-    directory: str, count: int, given: dict[str, str], seed: int | None, output: str, device: str
+    directory: str,
+    count: int | None,
+    given: dict[str, str],
+    seed: int | None,
+    output: str,
+    length: int | None,
+    seconds: float | None,
+    device: str,
 ) -> None:
     """Draw samples from a trained model."""
     from ardsl.runtime.outputs import check_output, write_samples
@@ -127,9 +136,34 @@ def sample_command(
     model = restored(directory, restore, device)
     check_output(output, model.spec)
     conditioning = _conditioning(model.spec, given)
-    samples = model.sample(count, conditioning, seed=seed)
-    write_samples(output, model.spec, samples, conditioning)
+    count = count or (1 if output.lower().endswith(".wav") else 64)
+    lengths = _lengths(model.spec, count, length, seconds)
+    samples = model.sample(count, conditioning, lengths=lengths, seed=seed)
+    write_samples(output, model.spec, samples, conditioning, lengths)
     click.echo(f"wrote {plural(count, 'sample')} to {output}")
+
+
+def _lengths(spec: Spec, count: int, length: int | None, seconds: float | None) -> dict[str, np.ndarray] | None:
+    """As many places for each sample of the variables whose length varies."""
+    import numpy as np
+
+    from ardsl.errors import ArdslError
+
+    if length is not None and seconds is not None:
+        raise click.UsageError("give `--length` or `--seconds`, not both")
+    if seconds is not None:
+        if spec.model.data.rate is None:
+            raise ArdslError("`--seconds` needs a rate: `data { rate = 16000 }` in the spec")
+        length = max(1, round(seconds * spec.model.data.rate))
+    if length is None:
+        return None
+    varying = [v for v in spec.model.observed if v.varies]
+    if not varying:
+        raise ArdslError("no variable has a length that varies")
+    longest = min(v.shape[0] for v in varying)
+    if length > longest:
+        raise ArdslError(f"`{varying[0].name}` has at most {longest:,} places, and that is {length:,}")
+    return {v.name: np.full(count, length) for v in varying}
 
 
 def restored(directory: str, restore: Callable[..., Any], device: str) -> Any:

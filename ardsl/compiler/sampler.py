@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ardsl.compiler.noise import Noise
-from ardsl.compiler.values import Values, encode
+from ardsl.compiler.values import Values, encode, longest
 from ardsl.families.encoding import encode_features
 from ardsl.networks.group import TargetBlock
 from ardsl.networks.realize import owners, sampling_steps
@@ -122,8 +122,8 @@ class Sampler:
         ends = any(v.varies and bool(values[v.name].isnan().any()) for v in model.spec.model.observed)
         if self._fast and not ends:
             return values | self._run_thresholds(noise)
-        if self._table is not None and not ends:
-            return values | self._run_codes(self._table, noise)
+        if self._table is not None and (not ends or model.networks[0].narrows):
+            return values | self._run_codes(self._table, values, noise)
         for number, step in enumerate(self._steps):
             raw = {g: self._programs[g].raw(number) for g in self._makes[number]}
             used = dict.fromkeys(raw, 0)
@@ -165,17 +165,26 @@ class Sampler:
         found[order] = drawn
         return {target.variable.name: found.T}
 
-    def _run_codes(self, table: Tensor, noise: Noise) -> Values:
-        """What is drawn stays a code until all is drawn, and reaches the network through the table."""
+    def _run_codes(self, table: Tensor, values: Values, noise: Noise) -> Values:
+        """What is drawn stays a code until all is drawn, and reaches the network through the table. Where nothing reads
+        what is beyond the longest example's end, it is not drawn."""
         target, program = self._model.groups[0].targets[0], self._programs[0]
         conditional, width = self._model.conditionals[0][0], target.family.width
-        codes = table.new_empty(self._batch, target.draws)
+        codes = table.new_zeros(self._batch, target.draws)
+        most = target.draws
+        if target.variable.varies and self._model.networks[0].narrows:
+            most = longest(values[target.variable.name], target.variable) * (most // target.variable.shape[0])
         for number, (step,) in enumerate(self._steps):
+            if step.draws[0] >= most:
+                break
             raw = program.raw(number).unflatten(0, (len(step.draws), width)).permute(2, 0, 1)
             drawn = conditional.draw(raw, noise.draws[0][0][:, step.draws])
             codes[:, step.draws] = drawn
             program.write(number, table[drawn.long()].permute(1, 2, 0).flatten(0, 1))
-        return {target.variable.name: conditional.decode(codes, codes.dtype)}
+        drawn = conditional.decode(codes, codes.dtype)
+        if target.variable.varies:
+            drawn = drawn.masked_fill(values[target.variable.name].isnan(), torch.nan)
+        return {target.variable.name: drawn}
 
 
 def keep(values: Values, target: TargetBlock, draws: np.ndarray, drawn: Tensor) -> None:

@@ -169,6 +169,9 @@ def _data_value(setting: syntax.Setting, scope: Scope) -> str | float | bool | N
         return None
     if setting.name.text == "dequantize":
         return value if isinstance(value, bool) else _refuse(setting, "true or false", value, scope)
+    if setting.name.text == "rate":
+        accepted = _AT_LEAST_ONE.accepts(value)
+        return int(value) if accepted else _refuse(setting, _AT_LEAST_ONE.expected, value, scope)  # type: ignore[arg-type]
     if setting.name.text == "valid" and is_number(value):
         if _SHARE.accepts(value):
             return float(value)  # type: ignore[arg-type]

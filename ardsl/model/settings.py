@@ -21,7 +21,8 @@ class DataSettings:
 
     ``columns`` maps a variable to its column or key, or to a list of columns; ``{split}`` stands for the split's name.
     ``dequantize``: integers that a continuous variable takes get uniform noise, so that a density has something to be
-    a density of (Uria, Murray & Larochelle 2013, RNADE, section 4).
+    a density of (Uria, Murray & Larochelle 2013, RNADE, section 4). ``rate``: moments a second of sounds, read and
+    written.
     """
 
     train: str | None = None
@@ -29,6 +30,7 @@ class DataSettings:
     test: str | None = None
     missing: str = "error"
     dequantize: bool = False
+    rate: int | None = None
     columns: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -55,7 +57,7 @@ class TrainSettings:
     precision: str = "32"
 
 
-DATA_SETTINGS = ("train", "valid", "test", "missing", "dequantize")
+DATA_SETTINGS = ("train", "valid", "test", "missing", "dequantize", "rate")
 TRAIN_SETTINGS = (
     "optimizer",
     "schedule",

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from ardsl.diagnostics.rules.data import NO_SUCH_KEY, WRONG_SHAPE
 from ardsl.diagnostics.suggest import did_you_mean
+from ardsl.families.domains import Integer
 from ardsl.model.model import Variable
 from ardsl.runtime.faults import fault, listed
-from ardsl.runtime.images import IMAGE, LABEL, LABELS
+from ardsl.runtime.folders import IMAGE, LABEL, SAMPLES, SOUND, TABLES
 from ardsl.runtime.sources import Source
 from ardsl.spec import Spec
 
@@ -51,8 +52,10 @@ def choose(spec: Spec, variable: Variable, source: Source, split: str) -> Choice
         return Choice(_columns(spec, variable, source, alone=len(every) == 1), each=True)
     if variable.name in source.keys:
         return Choice((variable.name,))
-    if source.row_name is not None and len(variable.shape) in (2, 3):
+    if IMAGE in source.keys and source.row_name is not None and len(variable.shape) in (2, 3):
         return Choice((IMAGE,))
+    if SOUND in source.keys and source.row_name is not None and len(variable.shape) == 1:
+        return Choice((SAMPLES if isinstance(variable.domain, Integer) else SOUND,))
     if variable.is_record and any(f.name in source.keys for f in variable.fields):
         return Choice(column_names(spec, variable, split), each=True)
     if len(every) == 1 and split in source.keys and not source.in_memory:
@@ -75,7 +78,8 @@ def no_such(variable: Variable, name: str, source: Source) -> Exception:
     there = f"there are {listed(source.keys)}" if source.keys else f"it has no {kind}s"
     hint = did_you_mean(name, source.keys)
     if source.row_name is not None and name == LABEL:
-        hint = f"its pictures stand in no folders that would be their labels, and there is no `{LABELS}`"
+        tables = " or ".join(f"`{each}`" for each in TABLES)
+        hint = f"its files stand in no folders that would be their labels, and there is no {tables}"
     what = f" for `{variable.name}`" if name != variable.name else ""
     return fault(NO_SUCH_KEY, path=source.name, problem=f"there is no {kind} `{name}`{what}: {hint or there}")
 

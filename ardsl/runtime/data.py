@@ -137,7 +137,7 @@ def _has_own_valid(spec: Spec, data: Any, data_dir: str | Path | None) -> bool:
     """Whether a file has arrays for `valid` beside the ones for `train`."""
     if not isinstance(data, (str, Path)) or split_key(str(data))[1] is not None:
         return False
-    source = open_source(data, _directory(spec, data_dir))
+    source = open_source(data, _directory(spec, data_dir), spec.model.data.rate)
     if source.only:
         return False
     valid = [choose(spec, v, source, "valid") for v in variables(spec)]
@@ -153,7 +153,7 @@ def _load(spec: Spec, data: Any, split: str, data_dir: str | Path | None, dtype:
     if data is None:
         help = f'write `data {{ {split} = "PATH" }}` in the spec, or give a source'
         raise fault(NO_SOURCE, split=split, help=help)
-    source = open_source(data, _directory(spec, data_dir))
+    source = open_source(data, _directory(spec, data_dir), spec.model.data.rate)
     named = spec.model.data.columns
     if source.key is not None and not source.only and all(v.name in named for v in variables(spec)):
         problem = f"`#{source.key}` names one array, but the `data` block names those of every variable"

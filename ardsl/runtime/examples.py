@@ -129,10 +129,10 @@ class _Reader:
         store = _Store(self.source.bound)
         for block, first in self.source.blocks([*filter(None, keys), *(ends[key] for key in keys if key in ends)]):
             for slot in slots:
-                if slot.element is None and slot.variable.varies:
+                if slot.element is None and (slot.variable.varies or slot.key in ends):
                     lengths = block.get(ends.get(slot.key, ""))
-                    place = self.source.place(slot.key)
-                    block[slot.key] = padded(block[slot.key], lengths, slot.variable, place, self.real)
+                    place, row = self.source.place(slot.key), self.source.row_name
+                    block[slot.key] = padded(block[slot.key], lengths, slot.variable, place, self.real, row)
             parts = self._parts(slots, block, first)
             rows = self._complete_rows(parts, first)
             if not self.lacking or self.policy != "error":

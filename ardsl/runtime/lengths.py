@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,12 @@ def with_lengths(spec: Spec, data: Any, lengths: Any) -> Any:
 
 
 def padded(
-    values: np.ndarray, lengths: np.ndarray | None, variable: Variable, place: str, real: np.dtype
+    values: np.ndarray,
+    lengths: np.ndarray | None,
+    variable: Variable,
+    place: str,
+    real: np.dtype,
+    row_name: Callable[[int], str] | None = None,
 ) -> np.ndarray:
     """A variable's examples [rows, *shape] of the type ``real``, NaN beyond each one's end; of text, "".
 
@@ -50,8 +55,12 @@ def padded(
     elif lengths.ndim != 1 or lengths.dtype.kind not in "iu" or (lengths < 0).any():
         raise fault(WRONG_SHAPE, place=f"{place}{LENGTHS}", problem="lengths are integers of at least 0, one a row")
     longest, total = int(lengths.max(initial=0)), int(lengths.sum())
-    if longest > most:
-        problem = f"row {int(lengths.argmax())} has {longest:,} places, and `{variable.name}` at most {most:,}"
+    wrong = lengths > most if variable.varies else lengths != most
+    if wrong.any():
+        row = int(wrong.argmax())
+        where = f"row {row}" if row_name is None else row_name(row)
+        bound = f"at most {most:,}" if variable.varies else f"{most:,}: `..{longest}` would let it vary"
+        problem = f"{where} has {lengths[row]:,} places, and `{variable.name}` {bound}"
         raise fault(WRONG_SHAPE, place=place, problem=problem)
     found = np.full((len(lengths), most, *rest), "" if text else np.nan, dtype=object if text else real)
     inside = np.arange(most) < lengths[:, None]

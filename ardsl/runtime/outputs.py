@@ -20,10 +20,14 @@ from ardsl.runtime.cells import column_values
 from ardsl.runtime.choices import choose, column_names, variables
 from ardsl.runtime.conditionals import Prediction
 from ardsl.runtime.faults import fault
+from ardsl.runtime.lengths import LENGTHS
 from ardsl.runtime.pictures import is_picture, save_grid
 from ardsl.runtime.sources import Source
 from ardsl.runtime.tables import Table
+from ardsl.runtime.waves import is_wave, save_sounds, save_waveforms
 from ardsl.spec import Spec
+
+Lengths = Mapping[str, np.ndarray]
 
 _MOST_LISTED = 64
 _QUANTILES = (0.05, 0.5, 0.95)
@@ -32,12 +36,18 @@ _WHOLE, _WHOLE_DECIMAL = re.compile(r"[-+]?\d+"), re.compile(r"[-+]?\d+\.0")
 
 
 def write_samples(
-    path: str | Path, spec: Spec, samples: Tensor | dict[str, Tensor], given: Mapping[str, Any] | None = None
+    path: str | Path,
+    spec: Spec,
+    samples: Tensor | dict[str, Tensor],
+    given: Mapping[str, Any] | None = None,
+    lengths: Mapping[str, np.ndarray] | None = None,
 ) -> None:
-    """What ``model.sample`` gave, to ``.npz`` (arrays by variable), ``.csv`` (labels as in the data) or ``.png``.
+    """What ``model.sample`` gave, to ``.npz`` (arrays by variable), ``.csv`` (labels as in the data), ``.png`` or
+    ``.wav``.
 
-    ``given`` is what they were drawn for: one example of each conditioning variable, or one for each sample. With it, a
-    table or an ``.npz`` so written is data for the same spec again.
+    ``lengths`` are those that the samples were drawn with, by variable. ``given`` is what they were drawn for: one
+    example of each conditioning variable, or one for each sample. With it, a table or an ``.npz`` so written is data
+    for the same spec again.
     """
     path = Path(path)
     by_variable = dict(samples) if isinstance(samples, dict) else {spec.model.observed[0].name: samples}
@@ -48,7 +58,7 @@ def write_samples(
     writer = _WRITERS.get(path.suffix.lower())
     if writer is None:
         raise fault(BAD_OUTPUT, path=path, problem=f"samples are written to {', '.join(_WRITERS)}")
-    writer(path, spec, by_variable)
+    writer(path, spec, by_variable, lengths or {})
 
 
 def check_output(path: str | Path, spec: Spec) -> None:
@@ -58,6 +68,8 @@ def check_output(path: str | Path, spec: Spec) -> None:
         raise fault(BAD_OUTPUT, path=path, problem=f"samples are written to {', '.join(_WRITERS)}")
     if path.suffix.lower() == ".png":
         _picture(path, spec)
+    if path.suffix.lower() == ".wav":
+        _wave(path, spec)
 
 
 def write_scores(path: str | Path, scores: np.ndarray) -> None:
@@ -165,13 +177,14 @@ def _short(value: Any) -> Any:
     return f"{value:.6g}" if isinstance(value, float) else value
 
 
-def _write_npz(path: Path, spec: Spec, samples: dict[str, Tensor]) -> None:
+def _write_npz(path: Path, spec: Spec, samples: dict[str, Tensor], lengths: Lengths) -> None:
     arrays: dict[str, Any] = {name: value.cpu().numpy() for name, value in samples.items()}
+    arrays |= {f"{name}{LENGTHS}": value for name, value in lengths.items()}
     with replacing(path) as part, part.open("wb") as file:
         np.savez_compressed(file, **arrays)
 
 
-def _write_csv(path: Path, spec: Spec, samples: dict[str, Tensor]) -> None:
+def _write_csv(path: Path, spec: Spec, samples: dict[str, Tensor], lengths: Lengths) -> None:
     header: list[str] = []
     columns: list[list[Any]] = []
     for variable in (v for v in (*spec.model.given, *spec.model.observed) if v.name in samples):
@@ -179,6 +192,11 @@ def _write_csv(path: Path, spec: Spec, samples: dict[str, Tensor]) -> None:
         flat = value.reshape(len(value), -1).numpy()
         header += column_names(spec, variable)
         columns += [_cells(flat[:, e], variable.element_domain(e)) for e in range(variable.size)]
+        if variable.name in lengths:  # what is beyond an end is an empty cell
+            each = variable.size // variable.shape[0]
+            for element, column in enumerate(columns[-variable.size :]):
+                gone = lengths[variable.name] <= element // each
+                column[:] = ["" if beyond else cell for cell, beyond in zip(column, gone, strict=True)]
     _write_table(path, header, zip(*columns, strict=True))
 
 
@@ -201,22 +219,42 @@ def _write_table(path: Path, header: list[str], rows: Iterable[Iterable[Any]]) -
         writer.writerows(rows)
 
 
-def _write_png(path: Path, spec: Spec, samples: dict[str, Tensor]) -> None:
+def _write_png(path: Path, spec: Spec, samples: dict[str, Tensor], lengths: Lengths) -> None:
     variable = _picture(path, spec)
-    save_grid(path, samples[variable.name], variable)
+    if is_picture(variable):
+        save_grid(path, samples[variable.name], variable)
+    else:
+        rate = spec.model.data.rate or 1
+        save_waveforms(path, samples[variable.name], variable, rate, lengths.get(variable.name))
 
 
 def _picture(path: Path, spec: Spec) -> Variable:
-    """The first observed variable that is a picture."""
-    found = next((v for v in spec.model.observed if is_picture(v)), None)
-    if found is None:
-        problem = "no variable is a picture: that takes two axes of at least 4, and numbers"
+    """The first observed variable that is a picture, or else a wave."""
+    found = [v for kind in (is_picture, is_wave) for v in spec.model.observed if kind(v)]
+    if not found:
+        problem = "no variable is a picture: that takes two axes of at least 4, and numbers; or a wave, of one axis"
         raise fault(BAD_OUTPUT, path=path, problem=problem)
+    return found[0]
+
+
+def _write_wav(path: Path, spec: Spec, samples: dict[str, Tensor], lengths: Lengths) -> None:
+    variable = _wave(path, spec)
+    save_sounds(path, samples[variable.name], variable, spec.model.data.rate or 1, lengths.get(variable.name))
+
+
+def _wave(path: Path, spec: Spec) -> Variable:
+    """The first observed variable that is a wave."""
+    found = next((v for v in spec.model.observed if is_wave(v)), None)
+    if found is None:
+        raise fault(BAD_OUTPUT, path=path, problem="no variable is sound: that takes one axis, of `mulaw` or `real`")
+    if spec.model.data.rate is None:
+        raise fault(BAD_OUTPUT, path=path, problem="sound needs a rate: `data { rate = 16000 }` in the spec")
     return found
 
 
-_WRITERS: dict[str, Callable[[Path, Spec, dict[str, Tensor]], None]] = {
+_WRITERS: dict[str, Callable[[Path, Spec, dict[str, Tensor], Lengths], None]] = {
     ".npz": _write_npz,
     ".csv": _write_csv,
     ".png": _write_png,
+    ".wav": _write_wav,
 }

@@ -15,7 +15,7 @@ from ardsl.diagnostics.rules.data import UNREADABLE, WRONG_FORMAT, WRONG_SHAPE
 from ardsl.model.arrays import reading_arrays
 from ardsl.runtime import tables
 from ardsl.runtime.faults import fault, not_a_file
-from ardsl.runtime.images import Folder
+from ardsl.runtime.folders import Folder
 from ardsl.runtime.tables import Table
 
 SUFFIXES = (".npz", ".npy", *tables.SUFFIXES)
@@ -70,10 +70,11 @@ class Source:
         return f"`{key}`" if self.in_memory else key if self.positional else f"{self.name}#{key}"
 
 
-def open_source(data: Any, directory: str | Path = ".") -> Source:
-    """The source that ``data`` is: a path (relative to ``directory``), an array, a mapping, a frame or a Dataset."""
+def open_source(data: Any, directory: str | Path = ".", rate: int | None = None) -> Source:
+    """The source that ``data`` is: a path (relative to ``directory``), an array, a mapping, a frame or a Dataset.
+    Sounds must have ``rate`` moments a second, where it is given."""
     if isinstance(data, (str, Path)):
-        return _open_path(data, Path(directory))
+        return _open_path(data, Path(directory), rate)
     if isinstance(data, Mapping):
         arrays = {str(key): value for key, value in data.items()}
         return Source("the data", tuple(arrays), lambda key: _array(arrays[key], f"`{key}`"), in_memory=True)
@@ -94,13 +95,15 @@ def split_key(source: str) -> tuple[str, str | None]:
     return path, key if mark else None
 
 
-def _open_path(source: str | Path, directory: Path) -> Source:
+def _open_path(source: str | Path, directory: Path, rate: int | None) -> Source:
     written, key = split_key(str(source))
     path = Path(directory, written)
     suffix = path.suffix.lower()
     name = str(path)
     if os.path.isdir(path):  # False for whatever cannot be a path
-        folder = _guarded(name, lambda: Folder.open(path))
+        folder = _guarded(name, lambda: Folder.open(path, rate))
+        chosen = folder.only(key)
+        key, folder = (key, folder) if chosen is None else (None, chosen)
         return Source(name, folder.keys, folder.read, key=key, row_name=folder.name)
     if problem := "there is no such file" if "\0" in name else not_a_file(path):
         raise fault(UNREADABLE, path=name, problem=problem)

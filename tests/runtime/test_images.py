@@ -145,12 +145,12 @@ BROKEN: dict[str, tuple[Callable[[Path], None], str]] = {
     "huge": (huge, r"1/p4\.png: claims more than 67,108,864 pixels"),
     "a label out of range": (out_of_range, r"9/p4\.png.*`label`.*9"),
     "a picture without a label": (no_label, r"labels\.csv: says nothing of 0/p3\.png and 4 more"),
-    "a label without a picture": (no_picture, r"labels\.csv: names 0/q\.png, and there is no such picture"),
+    "a label without a picture": (no_picture, r"labels\.csv: names 0/q\.png, and there is no such file"),
     "no labels": (
         no_folders,
-        r"there is no array `label`: its pictures stand in no folders that would be their labels",
+        r"there is no array `label`: its files stand in no folders that would be their labels",
     ),
-    "no pictures": (none, r"is a folder without pictures \(\.png, \.jpg, \.jpeg\)"),
+    "no pictures": (none, r"is a folder without pictures and sounds \(\.png, \.jpg, \.jpeg, \.wav, \.flac\)"),
     "all of another size": (all_of_another_size, r"`x` needs rows of the shape \[4, 5\], not \[6, 6\]"),
 }
 
