@@ -16,7 +16,7 @@ from ardsl.compiler.missing import Pattern, by_pattern, may_miss, present, with_
 from ardsl.compiler.noise import Noise, make_noise
 from ardsl.compiler.sampler import Sampler, sample_whole
 from ardsl.compiler.units import Units
-from ardsl.compiler.values import Values, blank, by_name, cut, encode, expand_given, flat, legal, longest, shaped
+from ardsl.compiler.values import Values, blank, by_name, cut, encode, expand_given, flat, legal, longest, shaped, whole
 from ardsl.errors import ArdslError
 from ardsl.families.distributions import build_family
 from ardsl.model.model import Variable
@@ -313,7 +313,7 @@ class AutoregressiveModel(nn.Module):
         }
         conditioning = expand_given(conditioning, n)
         values = {v.name: blank(v, n, self.like) for v in self.spec.model.observed} | conditioning
-        values = self.units.inward(cut(values, lengths, tuple(self.spec.variables.values())))
+        values = self.units.inward(cut(values, lengths, tuple(self.spec.variables.values()), drawn=True))
         with evaluating(self):
             for configuration, rows in self._configurations(noise):
                 part = {name: value[rows] for name, value in values.items()}
@@ -326,12 +326,7 @@ class AutoregressiveModel(nn.Module):
                 for variable in self.spec.model.observed:
                     values[variable.name][rows] = drawn[variable.name]
         values = self.units.outward(values)
-        ended = {
-            v.name: torch.where(values[v.name].isnan(), blank(v, n, self.like), values[v.name])
-            for v in self.spec.model.observed
-            if v.varies
-        }
-        found = {v.name: shaped((values | ended)[v.name], v) for v in self.spec.model.observed}
+        found = {v.name: shaped(whole(values[v.name], v), v) for v in self.spec.model.observed}
         return next(iter(found.values())) if len(found) == 1 else found
 
     def _configurations(self, noise: Noise) -> list[tuple[tuple[int, ...], Tensor]]:

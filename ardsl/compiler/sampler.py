@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ardsl.compiler.noise import Noise
-from ardsl.compiler.values import Values, encode, longest
+from ardsl.compiler.values import Values, encode, ended, longest
 from ardsl.families.encoding import encode_features
 from ardsl.networks.group import TargetBlock
 from ardsl.networks.realize import owners, sampling_steps
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 
 _MOST_CODES = 1 << 16
+_LOOK = 16
+"""Steps after which it is looked whether all examples have ended."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +177,7 @@ class Sampler:
         if target.variable.varies and self._model.networks[0].narrows:
             most = longest(values[target.variable.name], target.variable) * (most // target.variable.shape[0])
         for number, (step,) in enumerate(self._steps):
-            if step.draws[0] >= most:
+            if step.draws[0] >= most or (number % _LOOK == 0 and over(codes[:, :number], target.variable.end)):
                 break
             raw = program.raw(number).unflatten(0, (len(step.draws), width)).permute(2, 0, 1)
             drawn = conditional.draw(raw, noise.draws[0][0][:, step.draws])
@@ -184,7 +186,14 @@ class Sampler:
         drawn = conditional.decode(codes, codes.dtype)
         if target.variable.varies:
             drawn = drawn.masked_fill(values[target.variable.name].isnan(), torch.nan)
+        if target.variable.end is not None:
+            drawn = ended(drawn[..., None], target.variable.end)[..., 0]
         return {target.variable.name: drawn}
+
+
+def over(codes: Tensor, end: int | None) -> bool:
+    """Whether every example of codes [batch, drawn] has seen its end."""
+    return end is not None and bool((codes == end).any(1).all())
 
 
 def keep(values: Values, target: TargetBlock, draws: np.ndarray, drawn: Tensor) -> None:
@@ -193,6 +202,9 @@ def keep(values: Values, target: TargetBlock, draws: np.ndarray, drawn: Tensor) 
     drawn = drawn.reshape(len(value), -1).to(value.dtype)
     if target.variable.varies:
         drawn = drawn.masked_fill(value[:, elements].isnan(), torch.nan)
+    if target.variable.end is not None:  # drawn in the order of its elements
+        before = value[:, : int(elements[0])]
+        drawn = drawn.masked_fill((before == target.variable.end).any(1, keepdim=True), torch.nan)
     value[:, elements] = drawn
 
 

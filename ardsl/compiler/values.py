@@ -62,10 +62,11 @@ def _padded(tensor: Tensor, length: int) -> Tensor:
     return torch.cat([tensor, tensor.new_full((len(tensor), room, *tensor.shape[2:]), torch.nan)], 1)
 
 
-def cut(values: Values, lengths: object, variables: Sequence[Variable]) -> Values:
+def cut(values: Values, lengths: object, variables: Sequence[Variable], *, drawn: bool = False) -> Values:
     """The values of variables of varying length, with NaN for what lies beyond each example's end.
 
-    ``lengths`` are integers [batch], by variable where several vary; None leaves them as long as they are.
+    ``lengths`` are integers [batch], by variable where several vary; None leaves them as long as they are. ``drawn``:
+    observed values are still to be drawn.
     """
     varying = [v for v in variables if v.varies and v.name in values]
     if lengths is None and not varying:
@@ -76,6 +77,10 @@ def cut(values: Values, lengths: object, variables: Sequence[Variable]) -> Value
         value = values[variable.name].unflatten(1, (variable.shape[0], -1))
         if variable.name in given:
             value = _cut(value, given[variable.name], variable)
+            if drawn and variable.end is not None:
+                raise ArdslError(f"the length of `{variable.name}` is drawn with it: it ends with its `end`")
+        if variable.end is not None and not drawn:
+            value = ended(value, variable.end)
         gone = value.isnan()
         if not torch.equal(gone, gone.cummax(1).values) or not torch.equal(gone.any(2), gone.all(2)):
             raise ArdslError(f"`{variable.name}` has gaps before its end")
@@ -109,6 +114,24 @@ def _cut(value: Tensor, lengths: object, variable: Variable) -> Tensor:
         raise ArdslError(f"the lengths of `{variable.name}` are from 0 to {variable.shape[0]:,}")
     beyond = torch.arange(variable.shape[0], device=value.device) >= wanted[:, None]
     return value.masked_fill(beyond[..., None], torch.nan)
+
+
+def ended(value: Tensor, end: int) -> Tensor:
+    """NaN after the first ``end`` of each example, [batch, length, 1]; and ``end`` where it stops short of one."""
+    over = (value == end).cumsum(1)
+    found = value.masked_fill((over - (value == end).long()) > 0, torch.nan)
+    gone = found.isnan()
+    # The first place that is not there, of an example in which no end was seen.
+    first = gone & ~torch.cat([torch.zeros_like(gone[:, :1]), gone[:, :-1]], 1) & (over[:, -1:] == 0)
+    return found.masked_fill(first, float(end))
+
+
+def whole(value: Tensor, variable: Variable) -> Tensor:
+    """Values [batch, elements] with the ``end``, or else a legal value, for what lies beyond each example's end."""
+    if not variable.varies:
+        return value
+    padding = blank(variable, len(value), value) if variable.end is None else float(variable.end)
+    return torch.where(value.isnan(), padding, value)
 
 
 def longest(value: Tensor, variable: Variable) -> int:

@@ -48,11 +48,14 @@ class Binary(Domain):
 
 @dataclass(frozen=True)
 class Category(Domain):
-    """One of ``n`` unordered values, coded 0 … n − 1; ``labels`` where they have names. Networks see one-hot inputs."""
+    """One of ``n`` unordered values, coded 0 … n − 1; ``labels`` where they have names. Networks see one-hot inputs.
+
+    ``end`` is the code after which a sequence has no more elements.
+    """
 
     n: int
     labels: tuple[str, ...] | None = None
-    end: str | None = None
+    end: int | None = None
     name = "category"
     support = "integers"
     discrete = True
@@ -66,7 +69,10 @@ class Category(Domain):
         return self.n
 
     def __str__(self) -> str:
-        return f"category({', '.join(map(string, self.labels)) if self.labels else self.n})"
+        end = []
+        if self.end is not None:
+            end = [f"end = {string(self.labels[self.end]) if self.labels else self.end}"]
+        return f"category({', '.join([*(map(string, self.labels) if self.labels else [str(self.n)]), *end])})"
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from ardsl.diagnostics import Sink, Span, did_you_mean
 from ardsl.diagnostics.rules import families as rules
@@ -60,10 +61,10 @@ def _category(span: Span, arguments: Sequence[syntax.Argument], evaluate: Evalua
     usage = 'takes the number of its values, `category(10)`, or their names, `category("a", "b")`'
     sound = True
     given: list[tuple[syntax.Argument, object]] = []
+    end: syntax.Argument | None = None
     for argument in arguments:
         if argument.name is not None and argument.name.text == "end":
-            sink.add(rules.NOT_BUILT_YET.at(argument.span, what="an `end` value"))
-            sound = False
+            end = argument
         elif argument.name is not None and argument.name.text != "n":
             problem = f"has no argument `{argument.name.text}`"
             sink.add(rules.DOMAIN_ARGUMENTS.at(argument.name.span, name="category", problem=problem, notes=[usage]))
@@ -77,7 +78,7 @@ def _category(span: Span, arguments: Sequence[syntax.Argument], evaluate: Evalua
     if len(given) == 1:
         ((argument, value),) = given
         if is_integer(value):
-            return _numbered(argument, value, sink)
+            return _ended(_numbered(argument, value, sink), end, evaluate, sink)
     strange = next((argument for argument, value in given if argument.name or not isinstance(value, str)), None)
     if strange is not None or not given:
         place = span if strange is None else strange.span
@@ -94,7 +95,22 @@ def _category(span: Span, arguments: Sequence[syntax.Argument], evaluate: Evalua
     if len(given) > MAX_LEVELS:
         _too_many("category", len(given), span, sink)
         sound = False
-    return Category(len(given), labels=tuple(places)) if sound else None
+    return _ended(Category(len(given), labels=tuple(places)) if sound else None, end, evaluate, sink)
+
+
+def _ended(found: Category | None, end: syntax.Argument | None, evaluate: Evaluate, sink: Sink) -> Category | None:
+    """The domain with the value that ends a sequence: one of its labels, or a code where they have no names."""
+    if found is None or end is None:
+        return found
+    value = evaluate(end.value)
+    if value is None:
+        return None
+    known: Sequence[object] = found.labels or range(found.n)
+    if isinstance(value, bool) or value not in known:
+        problem = f"`end` is one of its values, {'a label' if found.labels else f'from 0 to {found.n - 1}'}"
+        sink.add(rules.DOMAIN_ARGUMENTS.at(end.span, name="category", problem=problem))
+        return None
+    return replace(found, end=known.index(value))
 
 
 def _numbered(argument: syntax.Argument, n: int, sink: Sink) -> Category | None:

@@ -13,16 +13,18 @@ from typing import TypeVar
 
 from ardsl.diagnostics import Sink, Span
 from ardsl.diagnostics.rules import names, pedantic
+from ardsl.families.domains import Category
 from ardsl.language import syntax
 from ardsl.model.blocks import check_data, check_train
 from ardsl.model.claims import check_claim
-from ardsl.model.declarations import check_variables, declare
+from ardsl.model.declarations import Draft, check_variables, declare
 from ardsl.model.factors import check_factors
 from ardsl.model.model import Model, Variable
 from ardsl.model.networks import check_net
 from ardsl.model.orders import check_orders, check_precedence
 from ardsl.model.scope import Lost, Scope, walk
 from ardsl.model.values import check_params
+from ardsl.relations.lexicographic import priority
 
 _Statement = TypeVar("_Statement", bound=syntax.Node)
 
@@ -69,6 +71,9 @@ def check_model(
     for name, draft in variables.items():
         mixture, place = orders[name]
         resolved[name] = Variable(name, draft.kind, draft.axes, draft.domain, draft.fields, mixture, draft.span, place)
+        stopped |= not _ends(resolved[name], draft, scope)
+    if stopped and not partial:
+        return None
     return Model(
         name=heading.name.text if heading is not None else _default_name(tree.source.name),
         doc=None if heading is None else heading.doc,
@@ -83,6 +88,23 @@ def check_model(
         source=tree.source,
         nets=tuple(scope.nets),
     )
+
+
+def _ends(variable: Variable, draft: Draft, scope: Scope) -> bool:
+    """Whether a variable whose domain has an ``end`` can end (else that is reported)."""
+    domains = [variable.domain, *(field.domain for field in variable.fields)]
+    if not any(isinstance(domain, Category) and domain.end is not None for domain in domains):
+        return True
+    reason = None
+    if variable.kind != "observed":
+        reason = f"it is {variable.kind}"
+    elif len(variable.axes) != 1 or not variable.varies:
+        reason = "that takes one axis of varying length, `[..8]`"
+    elif variable.orders.mixed or priority(variable.orders.orders[0]) != ((0, 1),):
+        reason = "its order is not that of its indices"
+    if reason is not None:
+        scope.report(names.END_WITHOUT_END.at(draft.domain_spans[0], name=variable.name, reason=reason))
+    return reason is None
 
 
 def _only(statements: list[syntax.Statement], kind: type[_Statement]) -> list[_Statement]:

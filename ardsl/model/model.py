@@ -9,7 +9,7 @@ from math import prod
 from typing import Any, Literal
 
 from ardsl.diagnostics import Source, Span
-from ardsl.families.domains import Domain
+from ardsl.families.domains import Category, Domain
 from ardsl.families.family import Family
 from ardsl.model.settings import DataSettings, TrainSettings
 from ardsl.relations import Order, OrderMixture, Relation, Selection
@@ -62,6 +62,11 @@ class Variable:
     def varies(self) -> bool:
         """Whether its length does: examples have elements up to some place along the first axis."""
         return bool(self.axes) and self.axes[0].up_to
+
+    @property
+    def end(self) -> int | None:
+        """The code with which a sequence ends, where its length is part of what p covers."""
+        return self.domain.end if isinstance(self.domain, Category) else None
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -76,10 +76,12 @@ def evaluate_examples(
     and the figures are the same in all."""
     started = time.perf_counter()
     moments = _Moments()
-    for part in log_probs(model, examples, batch):
-        new = float(part.mean())
-        moments = moments.merged(_Moments(len(part), new, float(((part - new) ** 2).sum())))
-    moments = replace(moments, elements=_elements(model, examples))
+    with torch.no_grad():
+        for _, values in values_in_batches(model, examples, batch or default_batch(model)):
+            part = model.log_prob_of(values).double().cpu()
+            new = float(part.mean())
+            own = _Moments(len(part), new, float(((part - new) ** 2).sum()), _elements(model, values))
+            moments = moments.merged(own)
     if processes is not None:
         moments = reduce(_Moments.merged, processes.gather(moments))
     n, mean = moments.count, moments.mean
@@ -88,10 +90,11 @@ def evaluate_examples(
     return Evaluation(-mean, error, bits, n, time.perf_counter() - started)
 
 
-def _elements(model: AutoregressiveModel, examples: Examples) -> int:
+def _elements(model: AutoregressiveModel, values: Values) -> int:
     """The observed elements of all examples: of varying length, those before each one's end."""
-    varying = [examples[v.name] for v in model.spec.model.observed if v.varies]
-    return model.dims * count(examples) - sum(int(value.isnan().sum()) for value in varying)
+    observed = [values[v.name] for v in model.spec.model.observed]
+    gone = [values[v.name] for v in model.spec.model.observed if v.varies]
+    return sum(value.numel() for value in observed) - sum(int(value.isnan().sum()) for value in gone)
 
 
 @dataclass(frozen=True)

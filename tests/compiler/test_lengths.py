@@ -139,3 +139,58 @@ def test_gaps_and_lengths_of_what_does_not_vary() -> None:
         fixed.log_prob(torch.zeros(1, 2), lengths=[1])
     with pytest.raises(ardsl.ArdslError, match="the length of `x` varies"):
         compiled("wave").complete(torch.tensor([[1.0, torch.nan, 1, 1]]))
+
+
+ENDING = {
+    "wave": f"observed x[time: ..4] : category(3, end = 1)\np(x[t] | x[<t]) = categorical via {WAVENET}\n",
+    "dense": f'observed x[..4] : category("a", "b", end = "b")\np(x[i] | x[<i]) = categorical via {MADE}\n',
+    "read by another": (
+        f"observed x[..3] : category(2, end = 0)\nobserved y : binary\np(x[i] | x[<i]) = categorical via {MADE}\n"
+        "p(y | x) = bernoulli via mlp(hidden = [4])\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ENDING)
+@torch.no_grad()
+def test_a_sequence_that_ends_has_a_distribution_over_all_lengths(name: str) -> None:
+    model = ardsl.compile(ardsl.loads(ENDING[name]), seed=1, dtype=torch.float64).eval()
+    variable = model.spec.variables["x"]
+    end, levels, longest = variable.end, variable.element_domain(0).levels or 0, variable.size
+    total, known = 0.0, {}
+    for length in range(1, longest + 1):
+        for codes in itertools.product(range(levels), repeat=length):
+            whole = end not in codes[:-1] and (codes[-1] == end or length == longest)
+            if not whole:
+                continue
+            x = torch.tensor([codes], dtype=torch.float64)
+            for y in (0, 1) if "y" in model.spec.variables else (None,):
+                data = x if y is None else {"x": x, "y": torch.tensor([y])}
+                known[codes, y] = float(model.log_prob(data).exp())  # type: ignore[union-attr]
+            total += sum(known[codes, y] for y in (0, 1, None) if (codes, y) in known)
+    assert abs(total - 1) < 1e-9
+    # What stands after an end says nothing, and an end that is lacking is put there.
+    codes = next(codes for (codes, _) in known if len(codes) == 2)
+    data = {"x": torch.tensor([[*codes, *[1 - codes[-1]] * (longest - 2)]])}
+    short = {"x": torch.tensor([[*codes[:1]]])}
+    lengths = {"x": [1]}
+    if "y" in model.spec.variables:
+        data["y"] = short["y"] = torch.tensor([1])
+    p = known[codes, 1 if "y" in data else None]
+    assert float(model.log_prob(data).exp()) == pytest.approx(p, rel=1e-9)  # type: ignore[union-attr]
+    assert float(model.log_prob(short, lengths=lengths).exp()) == pytest.approx(p, rel=1e-9)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("name", ENDING)
+def test_samples_end_with_their_end(name: str) -> None:
+    model = ardsl.compile(ardsl.loads(ENDING[name]), seed=1, dtype=torch.float64).eval()
+    end = model.spec.variables["x"].end
+    noise = model.noise(200, seed=2)
+    step, whole = (model.sample(200, noise=noise, evaluator=evaluator) for evaluator in ("step", "whole"))
+    pairs = zip(step.values(), whole.values(), strict=True) if isinstance(step, dict) else [(step, whole)]  # type: ignore[union-attr]
+    assert all(torch.equal(a, b) for a, b in pairs)  # type: ignore[arg-type]
+    x = step["x"] if isinstance(step, dict) else step
+    after = (x == end).cummax(1).values
+    assert (x[after] == end).all() and 0 < float(after.double().mean()) < 1
+    with pytest.raises(ardsl.ArdslError, match="is drawn with it"):
+        model.sample(2, lengths=[1, 2])

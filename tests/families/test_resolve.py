@@ -153,7 +153,9 @@ def test_domains(text: str, domain: Domain) -> None:
         ("category(65537)", "AR305"),
         ("category(1" + 18 * "0" + ")", "AR305"),
         ("mulaw(100000)", "AR305"),
-        ('category("a", "b", end = "b")', "AR306"),
+        ('category("a", "b", end = "c")', "AR302"),
+        ("category(3, end = 3)", "AR302"),
+        ("category(3, end = true)", "AR302"),
     ],
 )
 def test_refused_domains(text: str, code: str) -> None:

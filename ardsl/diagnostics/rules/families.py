@@ -67,16 +67,6 @@ TOO_MANY_LEVELS = Rule(
     ),
 )
 
-NOT_BUILT_YET = Rule(
-    code="AR306",
-    title="reserved, not built yet",
-    message="{what} is part of the language but not built yet",
-    label="not built yet",
-    explanation="The language reserves this spelling. It will work in a later version; until then it is refused.",
-    wrong="observed x[8] : category(3, end = 2)\np(x[i] | x[<i]) = categorical via made(hidden = 64)\n",
-    right="observed x[8] : category(3)\np(x[i] | x[<i]) = categorical via made(hidden = 64)\n",
-)
-
 UNKNOWN_FAMILY = Rule(
     code="AR310",
     title="unknown family",

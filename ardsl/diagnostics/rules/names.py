@@ -209,6 +209,20 @@ VARYING_LENGTH = Rule(
     right="observed x[time: ..100, 8] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden = 8)",
 )
 
+END_WITHOUT_END = Rule(
+    code="AR119",
+    title="an `end` value where nothing can end",
+    message="`{name}` cannot end at a value: {reason}",
+    label="ends at a value",
+    explanation=(
+        "`category(100, end = 0)` says that a sequence ends with its first 0, so that p(x) is a distribution over "
+        "sequences of every length up to the variable's. That takes one axis of varying length, in the order of its "
+        "indices: `observed x[time: ..80] : category(100, end = 0)`."
+    ),
+    wrong="observed x[8] : category(3, end = 2)\np(x[i] | x[<i]) = categorical via made(hidden = 8)",
+    right="observed x[..8] : category(3, end = 2)\np(x[i] | x[<i]) = categorical via made(hidden = 8)",
+)
+
 NOT_BUILT_YET = Rule(
     code="AR199",
     title="not built yet",
