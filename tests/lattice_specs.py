@@ -92,6 +92,11 @@ for stack, option in STACKS.items():
         "net grown = deconv(hidden = [3, 4])\n"
         f"p(x[r, c, k] | x[<], low via grown, label) = bernoulli via pixelcnn({small})\n"
     )
+    SPECS[f"{stack}, given fields"] = (
+        "record r { a : binary  b : category(2)  c : category(2) }\nobserved x[2, 3] : binary\n"
+        "p(r.a) = bernoulli\np(r.b) = categorical\np(r.c) = categorical\n"
+        f"p(x[i] | x[<i], r.b) = bernoulli via pixelcnn({small})\n"
+    )
     SPECS[f"{stack}, colours together"] = (
         "given label : category(2)\nobserved x[2, 2, 2] : integer(0, 2)\n"
         f"p(x[r, c, *] | x[<], label) = color_mixture(components = 2) via pixelcnn({small})\n"
@@ -138,6 +143,10 @@ SPECS |= {
         "observed text[3] : category(2)\nobserved x[6] : binary\norder x by reverse\norder text by reverse\n"
         "p(text[i] | text[<i]) = categorical via made(hidden = [4])\n"
         f"p(x[t] | x[<t], text[t / 2 ..]) = bernoulli via wavenet({WAVENET})\n"
+    ),
+    "wave after a field": (
+        "record r { a : category(2)  b : category(2) }\nobserved x[4] : binary\np(r[i] | r[<i]) = default\n"
+        f"p(x[t] | x[<t], r.b) = bernoulli via wavenet({WAVENET})\n"
     ),
     "wave after a label": (
         "observed label : category(3)\nobserved x[6] : binary\np(label) = categorical\n"

@@ -112,7 +112,8 @@ def score_command(
     metavar="NAME=VALUE",
     multiple=True,
     callback=pairs,
-    help="A conditioning variable's value: a number, a label, a list, or PATH#KEY. May be repeated.",
+    help="A conditioning variable's value: a number, a label, a list, or PATH#KEY; once for each variable. "
+    "A list for a scalar has one value for each sample.",
 )
 @click.option("--seed", type=click.IntRange(min=0), help="The same seed gives the same samples.")
 @click.option("-o", "--output", metavar="FILE", required=True, help=".npz, .csv, .png, or .wav for sound.")
@@ -136,11 +137,23 @@ def sample_command(
     model = restored(directory, restore, device)
     check_output(output, model.spec)
     conditioning = _conditioning(model.spec, given)
-    count = count or (1 if output.lower().endswith(".wav") else 64)
+    count = _count(conditioning or {}, count, 1 if output.lower().endswith(".wav") else 64)
     lengths = _lengths(model.spec, count, length, seconds)
     samples = model.sample(count, conditioning, lengths=lengths, seed=seed)
     write_samples(output, model.spec, samples, conditioning, lengths)
     click.echo(f"wrote {plural(count, 'sample')} to {output}")
+
+
+def _count(conditioning: dict[str, Any], count: int | None, otherwise: int) -> int:
+    """How many samples: as asked for, or one for each of several conditions."""
+    from ardsl.errors import ArdslError
+
+    several = {name: len(value) for name, value in conditioning.items() if len(value) > 1}
+    count = count or max(several.values(), default=otherwise)
+    for name, rows in several.items():
+        if rows != count:
+            raise ArdslError(f"--given {name} has {rows:,} values, one for each sample, and there are to be {count:,}")
+    return count
 
 
 def _lengths(spec: Spec, count: int, length: int | None, seconds: float | None) -> dict[str, np.ndarray] | None:
@@ -214,17 +227,19 @@ def _given_values(variable: Variable, text: str) -> np.ndarray:
     from ardsl.runtime.examples import read_variable
     from ardsl.runtime.sources import SUFFIXES, open_source
 
-    path, _, _ = text.partition("#")
-    if path.endswith(SUFFIXES):
+    path, key, _ = text.partition("#")
+    if path.endswith(SUFFIXES) or (key and os.path.isdir(path)):
         return read_variable(variable, open_source(from_here(text)))
     values = np.array(_rows(literal(text), variable))
     return read_variable(variable, open_source({variable.name: values}), f"--given {variable.name}")
 
 
 def _rows(value: Any, variable: Variable) -> Sequence[Any]:
-    """One example's value as a batch of one, a value for each element."""
+    """One example's value as a batch of one, a value for each element; of a scalar also one for each sample."""
     from ardsl.errors import ArdslError
 
+    if isinstance(value, list) and not variable.shape and value:
+        return value
     if isinstance(value, list) != bool(variable.shape):
         wanted = f"a list of the shape {list(variable.shape)}" if variable.shape else "one value"
         raise ArdslError(f"--given {variable.name}: `{variable.name}` takes {wanted}")

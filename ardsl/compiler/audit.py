@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from ardsl.compiler.probe import make_positive
 from ardsl.errors import ArdslError
 from ardsl.graph.verify import Report, compare
-from ardsl.relations import ORDER_NAMES, Earlier, Matrix, Order
+from ardsl.relations import ORDER_NAMES, Earlier, Matrix, Order, OrderError
 from ardsl.relations.order import explicit
 
 _CHUNK = 256
@@ -125,7 +125,10 @@ def _order(order: str | Sequence[int] | Order, shape: tuple[int, ...]) -> Order:
     if isinstance(order, Order):
         return order
     if not isinstance(order, str):
-        return explicit(shape, order)
+        try:
+            return explicit(shape, order)
+        except OrderError as error:
+            raise ArdslError(str(error)) from None
     form = ORDER_NAMES.get(order)
     if form is None or order == "any" or any(a.required for a in form.arguments):
         raise ArdslError(f'"{order}" is not an order that needs no arguments: give a permutation or an Order')
@@ -139,7 +142,7 @@ def _call(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
         try:
             return function(x)
         except RuntimeError as error:
-            if "dtype" not in str(error) and "Float" not in str(error):
+            if not any(word in str(error) for word in ("dtype", "Float", "type (")):
                 raise
             return function(x.float())
 
@@ -184,6 +187,8 @@ def _changes(function: Callable[[Tensor], Tensor], point: Tensor, others: Tensor
 def _require_steady(function: Callable[[Tensor], Tensor], point: Tensor, shape: tuple[int, ...]) -> None:
     """Changes tell nothing of a function that draws random numbers, or whose examples influence each other."""
     found = [_outputs(function(point.repeat(2, *[1] * len(shape))), shape) for _ in range(2)]
+    if found[0].isnan().any():
+        raise ArdslError("the function gives NaN, which tells nothing of what it depends on")
     if not all(_same(each, found[0][0]).all() for each in found):
         help = "put the modules it uses in evaluation mode, and leave out what is random"
         raise ArdslError(f"the function gives the same input different outputs: {help}")
@@ -197,6 +202,8 @@ def _same(outputs: Tensor, expected: Tensor) -> Tensor:
 
 def _outputs(output: Tensor, shape: tuple[int, ...]) -> Tensor:
     """[batch, elements, parameters]"""
+    if not isinstance(output, Tensor):
+        raise ArdslError(f"the function must give a tensor, not a {type(output).__name__}")
     if tuple(output.shape[1 : 1 + len(shape)]) != shape:
         raise ArdslError(f"the function must give [batch, {', '.join(map(str, shape))}, …], not {list(output.shape)}")
     return output.reshape(len(output), prod(shape), -1)

@@ -11,12 +11,27 @@ import torch
 from torch import Tensor, nn
 
 from ardsl.compiler.conditional import complete, require_fixed_length
+from ardsl.compiler.elementwise import by_element
 from ardsl.compiler.guards import evaluating, same_orders
 from ardsl.compiler.missing import Pattern, by_pattern, may_miss, present, with_last
 from ardsl.compiler.noise import Noise, make_noise
 from ardsl.compiler.sampler import Sampler, sample_whole
 from ardsl.compiler.units import Units
-from ardsl.compiler.values import Values, blank, by_name, cut, encode, expand_given, flat, legal, longest, shaped, whole
+from ardsl.compiler.values import (
+    Values,
+    blank,
+    by_name,
+    check_given,
+    cut,
+    encode,
+    expand_given,
+    flat,
+    legal,
+    longest,
+    require_values,
+    shaped,
+    whole,
+)
 from ardsl.errors import ArdslError
 from ardsl.families.distributions import build_family
 from ardsl.model.model import Variable
@@ -137,7 +152,8 @@ class AutoregressiveModel(nn.Module):
         if torch.is_grad_enabled():
             self._samplers.clear()
         values = self.values(x, given, lengths)
-        return self._elementwise(values, order) if elementwise else self.log_prob_of(values, order)
+        require_values(values, self.spec.model.observed, self.may_miss)
+        return by_element(self, values, order) if elementwise else self.log_prob_of(values, order)
 
     def log_prob_of(self, values: Values, order: int | None = None) -> Tensor:
         """:meth:`log_prob` of values that :meth:`values` gave."""
@@ -158,7 +174,7 @@ class AutoregressiveModel(nn.Module):
         all parts one after the other."""
         under: dict[str, dict[int, Tensor]] = {}
         for index, group in enumerate(self.groups):
-            orders = self._orders(group.mixed, order)
+            orders = self.orders(group.mixed, order)
             for k in orders:
                 for target, log_prob in zip(group.targets, self._present_log_probs(index, parts, k), strict=True):
                     mixed = target.variable is group.mixed
@@ -187,7 +203,8 @@ class AutoregressiveModel(nn.Module):
             for part, mask in zip(found, masks, strict=True)
         ]
 
-    def _orders(self, mixed: Variable | None, order: int | None) -> Sequence[int]:
+    def orders(self, mixed: Variable | None, order: int | None) -> Sequence[int]:
+        """Those of a variable under ``any(…)`` by number, or the one asked for."""
         if mixed is None:
             return (0,)
         count = len(mixed.orders.orders)
@@ -196,28 +213,6 @@ class AutoregressiveModel(nn.Module):
         if not 0 <= order < count:
             raise ArdslError(f"`{mixed.name}` has orders 0 to {count - 1}; there is no order {order}")
         return (order,)
-
-    def _elementwise(self, values: Values, order: int | None) -> dict[str, Tensor]:
-        found: dict[str, Tensor] = {}
-        for index, group in enumerate(self.groups):
-            if group.mixed is not None and order is None:
-                raise ArdslError(
-                    f"`{group.mixed.name}` is under any(...): its elements have log-probabilities only in one order; "
-                    "give order = k"
-                )
-            parts = self.draw_log_probs(index, values, self._orders(group.mixed, order)[0])
-            for target, part in zip(group.targets, parts, strict=True):
-                variable, events = target.variable, target.factor.event_axes
-                kept = [size for axis, size in enumerate(variable.shape) if axis not in events]
-                if not variable.is_record:
-                    found[variable.name] = part.reshape(len(part), *kept)
-                    continue
-                if variable.name not in found:
-                    found[variable.name] = part.new_zeros(len(part), variable.size)
-                whole = found[variable.name].clone()
-                whole[:, target.elements[:, 0]] = part
-                found[variable.name] = whole
-        return found
 
     def loss(self, batch: dict[str, Any], generator: np.random.Generator | None = None) -> Tensor:
         """What training minimizes: the mean negative log-likelihood per example, in nats.
@@ -228,7 +223,7 @@ class AutoregressiveModel(nn.Module):
         self._samplers.clear()  # a step is coming, and a fused optimizer's leaves no mark on the weights
         observed = {v.name: batch[v.name] for v in self.spec.model.observed}
         given = {v.name: batch[v.name] for v in self.spec.model.given}
-        values = self.values(observed, given)
+        values = self.values(observed, given, check=False)
         chosen = self._draw_orders(generator)
         total: Tensor | None = None
         parts, _ = by_pattern(values, self.may_miss, self.spec.variables)
@@ -258,8 +253,9 @@ class AutoregressiveModel(nn.Module):
                 chosen[variable.name] = int(generator.integers(len(orders)))
         return chosen
 
-    def values(self, x: Any, given: Any = None, lengths: Any = None) -> Values:
-        """The user's arrays, checked for shape, as flat tensors in the model's units."""
+    def values(self, x: Any, given: Any = None, lengths: Any = None, *, check: bool = True) -> Values:
+        """The user's arrays, checked for shape, as flat tensors in the model's units; what is given is also checked for
+        its domain, unless that has been done."""
         like = self.like
         model = self.spec.model
         found = {
@@ -273,6 +269,8 @@ class AutoregressiveModel(nn.Module):
             name: flat(value, self.spec.variables[name], like)
             for name, value in by_name(given, model.given, "`given`").items()
         }
+        if check:
+            check_given(conditioning, model.given)
         every = tuple(self.spec.variables.values())
         return self.units.inward(cut(found | expand_given(conditioning, counts.pop()), lengths, every))
 
@@ -311,6 +309,7 @@ class AutoregressiveModel(nn.Module):
             name: flat(value, self.spec.variables[name], self.like)
             for name, value in by_name(given, self.spec.model.given, "`given`").items()
         }
+        check_given(conditioning, self.spec.model.given)
         conditioning = expand_given(conditioning, n)
         values = {v.name: blank(v, n, self.like) for v in self.spec.model.observed} | conditioning
         values = self.units.inward(cut(values, lengths, tuple(self.spec.variables.values()), drawn=True))

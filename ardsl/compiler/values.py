@@ -155,6 +155,38 @@ def legal(domain: Domain) -> float:
     return {"positive": 1.0, "unit_interval": 0.5}.get(domain.name, 0.0)
 
 
+def check_given(values: Values, variables: Sequence[Variable]) -> None:
+    """Refuses conditioning that lies outside its domain: a network would take it for something else."""
+    for variable in variables:
+        domain, value = variable.element_domain(0), values[variable.name]
+        known = value[~value.isnan()] if variable.varies else value
+        sound = known.isfinite()
+        if domain.discrete and not isinstance(domain, MuLaw):
+            low = float(domain.low) if isinstance(domain, Integer) else 0.0
+            high = low + domain.levels - 1 if domain.levels else torch.inf
+            sound &= (known == known.floor()) & (known >= low) & (known <= high)
+        elif domain.name in _OPEN:
+            low, high = _OPEN[domain.name]
+            sound &= (known > low) & (known < high)
+        elif domain.name in _CLOSED:
+            sound &= known.abs() <= _CLOSED[domain.name]
+        if not bool(sound.all()):
+            strange = known[~sound].flatten()[0].item()
+            raise ArdslError(f"`{variable.name}` takes values of {domain}, not {strange:g}")
+
+
+_OPEN = {"positive": (0.0, torch.inf), "unit_interval": (0.0, 1.0)}
+_CLOSED = {"angle": 3.1416, "mulaw": 1.0}
+
+
+def require_values(values: Values, variables: Sequence[Variable], may_miss: Sequence[Variable]) -> None:
+    """Refuses NaN where a value has to be."""
+    for variable in variables:
+        if not variable.varies and variable not in may_miss and bool(values[variable.name].isnan().any()):
+            help = '`complete` draws them; only under `any(…, train = "all")` has the rest a density of its own'
+            raise ArdslError(f"`{variable.name}` has missing values (NaN): {help}")
+
+
 def expand_given(values: Values, count: int) -> Values:
     """Conditioning for ``count`` examples: one example's is repeated."""
     found = {}

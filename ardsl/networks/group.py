@@ -27,6 +27,13 @@ class SourceBlock:
         """The number of inputs that they give."""
         return sum(domain.features * (last - first) for domain, first, last in self.runs)
 
+    def within(self, relation: Relation) -> Relation:
+        """A relation with the variable's elements as one with those of the block."""
+        if isinstance(self.elements, range) or not isinstance(relation, Listed):
+            return relation  # a block of some elements is read by listing them
+        read = tuple(self.elements.index(element) for element in relation.read)
+        return Listed(relation.targets, len(self.elements), read)
+
     @cached_property
     def element_features(self) -> np.ndarray:
         """The number of inputs that each gives, int64 [elements]."""
@@ -142,7 +149,7 @@ class Group:
         order = orders[factor.variable]
         found: list[Relation] = []
         for source in self.sources:
-            read = [c.relation(order) for c in factor.contexts if c.variable == source.variable.name]
+            read = [source.within(c.relation(order)) for c in factor.contexts if c.variable == source.variable.name]
             parts = tuple(map(self.at_draws, read))
             found.append(parts[0] if len(parts) == 1 else Union(self.draws, len(source.elements), parts))
         return Beside(self.draws, tuple(found))

@@ -101,7 +101,10 @@ def _mixed(group: Group) -> Iterator[Diagnostic]:
 
 def _call(call: NetworkCall, nets: Collection[str], sink: Sink) -> tuple[Network, dict[str, Any]] | None:
     if call.name in LATER:
-        sink.add(rules.LATER_NETWORK.at(call.span, name=call.name, what=LATER[call.name]))
+        help = None
+        if call.name in context_network_names():
+            help = f"it serves contexts: `p(x[i] | x[<i], z via {call.name}(…)) = … via pixelcnn(…)`"
+        sink.add(rules.LATER_NETWORK.at(call.span, name=call.name, what=LATER[call.name], help=help))
         return None
     if call.name not in network_names():
         known = network_names()

@@ -18,6 +18,7 @@ from ardsl.model.model import Variable
 from ardsl.runtime.cells import column_values
 from ardsl.runtime.choices import choose, no_such, variables
 from ardsl.runtime.faults import fault
+from ardsl.runtime.folders import IMAGE, shown_as
 from ardsl.runtime.lengths import LENGTHS, padded
 from ardsl.runtime.sources import Source
 from ardsl.runtime.values import Part, Raw
@@ -90,6 +91,8 @@ class _Slot:
     def part(self, values: Any, source: Source, first: int, place: str | None = None) -> Part:
         """The part that a block's array, or a table's column, is; ``first`` is the number of the block's first row."""
         variable, place = self.variable, place or source.place(self.key)
+        if self.key == IMAGE and source.row_name is not None:
+            values = shown_as(values, variable)
         raw = Raw(values, place, row_name=source.row_name)
         if source.table is not None:
             domain, text = variable.element_domain(self.element or 0), None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from ardsl.diagnostics.rules.data import NO_SUCH_KEY, UNREADABLE
+from ardsl.families.domains import Binary
+from ardsl.model.model import Variable
 from ardsl.runtime import images, sounds, tables
 from ardsl.runtime.faults import fault
 from ardsl.runtime.lengths import LENGTHS
@@ -86,6 +89,13 @@ class Folder:
         return self.columns[key]
 
 
+def shown_as(pictures: np.ndarray, variable: Variable) -> np.ndarray:
+    """Pictures as a variable has them: of a binary one white is 1, and there may be an axis of one channel."""
+    if isinstance(variable.domain, Binary):
+        pictures = np.where(pictures == 255, 1, pictures)
+    return pictures[..., None] if (*pictures.shape[1:], 1) == variable.shape else pictures
+
+
 def _found(path: Path, suffixes: tuple[str, ...]) -> Iterator[str]:
     for folder, _, names in os.walk(path):
         for name in names:
@@ -101,7 +111,11 @@ def _told(path: Path, files: list[str]) -> dict[str, np.ndarray]:
     for block in table.blocks(list(table.header)):
         for name, column in block.items():
             cells[name] += [None if cell is None else str(cell) for cell in column.to_pylist()]
-    row_of = {os.path.normpath(str(name)): row for row, name in enumerate(cells[first])}
+    named = [os.path.normpath(str(name)) for name in cells[first]]
+    twice = next((name for name, times in Counter(named).items() if times > 1), None)
+    if twice is not None:
+        raise fault(NO_SUCH_KEY, path=path, problem=f"names {twice} twice")
+    row_of = {name: row for row, name in enumerate(named)}
     missing = [name for name in files if name not in row_of]
     if missing:
         more = f" and {len(missing) - 1:,} more" if len(missing) > 1 else ""

@@ -36,18 +36,19 @@ def read(folder: Path, files: Sequence[str]) -> np.ndarray:
 
 
 def _picture(name: str) -> np.ndarray:
-    """The pixels of a file: uint8 [rows, columns] or [rows, columns, 3]; 0 and 1 where it is black and white."""
-    from PIL import Image, UnidentifiedImageError
+    """The pixels of a file: uint8 [rows, columns] or [rows, columns, 3]; 0 and 255 where it is black and white."""
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
         with _quiet(), Image.open(name) as opened:
             if opened.width * opened.height > _MOST_PIXELS:
                 raise Image.DecompressionBombError
-            picture = _plain(opened)
+            picture = _plain(ImageOps.exif_transpose(opened))
             if picture.mode not in _MODES:
                 known = "black and white, grey or RGB: save it as one of these"
                 raise fault(UNREADABLE, path=name, problem=f"has the mode {opened.mode}, and pictures are {known}")
-            return np.asarray(picture).astype(np.uint8)
+            pixels = np.asarray(picture)
+            return pixels.astype(np.uint8) * (255 if picture.mode == "1" else 1)
     except PermissionError:
         problem = "may not be read (permission denied)"
     except Image.DecompressionBombError:

@@ -46,7 +46,8 @@ def grid(pictures: np.ndarray) -> np.ndarray:
     n, height, width, *rest = pictures.shape
     across = math.ceil(math.sqrt(n))
     down = math.ceil(n / across)
-    pictures = np.pad(pictures, ((0, 0), (1, 1), (1, 1), *[(0, 0)] * len(rest)))  # a margin, or neighbours merge
+    margin = ((0, 0), (1, 1), (1, 1), *[(0, 0)] * len(rest))  # or neighbours merge
+    pictures = np.pad(pictures, margin, constant_values=_GAP_SHADE)
     height, width = height + 2, width + 2
     factor = max(1, _SIDE // (across * (max(height, width) + 1)))
     pictures = pictures.repeat(factor, axis=1).repeat(factor, axis=2)

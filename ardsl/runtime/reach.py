@@ -22,8 +22,8 @@ from ardsl.spec import Spec
 
 MOST_CHANNELS = 4
 MOST_SIDE = 256
-_PANEL, _LEGEND = 2.6, 5.2
-"""Inches: the longer side of a panel, and what the legend needs."""
+_PANEL, _SWATCH, _LETTER = 2.6, 0.75, 0.075
+"""Inches: the longer side of a panel, and what an entry of the legend takes."""
 _KINDS = (
     ("not read", "#eceff1"),
     ("read", "#4c84bd"),
@@ -162,7 +162,10 @@ def _draw(path: Path, subject: _Subject, chosen: Sequence[int]) -> None:
     if channels == 1:  # side by side
         across, down = len(chosen) + 1, 1
     wide, high = (_PANEL * side / max(rows, columns) for side in (columns, rows))
-    size = max(_LEGEND, wide * across), (max(high, 0.2 * _PANEL) + 0.3) * down + 0.5
+    seen = {int(kind) for draw in chosen for kind in np.unique(subject.kinds(draw))}
+    shown = [(label, color) for k, (label, color) in enumerate(_KINDS) if k in seen]
+    legend = sum(_SWATCH + _LETTER * len(label) for label, _ in shown)
+    size = max(legend, wide * across), (max(high, 0.2 * _PANEL) + 0.3) * down + 0.5
     figure = Figure(figsize=size, dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
     place = 1
@@ -173,18 +176,16 @@ def _draw(path: Path, subject: _Subject, chosen: Sequence[int]) -> None:
         axes.imshow(rank[:, :, channel], cmap="viridis", aspect="equal", vmin=0, vmax=max(1, int(rank.max())))
         _titled(axes, f"order: {subject.order.name}" + (f", channel {channel}" if channels > 1 else ""))
         place += 1
-    seen: set[int] = set()
     for draw in chosen:
         kinds = subject.kinds(draw)
-        seen |= set(np.unique(kinds).tolist())
         for channel in range(channels):
             axes = figure.add_subplot(down, across, place)
             part = kinds.reshape(rows, columns, channels)[:, :, channel]
             axes.imshow(part, cmap=colors, vmin=-0.5, vmax=len(_KINDS) - 0.5, aspect="equal", interpolation="nearest")
             _titled(axes, f"{subject.name(draw)} reads" + (f" channel {channel}" if channels > 1 else ""))
             place += 1
-    shown = [Patch(color=color, label=label) for k, (label, color) in enumerate(_KINDS) if k in seen]
-    figure.legend(handles=shown, loc="outside lower center", ncols=len(shown), fontsize=8, frameon=False)
+    handles = [Patch(color=color, label=label) for label, color in shown]
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=8, frameon=False)
     with replacing(path) as part_file:
         figure.savefig(part_file, format="png")
 

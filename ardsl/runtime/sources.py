@@ -13,7 +13,7 @@ import torch
 
 from ardsl.diagnostics.rules.data import UNREADABLE, WRONG_FORMAT, WRONG_SHAPE
 from ardsl.model.arrays import reading_arrays
-from ardsl.runtime import tables
+from ardsl.runtime import images, sounds, tables
 from ardsl.runtime.faults import fault, not_a_file
 from ardsl.runtime.folders import Folder
 from ardsl.runtime.tables import Table
@@ -65,7 +65,7 @@ class Source:
 
     def place(self, key: str) -> str:
         """What messages call an array."""
-        if self.only or self.table is not None:
+        if self.only or self.table is not None or self.row_name is not None:
             return self.name
         return f"`{key}`" if self.in_memory else key if self.positional else f"{self.name}#{key}"
 
@@ -108,8 +108,12 @@ def _open_path(source: str | Path, directory: Path, rate: int | None) -> Source:
     if problem := "there is no such file" if "\0" in name else not_a_file(path):
         raise fault(UNREADABLE, path=name, problem=problem)
     if suffix not in SUFFIXES:
+        if not os.path.exists(path):
+            raise fault(UNREADABLE, path=name, problem="there is no such file or folder")
+        if suffix in (*images.SUFFIXES, *sounds.SUFFIXES):
+            raise fault(WRONG_FORMAT, problem=f"{name} is one example: give the folder that it is in")
         what = f"`{suffix}` files are not read" if suffix else "a file without a suffix is not read"
-        raise fault(WRONG_FORMAT, problem=f"{name}: {what}; there are {', '.join(SUFFIXES)}")
+        raise fault(WRONG_FORMAT, problem=f"{name}: {what}; there are {', '.join(SUFFIXES)}, and folders")
     if suffix in tables.SUFFIXES:
         table = _guarded(name, lambda: tables.open_table(path, name))
         return Source(name, table.header, key=key, table=table)

@@ -49,7 +49,7 @@ class Run:
     ``patience``, or ``interrupted`` by the user.
     """
 
-    model: AutoregressiveModel
+    model: AutoregressiveModel = field(repr=False)
     metrics: list[dict[str, Any]] = field(repr=False)
     best_epoch: int
     best_valid: float | None

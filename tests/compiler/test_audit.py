@@ -158,3 +158,22 @@ def test_functions_in_float32_and_of_many_codes_have_no_false_leaks() -> None:
     with pytest.raises(ardsl.ArdslError, match="at least two different codes"):
         ardsl.audit(shifted, 10, inputs=torch.zeros(2, 10, dtype=torch.long))
     assert ardsl.audit(lambda x: x.cumsum(1) - x, 6, inputs=torch.zeros(1, 6)).complete
+
+
+def test_functions_that_are_made_for_float32_are_called_so() -> None:
+    inner = nn.Conv1d(1, 1, 2)
+    found = ardsl.audit(lambda x: inner(torch.nn.functional.pad(x[:, None], (2, 0)))[:, 0, :-1], (5,))
+    assert found.sound and found.realized == 7
+
+
+@pytest.mark.parametrize(
+    ("function", "order", "problem"),
+    [
+        (lambda x: (x, x), "raster", "must give a tensor, not a tuple"),
+        (lambda x: x * torch.nan, "raster", "gives NaN"),
+        (lambda x: x, [0, 1, 2], "4"),
+    ],
+)
+def test_what_tells_nothing_is_refused(function: Any, order: Any, problem: str) -> None:
+    with pytest.raises(ardsl.ArdslError, match=problem):
+        ardsl.audit(function, (4,), order)

@@ -112,9 +112,10 @@ def test_nothing_observed_is_certain() -> None:
 
 @torch.no_grad()
 def test_only_models_of_all_orders_marginalize() -> None:
-    """Elsewhere a NaN has no likelihood."""
+    """Elsewhere a NaN has no likelihood, and is refused."""
     model = ardsl.compile(ardsl.loads("observed x[3] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden = [8])"))
-    assert model.log_prob(torch.tensor([[0.0, torch.nan, 1.0]])).isnan().all()
+    with pytest.raises(ardsl.ArdslError, match="`x` has missing values"):
+        model.log_prob(torch.tensor([[0.0, torch.nan, 1.0]]))
 
 
 def test_last_keeps_both_orders() -> None:

@@ -78,6 +78,17 @@ def test_a_palette_and_an_opaque_picture_lose_nothing(tmp_path: Path) -> None:
     assert (found[0] == pixels).all() and (found[1] == pixels).all()
 
 
+def test_black_and_white_is_what_the_variable_has(tmp_path: Path) -> None:
+    """White is 1 of a binary variable, from a file of two colours or of greys; of others it is 255."""
+    bits = np.random.default_rng(0).integers(0, 2, (4, 5)).astype(bool)
+    Image.fromarray(bits).save(tmp_path / "a.png")
+    Image.fromarray(bits.astype(np.uint8) * 255).save(tmp_path / "b.png")
+    for domain, white in (("binary", 1), ("integer(0, 255)", 255)):
+        for axes in ("4, 5", "4, 5, 1"):
+            text = f"observed x[{axes}] : {domain}\np(x[i] | x[<i]) = default via made(hidden = [4])\n"
+            assert (load(text, tmp_path)["x"].reshape(2, 4, 5) == bits * white).all()
+
+
 def truncated(folder: Path) -> None:
     path = folder / "1" / "p4.png"
     path.write_bytes(path.read_bytes()[:60])
@@ -113,6 +124,11 @@ def no_label(folder: Path) -> None:
     (folder / "labels.csv").write_text("file,label\n0/p0.png,1\n")
 
 
+def named_twice(folder: Path) -> None:
+    names = [f"{path.parent.name}/{path.name}" for path in folder.glob("*/*.png")]
+    (folder / "labels.csv").write_text("file,label\n" + "".join(f"{name},1\n" for name in [*names, names[0]]))
+
+
 def no_picture(folder: Path) -> None:
     names = [f"{path.parent.name}/{path.name}" for path in folder.glob("*/*.png")]
     (folder / "labels.csv").write_text("file,label\n" + "".join(f"{name},1\n" for name in [*names, "0/q.png"]))
@@ -145,6 +161,7 @@ BROKEN: dict[str, tuple[Callable[[Path], None], str]] = {
     "huge": (huge, r"1/p4\.png: claims more than 67,108,864 pixels"),
     "a label out of range": (out_of_range, r"9/p4\.png.*`label`.*9"),
     "a picture without a label": (no_label, r"labels\.csv: says nothing of 0/p3\.png and 4 more"),
+    "a picture named twice": (named_twice, r"labels\.csv: names ./p.\.png twice"),
     "a label without a picture": (no_picture, r"labels\.csv: names 0/q\.png, and there is no such file"),
     "no labels": (
         no_folders,

@@ -74,7 +74,7 @@ class LatticeNetwork(NetworkModule):
         output = maps[self.wiring.output]
         if moments is not None:
             output = F.pad(output, (0, lattice.shape[0] - moments))
-        return output.movedim(1, -1).reshape(len(inputs), -1)
+        return output.movedim(1, -1).flatten(1)
 
     def inputs(self, inputs: Tensor) -> tuple[Tensor, Features]:
         """The variable's own features [batch, elements · features], and what is given."""

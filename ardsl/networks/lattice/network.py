@@ -91,7 +91,7 @@ class LatticePlugin(Network):
         if not own:
             reason = f"it does not read `{variable.name}[<]`, so nothing is autoregressive"
             yield rules.LATTICE_CONTEXT.at(factor.target_span, network=self.name, text=factor.text, reason=reason)
-        refused = [(each, why) for each in own if (why := self._refusal(each, len(own), channels)) is not None]
+        refused = [(each, why) for each in own if (why := self._refusal(each, own, channels)) is not None]
         lattice = self._lattice(group)
         for context, reason in (*refused, *unreadable(group, lattice, self.spreads)):
             yield rules.LATTICE_CONTEXT.at(context.span, network=self.name, text=context.text, reason=reason)
@@ -99,10 +99,14 @@ class LatticePlugin(Network):
             context = next(c for c in factor.contexts if c.variable == each.source.variable.name)
             yield from each.network.problems(context, each.source, lattice.shape)
 
-    def _refusal(self, own: Context, count: int, channels: tuple[int, ...]) -> str | None:
+    def _refusal(self, own: Context, every: list[Context], channels: tuple[int, ...]) -> str | None:
         """Why a context on the variable itself cannot be read."""
         selection = own.selection
-        if not isinstance(selection, Earlier) or selection.last is not None or count > 1:
+        if own.network is not None:
+            return f"`{own.variable}` itself goes through this network only"
+        if any(each.network is not None for each in every):
+            return None  # which is refused for its own sake
+        if not isinstance(selection, Earlier) or selection.last is not None or len(every) > 1:
             return f"of `{own.variable}` it reads all that is earlier, or that `within` a distance"
         limit = selection.limits[self.axes] if selection.limits is not None and channels else None
         if limit is not None and limit < channels[0] - 1:

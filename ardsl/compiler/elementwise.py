@@ -1,0 +1,38 @@
+"""The log-probability of every draw by itself, in the form of its variable."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from ardsl.compiler.values import Values
+from ardsl.errors import ArdslError
+
+if TYPE_CHECKING:
+    from ardsl.compiler.model import AutoregressiveModel
+
+
+def by_element(model: AutoregressiveModel, values: Values, order: int | None) -> dict[str, Tensor]:
+    """The conditionals' own log-probabilities, by variable: [batch, *draws]. Raises ``ArdslError`` where they need an
+    order."""
+    found: dict[str, Tensor] = {}
+    for index, group in enumerate(model.groups):
+        if group.mixed is not None and order is None:
+            raise ArdslError(
+                f"`{group.mixed.name}` is under any(...): its elements have log-probabilities only in one order; "
+                "give order = k"
+            )
+        parts = model.draw_log_probs(index, values, model.orders(group.mixed, order)[0])
+        for target, part in zip(group.targets, parts, strict=True):
+            variable, events = target.variable, target.factor.event_axes
+            kept = [size for axis, size in enumerate(variable.shape) if axis not in events]
+            if not variable.is_record:
+                found[variable.name] = part.reshape(len(part), *kept)
+                continue
+            if variable.name not in found:
+                found[variable.name] = part.new_zeros(len(part), variable.size)
+            whole = found[variable.name].clone()
+            whole[:, target.elements[:, 0]] = part
+            found[variable.name] = whole
+    return found
