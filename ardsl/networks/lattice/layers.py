@@ -41,8 +41,10 @@ class StencilWeight(nn.Module):
         whole = bool(stencil.reads.all())
         mask = np.repeat(np.repeat(stencil.reads.transpose(1, 2, 0), outputs, axis=0), inputs, axis=1)
         self.register_buffer("mask", None if whole else torch.from_numpy(mask.copy()), persistent=False)
-        shape = [high - low + 1 for low, high in zip(self.low, self.high, strict=True)]
-        places = np.ravel_multi_index(np.array(stencil.offsets).T - np.array(self.low)[:, None], shape)
+        apart = np.array(stencil.offsets).T - np.array(self.low)[:, None]
+        self._dilation = [max(1, int(np.gcd.reduce(along))) for along in apart]
+        shape = [int(along.max()) // step + 1 for along, step in zip(apart, self._dilation, strict=True)]
+        places = np.ravel_multi_index(apart // np.array(self._dilation)[:, None], shape)
         self._shape = shape
         full = len(places) == int(np.prod(shape)) and bool((np.diff(places) == 1).all())
         self.register_buffer("_places", None if full else torch.from_numpy(places), persistent=False)
@@ -53,7 +55,8 @@ class StencilWeight(nn.Module):
         return self.weight if self.mask is None else self.weight * self.mask
 
     def kernel(self) -> Tensor:
-        """The weights of the box around all offsets, [outputs, inputs, *box]."""
+        """The weights of the box around all offsets, those that a dilation passes over left out: [outputs, inputs,
+        *box]."""
         weight = self.masked
         if self._places is not None:
             box = weight.new_zeros(*weight.shape[:2], int(np.prod(self._shape)))
@@ -70,7 +73,7 @@ class StencilWeight(nn.Module):
         kernel = self.kernel()
         if axes in _FORMATS:
             kernel = kernel.contiguous(memory_format=_FORMATS[axes])
-        return _CONVOLUTIONS[axes](value, kernel, bias)
+        return _CONVOLUTIONS[axes](value, kernel, bias, dilation=self._dilation)
 
 
 class RankedWeight(StencilWeight):
