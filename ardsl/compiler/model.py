@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -15,7 +15,8 @@ from ardsl.compiler.elementwise import by_element
 from ardsl.compiler.guards import evaluating, same_orders
 from ardsl.compiler.missing import Pattern, by_pattern, may_miss, present, with_last
 from ardsl.compiler.noise import Noise, make_noise
-from ardsl.compiler.sampler import Sampler, sample_whole
+from ardsl.compiler.sampler import Sampler, configurations, sample_whole
+from ardsl.compiler.stream import stream
 from ardsl.compiler.units import Units
 from ardsl.compiler.values import (
     Values,
@@ -41,9 +42,6 @@ from ardsl.spec import Spec, as_spec
 
 if TYPE_CHECKING:
     from ardsl.compiler.distribution import ModelDistribution
-
-MAX_CHUNK = 1024
-"""Samples drawn at once: past this, more batch buys no speed, only memory."""
 
 
 class AutoregressiveModel(nn.Module):
@@ -314,12 +312,12 @@ class AutoregressiveModel(nn.Module):
         values = {v.name: blank(v, n, self.like) for v in self.spec.model.observed} | conditioning
         values = self.units.inward(cut(values, lengths, tuple(self.spec.variables.values()), drawn=True))
         with evaluating(self):
-            for configuration, rows in self._configurations(noise):
+            for configuration, rows in configurations(self.groups, noise):
                 part = {name: value[rows] for name, value in values.items()}
                 if evaluator == "whole":
                     drawn = sample_whole(self, part, noise.rows(rows), configuration)
                 elif evaluator == "step":
-                    drawn = self._sampler(configuration, len(rows)).run(part, noise.rows(rows))
+                    drawn = self.sampler(configuration, len(rows)).run(part, noise.rows(rows))
                 else:
                     raise ArdslError(f'there is no evaluator "{evaluator}": "step" or "whole"')
                 for variable in self.spec.model.observed:
@@ -328,20 +326,20 @@ class AutoregressiveModel(nn.Module):
         found = {v.name: shaped(whole(values[v.name], v), v) for v in self.spec.model.observed}
         return next(iter(found.values())) if len(found) == 1 else found
 
-    def _configurations(self, noise: Noise) -> list[tuple[tuple[int, ...], Tensor]]:
-        """The samples by the orders their noise chooses for each group, in chunks."""
-        choice = torch.zeros(noise.count, len(self.groups), dtype=torch.long)
-        for index, group in enumerate(self.groups):
-            if group.mixed is not None:
-                chosen = (noise.orders[group.mixed.name] * group.order_count).long()
-                choice[:, index] = chosen.clamp(max=group.order_count - 1).cpu()
-        found = []
-        for configuration in torch.unique(choice, dim=0):
-            rows = torch.nonzero((choice == configuration).all(dim=1)).flatten()
-            found += [(tuple(configuration.tolist()), chunk) for chunk in rows.split(MAX_CHUNK)]
-        return found
+    def stream(
+        self,
+        given: Any = None,
+        *,
+        n: int = 1,
+        moments: int = 1024,
+        length: int | None = None,
+        seed: int | None = None,
+    ) -> Iterator[Tensor]:
+        """What :meth:`sample` gives, in chunks [n, moments, …] as they are drawn, of a variable along time. ``length``:
+        how many moments in all, where that varies."""
+        return stream(self, given, n, moments, length, seed)
 
-    def _sampler(self, configuration: tuple[int, ...], batch: int) -> Sampler:
+    def sampler(self, configuration: tuple[int, ...], batch: int) -> Sampler:
         """The step evaluator for these orders and this batch size, kept while the weights stand."""
         version = tuple((p.data_ptr(), p._version, p.dtype) for p in self.parameters())
         key = (configuration, batch)

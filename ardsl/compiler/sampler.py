@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,10 @@ import torch
 from torch import Tensor
 
 from ardsl.compiler.noise import Noise
-from ardsl.compiler.values import Values, encode, ended, longest
+from ardsl.compiler.values import Values, encode, ended, longest, whole
+from ardsl.families.distributions import Conditional
 from ardsl.families.encoding import encode_features
-from ardsl.networks.group import TargetBlock
+from ardsl.networks.group import Group, TargetBlock
 from ardsl.networks.realize import owners, sampling_steps
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from ardsl.networks.module import NetworkModule
 
 
+MAX_CHUNK = 1024
+"""Samples drawn at once: past this, more batch buys no speed, only memory."""
 _MOST_CODES = 1 << 16
 _LOOK = 16
 """Steps after which it is looked whether all examples have ended."""
@@ -44,6 +48,20 @@ def _steps(model: AutoregressiveModel, configuration: tuple[int, ...]) -> list[l
         draws = np.sort(draws)
         block = np.searchsorted(starts, draws, side="right") - 1
         found.append([Draw(places[b][0], places[b][1], draws[block == b] - starts[b]) for b in np.unique(block)])
+    return found
+
+
+def configurations(groups: Sequence[Group], noise: Noise) -> list[tuple[tuple[int, ...], Tensor]]:
+    """The samples by the orders their noise chooses for each group, in chunks."""
+    choice = torch.zeros(noise.count, len(groups), dtype=torch.long)
+    for index, group in enumerate(groups):
+        if group.mixed is not None:
+            chosen = (noise.orders[group.mixed.name] * group.order_count).long()
+            choice[:, index] = chosen.clamp(max=group.order_count - 1).cpu()
+    found = []
+    for configuration in torch.unique(choice, dim=0):
+        rows = torch.nonzero((choice == configuration).all(dim=1)).flatten()
+        found += [(tuple(configuration.tolist()), chunk) for chunk in rows.split(MAX_CHUNK)]
     return found
 
 
@@ -119,13 +137,49 @@ class Sampler:
     def run(self, values: Values, noise: Noise) -> Values:
         """Samples of every observed variable, flat; ``values`` holds the given ones."""
         model = self._model
-        for g, program in enumerate(self._programs):
-            program.start(self._columns(g, values, self._known[g]))
+        self._start(values)
         ends = any(v.varies and bool(values[v.name].isnan().any()) for v in model.spec.model.observed)
         if self._fast and not ends:
             return values | self._run_thresholds(noise)
         if self._table is not None and (not ends or model.networks[0].narrows):
             return values | self._run_codes(self._table, values, noise)
+        for _ in self._one_by_one(values, noise):
+            pass
+        return values
+
+    def stream(self, values: Values, noise: Noise, size: int) -> Iterator[Tensor]:
+        """Samples of the only observed variable, as soon as ``size`` more moments of it are there: flat, [batch,
+        elements]."""
+        target = self._model.groups[0].targets[0]
+        variable, conditional = target.variable, self._model.conditionals[0][0]
+        self._start(values)
+        codes = None if self._table is None else self._table.new_zeros(self._batch, target.draws)
+        steps = self._one_by_one(values, noise) if codes is None else self._by_code(codes, values, noise)
+        done = last = 0
+        for drawn in steps:
+            done += drawn
+            if done - last >= size * variable.size // variable.shape[0]:
+                yield self._heard(values, codes, conditional, last, done)
+                last = done
+        if done > last:
+            yield self._heard(values, codes, conditional, last, done)
+
+    def _heard(self, values: Values, codes: Tensor | None, conditional: Conditional, first: int, last: int) -> Tensor:
+        """Some elements of what is drawn, what follows an end as the end."""
+        variable = self._model.groups[0].targets[0].variable
+        if codes is None:
+            return self._model.units.outward({variable.name: values[variable.name]})[variable.name][:, first:last]
+        if variable.end is not None:
+            codes = whole(ended(codes[:, :last, None], variable.end)[..., 0], variable)
+        return conditional.decode(codes[:, first:last], codes.dtype)
+
+    def _start(self, values: Values) -> None:
+        for g, program in enumerate(self._programs):
+            program.start(self._columns(g, values, self._known[g]))
+
+    def _one_by_one(self, values: Values, noise: Noise) -> Iterator[int]:
+        """Draws into ``values``, step by step; gives how many elements each step has drawn."""
+        model = self._model
         for number, step in enumerate(self._steps):
             raw = {g: self._programs[g].raw(number) for g in self._makes[number]}
             used = dict.fromkeys(raw, 0)
@@ -141,7 +195,7 @@ class Sampler:
                 keep(values, target, draw.draws, drawn)
             for g, columns in self._inputs[number]:
                 self._programs[g].write(number, self._columns(g, values, columns))
-        return values
+            yield sum(model.groups[d.group].targets[d.block].elements[d.draws].size for d in step)
 
     def _columns(self, group: int, values: Values, runs: list[range]) -> Tensor:
         net: NetworkModule = self._model.networks[group]  # type: ignore[assignment]
@@ -168,11 +222,24 @@ class Sampler:
         return {target.variable.name: found.T}
 
     def _run_codes(self, table: Tensor, values: Values, noise: Noise) -> Values:
-        """What is drawn stays a code until all is drawn, and reaches the network through the table. Where nothing reads
-        what is beyond the longest example's end, it is not drawn."""
-        target, program = self._model.groups[0].targets[0], self._programs[0]
-        conditional, width = self._model.conditionals[0][0], target.family.width
+        """What is drawn stays a code until all is drawn."""
+        target = self._model.groups[0].targets[0]
         codes = table.new_zeros(self._batch, target.draws)
+        for _ in self._by_code(codes, values, noise):
+            pass
+        drawn = self._model.conditionals[0][0].decode(codes, codes.dtype)
+        if target.variable.varies:
+            drawn = drawn.masked_fill(values[target.variable.name].isnan(), torch.nan)
+        if target.variable.end is not None:
+            drawn = ended(drawn[..., None], target.variable.end)[..., 0]
+        return {target.variable.name: drawn}
+
+    def _by_code(self, codes: Tensor, values: Values, noise: Noise) -> Iterator[int]:
+        """Draws codes step by step, which reach the network through the table; gives how many elements each step has
+        drawn. Where nothing reads what is beyond the longest example's end, it is not drawn."""
+        table, target, program = self._table, self._model.groups[0].targets[0], self._programs[0]
+        assert table is not None  # there are codes
+        conditional, width = self._model.conditionals[0][0], target.family.width
         most = target.draws
         if target.variable.varies and self._model.networks[0].narrows:
             most = longest(values[target.variable.name], target.variable) * (most // target.variable.shape[0])
@@ -183,12 +250,7 @@ class Sampler:
             drawn = conditional.draw(raw, noise.draws[0][0][:, step.draws])
             codes[:, step.draws] = drawn
             program.write(number, table[drawn.long()].permute(1, 2, 0).flatten(0, 1))
-        drawn = conditional.decode(codes, codes.dtype)
-        if target.variable.varies:
-            drawn = drawn.masked_fill(values[target.variable.name].isnan(), torch.nan)
-        if target.variable.end is not None:
-            drawn = ended(drawn[..., None], target.variable.end)[..., 0]
-        return {target.variable.name: drawn}
+            yield len(step.draws)
 
 
 def over(codes: Tensor, end: int | None) -> bool:

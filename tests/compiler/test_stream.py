@@ -1,0 +1,45 @@
+"""Streams: the samples of one call, chunk by chunk."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import ardsl
+
+WAVENET = "wavenet(blocks = 1, layers = 3, features = 6, skip = 8)"
+SPECS = {
+    "codes": f"observed x[time: ..40] : mulaw(16)\np(x[t] | x[<t] within 8) = categorical via {WAVENET}\n",
+    "numbers given a text": (
+        "given text[10] : real\nobserved x[time: ..40] : real\n"
+        f"p(x[t] | x[<t] within 8, text[..t / 4]) = mixture(normal, components = 2) via {WAVENET}\n"
+    ),
+    "channels": f"observed x[time: ..40, 2] : binary\np(x[i] | x[<i] within (8, *)) = bernoulli via {WAVENET}\n",
+    "an end": f"observed x[time: ..40] : category(9, end = 0)\np(x[t] | x[<t] within 8) = categorical via {WAVENET}\n",
+}
+
+
+@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("moments", [1, 7, 40])
+def test_a_stream_is_the_sample_of_one_call(name: str, moments: int) -> None:
+    model = ardsl.compile(ardsl.loads(SPECS[name]), seed=0, dtype=torch.float64)
+    given = {"text": torch.randn(1, 10, generator=torch.Generator().manual_seed(0))} if "text" in name else None
+    whole = model.sample(3, given, seed=5)
+    chunks = list(model.stream(given, n=3, moments=moments, seed=5))
+    assert all(chunk.shape[:2] == (3, moments) for chunk in chunks[:-1])
+    found = torch.cat(chunks, 1)
+    assert isinstance(whole, torch.Tensor) and found.dtype == whole.dtype
+    assert torch.equal(found, whole[:, : found.shape[1]])
+    assert found.shape[1] == 40 or (name == "an end" and not whole[:, found.shape[1] :].any())
+
+
+def test_a_stream_is_as_long_as_it_is_to_be() -> None:
+    model = ardsl.compile(ardsl.loads(SPECS["codes"]), seed=0)
+    assert [chunk.shape[1] for chunk in model.stream(moments=8, length=20, seed=1)] == [8, 8, 4]
+    with pytest.raises(ardsl.ArdslError, match="from 0 to 40"):
+        next(model.stream(length=41))
+    with pytest.raises(ardsl.ArdslError, match="at least 1 moment"):
+        next(model.stream(moments=0))
+    dense = ardsl.compile(ardsl.loads("observed x[4] : binary\np(x[i] | x[<i]) = bernoulli via made\n"))
+    with pytest.raises(ardsl.ArdslError, match="of one variable along time"):
+        next(dense.stream())
