@@ -1,6 +1,7 @@
-"""Digits classified by Bayes' rule, from the likelihoods of a model of pictures given their label.
+"""Digits classified by Bayes' rule, from the likelihoods of a model of pictures given their label: the run folder of
+specs/mnist_labels.ar, and an .npz with test_images and test_labels.
 
-python benchmarks/bayes_digits.py RUN mnist.npz
+    python benchmarks/bayes_digits.py RUN mnist.npz
 """
 
 from __future__ import annotations
@@ -30,9 +31,7 @@ def main() -> None:
         [torch.cat([model.log_prob(part, {"label": k[None]}) for part in x.split(BATCH)]) for k in every], 1
     )
     own = log_p.gather(1, label[:, None])[:, 0]
-    print(
-        "| test digits | right by Bayes' rule | mean log p(label \\| x), nats | mean NLL given the label, nats | bits/dim |"
-    )
+    print("| test digits | right by Bayes' rule | mean log p(label given x), nats | mean NLL, nats | bits/dim |")
     print("| --- | --- | --- | --- | --- |")
     right = (log_p.argmax(1) == label).double().mean()
     posterior = log_p.log_softmax(1).gather(1, label[:, None]).mean()

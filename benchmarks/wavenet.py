@@ -23,7 +23,7 @@ SPEC = (
 
 
 class Queues:
-    """Paine et al. 2016: each layer remembers its own inputs. The same weights, layer by layer as the paper draws it."""
+    """Paine et al. 2016: each layer remembers its own inputs. The same weights, layer by layer as the paper has it."""
 
     def __init__(self, model: ardsl.AutoregressiveModel, batch: int) -> None:
         network = model.networks[0]
