@@ -139,6 +139,11 @@ SPECS |= {
         "p(text[i] | text[<i]) = categorical via made(hidden = [4])\n"
         f"p(x[t, k] | x[<], text[..(t + 1) / 2]) = bernoulli via wavenet({WAVENET})\n"
     ),
+    "wave after a text alone": (
+        "observed text[4] : category(2)\nobserved x[4] : binary\n"
+        "p(text[i] | text[<i]) = categorical via made(hidden = [4])\n"
+        f"p(x[t] | x[<t] within 0, text[..t]) = bernoulli via wavenet({WAVENET})\n"
+    ),
     "wave after a text, backwards": (
         "observed text[3] : category(2)\nobserved x[6] : binary\norder x by reverse\norder text by reverse\n"
         "p(text[i] | text[<i]) = categorical via made(hidden = [4])\n"

@@ -53,8 +53,8 @@ class Conditional:
 
         A function of the two alone: what one draw comes to does not depend on the others in the call.
         """
-        code = self.draw(raw, noise)
-        return self.decode(code, code.dtype)
+        dtype = torch.float32 if raw.dtype in (torch.float16, torch.bfloat16) else raw.dtype
+        return self.decode(self.draw(raw, noise), dtype)
 
     def draw(self, raw: Tensor, noise: Tensor) -> Tensor:
         """The same as a code, the index of a value of a finite domain."""

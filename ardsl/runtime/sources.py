@@ -108,7 +108,7 @@ def _open_path(source: str | Path, directory: Path, rate: int | None) -> Source:
     if problem := "there is no such file" if "\0" in name else not_a_file(path):
         raise fault(UNREADABLE, path=name, problem=problem)
     if suffix not in SUFFIXES:
-        if not os.path.exists(path):
+        if not suffix and not os.path.exists(path):
             raise fault(UNREADABLE, path=name, problem="there is no such file or folder")
         if suffix in (*images.SUFFIXES, *sounds.SUFFIXES):
             raise fault(WRONG_FORMAT, problem=f"{name} is one example: give the folder that it is in")

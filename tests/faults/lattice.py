@@ -23,7 +23,7 @@ CHECKED = {
         "gated, given a map and a vector through networks",
         "plain, colours after a map through a network, by snake",
         "wave",
-        "wave after a text, backwards",
+        "wave after a text alone",
         "wave given a text",
     )
 }
@@ -97,7 +97,7 @@ FAULTS: list[tuple[str, str, str, str]] = [
         "maps = {INPUT: own.unflatten(1, (*lattice.shape, -1)).movedim(-1, 1)}",
         "maps = {INPUT: own.unflatten(1, (*lattice.shape[::-1], -1)).movedim(-1, 1).transpose(2, 3)}",
     ),
-    ("raw numbers channel by channel", MODULE, "maps[self.wiring.output].movedim(1, -1)", "maps[self.wiring.output]"),
+    ("raw numbers channel by channel", MODULE, "return output.movedim(1, -1)", "return output"),
     (
         "dropout while evaluating",
         MODULE,
@@ -148,7 +148,7 @@ FAULTS: list[tuple[str, str, str, str]] = [
         "targets.append(slice(max(0, -step) // 2, extent - max(0, step) - max(0, -step) + max(0, -step) // 2))",
     ),
     # Steps
-    ("inputs read a step too early", SCHEDULE, "ready = {INPUT: input_step + 1}", "ready = {INPUT: input_step}"),
+    ("inputs read a step too early", SCHEDULE, "ready = {INPUT: steps.own + 1}", "ready = {INPUT: steps.own}"),
     (
         "the first site for what is not read",
         PROGRAM,
@@ -163,7 +163,7 @@ FAULTS: list[tuple[str, str, str, str]] = [
         "np.repeat(steps.spread + 1, layer.groups)",
         "np.repeat(steps.spread * 0, layer.groups)",
     ),
-    ("a phase late", GIVEN, "* time + self.at.inner)", "* time + self.at.inner + 1)"),
+    ("the part of the next moment", GIVEN, "self.at.at([time], len(time))", "self.at.at([time + 1], len(time))"),
     (
         "what a position reads taken before it is drawn",
         SCHEDULE,

@@ -177,7 +177,7 @@ FAULTS: list[tuple[str, str, str, str]] = [
     (
         "noise of another draw",
         "compiler/sampler.py",
-        "noise.draws[draw.group][draw.block][:, draw.draws]\n                )\n                elements",
-        "noise.draws[draw.group][draw.block][:, draw.draws[::-1].copy()]\n                )\n                elements",
+        "noise.draws[draw.group][draw.block][:, draw.draws]\n                )\n                keep",
+        "noise.draws[draw.group][draw.block][:, draw.draws[::-1].copy()]\n                )\n                keep",
     ),
 ]
