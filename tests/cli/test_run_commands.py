@@ -105,6 +105,9 @@ def test_samples_depend_on_the_seed_and_the_given(run: Run, trained: str) -> Non
     assert (samples("--given", "label=odd", "--seed", "2") != first).any()
     np.save("labels.npy", np.arange(50) % 2)
     assert samples("--given", "label=labels.npy", "--seed", "1").shape == (50, 4, 4)
+    assert run("sample", trained, "--given", 'label=["odd", "even", "odd"]', "-o", "s.npz").exit_code == 0
+    with np.load("s.npz") as file:
+        assert file["label"].tolist() == [1, 0, 1] or file["label"].tolist() == [0, 1, 0]
     for suffix in ("png", "csv"):
         assert run("sample", trained, "-n", "4", "--given", "label=odd", "-o", f"s.{suffix}").exit_code == 0
 
@@ -116,7 +119,8 @@ def test_samples_depend_on_the_seed_and_the_given(run: Run, trained: str) -> Non
         (["sample", "RUN", "-o", "s.npz", "--given", "lable=odd"], "did you mean `label`"),
         (["sample", "RUN", "-o", "s.npz", "--given", "label=od"], "did you mean `odd`"),
         (["sample", "RUN", "-o", "s.npz", "--given", "label=7"], "AR504"),
-        (["sample", "RUN", "-o", "s.npz", "--given", "label=[1]"], "takes one value"),
+        (["sample", "RUN", "-o", "s.npz", "--given", "label=[]"], "takes one value"),
+        (["sample", "RUN", "-o", "s.npz", "-n", "3", "--given", "label=[0, 1]"], "has 2 values, one for each sample"),
         (["sample", "RUN", "-o", "s.npz", "--given", "label=specs/data.npz"], "there is no array `label`"),
         (["sample", "RUN", "-o", "s.npz", "--given", "label=specs/data.npz#nope"], "there is no array `nope`"),
         (["eval", "RUN", "--data", "specs/data.npz#nope"], "`#nope` names one array, but the `data` block"),
