@@ -128,7 +128,7 @@ def training() -> None:
 def planning() -> None:
     print("| picture | check, plan and verify, s |")
     print("| --- | --- |")
-    for shape in ("32, 32", "256, 256", "1024, 1024, 3"):
+    for shape in ("32, 32", "1024, 1024", "32, 32, 3", "256, 256, 3", "1024, 1024, 3"):
         times = []
         for _ in range(5):
             start = time.perf_counter()

@@ -92,7 +92,7 @@ def main() -> None:
             model.log_prob(x)
             whole = 1 / (time.perf_counter() - start)
         theirs, ours = length / found.first, length / found.second
-        print(f"| {batch} | {whole:.1f} | {theirs:,.0f} | {ours:,.0f} | {found.ratio:.2f} | {ours / whole:,.0f} |")
+        print(f"| {batch} | {whole:.1f} | {theirs:,.0f} | {ours:,.0f} | {1 / found.ratio:.2f} | {ours / whole:,.0f} |")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ardsl.errors import ArdslError
+from ardsl.families.distributions import is_inside
 from ardsl.families.domains import Domain, Integer, MuLaw
 from ardsl.families.encoding import encode_features, mulaw_encode
 from ardsl.model.model import Variable
@@ -160,23 +161,13 @@ def check_given(values: Values, variables: Sequence[Variable]) -> None:
     for variable in variables:
         domain, value = variable.element_domain(0), values[variable.name]
         known = value[~value.isnan()] if variable.varies else value
-        sound = known.isfinite()
-        if domain.discrete and not isinstance(domain, MuLaw):
-            low = float(domain.low) if isinstance(domain, Integer) else 0.0
-            high = low + domain.levels - 1 if domain.levels else torch.inf
-            sound &= (known == known.floor()) & (known >= low) & (known <= high)
-        elif domain.name in _OPEN:
-            low, high = _OPEN[domain.name]
-            sound &= (known > low) & (known < high)
-        elif domain.name in _CLOSED:
-            sound &= known.abs() <= _CLOSED[domain.name]
+        if isinstance(domain, MuLaw):
+            sound = known.abs() <= 1
+        else:
+            sound = is_inside(domain, known - domain.low if isinstance(domain, Integer) else known)
         if not bool(sound.all()):
             strange = known[~sound].flatten()[0].item()
             raise ArdslError(f"`{variable.name}` takes values of {domain}, not {strange:g}")
-
-
-_OPEN = {"positive": (0.0, torch.inf), "unit_interval": (0.0, 1.0)}
-_CLOSED = {"angle": 3.1416, "mulaw": 1.0}
 
 
 def require_values(values: Values, variables: Sequence[Variable], may_miss: Sequence[Variable]) -> None:

@@ -42,7 +42,7 @@ class Conditional:
         code = self.encode(value, parts.dtype)
         if not validate:
             return self._shaped(self.law.log_prob(parts, code), raw, code)
-        inside = self._inside(code)
+        inside = is_inside(self.domain, code)
         found = self.law.log_prob(parts, torch.where(inside, code, self._anywhere()))
         if self.law.joint:
             inside = inside.all(-1)
@@ -119,19 +119,6 @@ class Conditional:
             code = code.clamp(info.min, info.max)
         return code.to(dtype)
 
-    def _inside(self, code: Tensor) -> Tensor:
-        """Which codes are in the domain, elementwise; a nan is not."""
-        if self.domain.discrete:
-            whole = (code >= 0) & (code == code.floor())
-            return whole & (code < (self.domain.levels or math.inf))
-        if self.domain.name == "positive":
-            return (code > 0) & (code < math.inf)
-        if self.domain.name == "unit_interval":
-            return (code > 0) & (code < 1)
-        if self.domain.name == "angle":
-            return code.abs() <= math.pi + 1e-6  # π itself is above π in float32
-        return code.isfinite()
-
     def _anywhere(self) -> float:
         """A value inside, to stand in for those outside."""
         return {"positive": 1.0, "unit_interval": 0.5}.get(self.domain.name, 0.0)
@@ -140,6 +127,20 @@ class Conditional:
         """A family without free parameters broadcasts too."""
         values = code.shape[:-1] if self.law.joint else code.shape
         return result.expand(torch.broadcast_shapes(raw.shape[:-1], values))
+
+
+def is_inside(domain: Domain, code: Tensor) -> Tensor:
+    """Which codes are in the domain, elementwise; a nan is not."""
+    if domain.discrete:
+        whole = (code >= 0) & (code == code.floor())
+        return whole & (code < (domain.levels or math.inf))
+    if domain.name == "positive":
+        return (code > 0) & (code < math.inf)
+    if domain.name == "unit_interval":
+        return (code > 0) & (code < 1)
+    if domain.name == "angle":
+        return code.abs() <= math.pi + 1e-6  # π itself is above π in float32
+    return code.isfinite()
 
 
 def build_family(family: Family, domain: Domain) -> Conditional:

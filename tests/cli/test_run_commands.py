@@ -107,7 +107,7 @@ def test_samples_depend_on_the_seed_and_the_given(run: Run, trained: str) -> Non
     assert samples("--given", "label=labels.npy", "--seed", "1").shape == (50, 4, 4)
     assert run("sample", trained, "--given", 'label=["odd", "even", "odd"]', "-o", "s.npz").exit_code == 0
     with np.load("s.npz") as file:
-        assert file["label"].tolist() == [1, 0, 1] or file["label"].tolist() == [0, 1, 0]
+        assert file["label"].tolist() == [0, 1, 0]
     for suffix in ("png", "csv"):
         assert run("sample", trained, "-n", "4", "--given", "label=odd", "-o", f"s.{suffix}").exit_code == 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,10 @@ from ardsl.networks.module import Program
 
 if TYPE_CHECKING:
     from ardsl.networks.lattice.module import LatticeNetwork
+
+
+Call = tuple[Callable[..., object], tuple[object, ...], dict[str, Tensor]]
+"""One of torch's functions, prepared: with what it takes, and where its result goes."""
 
 
 class LatticeInputs(Program):

@@ -7,21 +7,18 @@ once, to stand beside what they read of their own moment: one product for each l
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ardsl.networks.lattice.inputs import LatticeInputs
+from ardsl.networks.lattice.inputs import Call, LatticeInputs
 from ardsl.networks.lattice.schedule import SourceSteps
 from ardsl.networks.lattice.wiring import INPUT, Layer, Wiring
 
 if TYPE_CHECKING:
     from ardsl.networks.lattice.module import LatticeNetwork
-
-Call = tuple[Callable[..., object], tuple[object, ...], dict[str, Tensor]]
 
 
 def fits(network: LatticeNetwork, element_step: np.ndarray, draw_step: np.ndarray) -> bool:
