@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ardsl.compiler.conditional import complete, require_fixed_length
 from ardsl.compiler.elementwise import by_element
 from ardsl.compiler.guards import evaluating, same_orders
+from ardsl.compiler.loss import loss
 from ardsl.compiler.missing import Pattern, by_pattern, may_miss, present, with_last
 from ardsl.compiler.noise import Noise, make_noise
 from ardsl.compiler.sampler import Sampler, configurations, sample_whole
+from ardsl.compiler.spans import Window, pieces
 from ardsl.compiler.stream import stream
 from ardsl.compiler.units import Units
 from ardsl.compiler.values import (
@@ -28,7 +31,6 @@ from ardsl.compiler.values import (
     expand_given,
     flat,
     legal,
-    longest,
     require_values,
     shaped,
     whole,
@@ -36,7 +38,7 @@ from ardsl.compiler.values import (
 from ardsl.errors import ArdslError
 from ardsl.families.distributions import build_family
 from ardsl.model.model import Variable
-from ardsl.networks.module import Configuration, NetworkModule
+from ardsl.networks.module import Configuration, NetworkModule, Span
 from ardsl.networks.registry import network
 from ardsl.spec import Spec, as_spec
 
@@ -60,7 +62,7 @@ class AutoregressiveModel(nn.Module):
             [build_family(t.family, t.variable.element_domain(int(t.elements[0, 0]))) for t in group.targets]
             for group in self.groups
         ]
-        self.units = Units(spec.model, self.groups)
+        self.units = Units(spec.model, spec.plan.groups)
         self.may_miss = may_miss(spec.model)
         self._samplers: dict[Any, Sampler] = {}
         self.data_directory: str | None = None
@@ -91,12 +93,11 @@ class AutoregressiveModel(nn.Module):
 
     def raw(self, group: int, values: Values, configuration: Configuration = 0) -> list[Tensor]:
         """A group's raw numbers, one [batch, draws, width] tensor per target block."""
+        return self.split(group, self.networks[group](self._inputs(group, values), configuration))
+
+    def _inputs(self, group: int, values: Values) -> Tensor:
         net: NetworkModule = self.networks[group]  # type: ignore[assignment]
-        inputs = encode(self.groups[group], values, net.reads)
-        target = self.groups[group].targets[0].variable
-        if net.narrows and target.varies:
-            return self.split(group, net(inputs, configuration, moments=longest(values[target.name], target)))
-        return self.split(group, net(inputs, configuration))
+        return encode(self.groups[group], values, net.reads)
 
     def split(self, group: int, raw: Tensor) -> list[Tensor]:
         """A network's output [batch, rows] as one [batch, draws, width] tensor per target block."""
@@ -105,27 +106,54 @@ class AutoregressiveModel(nn.Module):
         return [part.unflatten(1, (t.draws, t.family.width)) for t, part in zip(targets, parts, strict=True)]
 
     def draw_log_probs(
-        self, group: int, values: Values, configuration: Configuration = 0, *, validate: bool = True
+        self,
+        group: int,
+        values: Values,
+        configuration: Configuration = 0,
+        *,
+        validate: bool = True,
+        span: Span | None = None,
     ) -> list[Tensor]:
         """The log-probability of every draw of a group, one [batch, draws] tensor per target block; −inf for values
-        outside their domains, which ``validate = False`` takes to be absent."""
-        return self._densities(group, self.raw(group, values, configuration), values, validate)
+        outside their domains, which ``validate = False`` takes to be absent. Of a group along time also those of a
+        ``span`` alone."""
+        spans = [span] if span is not None else pieces(self.spec.plan.groups[group], values)
+        if spans is None:
+            return self._densities(group, self.raw(group, values, configuration), values, validate)
+        target = self.groups[group].targets[0]
+        net, inputs = self.networks[group], self._inputs(group, values)
+        found = []
+        for each in spans:
+            raw = net(inputs, configuration, each).unflatten(1, (-1, target.family.width))
+            found += self._densities(group, [raw], values, validate, each)
+        whole = found[0] if len(found) == 1 else torch.cat(found, 1)
+        return [whole if span is not None else F.pad(whole, (0, target.draws - whole.shape[1]))]
 
-    def _densities(self, group: int, raw: list[Tensor], values: Values, validate: bool) -> list[Tensor]:
+    def _densities(
+        self, group: int, raw: list[Tensor], values: Values, validate: bool, span: Span | None = None
+    ) -> list[Tensor]:
         found = []
         for target, conditional, numbers in zip(self.groups[group].targets, self.conditionals[group], raw, strict=True):
-            value, beyond = values[target.variable.name], None
-            if target.variable.varies:
+            variable, beyond = target.variable, None
+            value = values[variable.name]
+            if span is not None:
+                value = span.of(value.unflatten(1, (variable.shape[0], -1)), torch.nan).flatten(1)
+            if variable.varies or span is not None:
                 beyond = value.isnan()
-                value = value.masked_fill(beyond, legal(target.variable.element_domain(0)))
+                value = value.masked_fill(beyond, legal(variable.element_domain(0)))
             if not target.whole:
                 value = value[:, target.elements.reshape(-1)]
             if target.factor.event_axes:
-                value = value.unflatten(1, target.elements.shape)
+                value = value.unflatten(1, (-1, target.elements.shape[1]))
             log_prob = conditional.log_prob(numbers, value, validate=validate)
             log_scale = self.units.log_scale(target)
+            if log_scale is not None and span is not None:  # it is the same at all moments
+                log_scale = log_scale[: target.draws // variable.shape[0]].repeat(span.length)
             log_prob = log_prob if log_scale is None else log_prob - log_scale
-            found.append(log_prob if beyond is None else log_prob.masked_fill(beyond[:, target.elements[:, 0]], 0.0))
+            if beyond is not None:
+                gone = beyond[:, target.elements[:, 0]] if span is None else beyond[:, :: target.elements.shape[1]]
+                log_prob = log_prob.masked_fill(gone, 0.0)
+            found.append(log_prob)
         return found
 
     def log_prob(
@@ -174,7 +202,7 @@ class AutoregressiveModel(nn.Module):
         for index, group in enumerate(self.groups):
             orders = self.orders(group.mixed, order)
             for k in orders:
-                for target, log_prob in zip(group.targets, self._present_log_probs(index, parts, k), strict=True):
+                for target, log_prob in zip(group.targets, self.present_log_probs(index, parts, k), strict=True):
                     mixed = target.variable is group.mixed
                     if mixed or k == orders[0]:  # another variable of the group is the same under every order
                         sums = under.setdefault(target.variable.name, {})
@@ -182,7 +210,7 @@ class AutoregressiveModel(nn.Module):
                         sums[place] = sums.get(place, 0) + log_prob.sum(-1)
         return {name: torch.stack(tuple(sums.values())) for name, sums in under.items()}
 
-    def _present_log_probs(
+    def present_log_probs(
         self, group: int, parts: Sequence[Pattern], configuration: Configuration, validate: bool = True
     ) -> list[Tensor]:
         """:meth:`draw_log_probs` of the examples of all parts one after the other, with 0 for what is missing. Only
@@ -212,44 +240,17 @@ class AutoregressiveModel(nn.Module):
             raise ArdslError(f"`{mixed.name}` has orders 0 to {count - 1}; there is no order {order}")
         return (order,)
 
-    def loss(self, batch: dict[str, Any], generator: np.random.Generator | None = None) -> Tensor:
+    def loss(
+        self, batch: dict[str, Any], generator: np.random.Generator | None = None, window: Window | None = None
+    ) -> Tensor:
         """What training minimizes: the mean negative log-likelihood per example, in nats.
 
         Under ``any(orders = K)`` one order is drawn for the batch (with ``train = "all"`` a fresh one of all D!):
-        an unbiased estimate of the mean over orders of −log p_k, which bounds the mixture's.
+        an unbiased estimate of the mean over orders of −log p_k, which bounds the mixture's. With a ``window`` it is
+        estimated from a part of each example.
         """
         self._samplers.clear()  # a step is coming, and a fused optimizer's leaves no mark on the weights
-        observed = {v.name: batch[v.name] for v in self.spec.model.observed}
-        given = {v.name: batch[v.name] for v in self.spec.model.given}
-        values = self.values(observed, given, check=False)
-        chosen = self._draw_orders(generator)
-        total: Tensor | None = None
-        parts, _ = by_pattern(values, self.may_miss, self.spec.variables)
-        for index, group in enumerate(self.groups):
-            configuration = chosen[group.mixed.name] if group.mixed else 0
-            for log_prob in self._present_log_probs(index, parts, configuration, validate=False):
-                summed = log_prob.sum()
-                total = summed if total is None else total + summed
-        if total is None:
-            raise ArdslError("the model has nothing to train")
-        return -total / len(next(iter(values.values())))
-
-    def _draw_orders(self, generator: np.random.Generator | None) -> dict[str, Configuration]:
-        """An order for each variable under ``any``: one of its K, or with ``train = "all"`` a fresh one."""
-        mixed = [variable for variable in self.spec.model.observed if variable.orders.mixed]
-        if not mixed:
-            return {}
-        if generator is None:
-            generator = np.random.default_rng(int(torch.randint(1 << 62, ())))
-        declared = {v.name: v.orders.orders[0] for v in self.spec.variables.values()}
-        chosen: dict[str, Configuration] = {}
-        for variable in mixed:
-            orders = variable.orders
-            if orders.train_all:
-                chosen[variable.name] = declared | {variable.name: orders.draw(generator)}
-            else:
-                chosen[variable.name] = int(generator.integers(len(orders)))
-        return chosen
+        return loss(self, batch, generator, window)
 
     def values(self, x: Any, given: Any = None, lengths: Any = None, *, check: bool = True) -> Values:
         """The user's arrays, checked for shape, as flat tensors in the model's units; what is given is also checked for

@@ -141,7 +141,7 @@ class Sampler:
         ends = any(v.varies and bool(values[v.name].isnan().any()) for v in model.spec.model.observed)
         if self._fast and not ends:
             return values | self._run_thresholds(noise)
-        if self._table is not None and (not ends or model.networks[0].narrows):
+        if self._table is not None and (not ends or model.spec.plan.groups[0].back is not None):
             return values | self._run_codes(self._table, values, noise)
         for _ in self._one_by_one(values, noise):
             pass
@@ -241,7 +241,7 @@ class Sampler:
         assert table is not None  # there are codes
         conditional, width = self._model.conditionals[0][0], target.family.width
         most = target.draws
-        if target.variable.varies and self._model.networks[0].narrows:
+        if target.variable.varies and self._model.spec.plan.groups[0].back is not None:
             most = longest(values[target.variable.name], target.variable) * (most // target.variable.shape[0])
         for number, (step,) in enumerate(self._steps):
             if step.draws[0] >= most or (number % _LOOK == 0 and over(codes[:, :number], target.variable.end)):

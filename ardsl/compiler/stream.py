@@ -22,7 +22,7 @@ def stream(
 ) -> Iterator[Tensor]:
     """See :meth:`AutoregressiveModel.stream`."""
     observed = model.spec.model.observed
-    if len(model.groups) != 1 or len(observed) != 1 or not model.networks[0].narrows:
+    if len(model.groups) != 1 or len(observed) != 1 or model.spec.plan.groups[0].back is None:
         raise ArdslError("a stream is of one variable along time, as `wavenet` draws it")
     if not isinstance(moments, int) or moments < 1:
         raise ArdslError(f"a chunk has at least 1 moment, not {moments!r}")

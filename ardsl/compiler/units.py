@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import prod
 
 import numpy as np
 import torch
@@ -11,7 +12,8 @@ from torch import Tensor, nn
 from ardsl.compiler.values import Values
 from ardsl.families.family import Family
 from ardsl.model.model import Model, Variable
-from ardsl.networks.group import Group, TargetBlock
+from ardsl.networks.group import TargetBlock
+from ardsl.networks.plan import GroupPlan
 
 _CHUNK = 1 << 20
 _STEADY = 1e-6
@@ -23,12 +25,16 @@ class Units(nn.Module):
 
     Networks and families see z. A positive element is scaled alone, by its geometric mean, and stays positive. An
     element whose family does not follow such a change (one with a location or scale that the spec fixes, or with none)
-    keeps its units, as does everything before :meth:`measure`.
+    keeps its units, as does everything before :meth:`measure`. Elements that a network treats alike share theirs.
     """
 
-    def __init__(self, model: Model, groups: Sequence[Group]) -> None:
+    def __init__(self, model: Model, plans: Sequence[GroupPlan]) -> None:
         super().__init__()
-        self._measured = measured_elements(model, groups)
+        self._measured = measured_elements(model, plans)
+        self._alike: dict[str, set[int]] = {}
+        for plan in plans:
+            for name, axes in plan.alike.items():
+                self._alike.setdefault(name, set()).update(axes)
         self._positive: dict[str, Tensor] = {}
         for name, mask in self._measured.items():
             domains = map(model.variables[name].element_domain, range(len(mask)))
@@ -39,9 +45,12 @@ class Units(nn.Module):
     def measure(self, examples: Mapping[str, Tensor]) -> None:
         """Take the units of these examples, [examples, *shape] by variable: NaN (a missing value) does not count."""
         for name, mask in self._measured.items():
-            center, scale = _moments(examples[name], mask, self._positive[name])
-            self.get_buffer(f"center_{name}").copy_(center)
-            self.get_buffer(f"scale_{name}").copy_(scale)
+            shape, alike = examples[name].shape[1:], sorted(self._alike.get(name, ()))
+            first = _rows(torch.arange(len(mask)).view(shape), shape, alike)[0]
+            found = _moments(_rows(examples[name], shape, alike), mask[first.numpy()], self._positive[name][first])
+            kept = [1 if axis in alike else size for axis, size in enumerate(shape)]
+            for buffer, part in zip(("center", "scale"), found, strict=True):
+                self.get_buffer(f"{buffer}_{name}").copy_(part.view(kept).expand(shape).reshape(-1))
 
     def inward(self, values: Values) -> Values:
         """Data, [batch, elements] by variable, in the model's units."""
@@ -82,10 +91,10 @@ class Units(nn.Module):
         return self.get_buffer(f"scale_{name}").log()[torch.as_tensor(target.elements)].sum(-1)
 
 
-def measured_elements(model: Model, groups: Sequence[Group]) -> dict[str, np.ndarray]:
+def measured_elements(model: Model, plans: Sequence[GroupPlan]) -> dict[str, np.ndarray]:
     """Which elements have units of their own, bool [elements] by variable; variables without any are left out."""
     found = {v.name: _continuous(v) for v in model.given}
-    for target in (t for group in groups for t in group.targets):
+    for target in (t for plan in plans for t in plan.group.targets):
         if _follows(target.family):
             name, elements = target.variable.name, target.elements.reshape(-1)
             mask = found.setdefault(name, np.zeros(target.variable.size, dtype=bool))
@@ -116,13 +125,19 @@ def _follows(family: Family) -> bool:
     return False
 
 
+def _rows(value: Tensor, shape: Sequence[int], alike: Sequence[int]) -> Tensor:
+    """Examples [..., *shape] as rows of the elements that are not alike: those that are, are as many examples of one."""
+    value = value.movedim([axis - len(shape) for axis in alike], list(range(len(alike))))
+    return value.reshape(-1, prod(size for axis, size in enumerate(shape) if axis not in alike))
+
+
 def _moments(value: Tensor, mask: np.ndarray, positive: Tensor) -> tuple[Tensor, Tensor]:
     """Center and scale of each element, float64 [elements]: mean and standard deviation, or 0 and the geometric mean;
     0 and 1 where not ``mask``. In chunks, by merging means and squared deviations."""
     elements = len(mask)
     count = torch.zeros(elements, dtype=torch.float64)
     mean, squares = torch.zeros_like(count), torch.zeros_like(count)
-    for part in value.reshape(len(value), elements).split(max(1, _CHUNK // elements)):
+    for part in value.split(max(1, _CHUNK // elements)):
         part = part.cpu().double()
         part = torch.where(positive, part.log(), part)
         known = part.isfinite()

@@ -135,10 +135,16 @@ def whole(value: Tensor, variable: Variable) -> Tensor:
     return torch.where(value.isnan(), padding, value)
 
 
+def lengths_of(value: Tensor, variable: Variable) -> Tensor:
+    """How many places along the first axis each example [batch, elements] has, int64 [batch]."""
+    if not variable.varies:
+        return torch.full((len(value),), variable.shape[0], device=value.device)
+    return (~value.unflatten(1, (variable.shape[0], -1))[..., 0].isnan()).sum(1)
+
+
 def longest(value: Tensor, variable: Variable) -> int:
     """How many places along the first axis the longest of some examples has; at least 1."""
-    present = ~value.unflatten(1, (variable.shape[0], -1))[..., 0].isnan()
-    return max(1, int(present.sum(1).max())) if len(value) else 1
+    return max(1, int(lengths_of(value, variable).max())) if len(value) else 1
 
 
 def blank(variable: Variable, count: int, like: Tensor) -> Tensor:

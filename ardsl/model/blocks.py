@@ -75,6 +75,7 @@ SCHEDULES: Mapping[str, Mapping[str, Numeric]] = {
 }
 _NUMBERS = {
     "batch": _AT_LEAST_ONE,
+    "window": _AT_LEAST_ONE,
     "epochs": _STEPS,
     "patience": _AT_LEAST_ONE,
     "clip": _POSITIVE,

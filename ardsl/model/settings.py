@@ -41,6 +41,8 @@ class TrainSettings:
     ``optimizer``: adam, adamw, sgd, rmsprop, adagrad or adadelta, each with ``rate`` and ``weight_decay`` (sgd also
     ``momentum``; adam and adamw ``beta1``, ``beta2``). ``schedule``: constant, cosine(warmup = steps),
     exponential(factor per epoch), plateau(factor, patience in epochs). ``clip``: the gradient norm's bound.
+    ``window``: how many moments of time a step sees of each example, at a place of its own each time, with those before
+    them that the network reads (None: all).
     ``accumulate``: batches whose gradients make a step. ``ema``: the decay of the exponential moving average of the
     weights that is measured and kept in their place (None: no average).
     """
@@ -48,6 +50,7 @@ class TrainSettings:
     optimizer: Choice = Choice("adam", {"rate": 1e-3})
     schedule: Choice = Choice("constant")
     batch: int = 100
+    window: int | None = None
     epochs: int = 100
     patience: int | None = None
     clip: float | None = None
@@ -62,6 +65,7 @@ TRAIN_SETTINGS = (
     "optimizer",
     "schedule",
     "batch",
+    "window",
     "epochs",
     "patience",
     "clip",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -16,17 +17,40 @@ Configuration = int | Mapping[str, Order]
 """One of the group's declared orders by number, or freshly drawn orders by variable."""
 
 
+@dataclass(frozen=True)
+class Span:
+    """Some moments of time: ``length`` of them from ``first`` on, a number, or one for each example, [batch]. Those before
+    the first moment of all and after the last do not exist."""
+
+    first: int | Tensor
+    length: int
+
+    def of(self, value: Tensor, absent: float) -> Tensor:
+        """What a value [batch, moments, …] is at these moments, and ``absent`` at those that do not exist."""
+        if isinstance(self.first, int):
+            return value[:, self.first : self.first + self.length]
+        index = self.first[:, None] + torch.arange(self.length, device=value.device)
+        outside = (index < 0) | (index >= value.shape[1])
+        index, outside = (each.view(*each.shape, *[1] * (value.ndim - 2)) for each in (index, outside))
+        index = index.clamp(0, value.shape[1] - 1).expand(-1, -1, *value.shape[2:])
+        return value.gather(1, index).masked_fill(outside, absent)
+
+    def after(self, moments: int) -> Span:
+        """These moments and as many before them; where ``first`` is one number, as many as there are."""
+        if isinstance(self.first, int):
+            moments = min(moments, self.first)
+        return Span(self.first - moments, self.length + moments)
+
+
 class NetworkModule(nn.Module, ABC):
     """The torch side of one group.
 
     Called whole, it maps inputs [batch, columns] to raw numbers [batch, rows], the columns being the group's input
     features (or, where ``reads`` is ``"codes"``, one code per source element) and the rows the raw numbers of its
-    draws, draw by draw.
+    draws, draw by draw. Along time (see its plan's ``back``) it also takes a :class:`Span`, and gives the rows of those
+    moments.
     """
 
-    narrows: bool = False
-    """Whether it can be evaluated for the first moments only: ``forward`` takes how many, as ``moments``, and gives
-    zeros for the others."""
     reads: ClassVar[Literal["features", "codes"]] = "features"
 
     @abstractmethod

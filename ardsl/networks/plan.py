@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,6 +46,11 @@ class GroupPlan:
     hidden: tuple[Relation, ...] | None = field(repr=False, default=None)
     completion: str | None = None
     """How the network would realize all that is declared, where it does not."""
+    back: int | None = None
+    """Of a network that runs along time, the first axis: how many moments back it reads. Such a one can be evaluated at
+    some moments only."""
+    alike: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """By variable, the axes along which the network treats all elements alike."""
 
     @property
     def parameters(self) -> int:
@@ -69,6 +75,8 @@ class Plan:
     steps: int
     batch: int
     """The batch size activation memory is reported for."""
+    window: int | None = None
+    """Of what runs along time, how many moments a training step sees."""
 
     @property
     def layers(self) -> tuple[LayerPlan, ...]:
@@ -86,4 +94,10 @@ class Plan:
     @property
     def activation_bytes(self) -> int:
         """Of one training batch, in float32."""
-        return 4 * self.batch * sum(group.activations for group in self.groups)
+        return round(4 * self.batch * sum(group.activations * self._share(group) for group in self.groups))
+
+    def _share(self, group: GroupPlan) -> float:
+        """Which part of the moments a training step evaluates."""
+        if self.window is None or group.back is None:
+            return 1
+        return min(1, (self.window + group.back) / group.group.targets[0].variable.shape[0])

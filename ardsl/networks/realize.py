@@ -8,6 +8,7 @@ import numpy as np
 
 from ardsl.diagnostics import Sink
 from ardsl.diagnostics.rules import networks as rules
+from ardsl.diagnostics.rules.settings import WINDOW_WITHOUT_TIME
 from ardsl.graph.schedule import longest_path, schedule
 from ardsl.graph.verify import Comparison, Report, compare
 from ardsl.model.model import Factor, Model
@@ -47,7 +48,10 @@ def make_plan(model: Model, resolved: Sequence[Resolved], sink: Sink) -> Plan | 
     orders = max((g.group.order_count for g in groups), default=1)
     under = [[min(k, g.group.order_count - 1) for g in groups] for k in range(orders)]
     steps = max(longest_path(_reading(groups, each)) for each in under)
-    return Plan(tuple(groups), formula(model), steps, model.train.batch)
+    window = model.train.window
+    if window is not None and all(plan.back is None for plan in groups):
+        sink.add(WINDOW_WITHOUT_TIME.at(groups[0].group.call.span, network=groups[0].network))
+    return Plan(tuple(groups), formula(model), steps, model.train.batch, window)
 
 
 def formula(model: Model) -> str:

@@ -11,6 +11,10 @@ import torch
 from torch import Tensor
 
 from ardsl.runtime.data import Examples, count, take
+from ardsl.runtime.windows import Windows
+
+DRAWN = ".drawn"
+"""What a batch calls the random integers that place its windows: no variable has such a name."""
 
 
 def permutation(seed: int, epoch: int, examples: int) -> np.ndarray:
@@ -36,10 +40,25 @@ class Batches:
     Of ``world`` processes the one of ``rank`` r yields every world-th row of each batch from its r-th on: together they
     have what one process would. Where a last, small batch leaves it none it yields one row, as it must take part in the
     step, and of no :meth:`weight`.
+
+    With ``windows`` each example comes as often as it has windows, with a random integer, under the name ``DRAWN``,
+    that says where in it.
     """
 
-    def __init__(self, examples: Examples, batch: int, seed: int, rank: int = 0, world: int = 1) -> None:
+    def __init__(
+        self,
+        examples: Examples,
+        batch: int,
+        seed: int,
+        rank: int = 0,
+        world: int = 1,
+        windows: Windows | None = None,
+    ) -> None:
         self.examples = examples
+        self.windows = windows
+        times = 1 if windows is None else windows.times
+        self._examples = np.repeat(np.arange(count(examples)), times)
+        """Of each row of an epoch, before it is put into an order."""
         self.batch = batch
         self.seed = seed
         self.rank, self.world = rank, world
@@ -50,15 +69,21 @@ class Batches:
     @property
     def count(self) -> int:
         """The batches of a whole epoch. There is no ``len``, which Lightning would take for that of every iteration."""
-        return math.ceil(count(self.examples) / self.batch)
+        return math.ceil(len(self._examples) / self.batch)
 
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
-        order = permutation(self.seed, self.epoch, count(self.examples))
+        order = self._examples[permutation(self.seed, self.epoch, len(self._examples))]
+        drawn = np.random.default_rng((self.seed, self.epoch, 1)).integers(1 << 62, size=len(order))
         start, self.start = self.start, 0
         self.epoch += 1
-        for rows in torch.from_numpy(order).to(self.device).split(self.batch)[start:]:
+        for rows, places in zip(*(self._batches(each, start) for each in (order, drawn)), strict=True):
+            yield take(self.examples, rows) | ({} if self.windows is None else {DRAWN: places})
+
+    def _batches(self, epoch: np.ndarray, start: int) -> Iterator[Tensor]:
+        """What this process has of an epoch, batch by batch."""
+        for rows in torch.from_numpy(epoch).to(self.device).split(self.batch)[start:]:
             own = rows[self.rank :: self.world]
-            yield take(self.examples, own if len(own) else rows[:1])
+            yield own if len(own) else rows[:1]
 
     def own(self, index: int) -> int:
         """The rows of an epoch's batch that this process has."""
@@ -70,10 +95,10 @@ class Batches:
         return self.own(index) * self.world / self._size(index)
 
     def _size(self, index: int) -> int:
-        return min(self.batch, count(self.examples) - index * self.batch)
+        return min(self.batch, len(self._examples) - index * self.batch)
 
     def rows(self, epoch: int, index: int) -> list[int]:
         """The examples of one batch, those of all processes."""
-        order = permutation(self.seed, epoch, count(self.examples))
+        order = self._examples[permutation(self.seed, epoch, len(self._examples))]
         found: list[int] = order[index * self.batch : (index + 1) * self.batch].tolist()
         return found

@@ -16,9 +16,10 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ardsl.compiler.model import AutoregressiveModel
+from ardsl.compiler.spans import Window
 from ardsl.errors import ArdslError
 from ardsl.model.settings import TrainSettings
-from ardsl.runtime.batches import Batches
+from ardsl.runtime.batches import DRAWN, Batches
 from ardsl.runtime.data import Examples
 from ardsl.runtime.evaluate import Evaluation, evaluate_examples
 from ardsl.runtime.optimizers import make_optimizer, make_schedule
@@ -229,10 +230,14 @@ class Learner(LightningModule):
     def training_step(self, batch: Mapping[str, Tensor], index: int) -> Tensor:
         self._seed_step()
         orders = np.random.default_rng((self.settings.seed, 1, self.steps)) if self._mixed else None
-        loss = self.model.loss(dict(batch), orders)
+        loss = self.model.loss(dict(batch), orders, self._window(batch))
         self._tally.add(loss, self.source.own(self.done))
         weight = self.source.weight(self.done)
         return loss if weight == 1 else loss * weight
+
+    def _window(self, batch: Mapping[str, Tensor]) -> Window | None:
+        windows = self.source.windows
+        return None if windows is None else Window(windows.length, batch[DRAWN], windows.visits)
 
     def on_train_batch_end(self, outputs: Any, batch: Mapping[str, Tensor], index: int) -> None:
         self.steps += 1

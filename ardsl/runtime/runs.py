@@ -271,7 +271,7 @@ def _check_sizes(path: Path, header: Mapping[str, tuple[str, Sequence[int]]], sp
         raise fault(BAD_WEIGHTS, path=path, problem=f"the numbers have the type {', '.join(sorted(kinds))}")
     ranks = sum(prod(shape) for kind, shape in header.values() if kind == _RANKS)
     numbers = sum(prod(shape) for kind, shape in header.values() if kind != _RANKS)
-    units = 2 * sum(map(len, measured_elements(spec.model, [plan.group for plan in spec.plan.groups]).values()))
+    units = 2 * sum(map(len, measured_elements(spec.model, spec.plan.groups).values()))
     if numbers != spec.plan.parameters + units:
         also = f" and {units:,} units" if units else ""
         problem = f"it holds {numbers:,} numbers where the plan has {spec.plan.parameters:,} parameters{also}"

@@ -41,6 +41,11 @@ SPECS = {
         "observed x[4] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden = [8], dropout = 0.1)\n"
         "train { batch = 30  epochs = 4  accumulate = 3  ema = 0.9  optimizer = adamw(rate = 0.02) }\n"
     ),
+    "windows of time": (
+        "observed x[time: 4] : binary\n"
+        "p(x[t] | x[<t]) = bernoulli via wavenet(blocks = 1, layers = 2, features = 4, skip = 4, dropout = 0.1)\n"
+        "train { batch = 30  epochs = 3  window = 2  optimizer = adam(rate = 0.05) }\n"
+    ),
     "adagrad, exponential": (
         "observed x[4] : binary\np(x[i] | x[<i]) = bernoulli\n"
         "train { batch = 64  epochs = 4  schedule = exponential(factor = 0.8)  optimizer = adagrad(rate = 0.1) }\n"

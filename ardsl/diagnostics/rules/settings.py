@@ -10,8 +10,9 @@ UNKNOWN_SETTING = Rule(
     message="`{block}` has no setting `{name}`",
     label="not a setting",
     explanation=(
-        "The settings of `data` are train, valid, test and missing, and the names of the variables; those of `train` "
-        "are optimizer, schedule, batch, epochs, patience, clip, seed and precision."
+        "The settings of `data` are train, valid, test, missing, dequantize and rate, and the names of the variables; "
+        "those of `train` are optimizer, schedule, batch, window, epochs, patience, clip, accumulate, ema, seed and "
+        "precision."
     ),
     wrong=_MODEL + "train { epoch = 10 }",
     right=_MODEL + "train { epochs = 10 }",
@@ -79,5 +80,21 @@ MARGINALIZE_NEEDS_ORDERS = Rule(
     right=(
         'observed x[4] : binary\norder x by any(orders = 2, train = "all")\np(x[i] | x[<i]) = bernoulli\n'
         "data { missing = marginalize }"
+    ),
+)
+
+WINDOW_WITHOUT_TIME = Rule(
+    code="AR166",
+    title="`window` without a network along time",
+    message="`window` needs a network that runs along time, and `{network}` does not",
+    label="not evaluated in parts",
+    explanation=(
+        "With `window` a training step sees a part of each example, and those moments before it that the network reads. "
+        "That takes a network along time, as `wavenet` is in the order of time."
+    ),
+    wrong=_MODEL + "train { window = 2 }",
+    right=(
+        "observed x[time: 400] : binary\np(x[t] | x[<t] within 7) = bernoulli via wavenet(blocks = 1, layers = 3)\n"
+        "train { window = 100 }"
     ),
 )

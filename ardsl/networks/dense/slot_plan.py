@@ -108,4 +108,6 @@ def plan_tied(group: Group, network: str, options: Mapping[str, Any]) -> GroupPl
                 activation=None if last else options["activation"],
             )
         )
-    return GroupPlan(group, network, dict(options), tuple(layers), tuple(s.relation() for s in slots))
+    variable = group.targets[0].variable
+    alike = {variable.name: tuple(range(len(variable.shape)))}
+    return GroupPlan(group, network, dict(options), tuple(layers), tuple(s.relation() for s in slots), alike=alike)

@@ -54,6 +54,11 @@ class Lattice:
         return priority(self.order)
 
     @property
+    def along_time(self) -> bool:
+        """There is one axis, and the order goes along it: what comes later is read by nothing."""
+        return len(self.shape) == 1 and self.priority is not None and self.priority[0] == (0, 1)
+
+    @property
     def stacked(self) -> bool:
         """The order goes position by position, and group by group within: what the two stacks of a gated PixelCNN
         need."""

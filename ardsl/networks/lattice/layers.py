@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from ardsl.networks.lattice.given import Spread
 from ardsl.networks.lattice.wiring import Layer, Wiring
+from ardsl.networks.module import Span
 from ardsl.relations.ranked import Ranked
 from ardsl.relations.stencil import Stencil
 
@@ -107,6 +108,11 @@ class RankedWeight(StencilWeight):
         return result if bias is None else result + bias.reshape(1, -1, *[1] * len(shape))
 
 
+def during(value: Tensor, span: Span) -> Tensor:
+    """What a map [batch, features, moments] is at some moments, and zero where they do not exist."""
+    return span.of(value.transpose(1, 2), 0.0).transpose(1, 2)
+
+
 @dataclass(frozen=True)
 class Features:
     """What is given, as features: ``whole`` [batch, features], which every position reads; ``maps``, each position of
@@ -117,9 +123,10 @@ class Features:
     maps: Tensor | None
     aligned: Tensor | None
 
-    def first(self, moments: int) -> Features:
-        """What is given for the first moments of time."""
-        maps, aligned = (None if each is None else each[..., :moments] for each in (self.maps, self.aligned))
+    def during(self, span: Span) -> Features:
+        """What is given for some moments of time."""
+        located = (self.maps, self.aligned)
+        maps, aligned = (None if each is None else during(each, span) for each in located)
         return Features(self.whole, maps, aligned)
 
     def located(self, layer: Layer) -> Tensor | None:

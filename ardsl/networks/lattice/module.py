@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ardsl.networks.lattice.given import alignment, given
-from ardsl.networks.lattice.layers import Convolution, Features, Upsampled, gated
+from ardsl.networks.lattice.layers import Convolution, Features, Upsampled, during, gated
 from ardsl.networks.lattice.plan import located_features, ranked_readings
-from ardsl.networks.lattice.wiring import INPUT, Wiring
+from ardsl.networks.lattice.wiring import INPUT, Layer, Wiring
 from ardsl.networks.module import Configuration, NetworkModule, Program
 from ardsl.networks.plan import GroupPlan
 
@@ -23,8 +23,6 @@ class LatticeNetwork(NetworkModule):
     def __init__(self, plan: GroupPlan, wiring: Wiring) -> None:
         super().__init__()
         self.plan, self.wiring = plan, wiring
-        # Along time, what comes later is read by nothing.
-        self.narrows = len(wiring.lattice.shape) == 1 and (wiring.lattice.priority or ((),))[0] == (0, 1)
         self.given = given(plan.group, wiring.lattice, plan.options.get("upsampling", "repeated"))
         whole = self.given.whole_features
         self.convolutions = nn.ModuleDict()
@@ -39,6 +37,8 @@ class LatticeNetwork(NetworkModule):
         for spread in self.given.spread:
             self.maps[spread.source.variable.name] = Upsampled(spread)
         self.dropout = float(plan.options["dropout"])
+        reading = [r for layer in wiring.layers for r in layer.sources]
+        self._read_later = {name for name, stencil in reading if any(map(any, stencil.offsets))}
         self._alignments = [torch.from_numpy(alignment(part, wiring.lattice)) for _, part in self.given.aligned]
 
     def convolution(self, target: str) -> Convolution:
@@ -50,31 +50,41 @@ class LatticeNetwork(NetworkModule):
         with torch.no_grad():
             last.bias.copy_(raw[: len(last.bias)])  # draw by draw, and the draws of all positions begin alike
 
-    def forward(self, inputs: Tensor, configuration: Configuration = 0, moments: int | None = None) -> Tensor:
-        lattice = self.wiring.lattice
+    def forward(self, inputs: Tensor, configuration: Configuration = 0, span: Span | None = None) -> Tensor:
+        output = self.maps_of(inputs, span)[self.wiring.output].movedim(1, -1)
+        return (output if span is None else output[:, -span.length :]).flatten(1)
+
+    def maps_of(self, inputs: Tensor, span: Span | None = None) -> dict[str, Tensor]:
+        """Every map by name, [batch, features, *positions]: of a span of moments, at these and at those before them
+        that they depend on."""
         own, given = self.inputs(inputs)
-        maps = {INPUT: own.unflatten(1, (*lattice.shape, -1)).movedim(-1, 1)}
-        if moments is not None:
-            maps[INPUT], given = maps[INPUT][..., :moments], given.first(moments)
+        maps = {INPUT: own.unflatten(1, (*self.wiring.lattice.shape, -1)).movedim(-1, 1)}
+        before = None
+        if span is not None:
+            wide = span.after(self.plan.back or 0)
+            maps[INPUT], given = during(maps[INPUT], wide), given.during(wide)
+            if isinstance(wide.first, Tensor) and bool((wide.first < 0).any()):
+                # Before the first moment there are no features, not those of a layer that reads none.
+                before = during(own.new_ones(len(own), 1, *self.wiring.lattice.shape), wide)
         for layer in self.wiring.layers:
             source = maps[layer.sources[0][0]] if layer.sources else None
             if layer.kind == "convolve":
-                maps[layer.target] = self.convolution(layer.target)(maps, given)
-                continue
-            assert source is not None
-            if layer.kind == "gate":
-                value = gated(source, layer.groups)
-            elif layer.kind == "relu":
-                value = F.relu(source)
+                value = self.convolution(layer.target)(maps, given)
             else:
-                value = F.dropout(source, self.dropout, self.training)
-            for name in layer.added:
-                value = value + maps[name]
-            maps[layer.target] = value
-        output = maps[self.wiring.output]
-        if moments is not None:
-            output = F.pad(output, (0, lattice.shape[0] - moments))
-        return output.movedim(1, -1).flatten(1)
+                assert source is not None
+                value = self._pointwise(layer, source)
+                for name in layer.added:
+                    value = value + maps[name]
+            maps[layer.target] = value if before is None or layer.target not in self._read_later else value * before
+        return maps
+
+    def _pointwise(self, layer: Layer, source: Tensor) -> Tensor:
+        """A function of a map's own features."""
+        if layer.kind == "gate":
+            return gated(source, layer.groups)
+        if layer.kind == "relu":
+            return F.relu(source)
+        return F.dropout(source, self.dropout, self.training)
 
     def inputs(self, inputs: Tensor) -> tuple[Tensor, Features]:
         """The variable's own features [batch, elements · features], and what is given."""
@@ -111,3 +121,4 @@ class LatticeNetwork(NetworkModule):
 def _key(target: str) -> str:
     """A map's name as a parameter may be called."""
     return target.replace(" ", "_")
+

@@ -9,9 +9,10 @@ import numpy as np
 
 from ardsl.networks.group import Group
 from ardsl.networks.lattice.given import Given, Spread, given
+from ardsl.networks.lattice.lattice import Lattice
 from ardsl.networks.lattice.wiring import INPUT, Layer, Wiring, weights
 from ardsl.networks.plan import GroupPlan, LayerPlan
-from ardsl.relations import Band, Beside, Everything, Matrix, Relation, Union
+from ardsl.relations import AxisPart, Band, Beside, Everything, Matrix, Relation, Union
 from ardsl.relations.ranked import Ranked, compose_ranked
 from ardsl.relations.translated import Reading, compose, work
 
@@ -25,7 +26,21 @@ def plan_lattice(
     maps += [_upsampling(each) for each in conditions.spread if each.learned]
     own = [_layer_plan(wiring, layer, conditions) for layer in wiring.layers if layer.kind == "convolve"]
     realized = Beside(group.draws, tuple(_realized(group, wiring, conditions)))
-    return GroupPlan(group, network, dict(options), (*maps, *own), (realized,), completion=completion)
+    layers, back = (*maps, *own), reach(wiring) if wiring.lattice.along_time else None
+    alike = _alike(group, wiring.lattice, conditions)
+    return GroupPlan(
+        group, network, dict(options), layers, (realized,), completion=completion, back=back, alike=alike
+    )
+
+
+def _alike(group: Group, lattice: Lattice, conditions: Given) -> dict[str, tuple[int, ...]]:
+    """The axes of positions, of the variable itself and of what is aligned to them."""
+    parts = [*conditions.aligned, *((each.source, each.part) for each in conditions.spread)]
+    found = {
+        source.variable.name: tuple(axis for axis, each in enumerate(part.parts) if each != AxisPart())
+        for source, part in parts
+    }
+    return {group.targets[0].variable.name: tuple(range(len(lattice.shape)))} | found
 
 
 def _realized(group: Group, wiring: Wiring, conditions: Given) -> list[Relation]:
@@ -79,9 +94,19 @@ def spread_relation(wiring: Wiring, spread: Spread) -> Band:
 def spread_reach(wiring: Wiring) -> int:
     """How many moments after its own what enters every layer reaches: all of them, of a network whose layers leave no
     gaps."""
+    return _farthest(wiring, (INPUT,))
+
+
+def reach(wiring: Wiring) -> int:
+    """How many moments back the network reads: its own variable, or any of its maps."""
+    return _farthest(wiring, ())
+
+
+def _farthest(wiring: Wiring, without: tuple[str, ...]) -> int:
+    """The longest way back through the layers, not counting what reads some of the maps."""
     far = {INPUT: 0}
     for layer in wiring.layers:
-        steps = [far[name] + stencil.reach()[0] for name, stencil in wiring.readings(layer) if name != INPUT]
+        steps = [far[name] + stencil.reach()[0] for name, stencil in wiring.readings(layer) if name not in without]
         far[layer.target] = max(steps, default=0)
     return far[wiring.output]
 

@@ -1,0 +1,65 @@
+"""What training minimizes: an unbiased estimate of the mean negative log-likelihood, or of a bound on it."""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ardsl.compiler.missing import by_pattern
+from ardsl.compiler.spans import Window, lengths_along_time
+from ardsl.errors import ArdslError
+from ardsl.networks.module import Configuration
+
+if TYPE_CHECKING:
+    from ardsl.compiler.model import AutoregressiveModel
+
+
+def loss(
+    model: AutoregressiveModel, batch: dict[str, Any], generator: np.random.Generator | None, window: Window | None
+) -> Tensor:
+    """See :meth:`AutoregressiveModel.loss`."""
+    if not model.groups:
+        raise ArdslError("the model has nothing to train")
+    observed = {v.name: batch[v.name] for v in model.spec.model.observed}
+    given = {v.name: batch[v.name] for v in model.spec.model.given}
+    values = model.values(observed, given, check=False)
+    chosen = _draw_orders(model, generator)
+    parts, back = by_pattern(values, model.may_miss, model.spec.variables)
+    lengths = lengths_along_time(model.spec.plan, values)
+    found = []
+    for index, group in enumerate(model.groups):
+        if window is not None and index in lengths:
+            span = window.span(lengths[index])
+            (log_prob,) = model.draw_log_probs(index, values, validate=False, span=span)
+            found.append(window.of_all(log_prob.sum(-1), lengths[index]))
+            continue
+        configuration = chosen[group.mixed.name] if group.mixed else 0
+        every = model.present_log_probs(index, parts, configuration, validate=False)
+        each = torch.stack([log_prob.sum(-1) for log_prob in every]).sum(0)
+        found.append(each if back is None else each[back])
+    total = torch.stack(found).sum(0)
+    if window is not None and lengths:
+        total = window.of_example(total, reduce(torch.maximum, lengths.values()))
+    return -total.mean()
+
+
+def _draw_orders(model: AutoregressiveModel, generator: np.random.Generator | None) -> dict[str, Configuration]:
+    """An order for each variable under ``any``: one of its K, or with ``train = "all"`` a fresh one."""
+    mixed = [variable for variable in model.spec.model.observed if variable.orders.mixed]
+    if not mixed:
+        return {}
+    if generator is None:
+        generator = np.random.default_rng(int(torch.randint(1 << 62, ())))
+    declared = {v.name: v.orders.orders[0] for v in model.spec.variables.values()}
+    chosen: dict[str, Configuration] = {}
+    for variable in mixed:
+        orders = variable.orders
+        if orders.train_all:
+            chosen[variable.name] = declared | {variable.name: orders.draw(generator)}
+        else:
+            chosen[variable.name] = int(generator.integers(len(orders)))
+    return chosen

@@ -1,0 +1,78 @@
+"""Time in parts: a network that runs along time is evaluated at some moments, with those before them that it reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ardsl.compiler.values import Values, lengths_of, longest
+from ardsl.networks.module import Span
+from ardsl.networks.plan import GroupPlan, Plan
+
+_MEMORY = 1 << 27
+"""Bytes of activations that one part may take."""
+
+
+def pieces(plan: GroupPlan, values: Values) -> list[Span] | None:
+    """The spans that cover all examples to their ends: one, or without gradients as many as keep the memory bounded.
+    None where that is everything at once."""
+    target = plan.group.targets[0].variable
+    if plan.back is None:
+        return None
+    value, every = values[target.name], target.shape[0]
+    end = most = longest(value, target)
+    if not torch.is_grad_enabled():
+        each = 4 * plan.activations * max(len(value), 1) / every
+        most = max(1, plan.back, int(_MEMORY / each))  # to read back takes at most as long as the part itself
+    if end == every <= most:
+        return None
+    return [Span(first, min(most, end - first)) for first in range(0, end, most)]
+
+
+@dataclass(frozen=True)
+class Window:
+    """Training on a part of each example, ``length`` moments of time, at a place that ``drawn`` chooses: large random
+    integers, int64 [batch].
+
+    An epoch has every example as often as it has such parts, ``visits`` times on average.
+    """
+
+    length: int
+    drawn: Tensor
+    visits: float
+
+    def span(self, lengths: Tensor) -> Span:
+        """The moments of each example of these lengths, [batch].
+
+        A window may begin before the first moment and end after the last, so that every moment is as likely to be in
+        it. An example that fits is taken whole.
+        """
+        places = (lengths + self.length - 1).clamp(min=1)
+        first = torch.remainder(self.drawn, places) - (self.length - 1)
+        return Span(first.masked_fill(lengths <= self.length, 0), self.length)
+
+    def of_all(self, log_prob: Tensor, lengths: Tensor) -> Tensor:
+        """What is on average the log-probability of all moments, from that of the window's."""
+        places = (lengths + self.length - 1).masked_fill(lengths <= self.length, self.length)
+        return log_prob * places / self.length
+
+    def of_example(self, log_prob: Tensor, lengths: Tensor) -> Tensor:
+        """What has the mean over the examples as its mean over an epoch, which has some of them more than once."""
+        return log_prob * self.visits / parts(lengths, self.length)
+
+
+def parts(lengths: Tensor, length: int) -> Tensor:
+    """How many windows of a length cover examples of these, at least 1."""
+    return lengths.add(length - 1).div(length, rounding_mode="floor").clamp(min=1)
+
+
+def lengths_along_time(plan: Plan, values: Values) -> dict[int, Tensor]:
+    """Of the groups that run along time, by number, how long each example is: int64 [batch]."""
+    found = {}
+    for number, group in enumerate(plan.groups):
+        if group.back is not None:
+            target = group.group.targets[0].variable
+            found[number] = lengths_of(values[target.name], target)
+    return found
