@@ -93,7 +93,7 @@ def wavefront() -> None:
     swept = model.spec.plan.steps
     model.sample(1, seed=0)
     original = sampler.sampling_steps
-    sampler.sampling_steps = lambda *_: list(np.arange(784)[:, None])  # type: ignore[assignment]
+    sampler.sampling_steps = lambda *_: np.arange(784)  # type: ignore[assignment]
     other.sample(1, seed=0)
     sampler.sampling_steps = original
     found = paired(lambda: model.sample(1, seed=1), lambda: other.sample(1, seed=1), 15)

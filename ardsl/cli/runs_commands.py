@@ -116,8 +116,13 @@ def score_command(
     "A list for a scalar has one value for each sample.",
 )
 @click.option("--seed", type=click.IntRange(min=0), help="The same seed gives the same samples.")
-@click.option("-o", "--output", metavar="FILE", required=True, help=".npz, .csv, .png, or .wav for sound.")
+@click.option("-o", "--output", metavar="FILE", required=True, help=".npz, .csv, .png, .wav for sound, or .txt for text.")
 @click.option("--length", type=click.IntRange(min=1), help="How long samples are, where their length varies.")
+@click.option(
+    "--begin",
+    metavar="PATH",
+    help="What samples along time begin with: a sound's file, PATH#KEY of an array, or of a text its characters.",
+)
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="The same of sound, in seconds.")
 @device_option
 def sample_command(
@@ -128,9 +133,11 @@ def sample_command(
     output: str,
     length: int | None,
     seconds: float | None,
+    begin: str | None,
     device: str,
 ) -> None:
     """Draw samples from a trained model."""
+    from ardsl.runtime.beginnings import read_beginning
     from ardsl.runtime.outputs import check_output, write_samples
     from ardsl.runtime.runs import restore
 
@@ -139,7 +146,8 @@ def sample_command(
     conditioning = _conditioning(model.spec, given)
     count = _count(conditioning or {}, count, 1 if output.lower().endswith(".wav") else 64)
     lengths = _lengths(model.spec, count, length, seconds)
-    samples = model.sample(count, conditioning, lengths=lengths, seed=seed)
+    first = None if begin is None else read_beginning(model.spec, begin)
+    samples = model.sample(count, conditioning, lengths=lengths, begin=first, seed=seed)
     write_samples(output, model.spec, samples, conditioning, lengths)
     click.echo(f"wrote {plural(count, 'sample')} to {output}")
 

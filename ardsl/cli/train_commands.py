@@ -89,7 +89,7 @@ def train_command(
     from ardsl.diagnostics.rules.data import BAD_CHECKPOINT
     from ardsl.errors import DataError
     from ardsl.runtime.processes import is_first
-    from ardsl.runtime.runs import STATE
+    from ardsl.runtime.runs import SAMPLES, STATE
     from ardsl.runtime.train import TrainingError, fit
 
     directory = Path(out) if out is not None else Path("runs", spec.name)
@@ -129,14 +129,17 @@ def train_command(
     if fast_dev_run:
         click.echo("One step and one validation went through; nothing was written.")
         return 0
-    pictures = (directory / "samples.png").is_file()
-    seen = f", samples in {directory / 'samples.png'}" if pictures else ""
+    samples = [directory / name for name in SAMPLES if (directory / name).is_file()]
+    seen = f", samples in {samples[0]}" if samples else ""
     click.echo(f"The run is in {directory}{seen}. Next:")
     tested = spec.model.data.test is not None and "test" not in sources
     data = "" if tested else f" --data {sources.get('test', 'PATH')}"
     click.echo(f"  ardsl eval {directory}{data}")
+    written = {".png": "-n 64 -o samples.png", ".txt": "-n 16 -o samples.txt", ".wav": "-o sample.wav"}.get(
+        samples[-1].suffix if samples else "", "-n 64 -o samples.csv"
+    )
     given = "".join(f" --given {variable.name}=VALUE" for variable in spec.model.given)
-    click.echo(f"  ardsl sample {directory}{given} -n 64 -o samples.{'png' if pictures else 'csv'}")
+    click.echo(f"  ardsl sample {directory}{given} {written}")
     if run.stopped != "interrupted":
         return 0
     click.echo(f"  {_going_on()}")

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ardsl.compiler.beginning import start
 from ardsl.compiler.conditional import complete, require_fixed_length
 from ardsl.compiler.elementwise import by_element
 from ardsl.compiler.guards import evaluating, same_orders
@@ -23,7 +24,6 @@ from ardsl.compiler.stream import stream
 from ardsl.compiler.units import Units
 from ardsl.compiler.values import (
     Values,
-    blank,
     by_name,
     check_given,
     cut,
@@ -72,10 +72,10 @@ class AutoregressiveModel(nn.Module):
             ranks = np.stack([order.rank for order in variable.orders.orders]).astype(np.int32)
             self.register_buffer(f"rank_{variable.name}", torch.from_numpy(ranks))
         self.register_load_state_dict_pre_hook(same_orders)
-        for group, net, conditionals in zip(self.groups, self.networks, self.conditionals, strict=True):
+        for plan, net, conditionals in zip(spec.plan.groups, self.networks, self.conditionals, strict=True):
             starts = [
-                conditional.initial_raw().repeat(t.draws)
-                for t, conditional in zip(group.targets, conditionals, strict=True)
+                conditional.initial_raw().repeat(t.draws if plan.back is None else t.draws // t.variable.shape[0])
+                for t, conditional in zip(plan.group.targets, conditionals, strict=True)
             ]
             net.start_at(torch.cat(starts) if starts else torch.zeros(0))  # type: ignore[operator]
 
@@ -286,6 +286,7 @@ class AutoregressiveModel(nn.Module):
         given: Any = None,
         *,
         lengths: Any = None,
+        begin: Any = None,
         seed: int | None = None,
         noise: Noise | None = None,
         evaluator: Literal["step", "whole"] = "step",
@@ -293,7 +294,8 @@ class AutoregressiveModel(nn.Module):
         """``n`` samples in the form of the data; a function of the noise, and exact.
 
         Of a variable of varying length they end where ``lengths`` says (as in :meth:`log_prob`), and have legal values
-        beyond; without, they are as long as can be.
+        beyond; without, they are as long as can be. Of a variable along time ``begin`` has the first moments, [moments,
+        …] for all samples or [n, moments, …]: what follows is drawn given them, exactly.
 
         ``step`` computes each activation once, in as many steps as the realized graph's longest path; ``whole`` runs
         the whole network at every step: the slow, obvious reference.
@@ -304,21 +306,14 @@ class AutoregressiveModel(nn.Module):
             noise = self.noise(n, seed)
         if noise.count != n:
             raise ArdslError(f"the noise is for {noise.count} samples, not {n}")
-        conditioning = {
-            name: flat(value, self.spec.variables[name], self.like)
-            for name, value in by_name(given, self.spec.model.given, "`given`").items()
-        }
-        check_given(conditioning, self.spec.model.given)
-        conditioning = expand_given(conditioning, n)
-        values = {v.name: blank(v, n, self.like) for v in self.spec.model.observed} | conditioning
-        values = self.units.inward(cut(values, lengths, tuple(self.spec.variables.values()), drawn=True))
+        values, known = start(self, n, given, lengths, begin)
         with evaluating(self):
             for configuration, rows in configurations(self.groups, noise):
                 part = {name: value[rows] for name, value in values.items()}
                 if evaluator == "whole":
-                    drawn = sample_whole(self, part, noise.rows(rows), configuration)
+                    drawn = sample_whole(self, part, noise.rows(rows), configuration, known)
                 elif evaluator == "step":
-                    drawn = self.sampler(configuration, len(rows)).run(part, noise.rows(rows))
+                    drawn = self.sampler(configuration, len(rows)).run(part, noise.rows(rows), known)
                 else:
                     raise ArdslError(f'there is no evaluator "{evaluator}": "step" or "whole"')
                 for variable in self.spec.model.observed:
@@ -334,11 +329,12 @@ class AutoregressiveModel(nn.Module):
         n: int = 1,
         moments: int = 1024,
         length: int | None = None,
+        begin: Any = None,
         seed: int | None = None,
     ) -> Iterator[Tensor]:
         """What :meth:`sample` gives, in chunks [n, moments, …] as they are drawn, of a variable along time. ``length``:
-        how many moments in all, where that varies."""
-        return stream(self, given, n, moments, length, seed)
+        how many moments in all, where that varies. After a ``begin`` come the moments that follow it."""
+        return stream(self, given, n, moments, length, begin, seed)
 
     def sampler(self, configuration: tuple[int, ...], batch: int) -> Sampler:
         """The step evaluator for these orders and this batch size, kept while the weights stand."""

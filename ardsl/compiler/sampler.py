@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,15 +10,16 @@ import torch
 from torch import Tensor
 
 from ardsl.compiler.noise import Noise
+from ardsl.compiler.steps import Steps
 from ardsl.compiler.values import Values, encode, ended, longest, whole
 from ardsl.families.distributions import Conditional
 from ardsl.families.encoding import encode_features
 from ardsl.networks.group import Group, TargetBlock
-from ardsl.networks.realize import owners, sampling_steps
+from ardsl.networks.realize import sampling_steps
 
 if TYPE_CHECKING:
     from ardsl.compiler.model import AutoregressiveModel
-    from ardsl.networks.module import NetworkModule
+    from ardsl.networks.module import NetworkModule, Program
 
 
 MAX_CHUNK = 1024
@@ -27,28 +27,6 @@ MAX_CHUNK = 1024
 _MOST_CODES = 1 << 16
 _LOOK = 16
 """Steps after which it is looked whether all examples have ended."""
-
-
-@dataclass(frozen=True)
-class Draw:
-    """Some draws of one target block that one step makes together."""
-
-    group: int
-    block: int
-    draws: np.ndarray
-    """Within the block, ascending."""
-
-
-def _steps(model: AutoregressiveModel, configuration: tuple[int, ...]) -> list[list[Draw]]:
-    """The draws of each step, by group and block."""
-    places = [(g, b, target.draws) for g, group in enumerate(model.groups) for b, target in enumerate(group.targets)]
-    starts = np.cumsum([0, *(draws for _, _, draws in places)])
-    found = []
-    for draws in sampling_steps(model.spec.plan.groups, configuration):
-        draws = np.sort(draws)
-        block = np.searchsorted(starts, draws, side="right") - 1
-        found.append([Draw(places[b][0], places[b][1], draws[block == b] - starts[b]) for b in np.unique(block)])
-    return found
 
 
 def configurations(groups: Sequence[Group], noise: Noise) -> list[tuple[tuple[int, ...], Tensor]]:
@@ -74,28 +52,14 @@ class Sampler:
         self.version = version
         self._model = model
         self._batch = batch
-        self._steps = _steps(model, configuration)
-        count = len(self._steps)
-        draw_step = [np.zeros(group.draws, dtype=np.int64) for group in model.groups]
-        first_draw = [np.cumsum([0, *(t.draws for t in group.targets)]) for group in model.groups]
-        for number, step in enumerate(self._steps):
-            for draw in step:
-                draw_step[draw.group][first_draw[draw.group][draw.block] + draw.draws] = number
-        all_steps = np.concatenate([*draw_step, [-1]])  # a given element's owner is −1: known before the first step
-        element_step = [all_steps[owner] for owner in owners(model.groups)]
-        self._programs = [
-            net.program(k, element_step[g], draw_step[g], count, batch)  # type: ignore[operator]
-            for g, (net, k) in enumerate(zip(model.networks, configuration, strict=True))
+        self._steps = steps = Steps(model.groups, sampling_steps(model.spec.plan.groups, configuration))
+        places = zip(model.networks, configuration, steps.element_step, steps.draw_step, strict=True)
+        self._programs: list[Program] = [
+            net.program(k, elements, draws, steps.count, batch)  # type: ignore[operator]
+            for net, k, elements, draws in places
         ]
-        # For each step, the groups that draw in it, and those that learn inputs, with the consecutive runs of these.
-        self._makes = [sorted({d.group for d in step}) for step in self._steps]
-        self._inputs: list[list[tuple[int, list[range]]]] = [
-            [(g, runs) for g, known in enumerate(element_step) if (runs := _runs(np.flatnonzero(known == s)))]
-            for s in range(count)
-        ]
-        self._known = [_runs(np.flatnonzero(known == -1)) for known in element_step]
-        self._fast = self._threshold_steps(element_step)
-        self._table = self._code_table(element_step)
+        self._fast = self._threshold_steps(steps.element_step)
+        self._table = self._code_table(steps.element_step)
 
     def _threshold_steps(self, element_step: list[np.ndarray]) -> bool:
         """Whether every draw is a binary one that the program's own inputs take over as it is: then a step's draw is a
@@ -134,35 +98,39 @@ class Sampler:
         codes = torch.arange(domain.levels, dtype=model.like.dtype, device=model.like.device)
         return encode_features(domain, model.conditionals[0][0].decode(codes, codes.dtype))
 
-    def run(self, values: Values, noise: Noise) -> Values:
-        """Samples of every observed variable, flat; ``values`` holds the given ones."""
+    def run(self, values: Values, noise: Noise, known: int = 0) -> Values:
+        """Samples of every observed variable, flat; ``values`` holds the given ones, and of a variable along time the
+        first elements, so many as are ``known``."""
         model = self._model
         self._start(values)
         ends = any(v.varies and bool(values[v.name].isnan().any()) for v in model.spec.model.observed)
-        if self._fast and not ends:
+        if self._fast and not ends and not known:
             return values | self._run_thresholds(noise)
         if self._table is not None and (not ends or model.spec.plan.groups[0].back is not None):
-            return values | self._run_codes(self._table, values, noise)
-        for _ in self._one_by_one(values, noise):
+            return values | self._run_codes(self._table, values, noise, known)
+        for _ in self._one_by_one(values, noise, known):
             pass
         return values
 
-    def stream(self, values: Values, noise: Noise, size: int) -> Iterator[Tensor]:
-        """Samples of the only observed variable, as soon as ``size`` more moments of it are there: flat, [batch,
-        elements]."""
+    def stream(self, values: Values, noise: Noise, known: int, size: int) -> Iterator[Tensor]:
+        """Samples of the only observed variable from the elements that are ``known`` on, as soon as ``size`` more
+        moments of it are there: flat, [batch, elements]."""
         target = self._model.groups[0].targets[0]
         variable, conditional = target.variable, self._model.conditionals[0][0]
         self._start(values)
         codes = None if self._table is None else self._table.new_zeros(self._batch, target.draws)
-        steps = self._one_by_one(values, noise) if codes is None else self._by_code(codes, values, noise)
-        done = last = 0
+        drawing = (values, noise, known)
+        steps = self._one_by_one(*drawing) if codes is None else self._by_code(codes, *drawing)
+        done = last = known
+        size *= variable.size // variable.shape[0]
+        in_turn = bool((np.diff(self._steps.draw_step[0]) >= 0).all())
         for drawn in steps:
             done += drawn
-            if done - last >= size * variable.size // variable.shape[0]:
+            if in_turn and done - last >= size:
                 yield self._heard(values, codes, conditional, last, done)
                 last = done
-        if done > last:
-            yield self._heard(values, codes, conditional, last, done)
+        for first in range(last, done, size):
+            yield self._heard(values, codes, conditional, first, min(first + size, done))
 
     def _heard(self, values: Values, codes: Tensor | None, conditional: Conditional, first: int, last: int) -> Tensor:
         """Some elements of what is drawn, what follows an end as the end."""
@@ -175,13 +143,25 @@ class Sampler:
 
     def _start(self, values: Values) -> None:
         for g, program in enumerate(self._programs):
-            program.start(self._columns(g, values, self._known[g]))
+            program.start(self._columns(g, values, self._steps.known_from_the_start(g)))
 
-    def _one_by_one(self, values: Values, noise: Noise) -> Iterator[int]:
+    def _first(self, known: int) -> int:
+        """The step to begin with, where so many of the first elements are known: what is drawn does not depend on what
+        came before it."""
+        if not known:
+            return 0
+        target, back = self._model.groups[0].targets[0], self._model.spec.plan.groups[0].back
+        assert back is not None  # only along time is there a beginning
+        moments = target.variable.shape[0]
+        first = max(0, known * moments // target.variable.size - back)
+        return int(self._steps.draw_step[0].reshape(moments, -1)[first].min())
+
+    def _one_by_one(self, values: Values, noise: Noise, known: int) -> Iterator[int]:
         """Draws into ``values``, step by step; gives how many elements each step has drawn."""
         model = self._model
-        for number, step in enumerate(self._steps):
-            raw = {g: self._programs[g].raw(number) for g in self._makes[number]}
+        for number in range(self._first(known), self._steps.count):
+            step = self._steps.draws(number)
+            raw = {g: self._programs[g].raw(number) for g in dict.fromkeys(draw.group for draw in step)}
             used = dict.fromkeys(raw, 0)
             for draw in step:
                 target = model.groups[draw.group].targets[draw.block]
@@ -192,10 +172,11 @@ class Sampler:
                 drawn = model.conditionals[draw.group][draw.block].sample(
                     numbers.permute(2, 0, 1), noise.draws[draw.group][draw.block][:, draw.draws]
                 )
-                keep(values, target, draw.draws, drawn)
-            for g, columns in self._inputs[number]:
+                keep(values, target, draw.draws, drawn, known)
+            for g, columns in self._steps.inputs(number):
                 self._programs[g].write(number, self._columns(g, values, columns))
-            yield sum(model.groups[d.group].targets[d.block].elements[d.draws].size for d in step)
+            elements = (model.groups[d.group].targets[d.block].elements[d.draws] for d in step)
+            yield sum(int((each >= known).sum()) for each in elements)
 
     def _columns(self, group: int, values: Values, runs: list[range]) -> Tensor:
         net: NetworkModule = self._model.networks[group]  # type: ignore[assignment]
@@ -207,13 +188,11 @@ class Sampler:
     def _run_thresholds(self, noise: Noise) -> Values:
         program: Any = self._programs[0]
         target = self._model.groups[0].targets[0]
-        order = torch.as_tensor(
-            np.concatenate([d.draws for step in self._steps for d in step]), device=noise.draws[0][0].device
-        )
+        order = torch.as_tensor(self._steps.order, device=noise.draws[0][0].device)
         # The Bernoulli family draws 1 where the logit exceeds −logit(u).
         thresholds = -torch.logit(noise.draws[0][0][..., 0]).T[order]
         greater, written, read, finish = torch.gt, program.written, program.raw, program.finish
-        for number, rows in enumerate(thresholds.split([len(step[0].draws) for step in self._steps])):
+        for number, rows in enumerate(thresholds.split(np.bincount(self._steps.draw_step[0]).tolist())):
             greater(read(number), rows, out=written[number])
             finish(number)
         drawn = program.x[len(program.x) - target.draws :]
@@ -221,11 +200,11 @@ class Sampler:
         found[order] = drawn
         return {target.variable.name: found.T}
 
-    def _run_codes(self, table: Tensor, values: Values, noise: Noise) -> Values:
+    def _run_codes(self, table: Tensor, values: Values, noise: Noise, known: int) -> Values:
         """What is drawn stays a code until all is drawn."""
         target = self._model.groups[0].targets[0]
         codes = table.new_zeros(self._batch, target.draws)
-        for _ in self._by_code(codes, values, noise):
+        for _ in self._by_code(codes, values, noise, known):
             pass
         drawn = self._model.conditionals[0][0].decode(codes, codes.dtype)
         if target.variable.varies:
@@ -234,23 +213,30 @@ class Sampler:
             drawn = ended(drawn[..., None], target.variable.end)[..., 0]
         return {target.variable.name: drawn}
 
-    def _by_code(self, codes: Tensor, values: Values, noise: Noise) -> Iterator[int]:
+    def _by_code(self, codes: Tensor, values: Values, noise: Noise, known: int) -> Iterator[int]:
         """Draws codes step by step, which reach the network through the table; gives how many elements each step has
         drawn. Where nothing reads what is beyond the longest example's end, it is not drawn."""
         table, target, program = self._table, self._model.groups[0].targets[0], self._programs[0]
         assert table is not None  # there are codes
         conditional, width = self._model.conditionals[0][0], target.family.width
+        if known:
+            codes[:, :known] = conditional.encode(values[target.variable.name][:, :known], codes.dtype)
         most = target.draws
         if target.variable.varies and self._model.spec.plan.groups[0].back is not None:
             most = longest(values[target.variable.name], target.variable) * (most // target.variable.shape[0])
-        for number, (step,) in enumerate(self._steps):
-            if step.draws[0] >= most or (number % _LOOK == 0 and over(codes[:, :number], target.variable.end)):
+        for number in range(self._first(known), self._steps.count):
+            (step,) = self._steps.draws(number)
+            count, first = len(step.draws), int(step.draws[0])
+            if first >= most or (number % _LOOK == 0 and over(codes[:, :number], target.variable.end)):
                 break
-            raw = program.raw(number).unflatten(0, (len(step.draws), width)).permute(2, 0, 1)
-            drawn = conditional.draw(raw, noise.draws[0][0][:, step.draws])
-            codes[:, step.draws] = drawn
-            program.write(number, table[drawn.long()].permute(1, 2, 0).flatten(0, 1))
-            yield len(step.draws)
+            where = slice(first, first + 1) if count == 1 else step.draws  # which is the quicker index
+            raw = program.raw(number).reshape(count, width, -1).permute(2, 0, 1)
+            drawn = conditional.draw(raw, noise.draws[0][0][:, where])
+            if first < known:
+                drawn = torch.where(torch.from_numpy(step.draws < known).to(codes.device), codes[:, where], drawn)
+            codes[:, where] = drawn
+            program.write(number, table[drawn.T.long()].transpose(1, 2).reshape(count * table.shape[1], -1))
+            yield int((step.draws >= known).sum()) if known else count
 
 
 def over(codes: Tensor, end: int | None) -> bool:
@@ -258,10 +244,16 @@ def over(codes: Tensor, end: int | None) -> bool:
     return end is not None and bool((codes == end).any(1).all())
 
 
-def keep(values: Values, target: TargetBlock, draws: np.ndarray, drawn: Tensor) -> None:
-    """Writes draws [batch, draws(, event)] of a block where they belong; what lies beyond an example's end, NaN."""
+def keep(values: Values, target: TargetBlock, draws: np.ndarray, drawn: Tensor, known: int = 0) -> None:
+    """Writes draws [batch, draws(, event)] of a block where they belong; what lies beyond an example's end, NaN. The
+    first elements, so many as are ``known``, stay as they are."""
     value, elements = values[target.variable.name], target.elements[draws].reshape(-1)
     drawn = drawn.reshape(len(value), -1).to(value.dtype)
+    if known:
+        drawn = drawn[:, elements >= known]
+        elements = elements[elements >= known]
+        if not len(elements):
+            return
     if target.variable.varies:
         drawn = drawn.masked_fill(value[:, elements].isnan(), torch.nan)
     if target.variable.end is not None:  # drawn in the order of its elements
@@ -270,22 +262,17 @@ def keep(values: Values, target: TargetBlock, draws: np.ndarray, drawn: Tensor) 
     value[:, elements] = drawn
 
 
-def _runs(elements: np.ndarray) -> list[range]:
-    """Ascending numbers as ranges of consecutive ones."""
-    if not len(elements):
-        return []
-    parts = np.split(elements, np.flatnonzero(np.diff(elements) != 1) + 1)
-    return [range(int(p[0]), int(p[-1]) + 1) for p in parts]
-
-
-def sample_whole(model: AutoregressiveModel, values: Values, noise: Noise, configuration: tuple[int, ...]) -> Values:
+def sample_whole(
+    model: AutoregressiveModel, values: Values, noise: Noise, configuration: tuple[int, ...], known: int = 0
+) -> Values:
     """The reference: the whole network again at every step, keeping what that step draws."""
-    for step in _steps(model, configuration):
-        for draw in step:
+    steps = Steps(model.groups, sampling_steps(model.spec.plan.groups, configuration))
+    for number in range(steps.count):
+        for draw in steps.draws(number):
             target = model.groups[draw.group].targets[draw.block]
             raw = model.raw(draw.group, values, configuration[draw.group])[draw.block]
             drawn = model.conditionals[draw.group][draw.block].sample(
                 raw[:, draw.draws], noise.draws[draw.group][draw.block][:, draw.draws]
             )
-            keep(values, target, draw.draws, drawn)
+            keep(values, target, draw.draws, drawn, known)
     return values

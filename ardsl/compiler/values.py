@@ -165,15 +165,20 @@ def legal(domain: Domain) -> float:
 def check_given(values: Values, variables: Sequence[Variable]) -> None:
     """Refuses conditioning that lies outside its domain: a network would take it for something else."""
     for variable in variables:
-        domain, value = variable.element_domain(0), values[variable.name]
-        known = value[~value.isnan()] if variable.varies else value
-        if isinstance(domain, MuLaw):
-            sound = known.abs() <= 1
-        else:
-            sound = is_inside(domain, known - domain.low if isinstance(domain, Integer) else known)
-        if not bool(sound.all()):
-            strange = known[~sound].flatten()[0].item()
-            raise ArdslError(f"`{variable.name}` takes values of {domain}, not {strange:g}")
+        value = values[variable.name]
+        check_domain(value[~value.isnan()] if variable.varies else value, variable)
+
+
+def check_domain(value: Tensor, variable: Variable) -> None:
+    """Refuses values of elements that have one domain where they lie outside it."""
+    domain = variable.element_domain(0)
+    if isinstance(domain, MuLaw):
+        sound = value.abs() <= 1
+    else:
+        sound = is_inside(domain, value - domain.low if isinstance(domain, Integer) else value)
+    if not bool(sound.all()):
+        strange = value[~sound].flatten()[0].item()
+        raise ArdslError(f"`{variable.name}` takes values of {domain}, not {strange:g}")
 
 
 def require_values(values: Values, variables: Sequence[Variable], may_miss: Sequence[Variable]) -> None:

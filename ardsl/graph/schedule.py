@@ -27,15 +27,6 @@ class TooLargeError(ValueError):
     """The graph is larger than what is unrolled; its text gives the limit."""
 
 
-def schedule(relation: Relation | np.ndarray, order: Order | None = None) -> list[np.ndarray]:
-    """The steps of a square relation (element × element), each the ascending int64 elements that it draws.
-
-    What elements read of other variables counts as known and is left out. ``order`` is an order that the relation is
-    known to respect: where it decides the schedule, nothing is unrolled.
-    """
-    return _steps(layers(relation, order))
-
-
 def longest_path(relation: Relation | np.ndarray, order: Order | None = None) -> int:
     """The number of elements on the longest path, which is the number of steps."""
     if isinstance(relation, Relation) and order is not None and follows(relation, order):
@@ -47,7 +38,11 @@ def longest_path(relation: Relation | np.ndarray, order: Order | None = None) ->
 
 
 def layers(relation: Relation | np.ndarray, order: Order | None = None) -> np.ndarray:
-    """The step in which each element is drawn, int64 [elements]."""
+    """The step in which each element of a square relation (element × element) is drawn, int64 [elements].
+
+    What elements read of other variables counts as known and is left out. ``order`` is an order that the relation is
+    known to respect: where it decides the schedule, nothing is unrolled.
+    """
     if isinstance(relation, np.ndarray):
         return _matrix_layers(relation)
     if order is None and isinstance(relation, EarlierInOrder):
@@ -73,11 +68,6 @@ def follows(relation: Relation, order: Order) -> bool:
     if not order.total or relation.targets != order.size:
         return False
     return bool(relation.holds(order.permutation[1:], order.permutation[:-1]).all())
-
-
-def _steps(found: np.ndarray) -> list[np.ndarray]:
-    elements = np.argsort(found, kind="stable")
-    return np.split(elements, np.cumsum(np.bincount(found))[:-1]) if len(found) else []
 
 
 def _reads_all_earlier(relation: Relation, order: Order) -> bool:

@@ -66,7 +66,8 @@ class NetworkModule(nn.Module, ABC):
 
     @abstractmethod
     def start_at(self, raw: Tensor) -> None:
-        """Make ``raw`` [rows] what the network gives for any input before training, up to its random weights."""
+        """Make ``raw`` [rows] what the network gives for any input before training, up to its random weights. Along time
+        it is that of one moment, and all begin alike."""
 
 
 class Program(ABC):

@@ -9,7 +9,7 @@ import numpy as np
 from ardsl.diagnostics import Sink
 from ardsl.diagnostics.rules import networks as rules
 from ardsl.diagnostics.rules.settings import WINDOW_WITHOUT_TIME
-from ardsl.graph.schedule import longest_path, schedule
+from ardsl.graph.schedule import layers, longest_path
 from ardsl.graph.verify import Comparison, Report, compare
 from ardsl.model.model import Factor, Model
 from ardsl.networks.group import Group
@@ -102,12 +102,12 @@ def owners(groups: Sequence[Group]) -> list[np.ndarray]:
     ]
 
 
-def sampling_steps(plans: Sequence[GroupPlan], configuration: Sequence[int]) -> list[np.ndarray]:
-    """The draws of each sampling step, numbered over all groups: the longest-path layering of the realized graph.
+def sampling_steps(plans: Sequence[GroupPlan], configuration: Sequence[int]) -> np.ndarray:
+    """The sampling step of each draw, int64 [draws of all groups]: the longest-path layering of the realized graph.
 
     ``configuration[g]`` is the order that group ``g`` is under.
     """
-    return schedule(_reading(plans, configuration))
+    return layers(_reading(plans, configuration))
 
 
 def _reading(plans: Sequence[GroupPlan], configuration: Sequence[int]) -> Relation | np.ndarray:

@@ -34,6 +34,10 @@ class Difference(Relation):
     def rows(self, targets: np.ndarray) -> np.ndarray:
         return self.left.rows(targets) & ~self.right.rows(targets)
 
+    def reads(self, target: int) -> np.ndarray:
+        read = self.left.reads(target)
+        return read[~self.right.holds(np.full(len(read), target), read)]
+
     def holds(self, targets: np.ndarray, sources: np.ndarray) -> np.ndarray:
         return self.left.holds(targets, sources) & ~self.right.holds(targets, sources)
 

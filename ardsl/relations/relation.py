@@ -152,6 +152,10 @@ class Beside(Relation):
     def rows(self, targets: np.ndarray) -> Rows:
         return np.concatenate([np.zeros((len(targets), 0), dtype=bool), *(p.rows(targets) for p in self.parts)], axis=1)
 
+    def reads(self, target: int) -> np.ndarray:
+        starts = np.cumsum([0, *(part.sources for part in self.parts)])
+        return _joined([part.reads(target) + start for part, start in zip(self.parts, starts, strict=False)])
+
     def counts(self, targets: np.ndarray) -> np.ndarray:
         return sum((part.counts(targets) for part in self.parts), np.zeros(len(targets), dtype=np.int64))
 

@@ -127,6 +127,12 @@ class EarlierInOrder(Relation):
                 by_axis &= near[:, None, :, None]
         return found
 
+    def reads(self, target: int) -> np.ndarray:
+        if self.limits is not None or self.last is not None:
+            return super().reads(target)
+        rank = self.order.rank
+        return np.flatnonzero(rank < rank[_at(self.elements, np.array([target]))])
+
     def pairs(self, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         elements = _at(self.elements, targets)
         if self.limits is None:
@@ -191,7 +197,11 @@ class EarlierInOrder(Relation):
 
     def _ranges(self, elements: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Where what each element reads starts among the elements by rank, and how many there are."""
-        rank, starts = self.order.rank[elements], self.order.by_rank[1]
+        rank = self.order.rank[elements]
+        if self.order.total:
+            first = np.zeros_like(rank) if self.last is None else np.maximum(rank - self.last, 0)
+            return first, rank - first
+        starts = self.order.by_rank[1]
         first = starts[np.maximum(rank - self.last, 0)] if self.last is not None else np.zeros_like(rank)
         return first, starts[rank] - first
 

@@ -11,6 +11,7 @@ from ardsl.model.model import Variable
 from ardsl.runtime.faults import fault, listed
 from ardsl.runtime.folders import IMAGE, LABEL, SAMPLES, SOUND, TABLES
 from ardsl.runtime.sources import Source
+from ardsl.runtime.texts import TEXT
 from ardsl.spec import Spec
 
 
@@ -56,6 +57,8 @@ def choose(spec: Spec, variable: Variable, source: Source, split: str) -> Choice
         return Choice((IMAGE,))
     if SOUND in source.keys and source.row_name is not None and len(variable.shape) == 1:
         return Choice((SAMPLES if isinstance(variable.domain, Integer) else SOUND,))
+    if source.text is not None and len(variable.shape) == 1:
+        return Choice((TEXT,))
     if variable.is_record and any(f.name in source.keys for f in variable.fields):
         return Choice(column_names(spec, variable, split), each=True)
     if len(every) == 1 and split in source.keys and not source.in_memory:

@@ -21,6 +21,7 @@ from ardsl.runtime.faults import fault
 from ardsl.runtime.folders import IMAGE, shown_as
 from ardsl.runtime.lengths import LENGTHS, padded
 from ardsl.runtime.sources import Source
+from ardsl.runtime.texts import TEXT
 from ardsl.runtime.values import Part, Raw
 from ardsl.spec import Spec
 
@@ -132,6 +133,8 @@ class _Reader:
         store = _Store(self.source.bound)
         for block, first in self.source.blocks([*filter(None, keys), *(ends[key] for key in keys if key in ends)]):
             for slot in slots:
+                if slot.key == TEXT and self.source.text is not None:
+                    block[slot.key] = self.source.text.codes(slot.variable)
                 if slot.element is None and (slot.variable.varies or slot.key in ends):
                     lengths = block.get(ends.get(slot.key, ""))
                     place, row = self.source.place(slot.key), self.source.row_name

@@ -15,6 +15,7 @@ from torch import Tensor
 from ardsl.diagnostics.rules.data import BAD_OUTPUT
 from ardsl.families.domains import Category, Domain, MuLaw
 from ardsl.model.model import Variable
+from ardsl.runtime import texts
 from ardsl.runtime.atomic import replacing
 from ardsl.runtime.cells import column_values
 from ardsl.runtime.choices import choose, column_names, variables
@@ -42,8 +43,8 @@ def write_samples(
     given: Mapping[str, Any] | None = None,
     lengths: Mapping[str, np.ndarray] | None = None,
 ) -> None:
-    """What ``model.sample`` gave, to ``.npz`` (arrays by variable), ``.csv`` (labels as in the data), ``.png`` or
-    ``.wav``.
+    """What ``model.sample`` gave, to ``.npz`` (arrays by variable), ``.csv`` (labels as in the data), ``.png``,
+    ``.wav`` or ``.txt``.
 
     ``lengths`` are those that the samples were drawn with, by variable. ``given`` is what they were drawn for: one
     example of each conditioning variable, or one for each sample. With it, a table or an ``.npz`` so written is data
@@ -66,10 +67,9 @@ def check_output(path: str | Path, spec: Spec) -> None:
     path = Path(path)
     if path.suffix.lower() not in _WRITERS:
         raise fault(BAD_OUTPUT, path=path, problem=f"samples are written to {', '.join(_WRITERS)}")
-    if path.suffix.lower() == ".png":
-        _picture(path, spec)
-    if path.suffix.lower() == ".wav":
-        _wave(path, spec)
+    found = {".png": _picture, ".wav": _wave, ".txt": _text}.get(path.suffix.lower())
+    if found is not None:
+        found(path, spec)
 
 
 def write_scores(path: str | Path, scores: np.ndarray) -> None:
@@ -252,9 +252,24 @@ def _wave(path: Path, spec: Spec) -> Variable:
     return found
 
 
+def _write_txt(path: Path, spec: Spec, samples: dict[str, Tensor], lengths: Lengths) -> None:
+    variable = _text(path, spec)
+    texts.write(path, samples[variable.name], variable, lengths.get(variable.name))
+
+
+def _text(path: Path, spec: Spec) -> Variable:
+    """The first observed variable that is text."""
+    found = next((v for v in spec.model.observed if texts.is_text(v)), None)
+    if found is None:
+        problem = 'no variable is text: that takes one axis of characters, `category("a", "b", …)`'
+        raise fault(BAD_OUTPUT, path=path, problem=problem)
+    return found
+
+
 _WRITERS: dict[str, Callable[[Path, Spec, dict[str, Tensor], Lengths], None]] = {
     ".npz": _write_npz,
     ".csv": _write_csv,
     ".png": _write_png,
     ".wav": _write_wav,
+    ".txt": _write_txt,
 }

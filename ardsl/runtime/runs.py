@@ -9,7 +9,7 @@ A folder holds
 - ``checkpoint.safetensors``: while a training has not ended, all that it takes to go on with it;
 - ``metrics.csv`` and ``metrics.jsonl``: the training curve (epoch, seconds, train, valid), and ``curve.png``, the
   same as a picture, where matplotlib is installed;
-- ``samples.png``: a grid of samples where a variable is a picture.
+- ``samples.png``, ``samples-0.wav`` … or ``samples.txt``: samples, where a variable is a picture, a sound or a text.
 
 Every file is replaced whole, so a folder can be read while training goes on.
 """
@@ -44,9 +44,10 @@ from ardsl.runtime.devices import find_device
 from ardsl.runtime.faults import fault, listed, not_a_file
 from ardsl.spec import Spec, diagnose
 
-SPEC, RUN, WEIGHTS, METRICS, SAMPLES = "spec.ar", "run.json", "weights.safetensors", "metrics.csv", "samples.png"
+SPEC, RUN, WEIGHTS, METRICS = "spec.ar", "run.json", "weights.safetensors", "metrics.csv"
 STATE, LINES, CURVE = "checkpoint.safetensors", "metrics.jsonl", "curve.png"
-_NAMES = (SPEC, RUN, WEIGHTS, METRICS, SAMPLES, STATE, LINES, CURVE)
+SAMPLES = ("samples.png", "samples.txt", "samples.wav", *(f"samples-{number}.wav" for number in range(4)))
+_NAMES = (SPEC, RUN, WEIGHTS, METRICS, STATE, LINES, CURVE, *SAMPLES)
 _CURVE = ("epoch", "seconds", "train", "valid")
 _LONGEST = 16 << 20
 """Characters of the longest text that is read."""

@@ -1,41 +1,73 @@
-"""Pictures of a model's samples, as it trains and at the end."""
+"""A model's samples as files, as it trains and at the end: pictures, sounds or text."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
 
-from ardsl.compiler.model import AutoregressiveModel
-from ardsl.runtime.data import Splits, count, take
-from ardsl.runtime.pictures import is_picture, save_grid
+from torch import Tensor
 
-_MOST = 64
+from ardsl.compiler.model import AutoregressiveModel
+from ardsl.model.model import Variable
+from ardsl.runtime.curve import can_draw
+from ardsl.runtime.data import Examples, Splits, count, take
+from ardsl.runtime.pictures import is_picture, save_grid
+from ardsl.runtime.texts import is_text, write
+from ardsl.runtime.waves import save_sounds, save_waveforms
+
+PICTURE, SOUND, TEXT = "samples.png", "samples.wav", "samples.txt"
+
+_PICTURES, _LINES, _SOUNDS = 64, 16, 4
+_SECONDS = 2
+"""Of each sound, at most."""
 _SHARE = 0.02
 """The share of the time that samples may take while a model trains."""
 
 
 class Samples:
-    """A grid of samples at ``path``, drawn for what the data give, of the first variable that is a picture."""
+    """Samples drawn for what the data give, of the first variable that is a picture, a sound or a text: ``samples.png``
+    in ``folder``, ``samples-0.wav`` …, or ``samples.txt``."""
 
-    def __init__(self, path: Path, splits: Splits, seed: int) -> None:
-        self.path, self.splits, self.seed = path, splits, seed
+    def __init__(self, folder: Path, splits: Splits, seed: int) -> None:
+        self.folder, self.splits, self.seed = folder, splits, seed
         self._drawn, self._cost = time.perf_counter(), 0.0
 
     def save_if_due(self, model: AutoregressiveModel) -> None:
-        """Nothing while the last picture is recent beside what it took."""
+        """Nothing while the last samples are recent beside what they took."""
         if time.perf_counter() - self._drawn > self._cost / _SHARE:
             self.save(model)
 
     def save(self, model: AutoregressiveModel) -> None:
-        variable = next((v for v in model.spec.model.observed if is_picture(v)), None)
-        if variable is None:
-            return
-        started = time.perf_counter()
-        given = [v.name for v in model.spec.model.given]
-        conditioning = self.splits.valid or self.splits.train
-        n = min(_MOST, count(conditioning)) if given else _MOST
-        first = take(conditioning, slice(0, n))
-        samples = model.sample(n, {name: first[name] for name in given} or None, seed=self.seed)
-        save_grid(self.path, samples[variable.name] if isinstance(samples, dict) else samples, variable)
+        rate, started = model.spec.model.data.rate, time.perf_counter()
+        variable = next((v for v in model.spec.model.observed if is_picture(v) or is_text(v)), None)
+        if variable is not None and is_picture(variable):
+            save_grid(self.folder / PICTURE, self._sample(model, variable, _PICTURES), variable)
+        elif variable is not None:
+            write(self.folder / TEXT, self._sample(model, variable, _LINES), variable, None)
+        elif rate is not None and model.spec.plan.groups[0].back is not None:
+            self._save_sounds(model, model.spec.model.observed[0], rate)
         self._drawn = time.perf_counter()
         self._cost = self._drawn - started
+
+    def _sample(self, model: AutoregressiveModel, variable: Variable, most: int) -> Tensor:
+        given, n = self._given(model, most)
+        samples = model.sample(n, given, seed=self.seed)
+        return samples[variable.name] if isinstance(samples, dict) else samples
+
+    def _save_sounds(self, model: AutoregressiveModel, variable: Variable, rate: int) -> None:
+        given, n = self._given(model, _SOUNDS)
+        moments = min(variable.shape[0], _SECONDS * rate)
+        sounds = next(model.stream(given, n=n, moments=moments, seed=self.seed))
+        save_sounds(self.folder / SOUND, sounds, variable, rate, None)
+        if can_draw():
+            save_waveforms(self.folder / PICTURE, sounds, variable, rate, None)
+
+    def _given(self, model: AutoregressiveModel, most: int) -> tuple[Examples | None, int]:
+        """What to draw for: the first examples of the data, as many samples."""
+        names = [v.name for v in model.spec.model.given]
+        if not names:
+            return None, most
+        there = self.splits.valid or self.splits.train
+        n = min(most, count(there))
+        first = take(there, slice(0, n))
+        return {name: first[name] for name in names}, n

@@ -13,12 +13,13 @@ import torch
 
 from ardsl.diagnostics.rules.data import UNREADABLE, WRONG_FORMAT, WRONG_SHAPE
 from ardsl.model.arrays import reading_arrays
-from ardsl.runtime import images, sounds, tables
+from ardsl.runtime import images, sounds, tables, texts
 from ardsl.runtime.faults import fault, not_a_file
 from ardsl.runtime.folders import Folder
 from ardsl.runtime.tables import Table
+from ardsl.runtime.texts import Text
 
-SUFFIXES = (".npz", ".npy", *tables.SUFFIXES)
+SUFFIXES = (".npz", ".npy", *tables.SUFFIXES, *texts.SUFFIXES)
 _PICKLED = "holds pickled Python objects, which are never loaded: save numbers, or text of a fixed width"
 
 
@@ -40,7 +41,8 @@ class Source:
     positional: bool = False
     """The parts of an example, in the order of the observed variables, then the given ones."""
     row_name: Callable[[int], str] | None = field(repr=False, default=None)
-    """What messages call an example, where it has a name of its own: a picture's file."""
+    """What messages call an example, where it has a name of its own: a picture's file, or a line of text."""
+    text: Text | None = None
 
     @property
     def is_table(self) -> bool:
@@ -117,6 +119,11 @@ def _open_path(source: str | Path, directory: Path, rate: int | None) -> Source:
     if suffix in tables.SUFFIXES:
         table = _guarded(name, lambda: tables.open_table(path, name))
         return Source(name, table.header, key=key, table=table)
+    if suffix in texts.SUFFIXES:
+        if key is not None:
+            raise fault(UNREADABLE, path=name, problem=f"a `.txt` file is one text: it has no key `{key}`")
+        text = _guarded(name, lambda: Text.open(path))
+        return Source(name, text.keys, text.read, row_name=text.row_name, text=text)
     found = _load(path, name, lambda loaded: loaded if isinstance(loaded, np.ndarray) else tuple(loaded.files))
     if isinstance(found, np.ndarray):
         if found.dtype.itemsize == 0:

@@ -30,7 +30,7 @@ from ardsl.runtime.lengths import with_lengths
 from ardsl.runtime.options import check_carried, check_precision, count_devices, override, told_of
 from ardsl.runtime.processes import Processes, join
 from ardsl.runtime.progress import Progress, duration
-from ardsl.runtime.runs import CURVE, SAMPLES, STATE, RunFolder, check_earlier, read_metrics, read_run, restore
+from ardsl.runtime.runs import CURVE, STATE, RunFolder, check_earlier, read_metrics, read_run, restore
 from ardsl.runtime.samples import Samples
 from ardsl.runtime.trainer import few_threads, make_trainer, quiet, seeded
 from ardsl.runtime.windows import windows
@@ -311,7 +311,7 @@ class _Fit:
 
     def _samples(self, folder: RunFolder) -> Samples:
         if self._pictures is None:
-            self._pictures = Samples(folder.path / SAMPLES, self.splits, self.settings.seed)
+            self._pictures = Samples(folder.path, self.splits, self.settings.seed)
         return self._pictures
 
     def _between_steps(self, learner: Learner) -> None:

@@ -11,11 +11,17 @@ from strategies import any_order, earlier, parts, shapes, total_orders, weak_ord
 from unrolled import unroll
 
 from ardsl.graph import schedule as scheduling
-from ardsl.graph.schedule import CycleError, TooLargeError, layers, longest_path, schedule
-from ardsl.relations import Affine, AxisPart, Earlier, Labelled, Levels, Part, Relation, Union
+from ardsl.graph.schedule import CycleError, TooLargeError, layers, longest_path
+from ardsl.relations import Affine, AxisPart, Earlier, Labelled, Levels, Order, Part, Relation, Union
 from ardsl.relations.order import blocks, drawn_together, raster, shuffle
 
 quick = settings(max_examples=40, deadline=None)
+
+
+def schedule(relation: Relation | np.ndarray, order: Order | None = None) -> list[np.ndarray]:
+    """The elements that each step draws, ascending."""
+    step_of = layers(relation, order)
+    return [np.flatnonzero(step_of == step) for step in range(step_of.max(initial=-1) + 1)]
 
 
 def check(found: list[np.ndarray], matrix: np.ndarray) -> None:

@@ -195,22 +195,24 @@ class LatticeProgram(LatticeInputs):
         elif not layer.added:
             bases.append(self._bases[layer.target][group][None])
         base = bases[0]
-        for numbers in self._together(layer):
+        for numbers in self._together(layer, group):
             columns = self._columns(layer, numbers, group, sites, mine, calls)
             calls.append(_product(base, self._flat(layer, numbers, group), columns, out))
             base = out
-        if not layer.sources:
+        if base is not out:  # the group reads nothing
             calls.append((out.copy_, (base.expand_as(out),), {}))
         for more in bases[1:]:
             calls.append((out.add_, (more,), {}))
         if not whole:
             calls.append((into.index_copy_, (0, torch.from_numpy(mine).to(into.device), out), {}))
 
-    def _together(self, layer: Layer) -> list[list[int]]:
-        """The sources of a convolution by the tensor that holds them: one gather and one product serve each."""
+    def _together(self, layer: Layer, group: int) -> list[list[int]]:
+        """What a group reads of a convolution's sources, by the tensor that holds them: one gather and one product
+        serve each."""
         found: dict[int, list[int]] = {}
         for number, (source, _) in enumerate(layer.sources):
-            found.setdefault(id(self._rows[source]), []).append(number)
+            if len(self._slots(layer, number, group)):
+                found.setdefault(id(self._rows[source]), []).append(number)
         return list(found.values())
 
     def _slots(self, layer: Layer, number: int, group: int) -> np.ndarray:

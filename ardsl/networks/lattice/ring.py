@@ -50,7 +50,9 @@ class RingProgram(LatticeInputs):
     def __init__(self, network: LatticeNetwork, element_step: np.ndarray, draw_step: np.ndarray, batch: int) -> None:
         super().__init__(network, element_step, batch)
         self._positions = np.argsort(draw_step)
-        self._turn_of = {int(step): turn for turn, step in enumerate(np.sort(draw_step))}
+        self._turn = np.full(int(draw_step.max()) + 1, -1)
+        """The moment that a step draws, counted in the order of time; −1 for none."""
+        self._turn[draw_step[self._positions]] = np.arange(len(draw_step))
         self._stale = True
         self._now: dict[str, Tensor] = {}
         """Each map at the moment."""
@@ -176,7 +178,7 @@ class RingProgram(LatticeInputs):
         if self._stale:  # all that is given is known before the first moment
             self._fill_bases()
             self._stale = False
-        turn = self._turn_of[step]
+        turn = int(self._turn[step])
         if self._maps is not None:
             self._map.copy_(self._maps[self._positions[turn]])
         for ring in self._rings:
@@ -186,7 +188,7 @@ class RingProgram(LatticeInputs):
         return self._now[self._wiring.output]
 
     def write(self, step: int, inputs: Tensor) -> None:
-        if step not in self._turn_of:
+        if step < 0 or step >= len(self._turn) or self._turn[step] < 0:
             self._take(step, inputs)
             return
         self._now[INPUT].copy_(inputs)

@@ -1,0 +1,61 @@
+"""What sampling begins with: what is given, how long samples are, and the first moments of a series to go on with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from ardsl.compiler.values import Values, blank, by_name, check_domain, check_given, cut, expand_given, flat
+from ardsl.errors import ArdslError
+from ardsl.model.model import Variable
+
+if TYPE_CHECKING:
+    from ardsl.compiler.model import AutoregressiveModel
+
+
+def along_time(model: AutoregressiveModel, what: str) -> Variable:
+    """The only variable of a model, where its network runs along time (else that is an error, of ``what``)."""
+    observed = model.spec.model.observed
+    if len(model.groups) != 1 or len(observed) != 1 or model.spec.plan.groups[0].back is None:
+        raise ArdslError(f"{what} is of one variable along time, as `wavenet` draws it")
+    return observed[0]
+
+
+def start(model: AutoregressiveModel, count: int, given: Any, lengths: Any, begin: Any) -> tuple[Values, int]:
+    """The values that ``count`` samples start from, in the model's units, and how many elements of the only variable
+    are known already."""
+    spec = model.spec.model
+    conditioning = {
+        name: flat(value, model.spec.variables[name], model.like)
+        for name, value in by_name(given, spec.given, "`given`").items()
+    }
+    check_given(conditioning, spec.given)
+    values = {v.name: blank(v, count, model.like) for v in spec.observed} | expand_given(conditioning, count)
+    known = 0
+    if begin is not None:
+        variable = along_time(model, "a beginning")
+        first = _beginning(begin, variable, count, model.like)
+        known = first.shape[1]
+        values[variable.name][:, :known] = first
+    values = cut(values, lengths, tuple(model.spec.variables.values()), drawn=True)
+    if known and bool(values[variable.name][:, :known].isnan().any()):
+        raise ArdslError(f"`{variable.name}` is to be shorter than what it begins with")
+    return model.units.inward(values), known
+
+
+def _beginning(value: Any, variable: Variable, count: int, like: Tensor) -> Tensor:
+    """The first moments of each sample, flat [count, elements]: of one for all, [moments, …], or [count, moments, …]."""
+    try:
+        found = torch.as_tensor(value, device=like.device).to(like.dtype)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ArdslError(f"the beginning of `{variable.name}` must be numbers: {error}") from None
+    if found.ndim == len(variable.shape):
+        found = found[None]
+    sound = found.ndim == 1 + len(variable.shape) and found.shape[2:] == variable.shape[1:]
+    if not sound or len(found) not in (1, count) or found.shape[1] > variable.shape[0]:
+        most = ", ".join(map(str, (f"up to {variable.shape[0]}", *variable.shape[1:])))
+        raise ArdslError(f"the beginning of `{variable.name}` must have the shape [{most}], not {list(found.shape[1:])}")
+    check_domain(found, variable)
+    return found.flatten(1).expand(count, -1)

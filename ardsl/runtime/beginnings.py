@@ -1,0 +1,51 @@
+"""What samples along time are to begin with, as the command line names it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ardsl.diagnostics.rules.data import NO_SUCH_KEY, OUTSIDE_DOMAIN
+from ardsl.errors import ArdslError
+from ardsl.families.domains import Category, Integer
+from ardsl.model.model import Variable
+from ardsl.runtime import sounds
+from ardsl.runtime.faults import fault, listed, shown
+from ardsl.runtime.sources import open_source
+from ardsl.runtime.texts import characters, codes, is_text
+from ardsl.spec import Spec
+
+
+def read_beginning(spec: Spec, written: str) -> np.ndarray:
+    """The first moments of the only observed variable, [moments, …]: of a text these themselves; else a sound's file,
+    or ``PATH#KEY`` of an array."""
+    if len(spec.model.observed) != 1:
+        raise ArdslError("a beginning is of one variable along time, as `wavenet` draws it")
+    variable = spec.model.observed[0]
+    if is_text(variable):
+        return _characters(variable, written)
+    path = Path(written)
+    if path.suffix.lower() in sounds.SUFFIXES:
+        kind = "int16" if isinstance(variable.domain, Integer) else "float32"
+        return sounds.read(path.parent, [path.name], spec.model.data.rate, kind)
+    source = open_source(written)
+    key = "" if source.only else source.key or variable.name
+    if key not in ("", *source.keys) or source.is_table:
+        problem = f"there is no array `{key}`: there are {listed(source.keys)}"
+        raise fault(NO_SUCH_KEY, path=written, problem=problem)
+    ((block, _),) = source.blocks([key] if key else [])
+    return block[key]
+
+
+def _characters(variable: Variable, written: str) -> np.ndarray:
+    domain = variable.domain
+    assert isinstance(domain, Category) and domain.labels is not None  # see is_text
+    found, strange = codes(np.array([ord(character) for character in written], dtype=np.int64), domain.labels)
+    if len(strange):
+        place = int(strange[0])
+        element, value = f"{variable.name}[{place}]", shown(written[place])
+        allowed = f"one of {listed(characters(domain))}"
+        told = {"element": element, "allowed": allowed, "domain": domain.name, "value": value}
+        raise fault(OUTSIDE_DOMAIN, place="--begin", more="", **told)
+    return found

@@ -1,0 +1,109 @@
+"""Going on with a series: what is drawn after a beginning is what the whole network draws there."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+import ardsl
+
+WAVENET = "wavenet(blocks = 1, layers = 3, features = 6, skip = 8)"
+SPECS = {
+    "codes": f"observed x[time: ..40] : mulaw(16)\np(x[t] | x[<t] within 8) = categorical via {WAVENET}\n",
+    "numbers given a text": (
+        "given text[10] : real\nobserved x[time: 40] : real\n"
+        f"p(x[t] | x[<t] within 8, text[..t / 4]) = mixture(normal, components = 2) via {WAVENET}\n"
+    ),
+    "channels": f"observed x[time: ..40, 2] : binary\np(x[i] | x[<i] within (8, *)) = bernoulli via {WAVENET}\n",
+    "channels alone": f"observed x[time: 40, 2] : binary\np(x[i] | x[<i] within (0, *)) = bernoulli via {WAVENET}\n",
+    "drawn together": (
+        "observed x[time: 40, 2] : real\n"
+        f"p(x[t, *] | x[<] within (8, *)) = multivariate_normal via {WAVENET}\n"
+    ),
+    "an end": f"observed x[time: ..40] : category(9, end = 0)\np(x[t] | x[<t] within 8) = categorical via {WAVENET}\n",
+    "all that is earlier": "observed x[time: 5] : category(3)\np(x[t] | x[<t]) = categorical via "
+    "wavenet(blocks = 1, layers = 2, features = 6, skip = 8)\n",
+}
+
+
+def compiled(name: str) -> ardsl.AutoregressiveModel:
+    model = ardsl.compile(ardsl.loads(SPECS[name]), seed=1, dtype=torch.float64).eval()
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(std=0.7, generator=generator)
+    return model
+
+
+def given(model: ardsl.AutoregressiveModel) -> dict[str, torch.Tensor] | None:
+    generator = torch.Generator().manual_seed(2)
+    found = {v.name: torch.randn(3, *v.shape, generator=generator, dtype=torch.float64) for v in model.spec.model.given}
+    return found or None
+
+
+@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("known", [0, 1, 3, 20, 39])
+def test_what_follows_a_beginning_is_what_the_whole_network_draws(name: str, known: int) -> None:
+    """Also where most of the beginning is too far back to be looked at, and where the last sample was another."""
+    model = compiled(name)
+    conditions, noise = given(model), model.noise(3, seed=4)
+    known = min(known, model.spec.variables["x"].shape[0] - 1)
+    other = model.sample(3, conditions, seed=9)
+    assert isinstance(other, torch.Tensor)
+    begin = other[:, :known]
+    drawn = {
+        evaluator: model.sample(3, conditions, begin=begin, noise=noise, evaluator=evaluator)  # type: ignore[arg-type]
+        for evaluator in ("step", "whole")
+    }
+    torch.testing.assert_close(drawn["step"], drawn["whole"], atol=1e-9, rtol=0)
+    if name != "an end":
+        torch.testing.assert_close(drawn["step"][:, :known], begin, atol=1e-12, rtol=0)
+    chunks = list(model.stream(conditions, n=3, moments=7, begin=begin, seed=4))
+    found = torch.cat(chunks, 1) if chunks else other[:, :0]
+    assert torch.equal(found, drawn["step"][:, known : known + found.shape[1]])
+    assert found.shape[1] == drawn["step"].shape[1] - known or name == "an end"
+
+
+def test_a_sample_gone_on_with_is_the_sample() -> None:
+    """With the same noise, its own beginning changes nothing."""
+    for name in SPECS:
+        model = compiled(name)
+        conditions, noise = given(model), model.noise(3, seed=4)
+        whole = model.sample(3, conditions, noise=noise)
+        again = model.sample(3, conditions, begin=whole[:, :2], noise=noise)
+        torch.testing.assert_close(again, whole, atol=1e-9, rtol=0)
+
+
+@torch.no_grad()
+def test_the_chances_of_what_follows_are_those_of_the_rest_given_the_beginning() -> None:
+    """p(rest | beginning) from ``log_prob`` alone, against how often each rest is drawn."""
+    model = compiled("all that is earlier")
+    begin = torch.tensor([2, 0, 1])
+    rests = torch.cartesian_prod(torch.arange(3), torch.arange(3))
+    joint = model.log_prob(torch.cat([begin.expand(9, 3), rests], 1))
+    assert isinstance(joint, torch.Tensor)
+    expected = joint.softmax(0)
+    drawn = model.sample(20_000, begin=begin, seed=0)
+    assert isinstance(drawn, torch.Tensor)
+    counted = torch.bincount(drawn[:, 3] * 3 + drawn[:, 4], minlength=9) / 20_000
+    assert float((counted - expected).abs().max()) < 4 * math.sqrt(0.25 / 20_000)
+
+
+def test_beginnings_that_do_not_fit() -> None:
+    model = compiled("codes")
+    for begin, problem in (
+        (torch.zeros(41), r"must have the shape \[up to 40\], not \[41\]"),
+        (torch.zeros(2, 4), r"must have the shape \[up to 40\]"),
+        (torch.full((4,), 1.5), r"`x` takes values of mulaw\(16\), not 1.5"),
+        (torch.tensor([0.0, math.nan]), r"`x` takes values of mulaw\(16\), not nan"),
+        ("abc", r"must be numbers"),
+    ):
+        with pytest.raises(ardsl.ArdslError, match=problem):
+            model.sample(3, begin=begin)
+    with pytest.raises(ardsl.ArdslError, match="shorter than what it begins with"):
+        model.sample(3, begin=torch.zeros(4), lengths=[4, 4, 3])
+    dense = ardsl.compile(ardsl.loads("observed x[4] : binary\np(x[i] | x[<i]) = bernoulli via made\n"))
+    with pytest.raises(ardsl.ArdslError, match="a beginning is of one variable along time"):
+        dense.sample(1, begin=[0])
