@@ -98,6 +98,7 @@ class Sampler:
         codes = torch.arange(domain.levels, dtype=model.like.dtype, device=model.like.device)
         return encode_features(domain, model.conditionals[0][0].decode(codes, codes.dtype))
 
+    @torch.inference_mode()
     def run(self, values: Values, noise: Noise, known: int = 0) -> Values:
         """Samples of every observed variable, flat; ``values`` holds the given ones, and of a variable along time the
         first elements, so many as are ``known``."""
@@ -112,6 +113,7 @@ class Sampler:
             pass
         return values
 
+    @torch.inference_mode()
     def stream(self, values: Values, noise: Noise, known: int, size: int) -> Iterator[Tensor]:
         """Samples of the only observed variable from the elements that are ``known`` on, as soon as ``size`` more
         moments of it are there: flat, [batch, elements]."""

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from ardsl.compiler.beginning import along_time, start
-from ardsl.compiler.guards import evaluating
 from ardsl.errors import ArdslError
 from ardsl.families.domains import MuLaw
 
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from ardsl.compiler.model import AutoregressiveModel
 
 
+@torch.no_grad()
 def stream(
     model: AutoregressiveModel, given: Any, count: int, moments: int, length: int | None, begin: Any, seed: int | None
 ) -> Iterator[Tensor]:
@@ -28,7 +28,6 @@ def stream(
     noise = model.noise(count, seed)
     domain = variable.element_domain(0)
     whole = domain.discrete and not isinstance(domain, MuLaw)
-    with torch.no_grad(), evaluating(model):
-        for chunk in model.sampler((0,), count).stream(values, noise, known, moments):
-            shaped = chunk.reshape(count, -1, *variable.shape[1:])
-            yield shaped.round().long() if whole else shaped
+    for chunk in model.sampler((0,), count).stream(values, noise, known, moments):
+        shaped = chunk.clone().reshape(count, -1, *variable.shape[1:])  # which may be used for gradients again
+        yield shaped.round().long() if whole else shaped

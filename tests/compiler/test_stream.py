@@ -43,3 +43,19 @@ def test_a_stream_is_as_long_as_it_is_to_be() -> None:
     dense = ardsl.compile(ardsl.loads("observed x[4] : binary\np(x[i] | x[<i]) = bernoulli via made\n"))
     with pytest.raises(ardsl.ArdslError, match="of one variable along time"):
         next(dense.stream())
+
+
+def test_what_is_drawn_may_be_used_for_gradients() -> None:
+    """And between two chunks the caller's own gradients are recorded."""
+    model = ardsl.compile(ardsl.loads(SPECS["numbers given a text"]), seed=0)
+    given = {"text": torch.zeros(1, 10)}
+    chunks = []
+    for chunk in model.stream(given, moments=20, seed=1):
+        assert torch.is_grad_enabled() and not torch.is_inference_mode_enabled()
+        chunks.append(chunk)
+    for x in (torch.cat(chunks, 1), model.sample(1, given, seed=1)):
+        assert isinstance(x, torch.Tensor)
+        log_prob = model.log_prob(x.requires_grad_(), given)
+        assert isinstance(log_prob, torch.Tensor)
+        log_prob.sum().backward()
+        assert x.grad is not None and bool(x.grad.abs().sum() > 0)

@@ -5,12 +5,23 @@ from __future__ import annotations
 from math import prod
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from strategies import any_order, earlier, labelled, levels, parts, selections, shapes
+from strategies import any_order, earlier, labelled, levels, parts, selections, shapes, total_orders
 from unrolled import cells, inside, unroll
 
-from ardsl.relations import Affine, AxisPart, Earlier, Everything, Part, Relation, Stacked, Union, boolean_product
+from ardsl.relations import (
+    Affine,
+    AxisPart,
+    Beside,
+    Earlier,
+    Everything,
+    Part,
+    Relation,
+    Stacked,
+    Union,
+    boolean_product,
+)
 from ardsl.relations.order import raster
 
 quick = settings(max_examples=40, deadline=None)
@@ -33,7 +44,8 @@ def check(relation: Relation, matrix: np.ndarray) -> None:
     target, source = (index.ravel() for index in np.indices(matrix.shape))
     assert (relation.holds(target, source) == matrix.ravel()).all()
     if matrix.size:
-        assert relation.reads(0).tolist() == np.flatnonzero(matrix[0]).tolist()
+        for row in (0, relation.targets // 2, relation.targets - 1):
+            assert relation.reads(row).tolist() == np.flatnonzero(matrix[row]).tolist()
         assert ((0, 0) in relation) == matrix[0, 0]
 
 
@@ -121,3 +133,14 @@ def test_products_of_many_paths() -> None:
     ones = np.ones((1, 1 << 25), dtype=bool)
     assert boolean_product(ones, ones.T).all()
     assert not boolean_product(ones, ~ones.T).any()
+
+
+@quick
+@given(st.data(), small)
+def test_beside(data: st.DataObject, shape: tuple[int, ...]) -> None:
+    order = data.draw(total_orders(shape))
+    contexts = [data.draw(earlier(shape)) for _ in range(2)]
+    each = [context.relation(order) for context in contexts]
+    matrices = [unroll(context, order, shape) for context in contexts]
+    assume(each[0].targets == each[1].targets)  # a context may be that of some elements
+    check(Beside(each[0].targets, tuple(each)), np.concatenate(matrices, axis=1))
