@@ -35,7 +35,7 @@ class Span:
         index = index.clamp(0, value.shape[1] - 1).expand(-1, -1, *value.shape[2:])
         return value.gather(1, index).masked_fill(outside, absent)
 
-    def after(self, moments: int) -> Span:
+    def widened(self, moments: int) -> Span:
         """These moments and as many before them; where ``first`` is one number, as many as there are."""
         if isinstance(self.first, int):
             moments = min(moments, self.first)

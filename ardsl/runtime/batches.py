@@ -13,6 +13,9 @@ from torch import Tensor
 from ardsl.runtime.data import Examples, count, take
 from ardsl.runtime.windows import Windows
 
+_POOL = 50
+"""Batches among which examples are put together by their lengths."""
+
 DRAWN = ".drawn"
 """What a batch calls the random integers that place its windows: no variable has such a name."""
 
@@ -20,6 +23,17 @@ DRAWN = ".drawn"
 def permutation(seed: int, epoch: int, examples: int) -> np.ndarray:
     """The order of the examples in an epoch: int64 [examples]."""
     return np.random.default_rng((seed, epoch)).permutation(examples)
+
+
+def alike(order: np.ndarray, lengths: np.ndarray, batch: int, seed: tuple[int, ...]) -> np.ndarray:
+    """The examples of an epoch with those of a batch about as long as each other, so that little of it is padding:
+    sorted within some batches, which then are shuffled as a whole. The last, smaller one stays the last."""
+    stretches = np.split(order, range(_POOL * batch, len(order), _POOL * batch))
+    order = np.concatenate([each[np.argsort(lengths[each], kind="stable")] for each in stretches])
+    whole = len(order) // batch * batch
+    full = order[:whole].reshape(-1, batch)
+    np.random.default_rng(seed).shuffle(full)
+    return np.concatenate([full.reshape(-1), order[whole:]])
 
 
 def fingerprint(*splits: Examples | None) -> int:
@@ -42,7 +56,7 @@ class Batches:
     step, and of no :meth:`weight`.
 
     With ``windows`` each example comes as often as it has windows, with a random integer, under the name ``DRAWN``,
-    that says where in it.
+    that says where in it. With ``lengths`` [examples] those of a batch are of about one.
     """
 
     def __init__(
@@ -53,9 +67,10 @@ class Batches:
         rank: int = 0,
         world: int = 1,
         windows: Windows | None = None,
+        lengths: np.ndarray | None = None,
     ) -> None:
         self.examples = examples
-        self.windows = windows
+        self.windows, self._lengths = windows, lengths
         times = 1 if windows is None else windows.times
         self._examples = np.repeat(np.arange(count(examples)), times)
         """Of each row of an epoch, before it is put into an order."""
@@ -72,12 +87,17 @@ class Batches:
         return math.ceil(len(self._examples) / self.batch)
 
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
-        order = self._examples[permutation(self.seed, self.epoch, len(self._examples))]
+        order = self._order(self.epoch)
         drawn = np.random.default_rng((self.seed, self.epoch, 1)).integers(1 << 62, size=len(order))
         start, self.start = self.start, 0
         self.epoch += 1
         for rows, places in zip(*(self._batches(each, start) for each in (order, drawn)), strict=True):
             yield take(self.examples, rows) | ({} if self.windows is None else {DRAWN: places})
+
+    def _order(self, epoch: int) -> np.ndarray:
+        """The examples of an epoch, batch after batch."""
+        order = self._examples[permutation(self.seed, epoch, len(self._examples))]
+        return order if self._lengths is None else alike(order, self._lengths, self.batch, (self.seed, epoch, 2))
 
     def _batches(self, epoch: np.ndarray, start: int) -> Iterator[Tensor]:
         """What this process has of an epoch, batch by batch."""
@@ -99,6 +119,5 @@ class Batches:
 
     def rows(self, epoch: int, index: int) -> list[int]:
         """The examples of one batch, those of all processes."""
-        order = self._examples[permutation(self.seed, epoch, len(self._examples))]
-        found: list[int] = order[index * self.batch : (index + 1) * self.batch].tolist()
+        found: list[int] = self._order(epoch)[index * self.batch : (index + 1) * self.batch].tolist()
         return found

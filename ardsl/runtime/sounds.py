@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from ardsl.diagnostics.rules.data import UNREADABLE
 from ardsl.runtime.faults import fault
 
 SUFFIXES = (".wav", ".flac")
+_UNKNOWN = 0xFFFFFFFF
+"""What a recorder writes as the length of a file before it knows it."""
 
 
 def read(folder: Path, files: Sequence[str], rate: int | None, kind: str) -> np.ndarray:
@@ -38,6 +41,8 @@ def lengths(folder: Path, files: Sequence[str], rate: int | None) -> np.ndarray:
             other = f"{files[0]} has" if found else "the sounds are to have"
             problem = f"has {own:,} moments a second, and {other} {rate:,}: resample it"
             raise fault(UNREADABLE, path=name, problem=problem)
+        if _is_cut(name):
+            raise fault(UNREADABLE, path=name, problem="is cut short")
         if not frames:
             raise fault(UNREADABLE, path=name, problem="is empty")
         rate = own
@@ -50,6 +55,14 @@ def _moments(file: Any, count: int, kind: str, name: str) -> np.ndarray:
     if len(found) != count:
         raise fault(UNREADABLE, path=name, problem=f"is cut short: of {count:,} moments there are {len(found):,}")
     return found
+
+
+def _is_cut(name: str) -> bool:
+    """Whether a `.wav` file ends before its header says so, which libsndfile takes for a shorter sound."""
+    with open(name, "rb") as file:
+        start = file.read(8)
+        said = int.from_bytes(start[4:], "little")
+        return start[:4] == b"RIFF" and said != _UNKNOWN and said + 8 > os.fstat(file.fileno()).st_size
 
 
 def _opened(name: str, use: Any) -> Any:

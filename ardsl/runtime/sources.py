@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from ardsl.diagnostics.rules.data import UNREADABLE, WRONG_FORMAT, WRONG_SHAPE
+from ardsl.diagnostics.rules.data import NO_SUCH_KEY, UNREADABLE, WRONG_FORMAT, WRONG_SHAPE
 from ardsl.model.arrays import reading_arrays
 from ardsl.runtime import images, sounds, tables, texts
-from ardsl.runtime.faults import fault, not_a_file
-from ardsl.runtime.folders import Folder
+from ardsl.runtime.faults import fault, listed, not_a_file
+from ardsl.runtime.folders import SPLIT, Folder
 from ardsl.runtime.tables import Table
 from ardsl.runtime.texts import Text
 
@@ -105,6 +105,9 @@ def _open_path(source: str | Path, directory: Path, rate: int | None) -> Source:
     if os.path.isdir(path):  # False for whatever cannot be a path
         folder = _guarded(name, lambda: Folder.open(path, rate))
         chosen = folder.only(key)
+        if chosen is None and key is not None and key not in folder.keys and SPLIT in folder.columns:
+            there = listed(sorted(set(folder.columns[SPLIT].tolist())))
+            raise fault(NO_SUCH_KEY, path=name, problem=f"none of its files is of the split `{key}`: there are {there}")
         key, folder = (key, folder) if chosen is None else (None, chosen)
         return Source(name, folder.keys, folder.read, key=key, row_name=folder.name)
     if problem := "there is no such file" if "\0" in name else not_a_file(path):

@@ -33,7 +33,7 @@ from ardsl.runtime.progress import Progress, duration
 from ardsl.runtime.runs import CURVE, STATE, RunFolder, check_earlier, read_metrics, read_run, restore
 from ardsl.runtime.samples import Samples
 from ardsl.runtime.trainer import few_threads, make_trainer, quiet, seeded
-from ardsl.runtime.windows import windows
+from ardsl.runtime.windows import along_time
 from ardsl.spec import Spec, as_spec
 
 _ROWS = 5
@@ -183,8 +183,8 @@ class _Fit:
             raise fault(UNUSABLE_OPTION, problem="the processes of the training have different data")
         state = processes.from_first(self._open_folder)
         train = _on_device(self.splits.train, place)
-        parts = None if settings.window is None else windows(self.model, train, settings.window)
-        self.batches = Batches(train, settings.batch, settings.seed, processes.rank, processes.world, parts)
+        parts = along_time(self.model, train, settings.window)
+        self.batches = Batches(train, settings.batch, settings.seed, processes.rank, processes.world, *parts)
         valid = None
         if self.splits.valid is not None:
             own = take(self.splits.valid, slice(processes.rank, None, processes.world))

@@ -28,11 +28,26 @@ class Windows:
         return float(self.times.mean())
 
 
-def windows(model: AutoregressiveModel, examples: Examples, length: int) -> Windows:
-    """The windows of a data set; none is longer than the longest example."""
+def windows(lengths: np.ndarray, length: int) -> Windows:
+    """The windows of examples of these lengths; none is longer than the longest of them."""
+    length = max(1, min(length, int(lengths.max())))
+    return Windows(length, parts(torch.from_numpy(lengths), length).numpy())
+
+
+def along_time(
+    model: AutoregressiveModel, examples: Examples, window: int | None
+) -> tuple[Windows | None, np.ndarray | None]:
+    """The windows that examples are trained on; or, where they are trained on whole and differ in their lengths, these,
+    int64 [examples]."""
+    if not any(variable.varies for variable in model.spec.model.observed) and window is None:
+        return None, None
     found = []
     for _, values in values_in_batches(model, examples, _AT_ONCE):
-        found.append(torch.stack(list(lengths_along_time(model.spec.plan, values).values())).amax(0).cpu())
-    lengths = torch.cat(found)
-    length = max(1, min(length, int(lengths.max())))
-    return Windows(length, parts(lengths, length).numpy())
+        each = lengths_along_time(model.spec.plan, values)
+        if not each:
+            return None, None
+        found.append(torch.stack(list(each.values())).amax(0).cpu())
+    lengths: np.ndarray = torch.cat(found).numpy()
+    if window is not None:
+        return windows(lengths, window), None
+    return None, lengths if (lengths != lengths[0]).any() else None

@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from click.testing import CliRunner
 
 import ardsl
+from ardsl.cli import main
+from ardsl.families.encoding import mulaw_decode, mulaw_encode
 from ardsl.runtime.data import load_data, load_split
 from ardsl.runtime.outputs import check_output, write_samples
 
@@ -78,8 +81,13 @@ def empty(folder: Path) -> str:
 
 
 def truncated(folder: Path) -> str:
+    (folder / "s1.wav").write_bytes((folder / "s1.wav").read_bytes()[:-20])
+    return r"s1\.wav: is cut short"
+
+
+def cut_within_its_header(folder: Path) -> str:
     (folder / "s1.wav").write_bytes((folder / "s1.wav").read_bytes()[:30])
-    return r"s1\.wav: is (no sound, or is damaged|empty)"
+    return r"s1\.wav: is no sound, or is damaged"
 
 
 def text(folder: Path) -> str:
@@ -118,12 +126,12 @@ def out_of_range(folder: Path) -> str:
 def no_such_split(folder: Path) -> str:
     path = folder / "manifest.csv"
     path.write_text(path.read_text().replace("train", "training"))
-    return r"`#train` is one array|there is no array `train`"
+    return r"sounds: none of its files is of the split `train`: there are `test`, `training`"
 
 
 @pytest.mark.parametrize(
     "harm",
-    [stereo, other_rate, all_of_another_rate, empty, truncated, text, long, missing, untold, pictures_too, out_of_range,
+    [stereo, other_rate, all_of_another_rate, empty, truncated, cut_within_its_header, text, long, missing, untold, pictures_too, out_of_range,
      no_such_split],
 )  # fmt: skip
 def test_what_is_wrong_is_one_line_with_the_files_name(harm: Callable[[Path], str], tmp_path: Path) -> None:
@@ -164,3 +172,29 @@ def test_sound_needs_a_wave_and_a_rate(tmp_path: Path) -> None:
         check_output(tmp_path / "s.wav", ardsl.loads(MULAW.replace("rate = 8000", "")))
     with pytest.raises(ardsl.DataError, match="no variable is sound"):
         check_output(tmp_path / "s.wav", ardsl.loads("observed x[9] : binary\np(x) = bernoulli\n"))
+
+
+def test_a_training_leaves_sounds_and_a_sound_is_gone_on_with(tmp_path: Path) -> None:
+    made = sounds(tmp_path)
+    (tmp_path / "m.ar").write_text(MULAW + "train { epochs = 1  batch = 4  window = 20 }\n")
+    run, out = CliRunner(), tmp_path / "run"
+    trained = run.invoke(main, ["train", str(tmp_path / "m.ar"), "--out", str(out), "--device", "cpu"])
+    assert trained.exit_code == 0, trained.output
+    assert f"ardsl sample {out} --given digit=VALUE -o sample.wav" in trained.output
+    for number in range(4):
+        assert soundfile.info(out / f"samples-{number}.wav").frames == 60
+    assert (out / "samples.png").is_file()
+
+    begin, written = tmp_path / "sounds" / "s2.wav", tmp_path / "longer.wav"
+    words = ["sample", str(out), "--given", "digit=1", "--begin", str(begin), "--length", "50", "-o", str(written)]
+    found = run.invoke(main, words)
+    assert found.exit_code == 0, found.output
+    wave, _ = soundfile.read(written)
+    quantized = mulaw_decode(mulaw_encode(torch.from_numpy(made["s2.wav"] / 32768), 256), 256, torch.float64)
+    assert len(wave) == 50 and np.abs(wave[:34] - quantized.numpy()).max() < 1 / 32000
+
+    soundfile.write(begin, np.zeros(9), 16000)
+    refused = run.invoke(main, words)
+    assert refused.exit_code == 2 and "s2.wav: has 16,000 moments a second" in refused.output
+    refused = run.invoke(main, [*words[:-2], "-o", "x.wav", "--begin", "none.npz"])
+    assert refused.exit_code == 2 and "none.npz: there is no such file" in refused.output

@@ -61,7 +61,7 @@ class LatticeNetwork(NetworkModule):
         maps = {INPUT: own.unflatten(1, (*self.wiring.lattice.shape, -1)).movedim(-1, 1)}
         before = None
         if span is not None:
-            wide = span.after(self.plan.back or 0)
+            wide = span.widened(self.plan.back or 0)
             maps[INPUT], given = during(maps[INPUT], wide), given.during(wide)
             if isinstance(wide.first, Tensor) and bool((wide.first < 0).any()):
                 # Before the first moment there are no features, not those of a layer that reads none.
