@@ -116,7 +116,9 @@ def score_command(
     "A list for a scalar has one value for each sample.",
 )
 @click.option("--seed", type=click.IntRange(min=0), help="The same seed gives the same samples.")
-@click.option("-o", "--output", metavar="FILE", required=True, help=".npz, .csv, .png, .wav for sound, or .txt for text.")
+@click.option(
+    "-o", "--output", metavar="FILE", required=True, help=".npz, .csv, .png, .wav for sound, or .txt for text."
+)
 @click.option("--length", type=click.IntRange(min=1), help="How long samples are, where their length varies.")
 @click.option(
     "--begin",

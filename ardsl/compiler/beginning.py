@@ -46,7 +46,7 @@ def start(model: AutoregressiveModel, count: int, given: Any, lengths: Any, begi
 
 
 def _beginning(value: Any, variable: Variable, count: int, like: Tensor) -> Tensor:
-    """The first moments of each sample, flat [count, elements]: of one for all, [moments, …], or [count, moments, …]."""
+    """The first moments of each sample, flat [count, elements], from one's [moments, …] or from [count, moments, …]."""
     try:
         found = torch.as_tensor(value, device=like.device).to(like.dtype)
     except (TypeError, ValueError, RuntimeError) as error:
@@ -56,6 +56,8 @@ def _beginning(value: Any, variable: Variable, count: int, like: Tensor) -> Tens
     sound = found.ndim == 1 + len(variable.shape) and found.shape[2:] == variable.shape[1:]
     if not sound or len(found) not in (1, count) or found.shape[1] > variable.shape[0]:
         most = ", ".join(map(str, (f"up to {variable.shape[0]}", *variable.shape[1:])))
-        raise ArdslError(f"the beginning of `{variable.name}` must have the shape [{most}], not {list(found.shape[1:])}")
+        raise ArdslError(
+            f"the beginning of `{variable.name}` must have the shape [{most}], not {list(found.shape[1:])}"
+        )
     check_domain(found, variable)
     return found.flatten(1).expand(count, -1)

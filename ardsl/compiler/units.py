@@ -126,7 +126,7 @@ def _follows(family: Family) -> bool:
 
 
 def _rows(value: Tensor, shape: Sequence[int], alike: Sequence[int]) -> Tensor:
-    """Examples [..., *shape] as rows of the elements that are not alike: those that are, are as many examples of one."""
+    """Examples [..., *shape] as rows of the elements that differ: those that are alike are as many examples of one."""
     value = value.movedim([axis - len(shape) for axis in alike], list(range(len(alike))))
     return value.reshape(-1, prod(size for axis, size in enumerate(shape) if axis not in alike))
 

@@ -19,8 +19,10 @@ Configuration = int | Mapping[str, Order]
 
 @dataclass(frozen=True)
 class Span:
-    """Some moments of time: ``length`` of them from ``first`` on, a number, or one for each example, [batch]. Those before
-    the first moment of all and after the last do not exist."""
+    """Some moments of time: ``length`` of them from ``first`` on, a number, or one for each example, [batch].
+
+    Those before the first moment of all and after the last do not exist.
+    """
 
     first: int | Tensor
     length: int
@@ -66,8 +68,10 @@ class NetworkModule(nn.Module, ABC):
 
     @abstractmethod
     def start_at(self, raw: Tensor) -> None:
-        """Make ``raw`` [rows] what the network gives for any input before training, up to its random weights. Along time
-        it is that of one moment, and all begin alike."""
+        """Make ``raw`` [rows] what the network gives for any input before training, up to its random weights.
+
+        Along time it is that of one moment, and all begin alike.
+        """
 
 
 class Program(ABC):

@@ -37,7 +37,9 @@ class Text:
         try:
             whole = path.read_text(encoding="utf-8")
         except UnicodeDecodeError as error:
-            raise fault(UNREADABLE, path=path, problem=f"is not UTF-8: byte {error.start:,} is {error.reason}") from None
+            raise fault(
+                UNREADABLE, path=path, problem=f"is not UTF-8: byte {error.start:,} is {error.reason}"
+            ) from None
         found = [(number, line) for number, line in enumerate(whole.split("\n"), 1) if line]
         return cls(str(path), tuple(line for _, line in found), tuple(n for n, _ in found))
 
@@ -52,7 +54,7 @@ class Text:
         return np.array([len(line) for line in self.lines], dtype=np.int64)
 
     def codes(self, variable: Variable) -> np.ndarray:
-        """The characters of all lines as the codes of a variable's labels. Raises ``DataError`` for one that is none."""
+        """The characters of all lines as codes of a variable's labels. Raises ``DataError`` for one that is none."""
         domain = variable.domain
         if not is_text(variable) or not isinstance(domain, Category) or domain.labels is None:
             needed = '`category("a", "b", …)` along one axis'

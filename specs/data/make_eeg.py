@@ -1,6 +1,6 @@
 """Writes `eeg.npz`: 800 moments of four channels of brain waves, of which the last 200 are to test with.
 
-    python specs/data/make_eeg.py FOLDER
+python specs/data/make_eeg.py FOLDER
 """
 
 from __future__ import annotations

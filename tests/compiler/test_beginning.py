@@ -19,8 +19,7 @@ SPECS = {
     "channels": f"observed x[time: ..40, 2] : binary\np(x[i] | x[<i] within (8, *)) = bernoulli via {WAVENET}\n",
     "channels alone": f"observed x[time: 40, 2] : binary\np(x[i] | x[<i] within (0, *)) = bernoulli via {WAVENET}\n",
     "drawn together": (
-        "observed x[time: 40, 2] : real\n"
-        f"p(x[t, *] | x[<] within (8, *)) = multivariate_normal via {WAVENET}\n"
+        f"observed x[time: 40, 2] : real\np(x[t, *] | x[<] within (8, *)) = multivariate_normal via {WAVENET}\n"
     ),
     "an end": f"observed x[time: ..40] : category(9, end = 0)\np(x[t] | x[<t] within 8) = categorical via {WAVENET}\n",
     "all that is earlier": "observed x[time: 5] : category(3)\np(x[t] | x[<t]) = categorical via "

@@ -20,8 +20,7 @@ SPECS = {
     ),
     "channels": f"observed x[time: ..40, 2] : binary\np(x[i] | x[<i] within (8, *)) = bernoulli via {WAVENET}\n",
     "drawn together": (
-        "observed x[time: 40, 2] : real\n"
-        f"p(x[t, *] | x[<] within (8, *)) = multivariate_normal via {WAVENET}\n"
+        f"observed x[time: 40, 2] : real\np(x[t, *] | x[<] within (8, *)) = multivariate_normal via {WAVENET}\n"
     ),
     "a short window": f"observed x[time: 40] : binary\np(x[t] | x[<t] within 3) = bernoulli via {WAVENET}\n",
 }
@@ -84,7 +83,10 @@ def test_every_example_may_have_a_part_of_its_own(name: str) -> None:
     for start in ([-4, -1, 0, 3], [10, 25, 36, 39], [-5, 40, 17, 8]):
         (found,) = model.draw_log_probs(0, values, span=Span(torch.tensor(start), 5))
         for row, first in enumerate(start):
-            there = [whole[row, t * each : (t + 1) * each] if 0 <= t < 40 else 0 * whole[0, :each] for t in range(first, first + 5)]
+            there = [
+                whole[row, t * each : (t + 1) * each] if 0 <= t < 40 else 0 * whole[0, :each]
+                for t in range(first, first + 5)
+            ]
             torch.testing.assert_close(found[row], torch.cat(there), atol=1e-12, rtol=0)
 
 

@@ -43,7 +43,9 @@ def test_batches_of_about_one_length(world: int) -> None:
     assert sorted(torch.cat(whole[:-1]).tolist() + parts[0].rows(0, 23)) == list(range(233))
     assert [sorted(batch.tolist()) for batch in whole[:-1]] == [sorted(parts[0].rows(0, n)) for n in range(23)]
     spread = [LENGTHS[batch.numpy()].max() / LENGTHS[batch.numpy()].mean() for batch in whole[:-1]]
-    assert np.mean(spread) < 1.15 < np.mean([LENGTHS[n : n + 10].max() / LENGTHS[n : n + 10].mean() for n in range(200)])
+    assert (
+        np.mean(spread) < 1.15 < np.mean([LENGTHS[n : n + 10].max() / LENGTHS[n : n + 10].mean() for n in range(200)])
+    )
     first = [int(LENGTHS[batch.numpy()].max()) for batch in whole[:-1]]
     assert first != sorted(first)  # and not from the shortest to the longest
 

@@ -131,8 +131,8 @@ def no_such_split(folder: Path) -> str:
 
 @pytest.mark.parametrize(
     "harm",
-    [stereo, other_rate, all_of_another_rate, empty, truncated, cut_within_its_header, text, long, missing, untold, pictures_too, out_of_range,
-     no_such_split],
+    [stereo, other_rate, all_of_another_rate, empty, truncated, cut_within_its_header, text, long, missing, untold,
+     pictures_too, out_of_range, no_such_split],
 )  # fmt: skip
 def test_what_is_wrong_is_one_line_with_the_files_name(harm: Callable[[Path], str], tmp_path: Path) -> None:
     sounds(tmp_path)

@@ -89,8 +89,8 @@ WINDOW_WITHOUT_TIME = Rule(
     message="`window` needs a network that runs along time, and `{network}` does not",
     label="not evaluated in parts",
     explanation=(
-        "With `window` a training step sees a part of each example, and those moments before it that the network reads. "
-        "That takes a network along time, as `wavenet` is in the order of time."
+        "With `window` a training step sees a part of each example, and those moments before it that the network "
+        "reads. That takes a network along time, as `wavenet` is in the order of time."
     ),
     wrong=_MODEL + "train { window = 2 }",
     right=(

@@ -13,7 +13,7 @@ from ardsl.networks.lattice.given import alignment, given
 from ardsl.networks.lattice.layers import Convolution, Features, Upsampled, during, gated
 from ardsl.networks.lattice.plan import located_features, ranked_readings
 from ardsl.networks.lattice.wiring import INPUT, Layer, Wiring
-from ardsl.networks.module import Configuration, NetworkModule, Program
+from ardsl.networks.module import Configuration, NetworkModule, Program, Span
 from ardsl.networks.plan import GroupPlan
 
 
@@ -121,4 +121,3 @@ class LatticeNetwork(NetworkModule):
 def _key(target: str) -> str:
     """A map's name as a parameter may be called."""
     return target.replace(" ", "_")
-

@@ -28,9 +28,7 @@ def plan_lattice(
     realized = Beside(group.draws, tuple(_realized(group, wiring, conditions)))
     layers, back = (*maps, *own), reach(wiring) if wiring.lattice.along_time else None
     alike = _alike(group, wiring.lattice, conditions)
-    return GroupPlan(
-        group, network, dict(options), layers, (realized,), completion=completion, back=back, alike=alike
-    )
+    return GroupPlan(group, network, dict(options), layers, (realized,), completion=completion, back=back, alike=alike)
 
 
 def _alike(group: Group, lattice: Lattice, conditions: Given) -> dict[str, tuple[int, ...]]:
