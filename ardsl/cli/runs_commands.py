@@ -120,12 +120,12 @@ def score_command(
     "-o", "--output", metavar="FILE", required=True, help=".npz, .csv, .png, .wav for sound, or .txt for text."
 )
 @click.option("--length", type=click.IntRange(min=1), help="How long samples are, where their length varies.")
+@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="The same of sound, in seconds.")
 @click.option(
     "--begin",
     metavar="PATH",
     help="What samples along time begin with: a sound's file, PATH#KEY of an array, or of a text its characters.",
 )
-@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="The same of sound, in seconds.")
 @device_option
 def sample_command(
     directory: str,

@@ -54,7 +54,9 @@ def _beginning(value: Any, variable: Variable, count: int, like: Tensor) -> Tens
     if found.ndim == len(variable.shape):
         found = found[None]
     sound = found.ndim == 1 + len(variable.shape) and found.shape[2:] == variable.shape[1:]
-    if not sound or len(found) not in (1, count) or found.shape[1] > variable.shape[0]:
+    if sound and len(found) not in (1, count):
+        raise ArdslError(f"there are {len(found)} beginnings of `{variable.name}` for {count} samples")
+    if not sound or found.shape[1] > variable.shape[0]:
         most = ", ".join(map(str, (f"up to {variable.shape[0]}", *variable.shape[1:])))
         raise ArdslError(
             f"the beginning of `{variable.name}` must have the shape [{most}], not {list(found.shape[1:])}"

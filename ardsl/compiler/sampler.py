@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ardsl.compiler.noise import Noise
 from ardsl.compiler.steps import Steps
-from ardsl.compiler.values import Values, encode, ended, longest, whole
+from ardsl.compiler.values import Values, encode, ended, lengths_of, whole
 from ardsl.families.distributions import Conditional
 from ardsl.families.encoding import encode_features
 from ardsl.networks.group import Group, TargetBlock
@@ -58,6 +58,8 @@ class Sampler:
             net.program(k, elements, draws, steps.count, batch)  # type: ignore[operator]
             for net, k, elements, draws in places
         ]
+        self._in_turn = bool((np.diff(steps.draw_step[0]) >= 0).all())
+        """Whether the first group's draws are made in the order of their numbers."""
         self._fast = self._threshold_steps(steps.element_step)
         self._table = self._code_table(steps.element_step)
 
@@ -125,12 +127,13 @@ class Sampler:
         steps = self._one_by_one(*drawing) if codes is None else self._by_code(codes, *drawing)
         done = last = known
         size *= variable.size // variable.shape[0]
-        in_turn = bool((np.diff(self._steps.draw_step[0]) >= 0).all())
         for drawn in steps:
             done += drawn
-            if in_turn and done - last >= size:
+            if self._in_turn and done - last >= size:
                 yield self._heard(values, codes, conditional, last, done)
                 last = done
+        end = self._end(values)
+        done = done if end is None else min(done, end * (variable.size // target.draws))
         for first in range(last, done, size):
             yield self._heard(values, codes, conditional, first, min(first + size, done))
 
@@ -138,7 +141,8 @@ class Sampler:
         """Some elements of what is drawn, what follows an end as the end."""
         variable = self._model.groups[0].targets[0].variable
         if codes is None:
-            return self._model.units.outward({variable.name: values[variable.name]})[variable.name][:, first:last]
+            part = slice(first, last)
+            return self._model.units.outward({variable.name: values[variable.name][:, part]}, part)[variable.name]
         if variable.end is not None:
             codes = whole(ended(codes[:, :last, None], variable.end)[..., 0], variable)
         return conditional.decode(codes[:, first:last], codes.dtype)
@@ -155,14 +159,26 @@ class Sampler:
         target, back = self._model.groups[0].targets[0], self._model.spec.plan.groups[0].back
         assert back is not None  # only along time is there a beginning
         moments = target.variable.shape[0]
-        first = max(0, known * moments // target.variable.size - back)
+        first = min(max(0, known * moments // target.variable.size - back), moments - 1)
         return int(self._steps.draw_step[0].reshape(moments, -1)[first].min())
+
+    def _end(self, values: Values) -> int | None:
+        """The first draw that no example needs, where nothing reads what is beyond the longest one's end."""
+        target = self._model.groups[0].targets[0]
+        if len(self._model.groups) > 1 or self._model.spec.plan.groups[0].back is None or not target.variable.varies:
+            return None
+        moments = int(lengths_of(values[target.variable.name], target.variable).max()) if self._batch else 0
+        return moments * (target.draws // target.variable.shape[0])
 
     def _one_by_one(self, values: Values, noise: Noise, known: int) -> Iterator[int]:
         """Draws into ``values``, step by step; gives how many elements each step has drawn."""
-        model = self._model
+        model, end = self._model, self._end(values)
         for number in range(self._first(known), self._steps.count):
             step = self._steps.draws(number)
+            if end is not None and step[0].draws[0] >= end:
+                if self._in_turn:
+                    break
+                continue
             raw = {g: self._programs[g].raw(number) for g in dict.fromkeys(draw.group for draw in step)}
             used = dict.fromkeys(raw, 0)
             for draw in step:
@@ -223,14 +239,17 @@ class Sampler:
         conditional, width = self._model.conditionals[0][0], target.family.width
         if known:
             codes[:, :known] = conditional.encode(values[target.variable.name][:, :known], codes.dtype)
-        most = target.draws
-        if target.variable.varies and self._model.spec.plan.groups[0].back is not None:
-            most = longest(values[target.variable.name], target.variable) * (most // target.variable.shape[0])
+        end = self._end(values)
+        most = target.draws if end is None else end
         for number in range(self._first(known), self._steps.count):
             (step,) = self._steps.draws(number)
             count, first = len(step.draws), int(step.draws[0])
-            if first >= most or (number % _LOOK == 0 and over(codes[:, :number], target.variable.end)):
+            if number % _LOOK == 0 and over(codes[:, :number], target.variable.end):
                 break
+            if first >= most:
+                if self._in_turn:
+                    break
+                continue
             where = slice(first, first + 1) if count == 1 else step.draws  # which is the quicker index
             raw = program.raw(number).reshape(count, width, -1).permute(2, 0, 1)
             drawn = conditional.draw(raw, noise.draws[0][0][:, where])

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ardsl.compiler.beginning import along_time, start
+from ardsl.compiler.sampler import Sampler
 from ardsl.errors import ArdslError
 from ardsl.families.domains import MuLaw
 
@@ -28,6 +29,7 @@ def stream(
     noise = model.noise(count, seed)
     domain = variable.element_domain(0)
     whole = domain.discrete and not isinstance(domain, MuLaw)
-    for chunk in model.sampler((0,), count).stream(values, noise, known, moments):
+    sampler = Sampler(model, (0,), count, ())  # of its own: others may sample between two chunks
+    for chunk in sampler.stream(values, noise, known, moments):
         shaped = chunk.clone().reshape(count, -1, *variable.shape[1:])  # which may be used for gradients again
         yield shaped.round().long() if whole else shaped

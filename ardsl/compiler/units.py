@@ -60,9 +60,9 @@ class Units(nn.Module):
             if name in values
         }
 
-    def outward(self, values: Values) -> Values:
-        """What the model drew, in the data's units."""
-        return values | {name: self._outward(name, values[name]) for name in self._measured if name in values}
+    def outward(self, values: Values, elements: slice = slice(None)) -> Values:
+        """What the model drew, in the data's units: of all elements, or of some."""
+        return values | {name: self._outward(name, values[name], elements) for name in self._measured if name in values}
 
     def returned(self, name: str, elements: Tensor, z: Tensor) -> Tensor:
         """Draws of some elements as they come back from the data's units, rounded and clamped as data are:
@@ -127,7 +127,8 @@ def _follows(family: Family) -> bool:
 
 def _rows(value: Tensor, shape: Sequence[int], alike: Sequence[int]) -> Tensor:
     """Examples [..., *shape] as rows of the elements that differ: those that are alike are as many examples of one."""
-    value = value.movedim([axis - len(shape) for axis in alike], list(range(len(alike))))
+    first = value.ndim - len(shape)
+    value = value.movedim([first + axis for axis in alike], [first + place for place in range(len(alike))])
     return value.reshape(-1, prod(size for axis, size in enumerate(shape) if axis not in alike))
 
 

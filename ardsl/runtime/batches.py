@@ -27,11 +27,11 @@ def permutation(seed: int, epoch: int, examples: int) -> np.ndarray:
 
 def alike(order: np.ndarray, lengths: np.ndarray, batch: int, seed: tuple[int, ...]) -> np.ndarray:
     """The examples of an epoch with those of a batch about as long as each other, so that little of it is padding:
-    sorted within some batches, which then are shuffled as a whole. The last, smaller one stays the last."""
-    stretches = np.split(order, range(_POOL * batch, len(order), _POOL * batch))
-    order = np.concatenate([each[np.argsort(lengths[each], kind="stable")] for each in stretches])
+    sorted within some batches, which then are shuffled as a whole. The last, smaller one stays as it is."""
     whole = len(order) // batch * batch
-    full = order[:whole].reshape(-1, batch)
+    stretch = batch * max(1, min(_POOL, whole // batch // 4))  # a few, so that who meets whom changes
+    parts = np.split(order[:whole], range(stretch, whole, stretch))
+    full = np.concatenate([each[np.argsort(lengths[each], kind="stable")] for each in parts]).reshape(-1, batch)
     np.random.default_rng(seed).shuffle(full)
     return np.concatenate([full.reshape(-1), order[whole:]])
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ardsl.diagnostics.rules.data import NO_SUCH_KEY, OUTSIDE_DOMAIN
+from ardsl.diagnostics.rules.data import NO_SUCH_KEY, OUTSIDE_DOMAIN, WRONG_FORMAT
 from ardsl.errors import ArdslError
 from ardsl.families.domains import Category, Integer
 from ardsl.model.model import Variable
@@ -31,7 +31,9 @@ def read_beginning(spec: Spec, written: str) -> np.ndarray:
         return sounds.read(path.parent, [path.name], spec.model.data.rate, kind)
     source = open_source(written)
     key = "" if source.only else source.key or variable.name
-    if key not in ("", *source.keys) or source.is_table:
+    if source.is_table:
+        raise fault(WRONG_FORMAT, problem=f"{written} is a table: a beginning is an array, or a sound")
+    if key not in ("", *source.keys):
         problem = f"there is no array `{key}`: there are {listed(source.keys)}"
         raise fault(NO_SUCH_KEY, path=written, problem=problem)
     ((block, _),) = source.blocks([key] if key else [])
@@ -41,7 +43,7 @@ def read_beginning(spec: Spec, written: str) -> np.ndarray:
 def _characters(variable: Variable, written: str) -> np.ndarray:
     domain = variable.domain
     assert isinstance(domain, Category) and domain.labels is not None  # see is_text
-    found, strange = codes(np.array([ord(character) for character in written], dtype=np.int64), domain.labels)
+    found, strange = codes(np.array([ord(character) for character in written], dtype=np.int64), domain)
     if len(strange):
         place = int(strange[0])
         element, value = f"{variable.name}[{place}]", shown(written[place])

@@ -57,7 +57,7 @@ def choose(spec: Spec, variable: Variable, source: Source, split: str) -> Choice
         return Choice((IMAGE,))
     if SOUND in source.keys and source.row_name is not None and len(variable.shape) == 1:
         return Choice((SAMPLES if isinstance(variable.domain, Integer) else SOUND,))
-    if source.text is not None and len(variable.shape) == 1:
+    if source.text is not None and len(every) == 1:
         return Choice((TEXT,))
     if variable.is_record and any(f.name in source.keys for f in variable.fields):
         return Choice(column_names(spec, variable, split), each=True)

@@ -137,8 +137,7 @@ def values_in_batches(model: AutoregressiveModel, examples: Examples, batch: int
 
 def default_batch(model: AutoregressiveModel) -> int:
     """As many examples as the plan's activations allow in about a quarter of a gigabyte, and never very many."""
-    plan = model.spec.plan
-    per_example = max(plan.activation_bytes // plan.batch, 1)
+    per_example = max(1, 4 * sum(group.activations for group in model.spec.plan.groups))
     return max(1, min(_MOST, _MEMORY // (3 * per_example)))  # each activation with the temporaries beside it
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ardsl.compiler.missing import may_miss
-from ardsl.diagnostics.rules.data import MISSING_VALUES, NO_SUCH_KEY, UNREADABLE, WRONG_SHAPE
+from ardsl.diagnostics.rules.data import MISSING_VALUES, NO_SUCH_KEY, UNREADABLE, WRONG_FORMAT, WRONG_SHAPE
 from ardsl.model.model import Variable
 from ardsl.runtime.cells import column_values
 from ardsl.runtime.choices import choose, no_such, variables
@@ -69,6 +69,8 @@ def read_examples(
 
 def read_variable(variable: Variable, source: Source, place: str | None = None) -> np.ndarray:
     """One variable's values of a source, checked: those under ``#KEY``, or under its own name. [rows, *shape]."""
+    if source.text is not None:
+        raise fault(WRONG_FORMAT, problem=f"{source.name}: text is read for the only variable of a model")
     key = "" if source.only else source.key or variable.name
     if key and key not in source.keys:
         raise no_such(variable, key, source)

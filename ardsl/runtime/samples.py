@@ -13,7 +13,7 @@ from ardsl.runtime.curve import can_draw
 from ardsl.runtime.data import Examples, Splits, count, take
 from ardsl.runtime.pictures import is_picture, save_grid
 from ardsl.runtime.texts import is_text, write
-from ardsl.runtime.waves import save_sounds, save_waveforms
+from ardsl.runtime.waves import can_write, is_wave, save_sounds, save_waveforms
 
 PICTURE, SOUND, TEXT = "samples.png", "samples.wav", "samples.txt"
 
@@ -39,13 +39,15 @@ class Samples:
 
     def save(self, model: AutoregressiveModel) -> None:
         rate, started = model.spec.model.data.rate, time.perf_counter()
-        variable = next((v for v in model.spec.model.observed if is_picture(v) or is_text(v)), None)
+        every = model.spec.model.observed
+        variable = next((v for v in every if is_picture(v) or is_text(v)), None)
+        alone = len(model.groups) == len(every) == 1 and model.spec.plan.groups[0].back is not None
         if variable is not None and is_picture(variable):
             save_grid(self.folder / PICTURE, self._sample(model, variable, _PICTURES), variable)
         elif variable is not None:
             write(self.folder / TEXT, self._sample(model, variable, _LINES), variable, None)
-        elif rate is not None and model.spec.plan.groups[0].back is not None:
-            self._save_sounds(model, model.spec.model.observed[0], rate)
+        elif rate is not None and alone and is_wave(every[0]) and can_write():
+            self._save_sounds(model, every[0], rate)
         self._drawn = time.perf_counter()
         self._cost = self._drawn - started
 

@@ -13,8 +13,8 @@ from ardsl.diagnostics.rules.data import UNREADABLE
 from ardsl.runtime.faults import fault
 
 SUFFIXES = (".wav", ".flac")
-_UNKNOWN = 0xFFFFFFFF
-"""What a recorder writes as the length of a file before it knows it."""
+_UNKNOWN = 0x7FFFF000
+"""At least what is written as the length of a file that is not known yet."""
 
 
 def read(folder: Path, files: Sequence[str], rate: int | None, kind: str) -> np.ndarray:
@@ -62,7 +62,7 @@ def _is_cut(name: str) -> bool:
     with open(name, "rb") as file:
         start = file.read(8)
         said = int.from_bytes(start[4:], "little")
-        return start[:4] == b"RIFF" and said != _UNKNOWN and said + 8 > os.fstat(file.fileno()).st_size
+        return start[:4] == b"RIFF" and said < _UNKNOWN and said + 8 > os.fstat(file.fileno()).st_size
 
 
 def _opened(name: str, use: Any) -> Any:

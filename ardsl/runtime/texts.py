@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +35,7 @@ class Text:
     def open(cls, path: Path) -> Text:
         """Raises ``OSError``, and ``DataError`` for what is no text."""
         try:
-            whole = path.read_text(encoding="utf-8")
+            whole = path.read_text(encoding="utf-8-sig")
         except UnicodeDecodeError as error:
             raise fault(
                 UNREADABLE, path=path, problem=f"is not UTF-8: byte {error.start:,} is {error.reason}"
@@ -60,7 +60,7 @@ class Text:
             needed = '`category("a", "b", …)` along one axis'
             problem = f"is text, and `{variable.name}` has no characters: {needed}"
             raise fault(WRONG_SHAPE, place=self.name, problem=problem)
-        found, strange = codes(self.read(TEXT), domain.labels)
+        found, strange = codes(self.read(TEXT), domain)
         if len(strange):
             ends = np.cumsum(self.read(f"{TEXT}{LENGTHS}"))
             row = int(np.searchsorted(ends, strange[0], side="right"))
@@ -90,9 +90,10 @@ def characters(domain: Category) -> list[str]:
     return [label for code, label in enumerate(domain.labels or ()) if code != domain.end]
 
 
-def codes(points: np.ndarray, labels: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Code points as the codes of labels, int64, and the places of those that are none."""
-    known = np.array([ord(label) if len(label) == 1 else -1 for label in labels])
+def codes(points: np.ndarray, domain: Category) -> tuple[np.ndarray, np.ndarray]:
+    """Code points as the codes of a domain's characters, int64, and the places of those that are none: what a text ends
+    with does not stand in it."""
+    known = np.array([-1 if code == domain.end else ord(label) for code, label in enumerate(domain.labels or ())])
     order = np.argsort(known)
     found = order[np.searchsorted(known, points, sorter=order).clip(max=len(known) - 1)]
     return found, np.flatnonzero(known[found] != points)

@@ -100,10 +100,9 @@ def fit(
     back, one that has no checkpoint yet begins.
 
     With ``devices`` above 1 as many processes train together, each on a device of its own (on the CPU, a share of the
-    cores), by Lightning's ``strategy`` (``"ddp"``, a copy of the model
-    in each, or ``"fsdp"``, a share of it): the spec's ``batch`` is that of all together, so the result is that
-    of one process but for rounding. ``callbacks`` then run in those processes. A script started by torchrun trains in
-    the processes it was started in.
+    cores), by Lightning's ``strategy`` (``"ddp"``, a copy of the model in each, or ``"fsdp"``, a share of it): the
+    spec's ``batch`` is that of all together, so the result is that of one process but for rounding. ``callbacks`` then
+    run in those processes. A script started by torchrun trains in the processes it was started in.
 
     ``fast_dev_run`` tries everything on one batch, in one step and one validation, and writes nothing. ``tensorboard``
     writes the curve as event files, too: the extra of that name. ``lengths`` [examples] ends each example of ``data``
@@ -135,9 +134,8 @@ def fit(
         first = slice(0, settings.batch)
         splits = replace(splits, train=take(splits.train, first), valid=splits.valid and take(splits.valid, first))
     path = None if out is None else Path(out)
-    training = _Training(
-        spec, settings, splits, place, path, told, earlier is not None, progress, checkpoint_every, tuple(callbacks)
-    )
+    asked = (progress, checkpoint_every, tuple(callbacks), fast_dev_run)
+    training = _Training(spec, settings, splits, place, path, told, earlier is not None, *asked)
     if here == 1 or not alone:
         return training.run(processes)
     check_carried(callbacks)
@@ -158,6 +156,7 @@ class _Training:
     progress: bool
     checkpoint_every: float
     callbacks: tuple[Callback, ...]
+    trial: bool
 
     def run(self, processes: Processes) -> Run:
         with processes.connected():
@@ -229,7 +228,8 @@ class _Fit:
         few = few_threads(self.model.spec, rows)
         with quiet(), seeded(settings.seed, self.place), few, Interrupts(learner.interrupt) as interrupts:
             callbacks = [*self.training.callbacks, interrupts]
-            trainer = make_trainer(settings, self.place, processes, self.sharded, callbacks, settings.epochs - begun)
+            ahead = (settings.epochs - begun, self.training.trial)
+            trainer = make_trainer(settings, self.place, processes, self.sharded, callbacks, *ahead)
             try:
                 if settings.epochs:
                     trainer.fit(learner, train_dataloaders=self.batches)
@@ -301,13 +301,13 @@ class _Fit:
         if self.folder is None or self._cost > _WRITE_SHARE * (started - self._written):
             return
         self.folder.save_metrics(learner.metrics)
-        if self._stale and learner.best is not None:
-            self.folder.save_weights(learner.best.weights)
-            self._stale = False
-            if not self.sharded:
-                self._samples(self.folder).save_if_due(learner.kept)
+        better, self._stale = self._stale and learner.best is not None, False
+        if better:
+            self.folder.save_weights(learner.best.weights)  # type: ignore[union-attr]
         self._written = time.perf_counter()
         self._cost = self._written - started
+        if better and not self.sharded:
+            self._samples(self.folder).save_if_due(learner.kept)
 
     def _samples(self, folder: RunFolder) -> Samples:
         if self._pictures is None:

@@ -30,8 +30,10 @@ def make_trainer(
     sharded: bool,
     callbacks: Sequence[Callback],
     epochs: int,
+    trial: bool,
 ) -> Trainer:
-    """Lightning's loop with everything off that would cost time at each step or write files of its own."""
+    """Lightning's loop with everything off that would cost time at each step or write files of its own; a ``trial`` is
+    one step."""
     used = list(callbacks)
     if settings.patience is not None:
         used.append(EarlyStopping("watched", patience=settings.patience, check_on_train_epoch_end=True))
@@ -56,6 +58,7 @@ def make_trainer(
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
+        limit_train_batches=1 if trial else None,
         limit_val_batches=0,
         use_distributed_sampler=False,
     )

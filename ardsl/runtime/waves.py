@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,11 @@ def is_wave(variable: Variable) -> bool:
     domain = variable.domain
     sound = isinstance(domain, MuLaw | Real) or (isinstance(domain, Integer) and domain.low < 0)
     return sound and len(variable.shape) == 1
+
+
+def can_write() -> bool:
+    """Whether sounds can be written: the extra `sound`."""
+    return find_spec("soundfile") is not None
 
 
 def save_sounds(path: Path, samples: Tensor, variable: Variable, rate: int, lengths: np.ndarray | None) -> list[Path]:

@@ -9,10 +9,11 @@ import torch
 
 from ardsl.compiler.model import AutoregressiveModel
 from ardsl.compiler.spans import lengths_along_time, parts
-from ardsl.runtime.data import Examples
+from ardsl.runtime.data import Examples, count
 from ardsl.runtime.evaluate import values_in_batches
 
-_AT_ONCE = 256
+_AT_ONCE = 1 << 22
+"""Elements that are looked at together."""
 
 
 @dataclass(frozen=True)
@@ -39,15 +40,15 @@ def along_time(
 ) -> tuple[Windows | None, np.ndarray | None]:
     """The windows that examples are trained on; or, where they are trained on whole and differ in their lengths, these,
     int64 [examples]."""
-    if not any(variable.varies for variable in model.spec.model.observed) and window is None:
+    targets = [plan.group.targets[0].variable for plan in model.spec.plan.groups if plan.back is not None]
+    if any(target.varies for target in targets):
+        batches = values_in_batches(model, examples, max(1, _AT_ONCE // max(target.size for target in targets)))
+        each = (torch.stack([*lengths_along_time(model.spec.plan, values).values()]).amax(0) for _, values in batches)
+        lengths: np.ndarray = torch.cat([part.cpu() for part in each]).numpy()
+    elif targets:
+        lengths = np.full(count(examples), max(target.shape[0] for target in targets))
+    else:
         return None, None
-    found = []
-    for _, values in values_in_batches(model, examples, _AT_ONCE):
-        each = lengths_along_time(model.spec.plan, values)
-        if not each:
-            return None, None
-        found.append(torch.stack(list(each.values())).amax(0).cpu())
-    lengths: np.ndarray = torch.cat(found).numpy()
     if window is not None:
         return windows(lengths, window), None
     return None, lengths if (lengths != lengths[0]).any() else None

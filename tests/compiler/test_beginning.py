@@ -43,12 +43,12 @@ def given(model: ardsl.AutoregressiveModel) -> dict[str, torch.Tensor] | None:
 
 
 @pytest.mark.parametrize("name", SPECS)
-@pytest.mark.parametrize("known", [0, 1, 3, 20, 39])
+@pytest.mark.parametrize("known", [0, 1, 3, 20, 39, 40])
 def test_what_follows_a_beginning_is_what_the_whole_network_draws(name: str, known: int) -> None:
     """Also where most of the beginning is too far back to be looked at, and where the last sample was another."""
     model = compiled(name)
     conditions, noise = given(model), model.noise(3, seed=4)
-    known = min(known, model.spec.variables["x"].shape[0] - 1)
+    known = min(known, model.spec.variables["x"].shape[0])
     other = model.sample(3, conditions, seed=9)
     assert isinstance(other, torch.Tensor)
     begin = other[:, :known]
@@ -94,7 +94,8 @@ def test_beginnings_that_do_not_fit() -> None:
     model = compiled("codes")
     for begin, problem in (
         (torch.zeros(41), r"must have the shape \[up to 40\], not \[41\]"),
-        (torch.zeros(2, 4), r"must have the shape \[up to 40\]"),
+        (torch.zeros(2, 4), "there are 2 beginnings of `x` for 3 samples"),
+        (torch.zeros(3, 4, 1), r"must have the shape \[up to 40\], not \[4, 1\]"),
         (torch.full((4,), 1.5), r"`x` takes values of mulaw\(16\), not 1.5"),
         (torch.tensor([0.0, math.nan]), r"`x` takes values of mulaw\(16\), not nan"),
         ("abc", r"must be numbers"),

@@ -14,6 +14,7 @@ SPECS = {
         "given text[10] : real\nobserved x[time: ..40] : real\n"
         f"p(x[t] | x[<t] within 8, text[..t / 4]) = mixture(normal, components = 2) via {WAVENET}\n"
     ),
+    "channels alone": f"observed x[time: ..40, 2] : binary\np(x[i] | x[<i] within (0, *)) = bernoulli via {WAVENET}\n",
     "channels": f"observed x[time: ..40, 2] : binary\np(x[i] | x[<i] within (8, *)) = bernoulli via {WAVENET}\n",
     "an end": f"observed x[time: ..40] : category(9, end = 0)\np(x[t] | x[<t] within 8) = categorical via {WAVENET}\n",
 }
@@ -33,9 +34,32 @@ def test_a_stream_is_the_sample_of_one_call(name: str, moments: int) -> None:
     assert found.shape[1] == 40 or (name == "an end" and not whole[:, found.shape[1] :].any())
 
 
-def test_a_stream_is_as_long_as_it_is_to_be() -> None:
+@pytest.mark.parametrize("name", [name for name in SPECS if name != "an end"])
+def test_a_stream_is_as_long_as_it_is_to_be(name: str) -> None:
+    """And no longer, whatever is drawn: numbers, codes, or channels that do not wait for time."""
+    model = ardsl.compile(ardsl.loads(SPECS[name]), seed=0, dtype=torch.float64)
+    given = {"text": torch.zeros(1, 10)} if "text" in name else None
+    chunks = list(model.stream(given, moments=8, length=20, seed=1))
+    assert [chunk.shape[1] for chunk in chunks] == [8, 8, 4]
+    whole = model.sample(1, given, lengths=[20], seed=1)
+    assert isinstance(whole, torch.Tensor) and torch.equal(torch.cat(chunks, 1), whole[:, :20])
+    assert not list(model.stream(given, moments=8, length=0, seed=1))
+
+
+def test_streams_and_samples_between_their_chunks_know_nothing_of_each_other() -> None:
+    model = ardsl.compile(ardsl.loads(SPECS["codes"]), seed=0, dtype=torch.float64)
+    alone = [torch.cat(list(model.stream(moments=8, seed=seed)), 1) for seed in (1, 2)]
+    pair = [model.stream(moments=8, seed=seed) for seed in (1, 2)]
+    chunks: tuple[list[torch.Tensor], list[torch.Tensor]] = ([], [])
+    for _ in range(5):
+        for own, each in zip(pair, chunks, strict=True):
+            each.append(next(own))
+            model.sample(1, seed=9)
+    assert all(torch.equal(torch.cat(each, 1), whole) for each, whole in zip(chunks, alone, strict=True))
+
+
+def test_streams_that_cannot_be() -> None:
     model = ardsl.compile(ardsl.loads(SPECS["codes"]), seed=0)
-    assert [chunk.shape[1] for chunk in model.stream(moments=8, length=20, seed=1)] == [8, 8, 4]
     with pytest.raises(ardsl.ArdslError, match="from 0 to 40"):
         next(model.stream(length=41))
     with pytest.raises(ardsl.ArdslError, match="at least 1 moment"):

@@ -124,3 +124,29 @@ def test_a_constant_column_keeps_its_scale() -> None:
     model.units.measure({"x": torch.full((10,), 1e4)})
     assert model.units.get_buffer("center_x").item() == 1e4
     assert model.units.get_buffer("scale_x").item() == 1
+
+
+@torch.no_grad()
+def test_what_a_network_treats_alike_has_one_unit() -> None:
+    """Of a series all moments, of tied draws all of them, and of what they read by place; of a record none."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(50, 6, 2, generator=generator, dtype=torch.float64) * torch.tensor([1.0, 100.0]) + 7
+    wave = "wavenet(blocks = 1, layers = 2, features = 4, skip = 4)"
+    model = ardsl.compile(
+        ardsl.loads(f"observed x[time: 6, 2] : real\np(x[i] | x[<i]) = normal via {wave}\n"), dtype=torch.float64
+    )
+    model.units.measure({"x": x})
+    center, scale = model.units.get_buffer("center_x").view(6, 2), model.units.get_buffer("scale_x").view(6, 2)
+    torch.testing.assert_close(center, x.mean((0, 1)).expand(6, 2))
+    torch.testing.assert_close(scale, x.std((0, 1), correction=0).expand(6, 2))
+
+    spec = ardsl.loads("given z[6] : real\nobserved y[6] : real\np(y[t] | z[t]) = normal via linear(tied = true)\n")
+    tied = ardsl.compile(spec, dtype=torch.float64)
+    tied.units.measure({"z": x[..., 0], "y": x[..., 1]})
+    for name in "zy":
+        assert tied.units.get_buffer(f"scale_{name}").unique().numel() == 1
+
+    spec = ardsl.loads("record r { a : real  b : positive ~ log_normal }\np(r[i] | r[<i]) = default via made\n")
+    apart = ardsl.compile(spec, dtype=torch.float64)
+    apart.units.measure({"r": x[:, 0].abs() + 1})
+    assert apart.units.get_buffer("scale_r").unique().numel() == 2

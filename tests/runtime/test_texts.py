@@ -51,6 +51,7 @@ def test_what_is_written_reads_back(tmp_path: Path) -> None:
         (b"ab\nax\n", "words.txt, line 2: `x[1]` takes one of ` `, `a`, `b`, `é` (category), not 'x'"),
         (b"xy", "line 1: `x[0]` takes one of ` `, `a`, `b`, `é` (category), not 'x' (and 1 more like it)"),
         (b"a\xff", "words.txt: is not UTF-8: byte 1 is invalid start byte"),
+        (b"a\xef\xbb\xbfb", "line 1: `x[1]` takes one of ` `, `a`, `b`, `é` (category), not '\\ufeff'"),
         (b"ab\naaaaaaab", "words.txt, line 2 has 8 places, and `x` at most 6"),
         (b"\n\n", "words.txt: there are no examples"),
     ],
@@ -61,6 +62,17 @@ def test_text_that_does_not_fit(content: bytes, problem: str, tmp_path: Path) ->
     with pytest.raises(ardsl.DataError) as caught:
         load_split(ardsl.loads(SPEC), str(path), "train")
     assert problem in str(caught.value)
+
+
+def test_what_a_text_ends_with_does_not_stand_in_it(tmp_path: Path) -> None:
+    """It would cut a line short without a word. A mark of the byte order is none of its characters."""
+    spec = ardsl.loads(SPEC.replace('"\\n"', '"."'))
+    path = tmp_path / "words.txt"
+    path.write_text("\ufeffab\n", encoding="utf-8")
+    assert load_split(spec, str(path), "train")["x"][0, :2].tolist() == [1, 2]
+    path.write_text("a.b.\n")
+    with pytest.raises(ardsl.DataError, match=r"`x\[1\]` takes one of .* not '\.' \(and 1 more like it\)"):
+        load_split(spec, str(path), "train")
 
 
 def test_text_for_what_is_no_text(tmp_path: Path) -> None:

@@ -82,6 +82,7 @@ class DenseNetwork(NetworkModule):
         layers, direct = self._make_masks(configuration)
         return [m.to(bias.dtype) for m in layers], None if direct is None else direct.to(bias.dtype)
 
+    @torch.inference_mode(False)  # what is kept may be of use for gradients later
     def _make_masks(self, configuration: Configuration) -> tuple[list[Tensor], Tensor | None]:
         group = self.plan.group
         orders = group.orders(configuration) if isinstance(configuration, int) else configuration

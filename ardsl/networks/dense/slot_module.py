@@ -71,6 +71,7 @@ class TableNetwork(NetworkModule):
             return kept
         return self._make_address(dict(configuration))
 
+    @torch.inference_mode(False)  # what is kept may be of use for gradients later
     def _make_address(self, orders: dict[str, Order]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         shape = table_shape(self.plan.group, self.plan.options, orders)
         gather = shape.slots.gather
@@ -126,6 +127,7 @@ class TiedNetwork(NetworkModule):
             return kept
         return self._make_gather(tied_slots(self.plan.group, configuration))
 
+    @torch.inference_mode(False)  # what is kept may be of use for gradients later
     def _make_gather(self, slots: Slots) -> Tensor:
         group = self.plan.group
         zero, one = group.features, group.features + 1

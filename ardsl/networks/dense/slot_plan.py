@@ -11,7 +11,7 @@ import numpy as np
 from ardsl.networks.dense.slots import Slots, own_slots, tied_slots
 from ardsl.networks.group import Group
 from ardsl.networks.plan import GroupPlan, LayerPlan
-from ardsl.relations import Order
+from ardsl.relations import AxisPart, Order, Part
 
 
 def slots_of(group: Group, options: Mapping[str, Any], orders: Mapping[str, Order]) -> Slots:
@@ -80,7 +80,8 @@ def plan_table(group: Group, options: Mapping[str, Any]) -> GroupPlan:
         flops=2 * int((shapes[0].slots.gather >= 0).sum()),
         relation=shapes[0].slots.relation(),
     )
-    return GroupPlan(group, "table", dict(options), (layer,), tuple(s.slots.relation() for s in shapes))
+    realized = tuple(s.slots.relation() for s in shapes)
+    return GroupPlan(group, "table", dict(options), (layer,), realized, alike=alike(group) if options["tied"] else {})
 
 
 def slot_features(group: Group, slots: Slots) -> list[int]:
@@ -108,6 +109,19 @@ def plan_tied(group: Group, network: str, options: Mapping[str, Any]) -> GroupPl
                 activation=None if last else options["activation"],
             )
         )
-    variable = group.targets[0].variable
-    alike = {variable.name: tuple(range(len(variable.shape)))}
-    return GroupPlan(group, network, dict(options), tuple(layers), tuple(s.relation() for s in slots), alike=alike)
+    realized = tuple(s.relation() for s in slots)
+    return GroupPlan(group, network, dict(options), tuple(layers), realized, alike=alike(group))
+
+
+def alike(group: Group) -> dict[str, tuple[int, ...]]:
+    """Of the variables of a tied network, the axes whose elements it treats alike: those of the draws, and those that
+    are read by place."""
+    target = group.targets[0].variable
+    if target.is_record:
+        return {}
+    found = {target.name: tuple(range(len(target.shape)))}
+    for context in group.factors[0].contexts:
+        if context.variable != target.name and isinstance(context.selection, Part):
+            placed = (axis for axis, part in enumerate(context.selection.parts) if part != AxisPart())
+            found[context.variable] = tuple(placed)
+    return found
