@@ -18,7 +18,7 @@ from ardsl.runtime.waves import can_write, is_wave, save_sounds, save_waveforms
 PICTURE, SOUND, TEXT = "samples.png", "samples.wav", "samples.txt"
 
 _PICTURES, _LINES, _SOUNDS = 64, 16, 4
-_SECONDS = 2
+_SECONDS = 1
 """Of each sound, at most."""
 _SHARE = 0.02
 """The share of the time that samples may take while a model trains."""
