@@ -78,7 +78,7 @@ class Sampler:
             and len(own) == 1
             and np.array_equal(own[0].elements, target.elements[:, 0])
             and bool((element_step[0][group.elements - target.draws :] >= 0).all())
-            and (group.sources[-1] is own[0] or len(self._programs[0].x) == target.draws)
+            and (group.sources[-1] is own[0] or len(self._programs[0].x) == target.draws)  # type: ignore[attr-defined]
         )
 
     def _code_table(self, element_step: list[np.ndarray]) -> Tensor | None:

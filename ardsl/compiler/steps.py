@@ -54,9 +54,10 @@ class Steps:
     def _draws(self, step: int) -> list[Draw]:
         draws = self._drawn.at(step)
         block = np.searchsorted(self._first, draws, side="right") - 1
-        if block[0] == block[-1]:
-            return [Draw(*self._blocks[block[0]], draws - self._first[block[0]])]
-        return [Draw(*self._blocks[b], draws[block == b] - self._first[b]) for b in np.unique(block)]
+        several = [block[0]] if block[0] == block[-1] else np.unique(block)
+        places = [self._blocks[b] for b in several]
+        each = [draws[block == b] - self._first[b] for b in several]
+        return [Draw(group, number, part) for (group, number), part in zip(places, each, strict=True)]
 
     def _inputs(self, step: int) -> list[tuple[int, list[range]]]:
         found = ((group, _runs(known.at(step))) for group, known in enumerate(self._known))
