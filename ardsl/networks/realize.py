@@ -8,7 +8,6 @@ import numpy as np
 
 from ardsl.diagnostics import Sink
 from ardsl.diagnostics.rules import networks as rules
-from ardsl.diagnostics.rules.settings import WINDOW_WITHOUT_TIME
 from ardsl.graph.schedule import layers, longest_path
 from ardsl.graph.verify import Comparison, Report, compare
 from ardsl.model.model import Factor, Model
@@ -50,7 +49,7 @@ def make_plan(model: Model, resolved: Sequence[Resolved], sink: Sink) -> Plan | 
     steps = max(longest_path(_reading(groups, each)) for each in under)
     window = model.train.window
     if window is not None and all(plan.back is None for plan in groups):
-        sink.add(WINDOW_WITHOUT_TIME.at(groups[0].group.call.span, network=groups[0].network))
+        sink.add(rules.WINDOW_WITHOUT_TIME.at(groups[0].group.call.span, network=groups[0].network))
     return Plan(tuple(groups), formula(model), steps, model.train.batch, window)
 
 

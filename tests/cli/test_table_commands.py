@@ -83,7 +83,7 @@ def test_an_order_that_does_not_allow_it_is_exit_1(trained: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["new", "x.txt", "-o", "y.ar"], "`.txt` files are not read"),
+        (["new", "x.xls", "-o", "y.ar"], "`.xls` files are not read"),
         (["new", "x.npz", "-o", "y.ar"], "there is no such file"),
         (["new", "trees.csv", "-o", "y.txt"], "a spec's name ends in .ar"),
         (["predict", "run", "kinds", "--data", "trees.csv"], "the model has no column `kinds`: did you mean `kind`?"),

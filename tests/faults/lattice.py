@@ -94,10 +94,10 @@ FAULTS: list[tuple[str, str, str, str]] = [
     (
         "a picture read column by column",
         MODULE,
-        "maps = {INPUT: own.unflatten(1, (*lattice.shape, -1)).movedim(-1, 1)}",
-        "maps = {INPUT: own.unflatten(1, (*lattice.shape[::-1], -1)).movedim(-1, 1).transpose(2, 3)}",
+        "maps = {INPUT: own.unflatten(1, (*self.wiring.lattice.shape, -1)).movedim(-1, 1)}",
+        "maps = {INPUT: own.unflatten(1, (*self.wiring.lattice.shape[::-1], -1)).movedim(-1, 1).transpose(2, 3)}",
     ),
-    ("raw numbers channel by channel", MODULE, "return output.movedim(1, -1)", "return output"),
+    ("raw numbers channel by channel", MODULE, "[self.wiring.output].movedim(1, -1)", "[self.wiring.output]"),
     (
         "dropout while evaluating",
         MODULE,

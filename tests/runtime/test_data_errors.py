@@ -198,7 +198,8 @@ ARCHIVES: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "another format": (
         lambda p: None,
         "d.mat",
-        "error[AR506]: DIR/d.mat: `.mat` files are not read; there are .npz, .npy, .csv, .tsv, .parquet, and folders",
+        "error[AR506]: DIR/d.mat: `.mat` files are not read; there are .npz, .npy, .csv, .tsv, .parquet, .txt, "
+        "and folders",
     ),
 }
 

@@ -321,3 +321,19 @@ INCOMPLETE = Rule(
     ),
     right="observed x[30] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden = 4)\ncheck complete(x)\n",
 )
+
+WINDOW_WITHOUT_TIME = Rule(
+    code="AR425",
+    title="`window` without a network along time",
+    message="`window` needs a network that runs along time, and `{network}` does not",
+    label="not evaluated in parts",
+    explanation=(
+        "With `window` a training step sees a part of each example, and those moments before it that the network "
+        "reads. That takes a network along time, as `wavenet` is in the order of time."
+    ),
+    wrong="observed x[4] : binary\np(x[i] | x[<i]) = bernoulli via made\ntrain { window = 2 }\n",
+    right=(
+        "observed x[time: 400] : binary\np(x[t] | x[<t] within 8) = bernoulli via wavenet(blocks = 1, layers = 3)\n"
+        "train { window = 100 }\n"
+    ),
+)

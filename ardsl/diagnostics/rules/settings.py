@@ -82,19 +82,3 @@ MARGINALIZE_NEEDS_ORDERS = Rule(
         "data { missing = marginalize }"
     ),
 )
-
-WINDOW_WITHOUT_TIME = Rule(
-    code="AR166",
-    title="`window` without a network along time",
-    message="`window` needs a network that runs along time, and `{network}` does not",
-    label="not evaluated in parts",
-    explanation=(
-        "With `window` a training step sees a part of each example, and those moments before it that the network "
-        "reads. That takes a network along time, as `wavenet` is in the order of time."
-    ),
-    wrong=_MODEL + "train { window = 2 }",
-    right=(
-        "observed x[time: 400] : binary\np(x[t] | x[<t] within 7) = bernoulli via wavenet(blocks = 1, layers = 3)\n"
-        "train { window = 100 }"
-    ),
-)
