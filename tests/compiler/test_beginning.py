@@ -5,22 +5,14 @@ from __future__ import annotations
 import math
 
 import pytest
+import time_specs
 import torch
+from time_specs import WAVENET
 
 import ardsl
 
-WAVENET = "wavenet(blocks = 1, layers = 3, features = 6, skip = 8)"
-SPECS = {
-    "codes": f"observed x[time: ..40] : mulaw(16)\np(x[t] | x[<t] within 8) = categorical via {WAVENET}\n",
-    "numbers given a text": (
-        "given text[10] : real\nobserved x[time: 40] : real\n"
-        f"p(x[t] | x[<t] within 8, text[..t / 4]) = mixture(normal, components = 2) via {WAVENET}\n"
-    ),
-    "channels": f"observed x[time: ..40, 2] : binary\np(x[i] | x[<i] within (8, *)) = bernoulli via {WAVENET}\n",
+SPECS = time_specs.SPECS | {
     "channels alone": f"observed x[time: 40, 2] : binary\np(x[i] | x[<i] within (0, *)) = bernoulli via {WAVENET}\n",
-    "drawn together": (
-        f"observed x[time: 40, 2] : real\np(x[t, *] | x[<] within (8, *)) = multivariate_normal via {WAVENET}\n"
-    ),
     "an end": f"observed x[time: ..40] : category(9, end = 0)\np(x[t] | x[<t] within 8) = categorical via {WAVENET}\n",
     "all that is earlier": "observed x[time: 5] : category(3)\np(x[t] | x[<t]) = categorical via "
     "wavenet(blocks = 1, layers = 2, features = 6, skip = 8)\n",
@@ -28,12 +20,7 @@ SPECS = {
 
 
 def compiled(name: str) -> ardsl.AutoregressiveModel:
-    model = ardsl.compile(ardsl.loads(SPECS[name]), seed=1, dtype=torch.float64).eval()
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.normal_(std=0.7, generator=generator)
-    return model
+    return time_specs.compiled(SPECS[name])
 
 
 def given(model: ardsl.AutoregressiveModel) -> dict[str, torch.Tensor] | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+import time_specs
 import torch
+from time_specs import WAVENET
 from torch import Tensor
 
 import ardsl
@@ -11,28 +13,13 @@ from ardsl.compiler import spans
 from ardsl.compiler.spans import Window, parts
 from ardsl.networks.module import Span
 
-WAVENET = "wavenet(blocks = 1, layers = 3, features = 6, skip = 8)"
-SPECS = {
-    "codes": f"observed x[time: ..40] : mulaw(16)\np(x[t] | x[<t] within 8) = categorical via {WAVENET}\n",
-    "numbers given a text": (
-        "given text[10] : real\nobserved x[time: 40] : real\n"
-        f"p(x[t] | x[<t] within 8, text[..t / 4]) = mixture(normal, components = 2) via {WAVENET}\n"
-    ),
-    "channels": f"observed x[time: ..40, 2] : binary\np(x[i] | x[<i] within (8, *)) = bernoulli via {WAVENET}\n",
-    "drawn together": (
-        f"observed x[time: 40, 2] : real\np(x[t, *] | x[<] within (8, *)) = multivariate_normal via {WAVENET}\n"
-    ),
+SPECS = time_specs.SPECS | {
     "a short window": f"observed x[time: 40] : binary\np(x[t] | x[<t] within 3) = bernoulli via {WAVENET}\n",
 }
 
 
 def compiled(name: str) -> ardsl.AutoregressiveModel:
-    model = ardsl.compile(ardsl.loads(SPECS[name]), seed=1, dtype=torch.float64).eval()
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.normal_(std=0.5, generator=generator)
-    return model
+    return time_specs.compiled(SPECS[name])
 
 
 def examples(model: ardsl.AutoregressiveModel, count: int = 4) -> tuple[Tensor, dict[str, Tensor] | None]:
