@@ -53,10 +53,10 @@ def _beginning(value: Any, variable: Variable, count: int, like: Tensor) -> Tens
         raise ArdslError(f"the beginning of `{variable.name}` must be numbers: {error}") from None
     if found.ndim == len(variable.shape):
         found = found[None]
-    sound = found.ndim == 1 + len(variable.shape) and found.shape[2:] == variable.shape[1:]
-    if sound and len(found) not in (1, count):
+    fits = found.ndim == 1 + len(variable.shape) and found.shape[2:] == variable.shape[1:]
+    if fits and len(found) not in (1, count):
         raise ArdslError(f"there are {len(found)} beginnings of `{variable.name}` for {count} samples")
-    if not sound or found.shape[1] > variable.shape[0]:
+    if not fits or found.shape[1] > variable.shape[0]:
         most = ", ".join(map(str, (f"up to {variable.shape[0]}", *variable.shape[1:])))
         raise ArdslError(
             f"the beginning of `{variable.name}` must have the shape [{most}], not {list(found.shape[1:])}"
