@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from ardsl.compiler.values import Values, blank, by_name, check_domain, check_given, cut, expand_given, flat
+from ardsl.compiler.values import Values, blank, check_domain, conditioning, cut, expand_given
 from ardsl.errors import ArdslError
 from ardsl.model.model import Variable
 
@@ -27,12 +27,8 @@ def start(model: AutoregressiveModel, count: int, given: Any, lengths: Any, begi
     """The values that ``count`` samples start from, in the model's units, and how many elements of the only variable
     are known already."""
     spec = model.spec.model
-    conditioning = {
-        name: flat(value, model.spec.variables[name], model.like)
-        for name, value in by_name(given, spec.given, "`given`").items()
-    }
-    check_given(conditioning, spec.given)
-    values = {v.name: blank(v, count, model.like) for v in spec.observed} | expand_given(conditioning, count)
+    values = {v.name: blank(v, count, model.like) for v in spec.observed}
+    values |= expand_given(conditioning(given, spec.given, model.like), count)
     known = 0
     if begin is not None:
         variable = along_time(model, "a beginning")

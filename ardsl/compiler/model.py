@@ -25,7 +25,7 @@ from ardsl.compiler.units import Units
 from ardsl.compiler.values import (
     Values,
     by_name,
-    check_given,
+    conditioning,
     cut,
     encode,
     expand_given,
@@ -264,14 +264,8 @@ class AutoregressiveModel(nn.Module):
         counts = {len(v) for v in found.values()}
         if len(counts) > 1:
             raise ArdslError("the variables have different numbers of examples: " + _counts(found))
-        conditioning = {
-            name: flat(value, self.spec.variables[name], like)
-            for name, value in by_name(given, model.given, "`given`").items()
-        }
-        if check:
-            check_given(conditioning, model.given)
-        every = tuple(self.spec.variables.values())
-        return self.units.inward(cut(found | expand_given(conditioning, counts.pop()), lengths, every))
+        found |= expand_given(conditioning(given, model.given, like, check=check), counts.pop())
+        return self.units.inward(cut(found, lengths, tuple(self.spec.variables.values())))
 
     # Sampling
 

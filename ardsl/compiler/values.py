@@ -162,11 +162,15 @@ def legal(domain: Domain) -> float:
     return {"positive": 1.0, "unit_interval": 0.5}.get(domain.name, 0.0)
 
 
-def check_given(values: Values, variables: Sequence[Variable]) -> None:
-    """Refuses conditioning that lies outside its domain: a network would take it for something else."""
+def conditioning(given: object, variables: Sequence[Variable], like: Tensor, *, check: bool = True) -> Values:
+    """What is given, for one example or for each. What lies outside its domain is refused, unless that has been
+    checked: a network would take it for something else."""
+    named, found = by_name(given, variables, "`given`"), {}
     for variable in variables:
-        value = values[variable.name]
-        check_domain(value[~value.isnan()] if variable.varies else value, variable)
+        value = found[variable.name] = flat(named[variable.name], variable, like)
+        if check:
+            check_domain(value[~value.isnan()] if variable.varies else value, variable)
+    return found
 
 
 def check_domain(value: Tensor, variable: Variable) -> None:

@@ -1,5 +1,5 @@
 """Faults planted in a copy of the dense and of the lattice back end: every one must be rejected by plan, probe,
-normalization or the agreement of the two evaluators."""
+normalization or the agreement of the two evaluators; and in what runs along time, whose own tests must fail."""
 
 from __future__ import annotations
 
@@ -10,22 +10,29 @@ import sys
 from pathlib import Path
 
 import pytest
+from along_time import FAULTS as TIME_FAULTS
+from along_time import TESTS
 from lattice import FAULTS as LATTICE_FAULTS
 from planted import FAULTS
 
 ROOT = Path(__file__).parents[2]
 
 
-def objections(package: Path, *arguments: str) -> str:
-    """What the checks say of the package in this folder."""
-    path = os.pathsep.join([str(package), str(ROOT / "tests")])
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "tests/faults/objections.py"), *arguments],
-        env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
+def run(package: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Python with the package in this folder."""
+    return subprocess.run(
+        [sys.executable, *arguments],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(package), str(ROOT / "tests")]), "OMP_NUM_THREADS": "1"},
+        cwd=package,
         capture_output=True,
         text=True,
         timeout=300,
     )
+
+
+def objections(package: Path, *arguments: str) -> str:
+    """What the checks say of it."""
+    done = run(package, str(ROOT / "tests/faults/objections.py"), *arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -51,6 +58,14 @@ def test_fault_is_rejected(name: str, file: str, right: str, wrong: str, tmp_pat
 def test_fault_of_the_lattice_is_rejected(name: str, file: str, right: str, wrong: str, tmp_path: Path) -> None:
     plant(file, right, wrong, tmp_path)
     assert objections(tmp_path, "--first", "--lattice") != ""
+
+
+@pytest.mark.parametrize(("name", "file", "right", "wrong"), TIME_FAULTS, ids=[f[0] for f in TIME_FAULTS])
+def test_fault_along_time_is_found(name: str, file: str, right: str, wrong: str, tmp_path: Path) -> None:
+    plant(file, right, wrong, tmp_path)
+    tests = [str(ROOT / test) for test in TESTS]
+    done = run(tmp_path, "-m", "pytest", "-qx", "-n0", "-p", "no:cacheprovider", f"--rootdir={ROOT}", *tests)
+    assert done.returncode == 1 and "\n1 failed" in done.stdout, done.stdout + done.stderr
 
 
 def plant(file: str, right: str, wrong: str, folder: Path) -> None:
