@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,13 @@ from ardsl.runtime.sharding import load_optimizer, split, whole
 
 _LOOK = 100
 """Steps between looks at the loss: each look waits for the device."""
+
+
+def _average(decay: float, averaged: Any, weights: Any, count: Tensor) -> None:
+    """The moving average after so many steps. At first it forgets faster, or the weights that the training began with
+    would long count for most of it."""
+    steps = int(count)
+    get_ema_multi_avg_fn(min(decay, (1 + steps) / (10 + steps)))(averaged, weights, count)
 
 
 class Diverged(Exception):
@@ -138,7 +146,7 @@ class Learner(LightningModule):
         self._tally = _Tally(self.device, processes)
         self._average: AveragedModel | None = None
         if settings.ema is not None:
-            self._average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(settings.ema))
+            self._average = AveragedModel(model, multi_avg_fn=partial(_average, settings.ema))
             self._average.requires_grad_(False)  # several processes would wait for its gradients
         if state is not None:
             self._go_on(state)

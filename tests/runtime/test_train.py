@@ -97,12 +97,13 @@ def test_the_average_of_the_weights_is_measured_and_kept() -> None:
         def on_train_batch_end(self, trainer: Any, module: Any, *_: Any) -> None:
             seen.append([p.detach().clone() for p in module.model.parameters()])
 
-    data = {"train": correlated(500), "valid": correlated(300, seed=1)}
+    data = {"train": correlated(2500), "valid": correlated(300, seed=1)}
     run = fit("batch = 100  epochs = 1  ema = 0.7  optimizer = adam(rate = 0.05)", data, callbacks=[See()])
     for number, kept in enumerate(run.model.parameters()):
         average = seen[0][number]
-        for later in seen[1:]:
-            average = 0.7 * average + 0.3 * later[number]
+        for step, later in enumerate(seen[1:], 1):
+            decay = min(0.7, (1 + step) / (10 + step))
+            average = decay * average + (1 - decay) * later[number]
         assert torch.allclose(kept, average, atol=1e-6)
     assert ardsl.evaluate(run.model, data["valid"]).nll == pytest.approx(run.best_valid, abs=1e-6)
 
