@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ardsl.compiler.audit import audit
+    from ardsl.compiler.compile import compile_model as compile
+    from ardsl.compiler.latent import LatentModel
     from ardsl.compiler.model import AutoregressiveModel
-    from ardsl.compiler.model import compile_model as compile
     from ardsl.compiler.probe import verify_numeric
     from ardsl.diagnostics import Diagnostic
     from ardsl.errors import ArdslError, DataError, SpecError
@@ -34,8 +35,9 @@ if TYPE_CHECKING:
 
 _HOME = {
     "audit": "compiler.audit:audit",
-    "compile": "compiler.model:compile_model",
+    "compile": "compiler.compile:compile_model",
     "AutoregressiveModel": "compiler.model:AutoregressiveModel",
+    "LatentModel": "compiler.latent:LatentModel",
     "Diagnostic": "diagnostics:Diagnostic",
     "ArdslError": "errors:ArdslError",
     "DataError": "errors:DataError",

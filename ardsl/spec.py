@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,11 +15,13 @@ from ardsl.errors import ArdslError, SpecError
 from ardsl.graph.check import check_graph
 from ardsl.graph.declared import declared_graph
 from ardsl.graph.declared import dependence as declared_dependence
+from ardsl.graph.guide import check_guide
 from ardsl.graph.verify import Report
 from ardsl.language import parse
 from ardsl.language.syntax import Tree
 from ardsl.model.check import check_model
 from ardsl.model.model import Model, Variable
+from ardsl.model.parts import conditionals, guide
 from ardsl.networks.plan import Plan
 from ardsl.networks.realize import make_plan, report_findings, verify_plan
 from ardsl.networks.resolve import resolve_networks
@@ -38,6 +41,7 @@ class Spec:
         report: Report,
         warnings: list[Diagnostic],
         overrides: dict[str, Any],
+        part: tuple[str, str] | None = None,
     ) -> None:
         self.tree = tree
         self.model = model
@@ -45,6 +49,7 @@ class Spec:
         self.report = report
         self.warnings = warnings
         self.overrides = overrides
+        self._named = part
 
     @property
     def name(self) -> str:
@@ -67,9 +72,29 @@ class Spec:
         """The declared graph: one node per variable, an edge for what one reads of another."""
         return declared_graph(self.model)
 
+    @cached_property
+    def conditionals(self) -> dict[str, Spec]:
+        """Of a model with latent variables, the factors of each variable by themselves, all that they read given; the
+        variables after those that they read."""
+        return {name: self._part(part, "conditionals", name) for name, part in conditionals(self.model).items()}
+
+    @cached_property
+    def guide(self) -> dict[str, Spec]:
+        """The same of its ``q`` factors."""
+        whole = guide(self.model)
+        parts = {} if whole is None else conditionals(whole)
+        return {name: self._part(part, "guide", name) for name, part in parts.items()}
+
+    def _part(self, model: Model, kind: str, name: str) -> Spec:
+        sink = Sink(self.source)
+        resolved = resolve_networks(model, sink)
+        plan = None if resolved is None else make_plan(model, resolved, sink)
+        assert plan is not None  # as a part of what is sound
+        return Spec(self.tree, model, plan, verify_plan(plan), [], self.overrides, (kind, name))
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickled as its text and parameters; the phases run again."""
-        return _sound, (self.source, self.overrides)
+        return _again, (self.source, self.overrides, self._named)
 
     def __repr__(self) -> str:
         return f"<ardsl spec {self.name}: {self.plan.formula}>"
@@ -96,14 +121,19 @@ def _phases(source: Source, overrides: dict[str, Any], sink: Sink) -> Spec | Non
         sound = check_model(tree, Sink(source), overrides, partial=True)
         if sound is not None:
             check_graph(sound, sink)
+            check_guide(sound, sink)
         return None
     check_graph(model, sink)
-    resolved = resolve_networks(model, sink)
-    if resolved is None or sink.errors:
+    check_guide(model, sink)
+    parts = [part for part in (model, guide(model)) if part is not None]
+    resolved = [resolve_networks(part, sink) for part in parts]
+    if sink.errors:
         return None
-    plan = make_plan(model, resolved, sink)
-    if plan is None:
+    plans = [make_plan(part, found, sink) for part, found in zip(parts, resolved, strict=True) if found is not None]
+    if any(plan is None for plan in plans):
         return None
+    plan, *others = (plan for plan in plans if plan is not None)
+    plan = replace(plan, guide=others[0] if others else None)
     report = verify_plan(plan)
     report_findings(model, plan, report, sink)
     return Spec(tree, model, plan, report, [d for d in sink if d.severity != "error"], overrides)
@@ -124,6 +154,11 @@ def _sound(source: Source, params: dict[str, Any]) -> Spec:
     if spec is None:
         raise SpecError(diagnostics)
     return spec
+
+
+def _again(source: Source, params: dict[str, Any], part: tuple[str, str] | None) -> Spec:
+    spec = _sound(source, params)
+    return spec if part is None else getattr(spec, part[0])[part[1]]
 
 
 def read_spec(path: str | Path) -> str:

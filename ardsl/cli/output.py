@@ -64,8 +64,9 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int 
 
 
 def formula(spec: Spec) -> str:
-    """The factorization of a spec, cut where it would fill pages."""
-    return shorten(spec.plan.formula, LONGEST_FORMULA, placeholder=" …")
+    """The factorization of a spec, and its guide's, cut where it would fill pages."""
+    plans = [spec.plan] + ([spec.plan.guide] if spec.plan.guide is not None else [])
+    return shorten("; ".join(plan.formula for plan in plans), LONGEST_FORMULA, placeholder=" …")
 
 
 def size(count: float) -> str:

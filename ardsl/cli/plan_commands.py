@@ -40,10 +40,10 @@ def plan_command(
         return
     plan = spec.plan
     click.echo(f"{spec.name}: {formula(spec)}")
-    if len(plan.groups) > MOST_GROUPS:
+    if len(plan.every) > MOST_GROUPS:
         _print_groups(plan)
     else:
-        for group in plan.groups:
+        for group in plan.every:
             _print_group(group)
     click.echo()
     weights = f"{plan.parameters:,} ({size(4 * plan.parameters)} in float32)"
@@ -88,11 +88,11 @@ def _print_groups(plan: Plan) -> None:
             each.network,
             *(f"{n:,}" for n in (len(each.layers), each.parameters, _connections(each), each.flops)),
         )
-        for each in plan.groups[:MOST_ROWS]
+        for each in plan.every[:MOST_ROWS]
     ]
-    if len(plan.groups) > MOST_ROWS:
-        rows.append((f"and {len(plan.groups) - MOST_ROWS:,} more", "", "", "", "", ""))
-    connections = sum(map(_connections, plan.groups))
+    if len(plan.every) > MOST_ROWS:
+        rows.append((f"and {len(plan.every) - MOST_ROWS:,} more", "", "", "", "", ""))
+    connections = sum(map(_connections, plan.every))
     rows.append(("total", "", "", *(f"{n:,}" for n in (plan.parameters, connections, plan.flops))))
     click.echo()
     print_table(("factors", "network", "layers", "parameters", "connections", "FLOPs"), rows, left=2, total=True)
@@ -149,7 +149,7 @@ def _blind_spots(spec: Spec) -> list[str]:
     lost = spec.report.blind_spots.count
     if not lost:
         return []
-    help = dict.fromkeys(group.completion for group in spec.plan.groups if group.completion)
+    help = dict.fromkeys(group.completion for group in spec.plan.every if group.completion)
     share = f"{lost:,}, {share_of(lost, spec.report.declared)} of what is declared"
     return ["; ".join([share, *help])]
 
@@ -190,6 +190,6 @@ def plan_json(spec: Spec) -> dict[str, Any]:
                     for layer in group.layers
                 ],
             }
-            for group in plan.groups
+            for group in plan.every
         ],
     }

@@ -25,6 +25,16 @@ directory_argument = click.argument("directory", metavar="DIR")
 device_option = click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, mps or auto.")
 
 
+bound_option = click.option(
+    "--samples",
+    "bound",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    help="With latent variables: the samples of the importance-weighted bound.",
+)
+
+
 def data_options(function: F) -> F:
     """``--data``, ``--split`` and ``--data-dir``."""
     for option in (
@@ -45,32 +55,40 @@ def data_options(function: F) -> F:
 @click.command("eval")
 @directory_argument
 @data_options
+@bound_option
 @device_option
 @json_option
 def eval_command(
-    directory: str, data: str | None, split: str, data_dir: str | None, device: str, as_json: bool
+    directory: str, data: str | None, split: str, data_dir: str | None, bound: int, device: str, as_json: bool
 ) -> None:
-    """Measure the exact likelihood of data under a trained model."""
+    """Measure the exact likelihood of data under a trained model, or with latent variables a bound on it."""
     from ardsl.runtime.evaluate import evaluate
     from ardsl.runtime.runs import restore
 
     model = restored(directory, restore, device)
-    found = evaluate(model, **data_of(directory, data, split, data_dir))
+    found = evaluate(model, samples=bound, **data_of(directory, data, split, data_dir))
     if as_json:
-        print_json(
-            {
-                "nll": found.nll,
-                "standard_error": found.standard_error if found.examples > 1 else None,
-                "bits_per_dim": found.bits_per_dim,
-                "examples": found.examples,
-            }
-        )
+        told: dict[str, Any] = {
+            "nll": found.nll,
+            "standard_error": found.standard_error if found.examples > 1 else None,
+            "bits_per_dim": found.bits_per_dim,
+            "examples": found.examples,
+        }
+        if found.elbo is not None:
+            told |= {"samples": found.samples, "elbo": found.elbo, "kl": dict(found.kl)}
+        print_json(told)
         return
     error = f" ± {found.standard_error:.4f}" if found.examples > 1 else ""
+    bounded = found.elbo is not None
     click.echo(f"examples      {found.examples:,}")
-    click.echo(f"mean NLL      {found.nll:.4f}{error} nats")
+    click.echo(f"mean NLL      {'≤ ' if bounded else ''}{found.nll:.4f}{error} nats")
     if model.spec.model.counts_bits:
-        click.echo(f"bits per dim  {found.bits_per_dim:.4f}")
+        click.echo(f"bits per dim  {'≤ ' if bounded else ''}{found.bits_per_dim:.4f}")
+    if found.elbo is not None:
+        click.echo(f"bound         importance-weighted, {plural(found.samples or 1, 'sample')}")
+        click.echo(f"ELBO          {found.elbo:.4f} nats")
+        for name, value in found.kl.items():
+            click.echo(f"{f'KL of {name}':<13} {value:.4f} nats")
 
 
 @click.command("score")
@@ -78,11 +96,19 @@ def eval_command(
 @data_options
 @click.option("-o", "--output", metavar="FILE.csv", required=True, help="The table to write.")
 @click.option("--by-column", is_flag=True, help="Also log p of each cell given the rest of its row.")
+@bound_option
 @device_option
 def score_command(
-    directory: str, data: str | None, split: str, data_dir: str | None, output: str, by_column: bool, device: str
+    directory: str,
+    data: str | None,
+    split: str,
+    data_dir: str | None,
+    output: str,
+    by_column: bool,
+    bound: int,
+    device: str,
 ) -> int:
-    """Write the log-probability of every row, in nats and in the data's order."""
+    """Write the log-probability of every row, in nats and in the data's order, or with latent variables a bound."""
     from ardsl.compiler.conditional import OrderForbids
     from ardsl.runtime.conditionals import score_cells
     from ardsl.runtime.evaluate import score
@@ -91,7 +117,7 @@ def score_command(
 
     model = restored(directory, restore, device)
     chosen = data_of(directory, data, split, data_dir)
-    found = score(model, **chosen)
+    found = score(model, samples=bound, **chosen)
     if by_column:
         try:
             write_cell_scores(output, found, score_cells(model, **chosen))

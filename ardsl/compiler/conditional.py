@@ -18,6 +18,7 @@ from ardsl.model.model import Variable
 from ardsl.networks.module import Configuration
 
 if TYPE_CHECKING:
+    from ardsl.compiler.compile import Compiled
     from ardsl.compiler.model import AutoregressiveModel
 
 _DRAWS = 256
@@ -28,8 +29,12 @@ class OrderForbids(ArdslError):
     """The spec's order does not give a distribution of these elements given the others."""
 
 
-def require_fixed_length(model: AutoregressiveModel) -> None:
-    """Refuses models in which a value that is missing could as well be beyond the end."""
+def require_plain(model: Compiled) -> None:
+    """Refuses models with latent variables, and those in which a value that is missing could as well be beyond the
+    end."""
+    latent = next((v.name for v in model.spec.variables.values() if v.kind == "latent"), None)
+    if latent is not None:
+        raise ArdslError(f"`{latent}` is latent, and this takes models without latent variables")
     varying = next((v.name for v in model.spec.variables.values() if v.varies), None)
     if varying is not None:
         raise ArdslError(f"the length of `{varying}` varies, and this takes variables of a fixed length")

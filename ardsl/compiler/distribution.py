@@ -1,22 +1,25 @@
-"""The compiled model as a torch distribution, so that it can stand in any Pyro program."""
+"""Compiled models as distributions of torch and Pyro, so that they can stand in any Pyro program."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
+from pyro.distributions import Independent, TorchDistribution
 from torch import Tensor
-from torch.distributions import Distribution, constraints
+from torch.distributions import constraints
 
-from ardsl.compiler.values import by_name, expand_given, flat
+from ardsl.compiler.values import blank, by_name, conditioning, expand_given
 from ardsl.errors import ArdslError
+from ardsl.families.domains import Integer, MuLaw
 
 if TYPE_CHECKING:
     from ardsl.compiler.model import AutoregressiveModel
 
 
-class ModelDistribution(Distribution):
-    """p(x | given) over the one observed variable: batch shape () without ``given``, [examples] with it."""
+class ModelDistribution(TorchDistribution):
+    """p(x | given) over the one observed variable: its batch shape is that of what is ``given``, () without."""
 
     arg_constraints: dict[str, constraints.Constraint] = {}
     support = constraints.real
@@ -29,36 +32,83 @@ class ModelDistribution(Distribution):
                 "a distribution is over one observed variable; this model has " + ", ".join(v.name for v in observed)
             )
         self.model = model
-        self.given: dict[str, Tensor] = {}
-        batch = torch.Size()
-        if model.spec.model.given:
-            variables = model.spec.model.given
-            examples = by_name(given, variables, "`given`")
-            rows = {v.name: flat(examples[v.name], v, model.like) for v in variables}
-            batch = torch.Size([max(map(len, rows.values()))])
-            expanded = expand_given(rows, batch[0])
-            self.given = {v.name: expanded[v.name].reshape(-1, *v.shape) for v in variables}
+        self.given, batch = together(model, given)
         super().__init__(batch, torch.Size(observed[0].shape), validate_args=False)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> ModelDistribution:
+        found = self._get_checked_instance(ModelDistribution, _instance)
+        batch = torch.Size(batch_shape)
+        found.model = self.model
+        found.given = {
+            name: value.expand(*batch, *value.shape[len(self.batch_shape) :]) for name, value in self.given.items()
+        }
+        super(ModelDistribution, found).__init__(batch, self.event_shape, validate_args=False)
+        return found
 
     def log_prob(self, value: Tensor) -> Tensor:
         """[*sample shape, *batch shape], in nats."""
-        if tuple(value.shape[value.ndim - len(self.event_shape) :]) != tuple(self.event_shape):
+        event = len(self.event_shape)
+        if tuple(value.shape[value.ndim - event :]) != tuple(self.event_shape):
             raise ArdslError(f"values must end in the shape {list(self.event_shape)}, not {list(value.shape)}")
-        batch = value.shape[: value.ndim - len(self.event_shape)]
-        flat = value.reshape(-1, *self.event_shape)
-        return self.model.log_prob(flat, self._given(len(flat))).reshape(batch)  # type: ignore[union-attr]
+        batch = torch.broadcast_shapes(value.shape[: value.ndim - event], self.batch_shape)
+        every = value.expand(*batch, *self.event_shape).reshape(-1, *self.event_shape)
+        found = self.model.log_prob(every, self._flat(batch))
+        assert isinstance(found, Tensor)  # of whole examples
+        return found.reshape(batch)
 
     @torch.no_grad()
     def sample(self, sample_shape: Any = torch.Size()) -> Tensor:  # noqa: B008  torch's own default
         shape = self._extended_shape(torch.Size(sample_shape))
-        count = shape[: len(shape) - len(self.event_shape)].numel()
+        batch = shape[: len(shape) - len(self.event_shape)]
         seed = int(torch.randint(1 << 62, ()))  # torch's own random state governs, as for any distribution
-        drawn = self.model.sample(count, self._given(count), seed=seed)
-        return drawn.reshape(shape)  # type: ignore[union-attr]
+        drawn = self.model.sample(batch.numel(), self._flat(batch), seed=seed)
+        assert isinstance(drawn, Tensor)  # of the one variable
+        return drawn.reshape(shape)
 
-    def _given(self, count: int) -> Any:
-        """The conditioning repeated for every sample of the batch."""
+    def _flat(self, batch: torch.Size) -> dict[str, Tensor] | None:
+        """The conditioning of every sample of the batch, [samples, …] by variable."""
         if not self.given:
             return None
-        times = count // self.batch_shape[0]
-        return {name: value.repeat(times, *[1] * (value.ndim - 1)) for name, value in self.given.items()}
+        shapes = {v.name: v.shape for v in self.model.spec.model.given}
+        return {
+            name: value.expand(*batch, *shapes[name]).reshape(-1, *shapes[name]) for name, value in self.given.items()
+        }
+
+
+def together(model: AutoregressiveModel, given: Any) -> tuple[dict[str, Tensor], torch.Size]:
+    """What is given, [*batch, *shape] by variable, and the batch shape that all have together."""
+    variables = model.spec.model.given
+    named = by_name(given, variables, "`given`")
+    found = {v.name: torch.as_tensor(named[v.name], device=model.like.device) for v in variables}
+    for variable in variables:
+        value = found[variable.name]
+        conditioning({variable.name: value.reshape(-1, *variable.shape)}, (variable,), model.like)
+    shapes = [value.shape[: value.ndim - len(v.shape)] for v, value in zip(variables, found.values(), strict=True)]
+    batch = torch.broadcast_shapes(*shapes) if shapes else torch.Size()
+    return {v.name: found[v.name].expand(*batch, *v.shape) for v in variables}, batch
+
+
+def independent(model: AutoregressiveModel, given: Mapping[str, Tensor], batch: torch.Size) -> Independent | None:
+    """p(x | given) of a variable in units of its own, whose draws do not read each other, as a distribution that the
+    libraries know, with its gradients and closed forms; None where there is no such one. Its batch shape is ``batch``,
+    as which all that is given has to broadcast."""
+    if len(model.groups) != 1 or len(model.groups[0].targets) != 1:
+        return None
+    group, target, conditional = model.groups[0], model.groups[0].targets[0], model.conditionals[0][0]
+    variable, events = target.variable, target.factor.event_axes
+    domain = variable.element_domain(0)
+    own = any(source.variable is variable for source in group.sources)
+    changed = isinstance(domain, MuLaw) or (isinstance(domain, Integer) and domain.low != 0)
+    trailing = events == tuple(range(len(variable.shape) - len(events), len(variable.shape)))
+    if own or changed or variable.is_record or variable.varies or not trailing:
+        return None
+    count = batch.numel()
+    flat = {v.name: given[v.name].expand(*batch, *v.shape).reshape(-1, *v.shape) for v in model.spec.model.given}
+    values = {variable.name: blank(variable, count, model.like)}
+    values |= expand_given(conditioning(flat or None, model.spec.model.given, model.like, check=False), count)
+    (raw,) = model.raw(0, model.units.inward(values))
+    kept = variable.shape[: len(variable.shape) - len(events)]
+    found = conditional.distribution(raw.reshape(*batch, *kept, raw.shape[-1]))
+    if found is None or found.event_shape != variable.shape[len(kept) :]:
+        return None
+    return Independent(found, len(kept))

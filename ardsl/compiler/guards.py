@@ -10,9 +10,21 @@ import torch
 from torch import nn
 
 from ardsl.errors import ArdslError
+from ardsl.networks.plan import Plan
 
 if TYPE_CHECKING:
     from ardsl.compiler.model import AutoregressiveModel
+
+
+_MEMORY = 1 << 28
+_MOST = 1024
+
+
+def at_once(plan: Plan) -> int:
+    """How many examples are evaluated at once: as many as the activations of all networks allow in about a quarter of
+    a gigabyte, and never very many."""
+    per_example = max(1, 4 * sum(group.activations for group in plan.every))
+    return max(1, min(_MOST, _MEMORY // (3 * per_example)))  # each activation with the temporaries beside it
 
 
 @contextmanager

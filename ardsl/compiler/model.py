@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ardsl.compiler.beginning import start
-from ardsl.compiler.conditional import complete, require_fixed_length
+from ardsl.compiler.conditional import complete, require_plain
 from ardsl.compiler.elementwise import by_element
 from ardsl.compiler.guards import evaluating, same_orders
 from ardsl.compiler.loss import loss
@@ -40,7 +40,7 @@ from ardsl.families.distributions import build_family
 from ardsl.model.model import Variable
 from ardsl.networks.module import Configuration, NetworkModule, Span
 from ardsl.networks.registry import network
-from ardsl.spec import Spec, as_spec
+from ardsl.spec import Spec
 
 if TYPE_CHECKING:
     from ardsl.compiler.distribution import ModelDistribution
@@ -78,6 +78,10 @@ class AutoregressiveModel(nn.Module):
                 for t, conditional in zip(plan.group.targets, conditionals, strict=True)
             ]
             net.start_at(torch.cat(starts) if starts else torch.zeros(0))  # type: ignore[operator]
+
+    def measure(self, examples: Mapping[str, Tensor]) -> None:
+        """Take the units of these examples, [examples, *shape] by variable; of others the units stay."""
+        self.units.measure(examples)
 
     @property
     def dims(self) -> int:
@@ -347,7 +351,7 @@ class AutoregressiveModel(nn.Module):
         ``likely`` fills in the most likely value at each draw instead. Raises ``OrderForbids`` (an ``ArdslError``)
         where the order draws a missing element before one that is there, which only ``any(…, train = "all")`` allows.
         """
-        require_fixed_length(self)
+        require_plain(self)
         values = self.values(x, given)
         drawn = self.units.outward(complete(self, values, seed, likely))
         found = {}
@@ -368,13 +372,3 @@ class AutoregressiveModel(nn.Module):
 
 def _counts(values: Values) -> str:
     return ", ".join(f"{name} {len(value)}" for name, value in values.items())
-
-
-def compile_model(
-    spec: Spec, seed: int = 0, device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32
-) -> AutoregressiveModel:
-    """The spec as a torch module with fresh weights, the same for the same seed."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = AutoregressiveModel(as_spec(spec))
-    return model.to(device=device, dtype=dtype)

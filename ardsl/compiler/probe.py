@@ -13,7 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ardsl.compiler.model import AutoregressiveModel, compile_model
+from ardsl.compiler.compile import compile_model
+from ardsl.compiler.latent import LatentModel
+from ardsl.compiler.model import AutoregressiveModel
 from ardsl.compiler.values import Values, encode
 from ardsl.families.domains import Domain, Integer, MuLaw
 from ardsl.families.encoding import mulaw_decode
@@ -31,11 +33,14 @@ def verify_numeric(spec: Spec, seed: int = 0) -> Report:
     """Declared against what gradients and perturbations of the built module show, factor by factor."""
     model = compile_model(spec, seed=seed, dtype=torch.float64).eval()
     make_positive(model, seed)
+    parts = list(model.parts) if isinstance(model, LatentModel) else [model]
+    groups = [(part, index, group) for part in parts for index, group in enumerate(part.groups)]
+    places = [(group.name, group.factors[0].kind) for group in (plan.group for plan in spec.plan.every)]
     found = []
-    for index, group in enumerate(model.groups):
+    for part, index, group in sorted(groups, key=lambda each: places.index((each[2].name, each[2].factors[0].kind))):
         for k in range(group.order_count):
             orders = group.orders(k)
-            realized = Matrix(probe_group(model, index, k, seed))
+            realized = Matrix(probe_group(part, index, k, seed))
             declared = group.declared(orders)
             for factor, start, stop in factor_rows(group):
                 found.append(

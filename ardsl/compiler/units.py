@@ -43,8 +43,11 @@ class Units(nn.Module):
             self.register_buffer(f"scale_{name}", torch.ones(len(mask)))
 
     def measure(self, examples: Mapping[str, Tensor]) -> None:
-        """Take the units of these examples, [examples, *shape] by variable: NaN (a missing value) does not count."""
+        """Take the units of these examples, [examples, *shape] by variable: NaN (a missing value) does not count.
+        Latent variables, of which there are none, keep theirs."""
         for name, mask in self._measured.items():
+            if name not in examples:
+                continue
             shape, alike = examples[name].shape[1:], sorted(self._alike.get(name, ()))
             first = _rows(torch.arange(len(mask)).view(shape), shape, alike)[0]
             found = _moments(_rows(examples[name], shape, alike), mask[first.numpy()], self._positive[name][first])

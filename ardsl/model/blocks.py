@@ -81,6 +81,9 @@ _NUMBERS = {
     "clip": _POSITIVE,
     "accumulate": _AT_LEAST_ONE,
     "ema": _BELOW_ONE,
+    "samples": _AT_LEAST_ONE,
+    "anneal": _STEPS,
+    "free_bits": _NONNEGATIVE,
     "seed": _STEPS,
 }
 

@@ -153,6 +153,9 @@ def _axes(statement: syntax.VariableStatement, scope: Scope) -> tuple[Axis, ...]
         if axis.up_to:
             scope.report(rules.VARYING_LENGTH.at(axis.span, name=name, reason="only that of the first axis may"))
             return None
+    if statement.kind == "latent" and declared and declared[0].up_to:
+        scope.report(rules.VARYING_LENGTH.at(declared[0].span, name=name, reason="only that of data may"))
+        return None
     return tuple(
         Axis(None if axis.name is None else axis.name.text, size, axis.up_to)
         for axis, size in zip(declared, known, strict=True)

@@ -45,6 +45,8 @@ class TrainSettings:
     them that the network reads (None: all).
     ``accumulate``: batches whose gradients make a step. ``ema``: the decay of the exponential moving average of the
     weights that is measured and kept in their place (None: no average).
+    Of latent variables: ``samples`` draws of the guide for each example; ``anneal``: epochs in which the weight of the
+    divergences rises from 0 to 1; ``free_bits`` of each variable's divergence that cost nothing.
     """
 
     optimizer: Choice = Choice("adam", {"rate": 1e-3})
@@ -56,6 +58,9 @@ class TrainSettings:
     clip: float | None = None
     accumulate: int = 1
     ema: float | None = None
+    samples: int = 1
+    anneal: int = 0
+    free_bits: float = 0.0
     seed: int = 0
     precision: str = "32"
 
@@ -71,6 +76,9 @@ TRAIN_SETTINGS = (
     "clip",
     "accumulate",
     "ema",
+    "samples",
+    "anneal",
+    "free_bits",
     "seed",
     "precision",
 )

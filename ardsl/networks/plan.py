@@ -77,24 +77,31 @@ class Plan:
     """The batch size activation memory is reported for."""
     window: int | None = None
     """Of what runs along time, how many moments a training step sees."""
+    guide: Plan | None = None
+    """That of the ``q`` factors, where there are latent variables. All sums count it in."""
+
+    @property
+    def every(self) -> tuple[GroupPlan, ...]:
+        """The groups, and those of the guide."""
+        return self.groups + (self.guide.groups if self.guide is not None else ())
 
     @property
     def layers(self) -> tuple[LayerPlan, ...]:
-        return tuple(layer for group in self.groups for layer in group.layers)
+        return tuple(layer for group in self.every for layer in group.layers)
 
     @property
     def parameters(self) -> int:
-        return sum(group.parameters for group in self.groups)
+        return sum(group.parameters for group in self.every)
 
     @property
     def flops(self) -> int:
-        """Of one example's likelihood under one order."""
-        return sum(group.flops for group in self.groups)
+        """Of one example's likelihood under one order (of its bound, where there are latent variables)."""
+        return sum(group.flops for group in self.every)
 
     @property
     def activation_bytes(self) -> int:
         """Of one training batch, in float32."""
-        return round(4 * self.batch * sum(group.activations * self._share(group) for group in self.groups))
+        return round(4 * self.batch * sum(group.activations * self._share(group) for group in self.every))
 
     def _share(self, group: GroupPlan) -> float:
         """Which part of the moments a training step evaluates."""

@@ -57,7 +57,8 @@ def formula(model: Model) -> str:
     """The factorization, as a paper would write it."""
     left = ", ".join(v.name for v in model.variables.values() if v.kind != "given")
     given = ", ".join(v.name for v in model.given)
-    return f"p({left}{' | ' + given if given else ''}) = " + " · ".join(_conditionals(model))
+    kind = model.factors[0].kind
+    return f"{kind}({left}{' | ' + given if given else ''}) = " + " · ".join(_conditionals(model))
 
 
 def _conditionals(model: Model) -> Iterator[str]:
@@ -140,7 +141,7 @@ def _chain(realized: Levels, owner: np.ndarray) -> Levels:
 
 def verify_plan(plan: Plan) -> Report:
     """Declared against realized, factor by factor and order by order."""
-    return Report(tuple(c for group in plan.groups for c in _comparisons(group)))
+    return Report(tuple(c for group in plan.every for c in _comparisons(group)))
 
 
 def _comparisons(plan: GroupPlan) -> Iterator[Comparison]:
@@ -190,8 +191,8 @@ class RowRange(Relation):
 def report_findings(model: Model, plan: Plan, report: Report, sink: Sink) -> None:
     """Leaks as errors; blind spots as warnings, or errors under ``check complete``; per factor, the first order's."""
     claimed = {c.variable: c for c in model.claims if c.kind == "complete"}
-    network = {f.text: (g.network, f) for g in plan.groups for f in g.group.factors}
-    completion = {f.text: g.completion for g in plan.groups for f in g.group.factors}
+    network = {f.text: (g.network, f) for g in plan.every for f in g.group.factors}
+    completion = {f.text: g.completion for g in plan.every for f in g.group.factors}
     seen: set[tuple[str, str]] = set()
     for found in report.comparisons:
         name, factor = network[found.factor]

@@ -17,8 +17,6 @@ LATER: dict[str, str] = {
     "spatial_lstm": "spatial LSTM (Theis & Bethge 2015)",
     "video_pixel": "video pixel networks (Kalchbrenner et al. 2017)",
     "multiscale": "parallel multiscale (Reed et al. 2017)",
-    "conv": "convolutional encoders",
-    "deconv": "transposed-convolution decoders",
 }
 """Names that are reserved for networks to come."""
 

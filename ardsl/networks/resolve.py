@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from ardsl.diagnostics import Diagnostic, Sink, Span, did_you_mean
 from ardsl.diagnostics.rules import networks as rules
-from ardsl.model.model import Context, Model, NetworkCall
+from ardsl.diagnostics.rules.names import NOT_BUILT_YET
+from ardsl.model.model import Context, Factor, Model, NetworkCall, Variable
 from ardsl.networks.group import Group, make_groups
 from ardsl.networks.network import Network
 from ardsl.networks.options import check_options
 from ardsl.networks.registry import LATER, context_network, context_network_names, network, network_names
+
+MAX_VALUES = 1 << 16
+"""The most values of latent variables that are summed over."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,7 @@ class Resolved:
 
 def resolve_networks(model: Model, sink: Sink) -> tuple[Resolved, ...] | None:
     """Every group with its network, or None where any has an error; all errors are reported."""
-    for diagnostic in _not_built(model):
+    for diagnostic in _latent_problems(model):
         sink.add(diagnostic)
     refused = _check_contexts(model, sink)
     resolved: list[Resolved] = []
@@ -46,10 +51,31 @@ def resolve_networks(model: Model, sink: Sink) -> tuple[Resolved, ...] | None:
     return None if sink.errors else tuple(resolved)
 
 
-def _not_built(model: Model) -> Iterator[Diagnostic]:
-    for variable in model.variables.values():
-        if variable.kind == "latent":
-            yield rules.LATENT.at(variable.span, name=variable.name)
+def _latent_problems(model: Model) -> Iterator[Diagnostic]:
+    """What a model with latent variables cannot have: windows, nets of several variables, too much to sum over."""
+    if not model.guide:
+        return
+    if model.train.window is not None:
+        yield NOT_BUILT_YET.at(model.guide[0].span, feature="`window` beside latent variables")
+    serves: dict[str, Factor] = {}
+    for factor in (*model.factors, *model.guide):
+        if factor.net is not None:
+            first = serves.setdefault(factor.net, factor)
+            if (first.kind, first.variable) != (factor.kind, factor.variable):
+                yield rules.LATENT_NET.at(factor.target_span, net=factor.net, first=first.text, second=factor.text)
+    exact = [factor for factor in model.guide if factor.exact]
+    logarithm = sum(_log_values(model.variables[factor.variable]) for factor in exact)
+    if logarithm > math.log(MAX_VALUES) + 1e-9:
+        shown = f"{round(math.exp(logarithm)):,}" if logarithm < 30 else f"about 10^{int(logarithm / math.log(10))}"
+        names = " and ".join(f"`{factor.variable}`" for factor in exact)
+        yield rules.TOO_MANY_VALUES.at(exact[-1].span, values=shown, variables=names, limit=f"{MAX_VALUES:,}")
+
+
+def _log_values(variable: Variable) -> float:
+    """The logarithm of how many values an array of a finite domain has."""
+    levels = variable.element_domain(0).levels
+    assert levels is not None  # only such a variable is summed over
+    return variable.size * math.log(levels)
 
 
 def _check_contexts(model: Model, sink: Sink) -> set[Span]:
@@ -101,10 +127,7 @@ def _mixed(group: Group) -> Iterator[Diagnostic]:
 
 def _call(call: NetworkCall, nets: Collection[str], sink: Sink) -> tuple[Network, dict[str, Any]] | None:
     if call.name in LATER:
-        help = None
-        if call.name in context_network_names():
-            help = f"it serves contexts: `p(x[i] | x[<i], z via {call.name}(…)) = … via pixelcnn(…)`"
-        sink.add(rules.LATER_NETWORK.at(call.span, name=call.name, what=LATER[call.name], help=help))
+        sink.add(rules.LATER_NETWORK.at(call.span, name=call.name, what=LATER[call.name]))
         return None
     if call.name not in network_names():
         known = network_names()

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ardsl.compiler.conditional import require_fixed_length
+from ardsl.compiler.conditional import require_plain
+from ardsl.compiler.latent import LatentModel
 from ardsl.compiler.model import AutoregressiveModel
 from ardsl.errors import ArdslError
 from ardsl.runtime.data import load_split
@@ -104,7 +105,7 @@ def calibrate(
     The transforms are a function of the model, the data and ``seed``: ``batch`` only bounds the memory. Data that the
     model was trained on looks better than it is.
     """
-    if not isinstance(model, AutoregressiveModel):
+    if not isinstance(model, AutoregressiveModel | LatentModel):
         help = "restore one with `ardsl.restore(DIR)`, or take a run's `.model`"
         raise ArdslError(f"this takes a model, not {type(model).__name__}: {help}")
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 1 << 64:
@@ -113,7 +114,7 @@ def calibrate(
         raise ArdslError(f"the level is a number between 0 and 1, not {level!r}")
     if batch is not None and (isinstance(batch, bool) or not isinstance(batch, int) or batch < 1):
         raise ArdslError(f"`batch` is an integer of at least 1, not {batch!r}")
-    require_fixed_length(model)
+    require_plain(model)
     directory = data_dir or model.data_directory
     examples = load_split(model.spec, data, split, data_dir=directory, dtype=model.like.dtype)
     total = count(examples)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ardsl.compiler.conditional import OrderForbids, cell_log_probs, joint_log_probs, require_fixed_length
+from ardsl.compiler.conditional import OrderForbids, cell_log_probs, joint_log_probs, require_plain
 from ardsl.compiler.guards import evaluating
 from ardsl.compiler.model import AutoregressiveModel
 from ardsl.compiler.values import Values, legal
@@ -140,7 +140,7 @@ def predict(
     The data may lack the column, or some of its cells. Other cells may be missing where the model was trained on all
     orders; else that raises ``OrderForbids``.
     """
-    require_fixed_length(model)
+    require_plain(model)
     cell = find_cell(model, column)
     name = cell.variable.element_name(cell.element)
     examples = _with_gaps(model, data, split, data_dir, [name])
@@ -162,7 +162,7 @@ def score_cells(
     By Bayes' rule from the joint density; of a model trained on all orders by those that draw the cell last, which is
     the conditional of another mixture of its orders than ``predict`` takes, and much faster.
     """
-    require_fixed_length(model)
+    require_plain(model)
     examples = _with_gaps(model, data, split, data_dir)
     found = {}
     for cell in cells(model, split):
@@ -186,6 +186,7 @@ def impute(
     """The data with every missing value filled, and how many cells and rows that took: an exact draw given the rest of
     its row, or the most likely value at each draw. Raises ``OrderForbids`` where the spec's order does not give that
     distribution."""
+    require_plain(model)
     examples = _with_gaps(model, data, split, data_dir)
     given = [v.name for v in model.spec.model.given]
     conditioning = {name: examples[name] for name in given} or None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -14,15 +14,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ardsl.compiler.guards import evaluating
+from ardsl.compiler.bound import importance_weighted
+from ardsl.compiler.compile import Compiled
+from ardsl.compiler.guards import at_once, evaluating
+from ardsl.compiler.latent import LatentModel, seeded
 from ardsl.compiler.model import AutoregressiveModel
 from ardsl.compiler.values import Values
 from ardsl.errors import ArdslError
 from ardsl.runtime.data import Examples, count, load_split, take
 from ardsl.runtime.processes import Processes
-
-_MEMORY = 1 << 28
-_MOST = 1024
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,9 @@ class Evaluation:
     """The mean negative log-likelihood of a data set: ``nll`` ± ``standard_error`` in nats per example.
 
     ``bits_per_dim`` is nll / (elements · ln 2), of those elements that the examples have. ``seconds`` is the time the
-    likelihoods took.
+    likelihoods took. With latent variables ``nll`` is that of the importance-weighted bound with so many ``samples``,
+    an upper bound on the true one; ``elbo`` is the mean lower bound of one sample, and ``kl`` the mean divergence of
+    each variable that the guide draws, in nats.
     """
 
     nll: float
@@ -38,59 +40,93 @@ class Evaluation:
     bits_per_dim: float
     examples: int
     seconds: float
+    samples: int | None = None
+    elbo: float | None = None
+    kl: Mapping[str, float] = field(default_factory=dict)
 
 
 def evaluate(
-    model: AutoregressiveModel,
+    model: Compiled,
     data: Any = None,
     batch: int | None = None,
     *,
     split: str = "test",
     data_dir: str | Path | None = None,
+    samples: int = 100,
 ) -> Evaluation:
     """How likely the model finds ``data`` (any form that ``fit`` takes; by default the spec's own ``split``).
 
     ``batch`` examples are in work at once; by default as many as fit a modest memory. Under ``any(orders = K)`` the
-    likelihood is the mixture's.
+    likelihood is the mixture's. ``samples`` draws of the guide for each example bound it, where there are latent
+    variables.
     """
-    return evaluate_examples(model, _examples(model, data, split, data_dir), batch)
+    return evaluate_examples(model, _examples(model, data, split, data_dir), batch, samples=samples)
 
 
 def score(
-    model: AutoregressiveModel,
+    model: Compiled,
     data: Any = None,
     batch: int | None = None,
     *,
     split: str = "test",
     data_dir: str | Path | None = None,
+    samples: int = 100,
 ) -> np.ndarray:
-    """log p of each example, float64 [examples], in nats and in the data's order."""
+    """log p of each example, float64 [examples], in nats and in the data's order; with latent variables the bound of
+    so many ``samples``."""
     examples = _examples(model, data, split, data_dir)
-    return torch.cat(list(log_probs(model, examples, batch))).numpy()
+    batches = values_in_batches(model, examples, batch or default_batch(model))
+    with torch.no_grad():
+        return torch.cat([_measured(model, values, samples, first)[0] for first, values in batches]).numpy()
 
 
 def evaluate_examples(
-    model: AutoregressiveModel, examples: Examples, batch: int | None = None, processes: Processes | None = None
+    model: Compiled,
+    examples: Examples,
+    batch: int | None = None,
+    processes: Processes | None = None,
+    samples: int = 1,
 ) -> Evaluation:
     """:func:`evaluate` for checked examples in memory; of several ``processes`` each has its own, which count together,
     and the figures are the same in all."""
     started = time.perf_counter()
     moments = _Moments()
     with torch.no_grad():
-        for _, values in values_in_batches(model, examples, batch or default_batch(model)):
-            part = model.log_prob_of(values).double().cpu()
+        for first, values in values_in_batches(model, examples, batch or default_batch(model)):
+            part, sums = _measured(model, values, samples, first)
             new = float(part.mean())
-            own = _Moments(len(part), new, float(((part - new) ** 2).sum()), _elements(model, values))
+            own = _Moments(len(part), new, float(((part - new) ** 2).sum()), _elements(model, values), sums)
             moments = moments.merged(own)
     if processes is not None:
         moments = reduce(_Moments.merged, processes.gather(moments))
     n, mean = moments.count, moments.mean
     error = math.sqrt(moments.squares / (n - 1) / n) if n > 1 else math.nan
     bits = -mean * n / (max(moments.elements, 1) * math.log(2))
-    return Evaluation(-mean, error, bits, n, time.perf_counter() - started)
+    bound: dict[str, Any] = {}
+    if isinstance(model, LatentModel) and model.q:
+        means = {name: total / max(n, 1) for name, total in moments.sums.items()}
+        bound = {"samples": samples, "elbo": means.pop(_ELBO), "kl": means}
+    return Evaluation(-mean, error, bits, n, time.perf_counter() - started, **bound)
 
 
-def _elements(model: AutoregressiveModel, values: Values) -> int:
+_ELBO = ""
+"""Under which its sum stands beside those of the variables."""
+
+
+def _measured(model: Compiled, values: Values, samples: int, first: int) -> tuple[Tensor, Mapping[str, float]]:
+    """log p of each example, float64 on the CPU, or a bound on it, and sums over the examples: of the lower bound with
+    one sample and of the divergences. The same for the same batch, whose first example is the ``first``."""
+    if not isinstance(model, LatentModel):
+        return model.log_prob_of(values).double().cpu(), {}
+    with seeded(first, model.like.device):
+        found, terms = importance_weighted(model, values, samples)
+    if not model.q:
+        return found.double().cpu(), {}
+    sums = {name: float(kl.double().sum()) for name, kl in terms.kl.items()}
+    return found.double().cpu(), sums | {_ELBO: float(terms.elbo.double().sum())}
+
+
+def _elements(model: Compiled, values: Values) -> int:
     """The observed elements of all examples: of varying length, those before each one's end."""
     observed = [values[v.name] for v in model.spec.model.observed]
     gone = [values[v.name] for v in model.spec.model.observed if v.varies]
@@ -99,12 +135,13 @@ def _elements(model: AutoregressiveModel, values: Values) -> int:
 
 @dataclass(frozen=True)
 class _Moments:
-    """A count, a mean, and the sum of the squared deviations from it; and of how many elements."""
+    """A count, a mean, and the sum of the squared deviations from it; of how many elements; and other sums."""
 
     count: int = 0
     mean: float = 0.0
     squares: float = 0.0
     elements: int = 0
+    sums: Mapping[str, float] = field(default_factory=dict)
 
     def merged(self, other: _Moments) -> _Moments:
         """Those of both: merging them so keeps the digits that a plain sum of squares would lose."""
@@ -114,17 +151,11 @@ class _Moments:
         apart = other.mean - self.mean
         squares = self.squares + (other.squares + apart**2 * n * size / (n + size))
         elements = self.elements + other.elements
-        return _Moments(n + size, self.mean + apart * size / (n + size), squares, elements)
+        sums = {name: self.sums.get(name, 0.0) + value for name, value in other.sums.items()}
+        return _Moments(n + size, self.mean + apart * size / (n + size), squares, elements, sums)
 
 
-@torch.no_grad()
-def log_probs(model: AutoregressiveModel, examples: Examples, batch: int | None = None) -> Iterator[Tensor]:
-    """log p of the examples in order, a batch at a time, float64 on the CPU; the last batch may be smaller."""
-    for _, values in values_in_batches(model, examples, batch or default_batch(model)):
-        yield model.log_prob_of(values).double().cpu()
-
-
-def values_in_batches(model: AutoregressiveModel, examples: Examples, batch: int) -> Iterator[tuple[int, Values]]:
+def values_in_batches(model: Compiled, examples: Examples, batch: int) -> Iterator[tuple[int, Values]]:
     """The examples in order and in the model's units, each batch with the number of its first; the model is in
     evaluation mode meanwhile."""
     given = [v.name for v in model.spec.model.given]
@@ -135,14 +166,13 @@ def values_in_batches(model: AutoregressiveModel, examples: Examples, batch: int
             yield first, model.values(part, conditioning, check=False)
 
 
-def default_batch(model: AutoregressiveModel) -> int:
-    """As many examples as the plan's activations allow in about a quarter of a gigabyte, and never very many."""
-    per_example = max(1, 4 * sum(group.activations for group in model.spec.plan.groups))
-    return max(1, min(_MOST, _MEMORY // (3 * per_example)))  # each activation with the temporaries beside it
+def default_batch(model: Compiled) -> int:
+    """As many examples as the plan's activations allow in a modest memory, and never very many."""
+    return at_once(model.spec.plan)
 
 
-def _examples(model: AutoregressiveModel, data: Any, split: str, data_dir: str | Path | None) -> Examples:
-    if not isinstance(model, AutoregressiveModel):
+def _examples(model: Compiled, data: Any, split: str, data_dir: str | Path | None) -> Examples:
+    if not isinstance(model, AutoregressiveModel | LatentModel):
         help = "restore one with `ardsl.restore(DIR)`, or take a run's `.model`"
         raise ArdslError(f"this takes a model, not {type(model).__name__}: {help}")
     return load_split(model.spec, data, split, data_dir=data_dir or model.data_directory, dtype=model.like.dtype)

@@ -16,7 +16,8 @@ from lightning.pytorch import LightningModule
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from ardsl.compiler.model import AutoregressiveModel
+from ardsl.compiler.compile import Compiled
+from ardsl.compiler.latent import LatentModel
 from ardsl.compiler.spans import Window
 from ardsl.errors import ArdslError
 from ardsl.model.settings import TrainSettings
@@ -102,7 +103,8 @@ class _Tally:
 
 
 class Learner(LightningModule):
-    """Minimizes ``model.loss``; after every epoch measures the exact validation likelihood and keeps the best weights.
+    """Minimizes ``model.loss``; after every epoch measures the validation likelihood (with latent variables the lower
+    bound on it) and keeps the best weights.
 
     ``metrics`` has a row for each epoch: epoch, seconds since the start, and the nats per example on ``train`` (the
     mean over the epoch's batches, as they were trained on) and ``valid`` (None without validation data).
@@ -116,7 +118,7 @@ class Learner(LightningModule):
 
     def __init__(
         self,
-        model: AutoregressiveModel,
+        model: Compiled,
         settings: TrainSettings,
         valid: Examples | None,
         batches: Batches,
@@ -167,7 +169,7 @@ class Learner(LightningModule):
         return optimizer if schedule is None else {"optimizer": optimizer, "lr_scheduler": schedule}
 
     @property
-    def kept(self) -> AutoregressiveModel:
+    def kept(self) -> Compiled:
         """The model that is measured: the one under training, or the average of its weights."""
         return self.model if self._average is None else self._average.module  # type: ignore[return-value]
 
@@ -238,6 +240,8 @@ class Learner(LightningModule):
     def training_step(self, batch: Mapping[str, Tensor], index: int) -> Tensor:
         self._seed_step()
         orders = np.random.default_rng((self.settings.seed, 1, self.steps)) if self._mixed else None
+        if isinstance(self.model, LatentModel) and self.settings.anneal:
+            self.model.kl_weight = min(1.0, self.steps / (self.settings.anneal * self.batches))
         loss = self.model.loss(dict(batch), orders, self._window(batch))
         self._tally.add(loss, self.source.own(self.done))
         weight = self.source.weight(self.done)
@@ -273,6 +277,7 @@ class Learner(LightningModule):
                 "seconds": time.perf_counter() - self.started,
                 "train": train,
                 "valid": None if valid is None else valid.nll,
+                **{f"kl {name}": value for name, value in self._divergences(valid).items()},
             }
         )
         if improved:
@@ -280,6 +285,12 @@ class Learner(LightningModule):
         # What early stopping and the plateau schedule watch.
         self.log("watched", train if valid is None else valid.nll)
         self.after_epoch(self, improved)
+
+    def _divergences(self, valid: Evaluation | None) -> Mapping[str, float]:
+        """Of each latent variable that the guide draws: over the validation data, without any over the last batch."""
+        if valid is not None or not isinstance(self.model, LatentModel):
+            return {} if valid is None else valid.kl
+        return {name: float(value) for name, value in self.model.divergences.items()}
 
     def _seed_step(self) -> None:
         """The random state that dropout draws from, for the step at hand."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import TextIO
+from collections.abc import Mapping
+from typing import Any, TextIO
 
 
 class Progress:
@@ -22,11 +23,14 @@ class Progress:
             self.close()
             print(text, file=self._stream, flush=True)
 
-    def epoch(self, number: int, train: float, valid: float | None, best: bool, seconds: float, left: float) -> None:
-        """The line of an epoch; ``seconds`` since the start, ``left`` the estimate at most."""
+    def epoch(self, row: Mapping[str, Any], best: bool, left: float) -> None:
+        """The line of an epoch, from the ``row`` of its figures; ``left`` is the estimate of the time to come."""
         if not self.shown:
             return
-        measured = f"train {train:.4f}" + ("" if valid is None else f"  valid {valid:.4f}{' *' if best else '  '}")
+        number, valid, seconds = row["epoch"], row["valid"], row["seconds"]
+        measured = f"train {row['train']:.4f}"
+        measured += "" if valid is None else f"  valid {valid:.4f}{' *' if best else '  '}"
+        measured += "".join(f"  {name} {value:.2f}" for name, value in row.items() if name.startswith("kl "))
         ahead = f"  about {duration(left)} left" if number < self.epochs else ""
         text = f"epoch {number:>{len(str(self.epochs))}}/{self.epochs}  {measured}  {duration(seconds)}{ahead}"
         if self._terminal:

@@ -7,8 +7,8 @@ A folder holds
   and the final figures once training has ended;
 - ``weights.safetensors``: the best weights so far, with the spec's text and params in the metadata;
 - ``checkpoint.safetensors``: while a training has not ended, all that it takes to go on with it;
-- ``metrics.csv`` and ``metrics.jsonl``: the training curve (epoch, seconds, train, valid), and ``curve.png``, the
-  same as a picture, where matplotlib is installed;
+- ``metrics.csv`` and ``metrics.jsonl``: the training curve (epoch, seconds, train, valid, and the divergence of each
+  latent variable), and ``curve.png``, the same as a picture, where matplotlib is installed;
 - ``samples.png``, ``samples-0.wav`` … or ``samples.txt``: samples, where a variable is a picture, a sound or a text.
 
 Every file is replaced whole, so a folder can be read while training goes on.
@@ -32,7 +32,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 import ardsl
-from ardsl.compiler.model import AutoregressiveModel, compile_model
+from ardsl.compiler.compile import Compiled, compile_model
 from ardsl.compiler.units import measured_elements
 from ardsl.diagnostics import Source
 from ardsl.diagnostics.rules.data import BAD_CHECKPOINT, BAD_RUN, BAD_WEIGHTS
@@ -108,11 +108,12 @@ class RunFolder:
     def save_metrics(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """The training curve so far; what was not measured stays empty."""
         text = io.StringIO()
-        writer = csv.DictWriter(text, _CURVE, extrasaction="ignore", lineterminator="\n")
+        names = tuple(dict.fromkeys([*_CURVE, *(name for row in rows for name in row)]))
+        writer = csv.DictWriter(text, names, lineterminator="\n")
         writer.writeheader()
-        writer.writerows({name: _rounded(row.get(name)) for name in _CURVE} for row in rows)
+        writer.writerows({name: _rounded(row.get(name)) for name in names} for row in rows)
         write_text(self.path / METRICS, text.getvalue())
-        write_text(self.path / LINES, "".join(json.dumps({k: row.get(k) for k in _CURVE}) + "\n" for row in rows))
+        write_text(self.path / LINES, "".join(json.dumps({k: row.get(k) for k in names}) + "\n" for row in rows))
 
     def save_state(self, state: dict[str, Any]) -> None:
         save_state(self.path / STATE, state)
@@ -130,7 +131,7 @@ class RunFolder:
         write_text(self.path / RUN, _json(self._run))
 
 
-def restore(directory: str | Path, device: str | torch.device = "cpu") -> AutoregressiveModel:
+def restore(directory: str | Path, device: str | torch.device = "cpu") -> Compiled:
     """The trained model of a run folder, in evaluation mode: the same log-probabilities, bit for bit on one machine.
 
     Nothing in the folder is executed, and the weights' names and shapes are compared with the spec's plan before
@@ -188,7 +189,7 @@ def read_metrics(directory: str | Path) -> list[dict[str, Any]]:
     try:
         if not set(_CURVE) <= set(rows.fieldnames or ()):
             raise ValueError
-        return [{name: numbers[name](row[name]) if row[name] else None for name in _CURVE} for row in rows]
+        return [{name: numbers.get(name, float)(row[name]) if row[name] else None for name in row} for row in rows]
     except (KeyError, ValueError, csv.Error):
         raise fault(BAD_RUN, path=Path(directory, METRICS), problem="is damaged") from None
 
@@ -272,17 +273,18 @@ def _check_sizes(path: Path, header: Mapping[str, tuple[str, Sequence[int]]], sp
         raise fault(BAD_WEIGHTS, path=path, problem=f"the numbers have the type {', '.join(sorted(kinds))}")
     ranks = sum(prod(shape) for kind, shape in header.values() if kind == _RANKS)
     numbers = sum(prod(shape) for kind, shape in header.values() if kind != _RANKS)
-    units = 2 * sum(map(len, measured_elements(spec.model, spec.plan.groups).values()))
+    parts = [*spec.conditionals.values(), *spec.guide.values()] if spec.model.guide else [spec]
+    units = 2 * sum(len(mask) for part in parts for mask in measured_elements(part.model, part.plan.groups).values())
     if numbers != spec.plan.parameters + units:
         also = f" and {units:,} units" if units else ""
         problem = f"it holds {numbers:,} numbers where the plan has {spec.plan.parameters:,} parameters{also}"
         raise fault(BAD_WEIGHTS, path=path, problem=problem)
-    declared = sum(v.size * len(v.orders.orders) for v in spec.model.observed)
+    declared = sum(v.size * len(v.orders.orders) for part in parts for v in part.model.observed)
     if ranks != declared:
         raise fault(BAD_WEIGHTS, path=path, problem=f"it holds {ranks:,} ranks where the orders have {declared:,}")
 
 
-def _compare(path: Path, found: Mapping[str, Tensor], model: AutoregressiveModel) -> None:
+def _compare(path: Path, found: Mapping[str, Tensor], model: Compiled) -> None:
     wanted = model.state_dict()
     if set(found) != set(wanted):
         differing = sorted(set(found) ^ set(wanted))

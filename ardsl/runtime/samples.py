@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import TypeGuard
 
 from torch import Tensor
 
+from ardsl.compiler.compile import Compiled
 from ardsl.compiler.model import AutoregressiveModel
 from ardsl.model.model import Variable
 from ardsl.runtime.curve import can_draw
@@ -32,26 +34,25 @@ class Samples:
         self.folder, self.splits, self.seed = folder, splits, seed
         self._drawn, self._cost = time.perf_counter(), 0.0
 
-    def save_if_due(self, model: AutoregressiveModel) -> None:
+    def save_if_due(self, model: Compiled) -> None:
         """Nothing while the last samples are recent beside what they took."""
         if time.perf_counter() - self._drawn > self._cost / _SHARE:
             self.save(model)
 
-    def save(self, model: AutoregressiveModel) -> None:
+    def save(self, model: Compiled) -> None:
         rate, started = model.spec.model.data.rate, time.perf_counter()
         every = model.spec.model.observed
         variable = next((v for v in every if is_picture(v) or is_text(v)), None)
-        alone = len(model.groups) == len(every) == 1 and model.spec.plan.groups[0].back is not None
         if variable is not None and is_picture(variable):
             save_grid(self.folder / PICTURE, self._sample(model, variable, _PICTURES), variable)
         elif variable is not None:
             write(self.folder / TEXT, self._sample(model, variable, _LINES), variable, None)
-        elif rate is not None and alone and is_wave(every[0]) and can_write():
+        elif rate is not None and is_wave(every[0]) and can_write() and _streams(model):
             self._save_sounds(model, every[0], rate)
         self._drawn = time.perf_counter()
         self._cost = self._drawn - started
 
-    def _sample(self, model: AutoregressiveModel, variable: Variable, most: int) -> Tensor:
+    def _sample(self, model: Compiled, variable: Variable, most: int) -> Tensor:
         given, n = self._given(model, most)
         samples = model.sample(n, given, seed=self.seed)
         return samples[variable.name] if isinstance(samples, dict) else samples
@@ -64,7 +65,7 @@ class Samples:
         if can_draw():
             save_waveforms(self.folder / PICTURE, sounds, variable, rate, None)
 
-    def _given(self, model: AutoregressiveModel, most: int) -> tuple[Examples | None, int]:
+    def _given(self, model: Compiled, most: int) -> tuple[Examples | None, int]:
         """What to draw for: the first examples of the data, as many samples."""
         names = [v.name for v in model.spec.model.given]
         if not names:
@@ -73,3 +74,10 @@ class Samples:
         n = min(most, count(there))
         first = take(there, slice(0, n))
         return {name: first[name] for name in names}, n
+
+
+def _streams(model: Compiled) -> TypeGuard[AutoregressiveModel]:
+    """Whether a model draws its only variable along time."""
+    if not isinstance(model, AutoregressiveModel) or len(model.groups) > 1 or len(model.spec.model.observed) > 1:
+        return False
+    return model.spec.plan.groups[0].back is not None

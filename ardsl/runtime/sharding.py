@@ -14,13 +14,13 @@ from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
 from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.optim import Optimizer
 
-from ardsl.compiler.model import AutoregressiveModel
+from ardsl.compiler.compile import Compiled
 
 _USED = ("loss", "log_prob_of")
 """The methods that a training calls: the weights are whole within them."""
 
 
-def split(model: AutoregressiveModel, mesh: DeviceMesh) -> None:
+def split(model: Compiled, mesh: DeviceMesh) -> None:
     """Leave this process its share of the weights."""
     empty = {parameter for parameter in model.parameters() if not parameter.numel()}
     for parameter in empty:

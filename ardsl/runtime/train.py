@@ -13,15 +13,14 @@ import torch
 from lightning.pytorch import Callback
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from ardsl.compiler.model import AutoregressiveModel, compile_model
+from ardsl.compiler.compile import Compiled, compile_model
 from ardsl.diagnostics.rules.data import BAD_CHECKPOINT, BAD_RUN, NOT_FINITE, UNUSABLE_OPTION
 from ardsl.errors import DataError
 from ardsl.model.settings import TrainSettings
 from ardsl.runtime.batches import Batches, fingerprint
 from ardsl.runtime.curve import can_draw, save_curve
-from ardsl.runtime.data import Examples, Splits, count, load_data, take
+from ardsl.runtime.data import Examples, Splits, load_data, take
 from ardsl.runtime.devices import find_device
-from ardsl.runtime.evaluate import Evaluation
 from ardsl.runtime.faults import fault
 from ardsl.runtime.interrupts import Interrupts
 from ardsl.runtime.launch import launch
@@ -29,7 +28,8 @@ from ardsl.runtime.learner import Diverged, Interrupted, Learner, Unfit
 from ardsl.runtime.lengths import with_lengths
 from ardsl.runtime.options import check_carried, check_precision, count_devices, override, told_of
 from ardsl.runtime.processes import Processes, join
-from ardsl.runtime.progress import Progress, duration
+from ardsl.runtime.progress import Progress
+from ardsl.runtime.reports import announce, conclude, figures, warn_of_collapse
 from ardsl.runtime.runs import CURVE, STATE, RunFolder, check_earlier, read_metrics, read_run, restore
 from ardsl.runtime.samples import Samples
 from ardsl.runtime.trainer import few_threads, make_trainer, quiet, seeded
@@ -50,7 +50,7 @@ class Run:
     ``patience``, or ``interrupted`` by the user.
     """
 
-    model: AutoregressiveModel = field(repr=False)
+    model: Compiled = field(repr=False)
     metrics: list[dict[str, Any]] = field(repr=False)
     best_epoch: int
     best_valid: float | None
@@ -174,7 +174,7 @@ class _Fit:
         self.place = place
         self.sharded = processes.world > 1 and training.told["strategy"] == "fsdp"
         self.model = self._compile()
-        self.model.units.measure(training.splits.train)
+        self.model.measure(training.splits.train)
         self.progress = Progress(settings.epochs, shown=training.progress and processes.first)
         self.folder: RunFolder | None = None
         self._data = fingerprint(self.splits.train, self.splits.valid)
@@ -200,7 +200,7 @@ class _Fit:
         self._pictures: Samples | None = None
         self._checked, self._checkpoint_cost = time.perf_counter(), 0.0
 
-    def _compile(self) -> AutoregressiveModel:
+    def _compile(self) -> Compiled:
         dtype = torch.float64 if self.settings.precision == "64" else torch.float32
         return compile_model(self.training.spec, seed=self.settings.seed, dtype=dtype)
 
@@ -212,7 +212,7 @@ class _Fit:
             self.folder = RunFolder(training.out, training.spec, training.told, training.resume)
             if self.folder.kept is not None:
                 self.progress.say(f"the earlier run is kept in {self.folder.kept}")
-        _announce(self.progress, training.spec, self.splits, self.settings)
+        announce(self.progress, training.spec, self.splits)
         if self.folder is not None:
             state = self.folder.load_state()
         if state is not None and state.get("data") != self._data:
@@ -285,17 +285,19 @@ class _Fit:
             if len(self.learner.metrics) > 1 and can_draw():
                 save_curve(folder.path / CURVE, self.learner.metrics, number)
             reason = "diverged" if diverged else stopped
-            folder.save_figures(_figures(model, self.learner.metrics, number, valid, seconds, reason))
+            folder.save_figures(figures(model.spec, self.learner.metrics, number, valid, seconds, reason))
             if reason in ("epochs", "patience"):
                 folder.drop_state()
         nll = None if valid is None else valid.nll
-        self._conclude(number, valid, seconds, stopped)
+        conclude(self.progress, model.spec, number, valid, seconds, stopped, folder.path if folder else None)
+        if number:
+            warn_of_collapse(self.progress, self.learner.metrics[number - 1])
         return Run(model, self.learner.metrics, number, nll, seconds, stopped, self.training.out)
 
     def _after_epoch(self, learner: Learner, improved: bool) -> None:
         row = learner.metrics[-1]
         left = row["seconds"] / row["epoch"] * (self.settings.epochs - row["epoch"])
-        self.progress.epoch(row["epoch"], row["train"], row["valid"], improved, row["seconds"], left)
+        self.progress.epoch(row, improved, left)
         self._stale |= improved
         started = time.perf_counter()
         if self.folder is None or self._cost > _WRITE_SHARE * (started - self._written):
@@ -328,14 +330,6 @@ class _Fit:
         if interrupted:
             raise Interrupted
 
-    def _conclude(self, epoch: int, valid: Evaluation | None, seconds: float, stopped: str) -> None:
-        told = "" if valid is None else f": valid {valid.nll:.4f} ± {valid.standard_error:.4f} nats"
-        bits = f", {valid.bits_per_dim:.4f} bits/dim" if valid and self.model.spec.model.counts_bits else ""
-        best = f"best epoch {epoch}" if epoch else "no epoch was trained"
-        why = {"patience": "no better for a while, ", "interrupted": "interrupted, "}.get(stopped, "")
-        where = f"; in {self.folder.path}" if self.folder else ""
-        self.progress.say(f"{why}{best}{told}{bits}, {duration(seconds)}{where}")
-
 
 def _events(out: str | Path | None) -> Callback:
     from ardsl.runtime.events import Events
@@ -354,16 +348,6 @@ def _on_device(examples: Examples, place: torch.device) -> Examples:
     return {name: value.to(place) for name, value in examples.items()} if size < free // 4 else examples
 
 
-def _announce(progress: Progress, spec: Spec, splits: Splits, settings: TrainSettings) -> None:
-    for split, dropped in splits.dropped.items():
-        if dropped:
-            progress.say(f"{split}: {dropped:,} rows with missing values are left out")
-    held = f"{count(splits.valid):,} to validate on" if splits.valid is not None else "none to validate on"
-    progress.say(
-        f"{spec.name}: {spec.plan.parameters:,} parameters, {count(splits.train):,} examples to train on, {held}"
-    )
-
-
 def _ended(path: Path, place: torch.device) -> Run:
     """The run of a folder whose training has ended."""
     try:
@@ -373,28 +357,3 @@ def _ended(path: Path, place: torch.device) -> Run:
     except (KeyError, TypeError, ValueError, AttributeError):
         raise fault(BAD_RUN, path=path, problem="its figures are damaged") from None
     return Run(restore(path, place), rows, *found, path)
-
-
-def _figures(
-    model: AutoregressiveModel,
-    metrics: list[dict[str, Any]],
-    best_epoch: int,
-    valid: Evaluation | None,
-    seconds: float,
-    stopped: str,
-) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "parameters": model.spec.plan.parameters,
-        "epochs": len(metrics),
-        "best_epoch": best_epoch,
-        "stopped": stopped,
-        "seconds": round(seconds, 3),
-    }
-    if valid is not None:
-        found["valid"] = {
-            "nll": valid.nll,
-            "standard_error": valid.standard_error if valid.examples > 1 else None,
-            "bits_per_dim": valid.bits_per_dim,
-            "examples": valid.examples,
-        }
-    return found

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ardsl.compiler.model import AutoregressiveModel
+from ardsl.compiler.compile import Compiled
+from ardsl.compiler.latent import LatentModel
 from ardsl.compiler.spans import lengths_along_time, parts
 from ardsl.runtime.data import Examples, count
 from ardsl.runtime.evaluate import values_in_batches
@@ -35,11 +36,11 @@ def windows(lengths: np.ndarray, length: int) -> Windows:
     return Windows(length, parts(torch.from_numpy(lengths), length).numpy())
 
 
-def along_time(
-    model: AutoregressiveModel, examples: Examples, window: int | None
-) -> tuple[Windows | None, np.ndarray | None]:
+def along_time(model: Compiled, examples: Examples, window: int | None) -> tuple[Windows | None, np.ndarray | None]:
     """The windows that examples are trained on; or, where they are trained on whole and differ in their lengths, these,
     int64 [examples]."""
+    if isinstance(model, LatentModel):  # whose latent variables are inferred from whole examples
+        return None, None
     targets = [plan.group.targets[0].variable for plan in model.spec.plan.groups if plan.back is not None]
     if any(target.varies for target in targets):
         batches = values_in_batches(model, examples, max(1, _AT_ONCE // max(target.size for target in targets)))

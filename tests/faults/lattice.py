@@ -31,7 +31,7 @@ CHECKED = {
 PIXELCNN, LAYERS = "networks/lattice/pixelcnn.py", "networks/lattice/layers.py"
 LATTICE, MODULE, PROGRAM = (f"networks/lattice/{name}.py" for name in ("lattice", "module", "program"))
 SCHEDULE, GIVEN = "networks/lattice/schedule.py", "networks/lattice/given.py"
-GROWING = "networks/lattice/growing.py"
+GROWING = "networks/maps/module.py"
 RANKED, TRANSLATED = "relations/ranked.py", "relations/translated.py"
 
 FAULTS: list[tuple[str, str, str, str]] = [
@@ -126,12 +126,12 @@ FAULTS: list[tuple[str, str, str, str]] = [
         "each.low.at(positions, lattice.positions)[:, None]",
         "each.low.at(positions, lattice.positions)[::-1, None]",
     ),
-    ("a map that sees only what is near", GROWING, "if self.summary is None:", "if True:"),
+    ("a map that sees only what is near", GROWING, "if summary is None:", "if True:"),
     (
         "a summary of each position's own",
         GROWING,
-        "mean = value.flatten(2).mean(2)",
-        "mean = value.flatten(2)[:, :, 0]",
+        "mean = below.flatten(2).mean(2)",
+        "mean = below.flatten(2)[:, :, 0]",
     ),
     ("maps left out of the steps", PROGRAM, "located = given.located(layer)", "located = given.aligned"),
     # The plan

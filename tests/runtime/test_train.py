@@ -266,11 +266,11 @@ def test_on_a_terminal_the_line_is_written_over() -> None:
 
     stream = Terminal()
     progress = Progress(12, stream=stream)
-    progress.epoch(1, 2.0, 1.5, True, 65, 3700)
-    progress.epoch(2, 1.0, 1.75, False, 70, 59)
+    progress.epoch({"epoch": 1, "train": 2.0, "valid": 1.5, "seconds": 65, "kl z": 0.125}, True, 3700)
+    progress.epoch({"epoch": 2, "train": 1.0, "valid": 1.75, "seconds": 70}, False, 59)
     progress.say("done")
     assert stream.getvalue() == (
-        "\repoch  1/12  train 2.0000  valid 1.5000 *  1 min 05 s  about 1 h 01 min left\x1b[K"
+        "\repoch  1/12  train 2.0000  valid 1.5000 *  kl z 0.12  1 min 05 s  about 1 h 01 min left\x1b[K"
         "\repoch  2/12  train 1.0000  valid 1.7500    1 min 10 s  about 59.0 s left\x1b[K\ndone\n"
     )
     assert duration(59.96) == "1 min 00 s"

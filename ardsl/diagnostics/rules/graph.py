@@ -160,3 +160,23 @@ TOO_LARGE = Rule(
     wrong=("observed x[1000] : binary\np(x[i] | x[<i] last 900) = bernoulli\ncheck independent(x[0], x[999] | x[500])"),
     right="observed x[1000] : binary\np(x[i] | x[<i] last 1) = bernoulli\ncheck independent(x[0], x[999] | x[500])",
 )
+
+GUIDE_CONTEXT = Rule(
+    code="AR212",
+    title="a guide that reads what it cannot know",
+    message="the guide `{factor}` cannot read `{context}`: {reason}",
+    label="not known to the guide",
+    explanation=(
+        "The guide draws the latent variables one after the other, given the data: each `q` may read the data, what is "
+        "given, and latent variables that another `q` has drawn before it. A variable with `q(k) = exact` is not drawn "
+        "but summed out; and guides that draw one element after another are not built."
+    ),
+    wrong=(
+        "latent k : category(3)\nlatent z : real\nobserved x : real\np(k) = categorical\np(z | k) = normal\n"
+        "p(x | z) = normal\nq(k) = exact\nq(z | x, k) = normal"
+    ),
+    right=(
+        "latent k : category(3)\nlatent z : real\nobserved x : real\np(k) = categorical\np(z | k) = normal\n"
+        "p(x | z) = normal\nq(k) = exact\nq(z | x) = normal"
+    ),
+)

@@ -142,21 +142,6 @@ CONTEXT_NETWORK = Rule(
     right="given z[2] : real\nobserved x[4] : binary\np(x[i] | x[<i], z) = bernoulli via made(hidden = 8)\n",
 )
 
-LATENT = Rule(
-    code="AR413",
-    title="latent variables are not built yet",
-    message="`{name}` is latent; models with latent variables are not built yet",
-    label="declared here",
-    explanation=(
-        "Latent variables and their `q` factors are checked, but this version compiles observed variables only."
-    ),
-    wrong=(
-        "latent z : real\nobserved x : real\np(z) = normal(0, 1)\np(x | z) = normal via linear\n"
-        "q(z | x) = normal via linear\n"
-    ),
-    right="observed x : real\np(x) = normal\n",
-)
-
 MIXED_NET = Rule(
     code="AR414",
     title="one net, several variables under `any(...)`",
@@ -207,7 +192,7 @@ LATTICE_AXES = Rule(
     code="AR417",
     title="a lattice network on an array of the wrong form",
     message="`{network}` needs {needs}: {reason}",
-    label="a lattice network",
+    label="does not fit",
     explanation=(
         "The first axes of the variable are those that the network runs along: rows and columns of `pixelcnn`, time of "
         "`wavenet`. One more axis holds channels, drawn one after another, or together by a family for several "
@@ -248,11 +233,12 @@ TOO_MANY_SITES = Rule(
 NO_RESOLUTION = Rule(
     code="AR424",
     title="resolutions that do not meet",
-    message="`{network}` cannot grow `{variable}` to this resolution: {fine} is no multiple of {size}",
-    label="a map of its own",
+    message="`{network}` cannot take `{variable}` to this resolution: {fine} is no multiple of {size}",
+    label="does not fit",
     explanation=(
         "A source with rows and columns grows by whole numbers to the rows and columns of what it conditions: from "
-        "7 to 28, but not from 10 to 28. A vector grows to any resolution."
+        "7 to 28, but not from 10 to 28; `conv` leads the other way, in the same steps. A vector grows to any "
+        "resolution, and a map shrinks to any vector."
     ),
     wrong=(
         "given low[3, 3] : real\nobserved x[8, 8] : binary\n"
@@ -335,5 +321,41 @@ WINDOW_WITHOUT_TIME = Rule(
     right=(
         "observed x[time: 400] : binary\np(x[t] | x[<t] within 8) = bernoulli via wavenet(blocks = 1, layers = 3)\n"
         "train { window = 100 }\n"
+    ),
+)
+
+LATENT_NET = Rule(
+    code="AR426",
+    title="one net, several variables of a model with latent ones",
+    message="`{net}` serves `{first}` and `{second}`; beside latent variables a net serves one variable",
+    label="second variable",
+    explanation=(
+        "A model with latent variables is evaluated variable by variable: some are drawn from the guide, some are "
+        "kept, some redrawn. So each variable has networks of its own, and so has each `q`."
+    ),
+    wrong=(
+        "latent z : real\nobserved x : real\nobserved y : real\nnet body = mlp(hidden = 8)\np(z) = normal(0, 1)\n"
+        "p(x | z) = normal via body\np(y | z) = normal via body\nq(z | x, y) = normal via mlp(hidden = 8)\n"
+    ),
+    right=(
+        "latent z : real\nobserved x : real\nobserved y : real\np(z) = normal(0, 1)\n"
+        "p(x | z) = normal via mlp(hidden = 8)\np(y | z) = normal via mlp(hidden = 8)\n"
+        "q(z | x, y) = normal via mlp(hidden = 8)\n"
+    ),
+)
+
+TOO_MANY_VALUES = Rule(
+    code="AR427",
+    title="too many values to sum over",
+    message="`exact` sums over all {values} values of {variables}; the most are {limit}",
+    label="summed out",
+    explanation=(
+        "`q(z) = exact` goes through every value of the latent variable, jointly with those of all others that are "
+        "`exact`: a variable of n elements with k values each has kⁿ. Give a larger one a guide, `q(z | x) = …`."
+    ),
+    wrong=("latent z[30] : binary\nobserved x : real\np(z) = bernoulli\np(x | z) = normal via linear\nq(z) = exact\n"),
+    right=(
+        "latent z[30] : binary\nobserved x : real\np(z) = bernoulli\np(x | z) = normal via linear\n"
+        "q(z | x) = bernoulli via linear\n"
     ),
 )

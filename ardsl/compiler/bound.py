@@ -1,0 +1,142 @@
+"""Lower bounds on log p(x) from draws of the guide, exact where the latent variables can be summed over."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.distributions import kl_divergence
+
+from ardsl.compiler.guards import at_once
+
+if TYPE_CHECKING:
+    from pyro.distributions import TorchDistribution
+
+    from ardsl.compiler.latent import LatentModel
+
+
+@dataclass(frozen=True)
+class Terms:
+    """A bound for each example, [batch] in nats: ``likelihood`` − Σ ``kl``, with the part of every latent variable that
+    the guide draws. ``score`` is log q of the draws that have no gradients of their own, None where all have."""
+
+    likelihood: Tensor
+    kl: dict[str, Tensor]
+    score: Tensor | None
+
+    @property
+    def elbo(self) -> Tensor:
+        return self.likelihood - sum(self.kl.values())
+
+
+def draw(model: LatentModel, data: Mapping[str, Tensor], *, closed: bool = True) -> Terms:
+    """The bound with one draw of the guide for each example. ``closed``: with Kullback–Leibler divergences in closed
+    form where there is one (Kingma & Welling 2014, Eq. 10); else log p(x, z) − log q(z | x) itself."""
+    values = dict(data)
+    batch = torch.Size([model.count(values)])
+    guide: dict[str, TorchDistribution] = {}
+    score: Tensor | None = None
+    for name, part in model.q.items():
+        guide[name] = site = model.site(part, values, batch)
+        if site.has_rsample:
+            values[name] = site.rsample()
+        else:
+            values[name] = site.sample()
+            log_prob = site.log_prob(values[name])
+            score = log_prob if score is None else score + log_prob
+    summed = model.summed
+    likelihood = torch.zeros(batch, dtype=model.like.dtype, device=model.like.device)
+    kl = {}
+    for name, part in model.p.items():
+        if name in summed:
+            continue
+        if name not in guide:
+            likelihood = likelihood + model.log_prob_given(part, values)
+            continue
+        prior = model.site(part, values, batch)
+        found = _closed(guide[name], prior) if closed and name in model.closed else None
+        kl[name] = guide[name].log_prob(values[name]) - prior.log_prob(values[name]) if found is None else found
+    if summed:
+        total, parts = sum_out(model, values)
+        for name in guide.keys() & parts.keys():
+            total = total - parts[name]
+            kl[name] = guide[name].log_prob(values[name]) - parts[name]
+        likelihood = likelihood + total
+    return Terms(likelihood, kl, score)
+
+
+def _closed(guide: TorchDistribution, prior: TorchDistribution) -> Tensor | None:
+    try:
+        return kl_divergence(guide, prior)
+    except NotImplementedError:
+        return None
+
+
+def sum_out(model: LatentModel, values: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+    """log Σ_k p(k, y) over the values of the variables that are summed out, y being what reads them, [batch]; and for
+    each of y its own log-probability, averaged over p(k | y)."""
+    each = table(model, values)
+    joint = torch.stack(tuple(each.values())).sum(0)
+    posterior = joint.softmax(0)
+    return joint.logsumexp(0), {name: (posterior * part).sum(0) for name, part in each.items()}
+
+
+def table(model: LatentModel, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """By variable that is summed out or reads one that is: its log-probability under each of their values, [values,
+    batch]."""
+    count, every = model.count(values), model.assignments
+    total = model.count(every)
+    size = max(1, at_once(model.spec.plan) // max(count, 1))
+    found: dict[str, list[Tensor]] = {name: [] for name in model.summed}
+    for first in range(0, total, size):
+        chosen = {name: value[first : first + size] for name, value in every.items()}
+        rows = model.count(chosen)
+        known = {name: value.repeat(rows, *[1] * (value.ndim - 1)) for name, value in values.items()}
+        known |= {name: value.repeat_interleave(count, 0) for name, value in chosen.items()}
+        for name, parts in found.items():
+            parts.append(model.log_prob_given(model.p[name], known).view(rows, count))
+    return {name: torch.cat(parts) for name, parts in found.items()}
+
+
+def objective(model: LatentModel, data: Mapping[str, Tensor], samples: int) -> tuple[Tensor, dict[str, Tensor]]:
+    """What training minimizes, and the mean divergence of each latent variable, in nats per example.
+
+    With the weight β that the divergences have so far, and no less than the free nats counted of each (Kingma et al.
+    2016, IAF, appendix C.8). Draws without gradients of their own get those of the score function, against the mean of
+    the others' bounds: of the same example, or with one draw of the batch (Mnih & Rezende 2016, VIMCO, section 2.3).
+    """
+    drawn = [draw(model, data) for _ in range(samples)]
+    kl = {name: torch.stack([terms.kl[name] for terms in drawn]).mean() for name in drawn[0].kl}
+    counted = [each.clamp(min=model.free_nats) for each in kl.values()]
+    loss = model.kl_weight * sum(counted) - torch.stack([terms.likelihood for terms in drawn]).mean()
+    if drawn[0].score is not None:
+        gain = torch.stack([terms.likelihood - model.kl_weight * sum(terms.kl.values()) for terms in drawn]).detach()
+        axis = 0 if samples > 1 else 1
+        others = gain.shape[axis] - 1
+        baseline = (gain.sum(axis, keepdim=True) - gain) / others if others else torch.zeros_like(gain)
+        score = torch.stack([terms.score for terms in drawn if terms.score is not None])
+        surrogate = (gain - baseline) * score
+        loss = loss - (surrogate - surrogate.detach()).mean()
+    return loss, {name: each.detach() for name, each in kl.items()}
+
+
+def importance_weighted(model: LatentModel, data: Mapping[str, Tensor], samples: int) -> tuple[Tensor, Terms]:
+    """log (1/K) Σ_k p(x, z_k) / q(z_k | x) of each example (Burda, Grosse & Salakhutdinov 2016, Eq. 8), which rises to
+    log p(x) with K; and the first draw."""
+    first = draw(model, data)
+    if not model.q:
+        return first.elbo, first
+    count = model.count(data)
+    size = max(1, at_once(model.spec.plan) // max(count, 1))
+    total = None
+    for start in range(0, samples, size):
+        rows = min(size, samples - start)
+        repeated = {name: value.repeat(rows, *[1] * (value.ndim - 1)) for name, value in data.items()}
+        part = draw(model, repeated, closed=False).elbo.view(rows, count).logsumexp(0)
+        total = part if total is None else torch.logaddexp(total, part)
+    assert total is not None  # there is at least one sample
+    return total - math.log(samples), first

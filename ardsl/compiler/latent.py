@@ -1,0 +1,342 @@
+"""Models with latent variables: a chain of conditionals, and another that infers what the data does not show."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ardsl.compiler.bound import draw, importance_weighted, objective, table
+from ardsl.compiler.guards import evaluating
+from ardsl.compiler.model import AutoregressiveModel
+from ardsl.compiler.noise import Noise
+from ardsl.compiler.values import by_name, conditioning, cut, expand_given, flat, require_values, shaped
+from ardsl.errors import ArdslError
+from ardsl.model.parts import enumerated
+from ardsl.spec import Spec
+
+if TYPE_CHECKING:
+    from pyro.distributions import TorchDistribution
+
+Data = dict[str, Tensor]
+"""By variable, [batch, *shape], in the data's own form."""
+
+
+_NUMBERS = itertools.count()
+
+
+class LatentModel(nn.Module):
+    """p(x) = ∫ p(x, z) dz and a guide q(z | x), from the spec's ``p`` and ``q`` factors.
+
+    ``p`` and ``q`` have the conditional of every variable by itself: an autoregressive model that is given what it
+    reads. Latent variables with ``q(z) = exact`` have none in ``q``; they are summed out. Where all are, log p(x) is
+    known; else :meth:`elbo` and :meth:`log_prob_bound` bound it from below. Data has the forms that
+    :class:`AutoregressiveModel` takes.
+    """
+
+    def __init__(self, spec: Spec) -> None:
+        super().__init__()
+        self.spec = spec
+        self.chain = nn.ModuleList(map(AutoregressiveModel, spec.conditionals.values()))
+        self.guide = nn.ModuleList(map(AutoregressiveModel, spec.guide.values()))
+        self.data_directory: str | None = None
+        """As of an :class:`AutoregressiveModel`."""
+        self.kl_weight = 1.0
+        """What the divergences count in :meth:`loss`."""
+        self.free_nats = spec.model.train.free_bits * float(np.log(2))
+        self.number = next(_NUMBERS)
+        """Which model it is of all that were made."""
+        self.divergences: dict[str, Tensor] = {}
+        """Of each latent variable that the guide draws, the mean over the last batch of :meth:`loss`, in nats."""
+
+    @property
+    def p(self) -> dict[str, AutoregressiveModel]:
+        """The conditionals by variable, each after those that it reads."""
+        return dict(zip(self.spec.conditionals, self.chain, strict=True))  # type: ignore[arg-type]
+
+    @property
+    def q(self) -> dict[str, AutoregressiveModel]:
+        """The same of the guide."""
+        return dict(zip(self.spec.guide, self.guide, strict=True))  # type: ignore[arg-type]
+
+    @cached_property
+    def latent(self) -> tuple[str, ...]:
+        return tuple(name for name, variable in self.spec.variables.items() if variable.kind == "latent")
+
+    @cached_property
+    def enumerated(self) -> tuple[str, ...]:
+        """The latent variables that are summed out."""
+        return enumerated(self.spec.model)
+
+    @cached_property
+    def summed(self) -> tuple[str, ...]:
+        """These, and the variables that read them."""
+        every = set(self.enumerated)
+        return tuple(
+            name for name, part in self.spec.conditionals.items() if name in every or every & part.variables.keys()
+        )
+
+    @cached_property
+    def closed(self) -> frozenset[str]:
+        """The latent variables whose divergence may be taken in closed form, an average over q of it alone: nothing
+        that its prior reads was drawn by the guide from its value."""
+        drawn_from: dict[str, set[str]] = {}
+        for name, part in self.spec.guide.items():  # each after those that it reads
+            read = {v.name for v in part.model.given if v.name in drawn_from}
+            drawn_from[name] = read.union(*(drawn_from[other] for other in read))
+        priors = {name: self.spec.conditionals[name].model.given for name in drawn_from}
+        return frozenset(
+            name for name, read in priors.items() if not any(name in drawn_from.get(v.name, ()) for v in read)
+        )
+
+    @property
+    def assignments(self) -> Data:
+        """All values that the variables to be summed out have together, [values, *shape] by variable."""
+        variables = [self.spec.variables[name] for name in self.enumerated]
+        levels = [v.element_domain(0).levels or 0 for v in variables for _ in range(v.size)]
+        codes = torch.cartesian_prod(*(torch.arange(n, device=self.like.device) for n in levels))
+        parts = codes.view(len(codes), -1).split([v.size for v in variables], 1)
+        return {
+            v.name: self.p[v.name].conditionals[0][0].decode(part, self.like.dtype).view(-1, *v.shape)
+            for v, part in zip(variables, parts, strict=True)
+        }
+
+    @property
+    def dims(self) -> int:
+        """The number of observed elements: bits/dim is nats / (dims · ln 2)."""
+        return sum(v.size for v in self.spec.model.observed)
+
+    @property
+    def like(self) -> Tensor:
+        """A tensor with the model's dtype and device."""
+        return next(self.parameters(), torch.zeros(()))
+
+    @property
+    def parts(self) -> Iterator[AutoregressiveModel]:
+        yield from self.p.values()
+        yield from self.q.values()
+
+    def measure(self, examples: Mapping[str, Tensor]) -> None:
+        """Take the units of these examples, as of an :class:`AutoregressiveModel`."""
+        for part in self.parts:
+            part.measure(examples)
+
+    # Likelihood
+
+    def count(self, values: Mapping[str, Tensor]) -> int:
+        return len(next(iter(values.values())))
+
+    def site(self, part: AutoregressiveModel, values: Mapping[str, Tensor], batch: torch.Size) -> TorchDistribution:
+        """The conditional of a variable given the values of those that it reads, as Pyro knows it: with gradients of
+        its draws, closed forms and enumeration, where it has them."""
+        from ardsl.compiler.distribution import ModelDistribution, independent
+
+        given = {v.name: values[v.name] for v in part.spec.model.given}
+        (target,) = part.spec.model.observed
+        known = independent(part, given, batch) if target.name in self.latent else None
+        return ModelDistribution(part, given or None).expand(batch) if known is None else known
+
+    def log_prob_given(self, part: AutoregressiveModel, values: Mapping[str, Tensor]) -> Tensor:
+        """log p of a variable's values given those that it reads, [batch]."""
+        (target,) = part.spec.model.observed
+        given = {v.name: values[v.name] for v in part.spec.model.given} or None
+        return part.log_prob_of(part.values({target.name: values[target.name]}, given, check=False))
+
+    def values(self, x: Any, given: Any = None, lengths: Any = None, *, check: bool = True) -> Data:
+        """The user's arrays, checked, by variable."""
+        model, like = self.spec.model, self.like
+        named = by_name(x, model.observed, "the data")
+        found = {v.name: flat(named[v.name], v, like) for v in model.observed}
+        counts = {len(value) for value in found.values()}
+        if len(counts) > 1:
+            told = ", ".join(f"{name} {len(value)}" for name, value in found.items())
+            raise ArdslError("the variables have different numbers of examples: " + told)
+        found |= expand_given(conditioning(given, model.given, like, check=check), counts.pop())
+        variables = self.spec.variables
+        found = cut(found, lengths, tuple(variables.values()))
+        require_values(found, model.observed, ())
+        return {name: value.reshape(len(value), *variables[name].shape) for name, value in found.items()}
+
+    def log_prob(self, x: Any, given: Any = None, *, lengths: Any = None) -> Tensor:
+        """log p(x | given) of each example, [batch], in nats: where all latent variables are summed out, else an
+        ``ArdslError``."""
+        if self.guide:
+            names = " and ".join(f"`{name}`" for name in self.q)
+            raise ArdslError(f"log p(x) is an integral over {names}: `log_prob_bound` and `elbo` bound it")
+        return draw(self, self.values(x, given, lengths)).elbo
+
+    def elbo(
+        self, x: Any, given: Any = None, *, lengths: Any = None, samples: int = 1, seed: int | None = None
+    ) -> Tensor:
+        """The evidence lower bound on log p(x | given), [batch], in nats: E_q[log p(x, z) − log q(z | x)] from
+        ``samples`` draws of the guide, divergences in closed form where there is one (Kingma & Welling 2014)."""
+        values = self.values(x, given, lengths)
+        with seeded(seed, self.like.device):
+            return torch.stack([draw(self, values).elbo for _ in range(_positive(samples))]).mean(0)
+
+    def log_prob_bound(
+        self, x: Any, given: Any = None, *, lengths: Any = None, samples: int = 1000, seed: int | None = None
+    ) -> Tensor:
+        """The importance-weighted bound on log p(x | given), [batch], in nats, tighter the more ``samples`` (Burda,
+        Grosse & Salakhutdinov 2016). Memory does not grow with them."""
+        values = self.values(x, given, lengths)
+        with seeded(seed, self.like.device):
+            return importance_weighted(self, values, _positive(samples))[0]
+
+    def loss(
+        self, batch: Mapping[str, Any], generator: np.random.Generator | None = None, window: None = None
+    ) -> Tensor:
+        """What training minimizes: the negative bound per example, in nats (see ``objective``)."""
+        observed = {v.name: batch[v.name] for v in self.spec.model.observed}
+        given = {v.name: batch[v.name] for v in self.spec.model.given} or None
+        values = self.values(observed, given, check=False)
+        loss, self.divergences = objective(self, values, self.spec.model.train.samples)
+        return loss
+
+    # Sampling
+
+    def noise(self, n: int, seed: int | None = None) -> dict[str, Noise]:
+        """The randomness of ``n`` samples, by variable; opaque, for ``sample``."""
+        seeds = np.random.SeedSequence(seed).generate_state(len(self.chain), np.uint64) >> np.uint64(1)
+        return {name: part.noise(n, int(each)) for (name, part), each in zip(self.p.items(), seeds, strict=True)}
+
+    @torch.no_grad()
+    def sample(
+        self,
+        n: int = 1,
+        given: Any = None,
+        *,
+        lengths: Any = None,
+        fix: Mapping[str, Any] | Sequence[str] = (),
+        latent: bool = False,
+        seed: int | None = None,
+        noise: Mapping[str, Noise] | None = None,
+        evaluator: Literal["step", "whole"] = "step",
+    ) -> Any:
+        """``n`` samples in the form of the data, exact, each variable after those that it reads; with ``latent`` those
+        of the latent variables, too, all by name.
+
+        ``fix`` has values of latent variables to keep, [n, …] or one for all; or names of some, to be drawn once (with
+        all that they depend on) and shared by all samples.
+        """
+        noise = noise or self.noise(n, seed)
+        shared = self._shared(fix)
+        given = by_name(given, self.spec.model.given, "`given`")
+        values: Data = {
+            name: value.reshape(-1, *self.spec.variables[name].shape)
+            for name, value in expand_given(conditioning(given, self.spec.model.given, self.like), n).items()
+        }
+        kept = self._kept(fix, n) if isinstance(fix, Mapping) else {}
+        for name, part in self.p.items():
+            if name in kept:
+                values[name] = kept[name]
+                continue
+            known = {v.name: values[v.name] for v in part.spec.model.given} or None
+            own = noise[name].rows(torch.zeros(n, dtype=torch.long)) if name in shared else noise[name]
+            varies = self.spec.variables[name].varies
+            drawn = part.sample(n, known, lengths=lengths if varies else None, noise=own, evaluator=evaluator)
+            assert isinstance(drawn, Tensor)  # of the one variable
+            values[name] = drawn
+        names = [v.name for v in self.spec.model.observed] + (list(self.latent) if latent else [])
+        return values[names[0]] if len(names) == 1 else {name: values[name] for name in names}
+
+    def _shared(self, fix: Mapping[str, Any] | Sequence[str]) -> set[str]:
+        """Latent variables of which there is one draw for all samples: some, and all that they are drawn from."""
+        names = [fix] if isinstance(fix, str) else list(fix)
+        for name in names:
+            if name not in self.latent:
+                raise ArdslError(f"`{name}` is no latent variable: there is {', '.join(self.latent)}")
+        if isinstance(fix, Mapping):
+            return set()
+        found: set[str] = set()
+        while names:
+            name = names.pop()
+            found.add(name)
+            names += [v.name for v in self.p[name].spec.model.given if v.name in self.p]
+        return found
+
+    def _kept(self, fix: Mapping[str, Any], n: int) -> Data:
+        found = {}
+        for name, value in fix.items():
+            variable = self.spec.variables[name]
+            rows = torch.as_tensor(value)
+            rows = flat(rows[None] if tuple(rows.shape) == variable.shape else rows, variable, self.like)
+            if len(rows) not in (1, n):
+                raise ArdslError(f"`{name}` has {len(rows)} values for {n} samples")
+            found[name] = rows.expand(n, -1).reshape(n, *variable.shape)
+        return found
+
+    @torch.no_grad()
+    def infer(self, x: Any, given: Any = None, *, lengths: Any = None, seed: int | None = None) -> Data:
+        """A draw of the latent variables from q(z | x, given) for each example, by name: what :meth:`sample` takes to
+        ``fix``. Those that are summed out are drawn from their exact p(z | x)."""
+        values = self.values(x, given, lengths)
+        batch = torch.Size([self.count(values)])
+        with seeded(seed, self.like.device), evaluating(self):
+            for name, part in self.q.items():
+                values[name] = self.site(part, values, batch).sample()
+            values |= self._exact(values)
+        return {name: shaped(values[name], self.spec.variables[name]) for name in self.latent}
+
+    def reconstruct(
+        self,
+        x: Any,
+        given: Any = None,
+        *,
+        lengths: Any = None,
+        keep: Sequence[str] | None = None,
+        seed: int | None = None,
+    ) -> Any:
+        """Each example drawn anew given latent variables that were inferred from it: all of them, or those to
+        ``keep``, the others drawn from p."""
+        inferred = self.infer(x, given, lengths=lengths, seed=seed)
+        self._shared(keep or ())
+        fix = {name: value for name, value in inferred.items() if keep is None or name in keep}
+        count = self.count(inferred)
+        return self.sample(count, given, lengths=lengths, fix=fix, seed=seed)
+
+    def _exact(self, values: Data) -> Data:
+        """Draws of the variables that are summed out, from p of them given all others."""
+        if not self.summed:
+            return {}
+        joint = torch.stack(tuple(table(self, values).values())).sum(0)
+        chosen = joint.T.softmax(1).multinomial(1)[:, 0]
+        return {name: value[chosen] for name, value in self.assignments.items()}
+
+    # Pyro
+
+    def pyro_model(self, x: Any = None, given: Any = None, *, n: int = 1) -> Any:
+        """The ``p`` factors as a Pyro program, a site for each variable in a plate of the examples: of ``x`` where it
+        is known, else of ``n`` samples. Variables with ``q(z) = exact`` are for Pyro to enumerate."""
+        from ardsl.compiler.program import run_model
+
+        return run_model(self, x, given, n)
+
+    def pyro_guide(self, x: Any = None, given: Any = None, *, n: int = 1) -> Any:
+        """The ``q`` factors in the same form."""
+        from ardsl.compiler.program import run_guide
+
+        return run_guide(self, x, given, n)
+
+
+@contextmanager
+def seeded(seed: int | None, device: torch.device) -> Iterator[None]:
+    """Torch's random state as this seed sets it for a while; None leaves it as it is."""
+    if seed is None:
+        yield
+        return
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
+
+
+def _positive(samples: int) -> int:
+    if isinstance(samples, bool) or not isinstance(samples, int) or samples < 1:
+        raise ArdslError(f"a bound takes at least 1 sample, not {samples!r}")
+    return samples

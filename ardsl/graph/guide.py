@@ -1,0 +1,30 @@
+"""Is the guide one? It reads only what is known when it draws, and no cycle runs through its factors."""
+
+from __future__ import annotations
+
+from ardsl.diagnostics import Sink
+from ardsl.diagnostics.rules import graph as rules
+from ardsl.graph.check import check_graph
+from ardsl.model.model import Model
+from ardsl.model.parts import enumerated, guide
+
+
+def check_guide(model: Model, sink: Sink) -> None:
+    """Report everything that is wrong with the graph of the ``q`` factors."""
+    part = guide(model)
+    if part is None:
+        return
+    summed = enumerated(model)
+    sound = True
+    for factor in part.factors:
+        for context in factor.contexts:
+            reason = None
+            if context.variable == factor.variable:
+                reason = "it draws all elements at once"
+            elif context.variable in summed:
+                reason = f"`{context.variable}` is summed out, with `exact`"
+            if reason is not None:
+                sound = False
+                sink.add(rules.GUIDE_CONTEXT.at(context.span, factor=factor.text, context=context.text, reason=reason))
+    if sound:
+        check_graph(part, sink)

@@ -1,0 +1,45 @@
+"""A model with latent variables taken apart: models of some of its factors, in which all that they read is given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from graphlib import TopologicalSorter
+
+from ardsl.model.model import Factor, Model
+
+
+def guide(model: Model) -> Model | None:
+    """The density of the latent variables given the data that the ``q`` factors state; None where there is none but
+    ``exact`` ones."""
+    factors = tuple(factor for factor in model.guide if not factor.exact)
+    return of_factors(model, factors) if factors else None
+
+
+def conditionals(model: Model) -> dict[str, Model]:
+    """The factors of each variable by themselves, the variables after those that they read."""
+    before: dict[str, set[str]] = {}
+    for factor in model.factors:
+        read = before.setdefault(factor.variable, set())
+        read |= {c.variable for c in factor.contexts} - {factor.variable}
+    order = TopologicalSorter(before).static_order()
+    return {name: of_factors(model, model.factors_of(name)) for name in order if name in before}
+
+
+def of_factors(model: Model, factors: Sequence[Factor]) -> Model:
+    """The conditional density that some factors make: their targets are observed, and whatever else they read is given.
+    Claims are those of the whole."""
+    targets = {factor.variable for factor in factors}
+    read = {context.variable for factor in factors for context in factor.contexts}
+    variables = {
+        name: replace(variable, kind="observed" if name in targets else "given")
+        for name, variable in model.variables.items()
+        if name in targets | read
+    }
+    train = replace(model.train, window=None)
+    return replace(model, variables=variables, factors=tuple(factors), guide=(), precedence=(), claims=(), train=train)
+
+
+def enumerated(model: Model) -> tuple[str, ...]:
+    """The latent variables with ``q(z) = exact``, which are summed out."""
+    return tuple(factor.variable for factor in model.guide if factor.exact)
