@@ -21,7 +21,7 @@ def compiled(spec: Spec, seed: int = 1) -> ardsl.AutoregressiveModel:
     with torch.no_grad():
         for parameter in model.parameters():
             random = torch.randn(parameter.shape, generator=generator, dtype=parameter.dtype)
-            parameter.copy_(random * (max(1, parameter[0].numel()) ** -0.5 if parameter.ndim > 1 else 0.5))
+            parameter.copy_(random * (max(1, parameter.shape[1:].numel()) ** -0.5 if parameter.ndim > 1 else 0.5))
     return model
 
 

@@ -31,6 +31,7 @@ COMMANDS = {
     "score": ("runs", "Write the log-probability of every row."),
     "calibrate": ("calibrate", "Test a trained model's conditionals on data."),
     "sample": ("runs", "Draw samples from a trained model."),
+    "reconstruct": ("latent", "Draw data anew given what is inferred of them."),
     "new": ("table", "Write a spec for a table, ready to train."),
     "impute": ("table", "Fill the empty cells of a table."),
     "predict": ("table", "Give a column's distribution given the rest."),

@@ -16,6 +16,7 @@ from ardsl.cli.train_commands import from_here
 if TYPE_CHECKING:
     import numpy as np
 
+    from ardsl.compiler.latent import LatentModel
     from ardsl.model.model import Variable
     from ardsl.spec import Spec
 
@@ -152,6 +153,10 @@ def score_command(
     metavar="PATH",
     help="What samples along time begin with: a sound's file, PATH#KEY of an array, or of a text its characters.",
 )
+@click.option("--fix", metavar="NAME", multiple=True, help="A latent variable of which all samples share one draw.")
+@click.option(
+    "--between", metavar="NAME", help="Samples along the line between two draws of a latent variable, all else alike."
+)
 @device_option
 def sample_command(
     directory: str,
@@ -162,9 +167,12 @@ def sample_command(
     length: int | None,
     seconds: float | None,
     begin: str | None,
+    fix: tuple[str, ...],
+    between: str | None,
     device: str,
 ) -> None:
     """Draw samples from a trained model."""
+    from ardsl.errors import ArdslError
     from ardsl.runtime.beginnings import read_beginning
     from ardsl.runtime.outputs import check_output, write_samples
     from ardsl.runtime.runs import restore
@@ -174,10 +182,38 @@ def sample_command(
     conditioning = _conditioning(model.spec, given)
     count = _count(conditioning or {}, count, 1 if output.lower().endswith(".wav") else 64)
     lengths = _lengths(model.spec, count, length, seconds)
-    first = None if begin is None else read_beginning(model.spec, begin)
-    samples = model.sample(count, conditioning, lengths=lengths, begin=first, seed=seed)
+    if any(variable.kind == "latent" for variable in model.spec.variables.values()):
+        if begin is not None:
+            raise ArdslError("--begin is for models without latent variables")
+        samples = _with_latent(model, count, conditioning, lengths, seed, fix, between)
+    elif fix or between is not None:
+        raise ArdslError(f"{'--fix' if fix else '--between'} is for latent variables, and this model has none")
+    elif begin is not None:
+        first = read_beginning(model.spec, begin)
+        samples = model.sample(count, conditioning, lengths=lengths, begin=first, seed=seed)
+    else:
+        samples = model.sample(count, conditioning, lengths=lengths, seed=seed)
     write_samples(output, model.spec, samples, conditioning, lengths)
     click.echo(f"wrote {plural(count, 'sample')} to {output}")
+
+
+def _with_latent(
+    model: LatentModel,
+    count: int,
+    given: dict[str, Any] | None,
+    lengths: dict[str, Any] | None,
+    seed: int | None,
+    fix: tuple[str, ...],
+    between: str | None,
+) -> Any:
+    """Samples of a model with latent variables: those that share some, or lie between two values of one."""
+    from ardsl.errors import ArdslError
+
+    if between is None:
+        return model.sample(count, given, lengths=lengths, fix=fix, seed=seed)
+    if fix:
+        raise ArdslError("with --between all else is alike: leave --fix out")
+    return model.between(between, count, given, lengths=lengths, seed=seed)
 
 
 def _count(conditioning: dict[str, Any], count: int | None, otherwise: int) -> int:

@@ -190,7 +190,7 @@ class LatentModel(nn.Module):
             return importance_weighted(self, values, _positive(samples))[0]
 
     def loss(
-        self, batch: Mapping[str, Any], generator: np.random.Generator | None = None, window: None = None
+        self, batch: Mapping[str, Any], generator: np.random.Generator | None = None, window: Any = None
     ) -> Tensor:
         """What training minimizes: the negative bound per example, in nats (see ``objective``)."""
         observed = {v.name: batch[v.name] for v in self.spec.model.observed}
@@ -237,14 +237,30 @@ class LatentModel(nn.Module):
             if name in kept:
                 values[name] = kept[name]
                 continue
-            known = {v.name: values[v.name] for v in part.spec.model.given} or None
-            own = noise[name].rows(torch.zeros(n, dtype=torch.long)) if name in shared else noise[name]
+            count = min(n, 1) if name in shared else n
+            known = {v.name: values[v.name][:count] for v in part.spec.model.given} or None
+            own = noise[name].rows(slice(0, count))
             varies = self.spec.variables[name].varies
-            drawn = part.sample(n, known, lengths=lengths if varies else None, noise=own, evaluator=evaluator)
+            drawn = part.sample(count, known, lengths=lengths if varies else None, noise=own, evaluator=evaluator)
             assert isinstance(drawn, Tensor)  # of the one variable
-            values[name] = drawn
+            values[name] = drawn.expand(n, *drawn.shape[1:])
         names = [v.name for v in self.spec.model.observed] + (list(self.latent) if latent else [])
         return values[names[0]] if len(names) == 1 else {name: values[name] for name in names}
+
+    def between(self, name: str, n: int = 8, given: Any = None, *, lengths: Any = None, seed: int | None = None) -> Any:
+        """``n`` samples whose values of a real latent variable lie on the line between two draws of it, the first and
+        the last being these; all other randomness is the same in all."""
+        self._shared([name])
+        domain = self.spec.variables[name].element_domain(0)
+        if domain.discrete:
+            raise ArdslError(f"between two values of `{name}`, which is {domain}, there is no line")
+        noise = self.noise(2, seed)
+        pair = {key: value[:1] for key, value in by_name(given, self.spec.model.given, "`given`").items()}  # type: ignore[index]
+        first, last = self.sample(2, pair or None, latent=True, noise=noise)[name]
+        share = torch.linspace(0, 1, n, dtype=first.dtype, device=first.device).view(n, *[1] * first.ndim)
+        same = {key: each.rows(torch.zeros(n, dtype=torch.long)) for key, each in noise.items()}
+        fix = {name: torch.lerp(first[None], last[None], share)}
+        return self.sample(n, given, lengths=lengths, fix=fix, noise=same)
 
     def _shared(self, fix: Mapping[str, Any] | Sequence[str]) -> set[str]:
         """Latent variables of which there is one draw for all samples: some, and all that they are drawn from."""

@@ -64,7 +64,7 @@ def make_positive(model: nn.Module, seed: int) -> None:
         for parameter in model.parameters():
             random = torch.rand(parameter.shape, generator=generator, dtype=parameter.dtype)
             if parameter.ndim > 1:
-                parameter.copy_((random + 0.5) / max(1, parameter[0].numel()))
+                parameter.copy_((random + 0.5) / max(1, parameter.shape[1:].numel()))
             else:
                 parameter.copy_(random + 4)
 

@@ -46,6 +46,12 @@ SPECS = {
         "p(x[t] | x[<t]) = bernoulli via wavenet(blocks = 1, layers = 2, features = 4, skip = 4, dropout = 0.1)\n"
         "train { batch = 30  epochs = 3  window = 2  optimizer = adam(rate = 0.05) }\n"
     ),
+    "latent, annealed": (
+        "latent z[2] : real\nobserved x[4] : binary\np(z) = normal(0, 1)\n"
+        "p(x[i] | x[<i], z) = bernoulli via made(hidden = [8])\n"
+        "q(z | x) = normal via mlp(hidden = [8], dropout = 0.1)\n"
+        "train { batch = 30  epochs = 4  anneal = 2  free_bits = 0.1  ema = 0.9  optimizer = adam(rate = 0.02) }\n"
+    ),
     "adagrad, exponential": (
         "observed x[4] : binary\np(x[i] | x[<i]) = bernoulli\n"
         "train { batch = 64  epochs = 4  schedule = exponential(factor = 0.8)  optimizer = adagrad(rate = 0.1) }\n"
@@ -79,7 +85,7 @@ def same(a: Path, b: Path) -> bool:
     curves = [[row.split(",")[2:] for row in (path / METRICS).read_text().splitlines()] for path in (a, b)]
     return (
         first.keys() == second.keys()
-        and all(map(torch.equal, first.values(), second.values()))
+        and all(torch.equal(first[name], second[name]) for name in first)
         and (curves[0] == curves[1])
     )
 

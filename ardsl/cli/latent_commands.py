@@ -1,0 +1,40 @@
+"""``ardsl reconstruct``: data drawn anew from what was inferred of them."""
+
+from __future__ import annotations
+
+import click
+
+from ardsl.cli.output import plural
+from ardsl.cli.runs_commands import data_of, data_options, device_option, directory_argument, restored
+
+
+@click.command("reconstruct")
+@directory_argument
+@data_options
+@click.option("-n", "most", type=click.IntRange(min=1), default=32, show_default=True, help="The first examples.")
+@click.option("--keep", metavar="NAME", multiple=True, help="Keep this latent variable only, and draw the others anew.")
+@click.option("--seed", type=click.IntRange(min=0), help="The same seed gives the same reconstructions.")
+@click.option("-o", "--output", metavar="FILE", required=True, help=".png (beside the data), .npz or .csv.")
+@device_option
+def reconstruct_command(
+    directory: str,
+    data: str | None,
+    split: str,
+    data_dir: str | None,
+    most: int,
+    keep: tuple[str, ...],
+    seed: int | None,
+    output: str,
+    device: str,
+) -> None:
+    """Infer the latent variables of data, and draw the data anew given these."""
+    from ardsl.runtime.latent import reconstruct
+    from ardsl.runtime.outputs import check_output, write_samples
+    from ardsl.runtime.runs import restore
+
+    model = restored(directory, restore, device)
+    check_output(output, model.spec)
+    where = data_of(directory, data, split, data_dir)
+    found, given = reconstruct(model, most=most, keep=keep, seed=seed, beside=output.lower().endswith(".png"), **where)
+    write_samples(output, model.spec, found, given)
+    click.echo(f"wrote {plural(len(next(iter(found.values()))), 'reconstruction')} to {output}")

@@ -1,0 +1,407 @@
+"""Latent variables: what is summed out is exact, what is bounded is a bound, and Pyro agrees."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import math
+import pickle
+from typing import Any
+
+import latent_specs
+import pyro
+import pyro.distributions as dist
+import pytest
+import torch
+from latent_specs import SPECS
+from pyro.infer import MCMC, NUTS, SVI, Predictive, Trace_ELBO, TraceEnum_ELBO, infer_discrete
+from pyro.infer.inspect import get_model_relations
+from small_specs import every_value, some_given
+from soundness import compiled, only
+from torch import Tensor
+
+import ardsl
+from ardsl.compiler.bound import draw
+from ardsl.compiler.latent import LatentModel
+
+
+def model_of(text: str, seed: int = 1) -> LatentModel:
+    model = compiled(ardsl.loads(text), seed)
+    assert isinstance(model, LatentModel)
+    return model
+
+
+def drawn(model: LatentModel, count: int, seed: int = 0) -> tuple[Any, Any]:
+    """Samples of a model, and what they were drawn for."""
+    given = some_given(model.spec)
+    return model.sample(count, given, seed=seed), given
+
+
+# Sums and integrals
+
+
+@pytest.mark.parametrize("name", ["summed out", "hidden Markov"])
+def test_what_is_summed_out_is_exact(name: str) -> None:
+    """Σ_x p(x) = 1, and log p(x) is the sum of p(x, z) over every z, one at a time."""
+    model = model_of(SPECS[name])
+    x = only(every_value(model.spec))
+    with torch.no_grad():
+        log_prob = model.log_prob(x)
+    assert log_prob.exp().sum().item() == pytest.approx(1, abs=1e-9)
+    some = [0, 3, len(log_prob) - 1]
+    joint = [
+        sum(model.log_prob_given(part, known(model, x[row : row + 1], z)).item() for part in model.p.values())
+        for row in some
+        for z in every_latent(model)
+    ]
+    expected = torch.tensor(joint, dtype=torch.float64).view(len(some), -1).logsumexp(1)
+    torch.testing.assert_close(log_prob[some], expected)
+
+
+def every_latent(model: LatentModel) -> list[dict[str, Tensor]]:
+    variables = [model.spec.variables[name] for name in model.latent]
+    levels = [v.element_domain(0).levels for v in variables for _ in range(v.size)]
+    found = []
+    for codes in itertools.product(*(range(n) for n in levels if n)):
+        parts = torch.tensor(codes, dtype=torch.float64).split([v.size for v in variables])
+        found.append({v.name: part.view(1, *v.shape) for v, part in zip(variables, parts, strict=True)})
+    return found
+
+
+def known(model: LatentModel, x: Tensor, z: dict[str, Tensor]) -> dict[str, Tensor]:
+    return model.values(x) | z
+
+
+@pytest.mark.parametrize("guide", ["discrete", "one of two summed out"])
+def test_the_bound_rises_to_the_enumerated_likelihood(guide: str) -> None:
+    exact, guided = model_of(latent_specs.EXACT), model_of(SPECS[guide], seed=4)
+    guided.chain.load_state_dict(exact.chain.state_dict())
+    x = only(every_value(exact.spec))
+    log_prob = exact.log_prob(x)
+    with torch.no_grad():
+        bounds = [
+            torch.stack([guided.log_prob_bound(x, samples=k, seed=s) for s in range(400 // k)]) for k in (1, 8, 200)
+        ]
+    means = [bound.mean().item() for bound in bounds]
+    errors = [bound.mean(1).std().item() / math.sqrt(len(bound)) if len(bound) > 1 else 0.0 for bound in bounds]
+    assert means[0] < means[1] < means[2]
+    assert all(mean < log_prob.mean().item() + 4 * error + 1e-3 for mean, error in zip(means, errors, strict=True))
+    assert means[2] == pytest.approx(log_prob.mean().item(), abs=4 * errors[2] + 0.02)
+
+
+def gaussian() -> tuple[LatentModel, Tensor, Tensor]:
+    """A linear Gaussian model with a guide that has the means and variances of the true posterior but not its
+    covariances, examples, and their log-density in closed form: x ~ N(b, WWᵀ + σ²)."""
+    model = model_of(latent_specs.GAUSSIAN)
+    part = model.p["x"]
+    weight, bias = part.networks[0].direct, part.networks[0].biases[0]  # type: ignore[union-attr]
+    with torch.no_grad():
+        weight[1::2] = 0.0  # the scales
+        bias[1::2] = torch.tensor([-0.5, 0.1, 0.4])
+    conditional = part.conditionals[0][0]
+    scale = conditional.parameters(bias.view(3, 2))["scale"]
+    loading, mean = weight[0::2].detach(), bias[0::2].detach()
+    cov = loading @ loading.T + torch.diag(scale.detach() ** 2)
+    gain = torch.diag(1 / scale.detach() ** 2) @ loading
+    variance = torch.linalg.inv(torch.eye(2).double() + loading.T @ gain)
+    guide = model.q["z"]
+    q_weight, q_bias = guide.networks[0].direct, guide.networks[0].biases[0]  # type: ignore[union-attr]
+    raw = torch.linspace(-6, 6, 400_001, dtype=torch.float64)
+    scales = guide.conditionals[0][0].parameters(torch.stack([raw * 0, raw], 1))["scale"]
+    with torch.no_grad():
+        q_weight[0::2], q_weight[1::2] = (gain @ variance).T, 0.0
+        q_bias[0::2] = -mean @ gain @ variance
+        q_bias[1::2] = raw[(scales - variance.diag().sqrt()[:, None]).abs().argmin(1)]
+    x = model.sample(200, seed=3)
+    exact = torch.distributions.MultivariateNormal(mean, cov).log_prob(x)
+    return model, x, exact
+
+
+def test_a_linear_gaussian_model_has_its_closed_form() -> None:
+    model, x, exact = gaussian()
+    with torch.no_grad():
+        elbo = torch.stack([model.elbo(x, seed=s) for s in range(50)])
+        error = elbo.mean(0).std().item() / math.sqrt(len(x))
+        assert (elbo.mean(0) <= exact + 6 * elbo.std(0) / math.sqrt(50)).all()
+        assert elbo.mean().item() <= exact.mean().item() + error
+        bound = model.log_prob_bound(x, samples=5000, seed=0)
+    assert bound.mean().item() == pytest.approx(exact.mean().item(), abs=0.02)
+
+
+@pytest.mark.parametrize("name", ["hierarchy", "Gaussian", "conditional", "discrete", "autoregressive prior"])
+@torch.no_grad()
+def test_closed_forms_do_not_change_the_bound(name: str) -> None:
+    """On average: a divergence whose prior reads what the guide draws from the variable has no closed form."""
+    model = model_of(SPECS[name])
+    x, given = drawn(model, 3)
+    many = {k: v.repeat_interleave(4000, 0) for k, v in model.values(x, given).items()}
+    torch.manual_seed(0)
+    closed, plain = (draw(model, many, closed=way).elbo.view(3, -1) for way in (True, False))
+    error = ((closed.var(1) + plain.var(1)) / closed.shape[1]).sqrt()
+    assert ((closed.mean(1) - plain.mean(1)).abs() < 4.5 * error).all()
+
+
+def test_which_divergences_have_a_closed_form() -> None:
+    assert model_of(latent_specs.HIERARCHY).closed == {"z2"}
+    turned = latent_specs.HIERARCHY.replace("q(z1 | x)", "q(z1 | x, z2)").replace(
+        "q(z2 | z1) = normal via mlp", "q(z2 | x) = normal via mlp"
+    )
+    assert model_of(turned).closed == {"z1", "z2"}
+
+
+# Gradients
+
+
+@pytest.mark.parametrize("samples", [1, 4])
+def test_the_score_function_has_the_gradient_of_the_bound(samples: int) -> None:
+    """Against that of the bound with the guide's draws summed over."""
+    model = model_of(
+        "latent k : category(3)\nobserved x[2] : binary\np(k) = categorical\np(x | k) = bernoulli\n"
+        f"q(k | x) = categorical\ntrain {{ samples = {samples} }}\n"
+    )
+    x = torch.tensor([[0.0, 1.0], [1.0, 1.0]], dtype=torch.float64)
+    values = model.values(x)
+    terms = []
+    for k in range(3):
+        z = values | {"k": torch.full((2,), float(k), dtype=torch.float64)}
+        log_q = model.log_prob_given(model.q["k"], z)
+        log_p = sum(model.log_prob_given(part, z) for part in model.p.values())
+        terms.append(log_q.exp() * (log_p - log_q))
+    parameters = [p for p in model.parameters() if p.numel()]
+    expected = torch.autograd.grad(-torch.stack(terms).sum(0).mean(), parameters)
+    torch.manual_seed(0)
+    repeats = 2000 // samples
+    found = [torch.zeros_like(p) for p in parameters]
+    for _ in range(repeats):
+        for total, part in zip(found, torch.autograd.grad(model.loss({"x": x}), parameters), strict=True):
+            total += part / repeats
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, atol=0.04, rtol=0)
+
+
+def test_free_bits_and_annealing_weigh_the_divergences() -> None:
+    free = model_of(latent_specs.GAUSSIAN + "train { free_bits = 1000 }\n")
+    plain = model_of(latent_specs.GAUSSIAN)
+    x, _ = drawn(plain, 50)
+
+    def loss(model: LatentModel, weight: float) -> float:
+        torch.manual_seed(0)
+        model.kl_weight = weight
+        return model.loss({"x": x}).item()
+
+    divergence = loss(plain, 1.0) - loss(plain, 0.0)
+    assert divergence == pytest.approx(plain.divergences["z"].item())
+    assert loss(plain, 0.25) == pytest.approx(loss(plain, 0.0) + divergence / 4)
+    assert loss(free, 1.0) == pytest.approx(loss(plain, 0.0) + 1000 * math.log(2))
+
+
+# Samples
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_both_evaluators_draw_alike(name: str) -> None:
+    model = model_of(SPECS[name])
+    given, noise = some_given(model.spec), model.noise(16, seed=3)
+    step, whole = (
+        model.sample(16, given, noise=noise, latent=True, evaluator=evaluator)  # type: ignore[arg-type]
+        for evaluator in ("step", "whole")
+    )
+    for variable in step:
+        torch.testing.assert_close(step[variable], whole[variable], atol=1e-9, rtol=0)
+
+
+def test_what_is_fixed_is_shared() -> None:
+    model = model_of(latent_specs.HIERARCHY)
+    top = model.sample(6, fix=["z2"], latent=True, seed=0)
+    assert (top["z2"] == top["z2"][:1]).all() and not (top["z1"] == top["z1"][:1]).all()
+    every = model.sample(6, fix=["z1"], latent=True, seed=0)
+    assert (every["z2"] == every["z2"][:1]).all() and (every["z1"] == every["z1"][:1]).all()
+    assert not (every["x"] == every["x"][:1]).all()
+    kept = model.sample(4, fix={"z1": every["z1"][0]}, latent=True, seed=1)
+    assert torch.equal(kept["z1"], every["z1"][:1].expand_as(kept["z1"]))
+    assert not (kept["z2"] == kept["z2"][:1]).all()
+
+
+def test_reconstructions_keep_what_was_inferred() -> None:
+    """A decoder that copies its latent variable, and a guide that copies the data, give the data back."""
+    model = model_of(
+        "latent z[6] : binary\nobserved x[6] : binary\np(z) = bernoulli\np(x | z) = bernoulli via linear\n"
+        "q(z | x) = bernoulli via linear\n"
+    )
+    with torch.no_grad():
+        for part in (model.p["x"], model.q["z"]):
+            part.networks[0].direct.copy_(200 * torch.eye(6))  # type: ignore[union-attr]
+            part.networks[0].biases[0].fill_(-100)  # type: ignore[union-attr]
+    x = torch.randint(2, (20, 6), generator=torch.Generator().manual_seed(0))
+    assert torch.equal(model.infer(x)["z"], x)
+    assert torch.equal(model.reconstruct(x, seed=0), x)
+    assert not torch.equal(model.reconstruct(x, keep=(), seed=0), x)
+
+
+def test_exact_posteriors_are_drawn_from() -> None:
+    model = model_of(latent_specs.EXACT)
+    x = torch.tensor([[1, 0, 1]])
+    posterior = torch.stack(
+        [
+            sum(model.log_prob_given(part, known(model, x, z)) for part in model.p.values())  # type: ignore[misc]
+            for z in every_latent(model)
+        ]
+    )[:, 0].softmax(0)
+    found = model.infer(x.expand(20_000, -1), seed=0)
+    code = found["k"] * 4 + found["b"][:, 0] * 2 + found["b"][:, 1]
+    counted = torch.bincount(code, minlength=12) / 20_000
+    torch.testing.assert_close(counted.double(), posterior.detach(), atol=0.02, rtol=0)
+
+
+# Pyro
+
+
+def by_hand(model: LatentModel) -> tuple[Any, Any]:
+    """The Gaussian model as one writes it in Pyro, with the same weights."""
+    (p_weight, p_bias), (q_weight, q_bias) = (
+        (part.networks[0].direct, part.networks[0].biases[0])  # type: ignore[union-attr]
+        for part in (model.p["x"], model.q["z"])
+    )
+
+    def scale(raw: Tensor) -> Tensor:
+        width = model.p["x"].conditionals[0][0]
+        return width.parameters(torch.stack([raw, raw], -1))["scale"]
+
+    def program(x: Tensor) -> None:
+        with pyro.plate("examples", len(x)):
+            z = pyro.sample("z", dist.Normal(torch.zeros(len(x), 2).double(), 1.0).to_event(1))
+            raw = z @ p_weight.T + p_bias
+            pyro.sample("x", dist.Normal(raw[:, 0::2], scale(raw[:, 1::2])).to_event(1), obs=x)
+
+    def guide(x: Tensor) -> None:
+        with pyro.plate("examples", len(x)):
+            raw = x @ q_weight.T + q_bias
+            pyro.sample("z", dist.Normal(raw[:, 0::2], scale(raw[:, 1::2])).to_event(1))
+
+    return program, guide
+
+
+def test_model_and_guide_are_the_program_by_hand() -> None:
+    model = model_of(latent_specs.GAUSSIAN)
+    x = model.sample(7, seed=0)
+    program, guide = by_hand(model)
+    trace = pyro.poutine.trace(model.pyro_guide).get_trace(x)
+    for ours, theirs in ((model.pyro_guide, guide), (model.pyro_model, program)):
+        each = [pyro.poutine.trace(pyro.poutine.replay(f, trace)).get_trace(x) for f in (ours, theirs)]
+        for site in ("z", "x") if theirs is program else ("z",):
+            found = [t.nodes[site]["fn"].log_prob(t.nodes[site]["value"]) for t in each]
+            torch.testing.assert_close(found[0], found[1], atol=1e-9, rtol=0)
+    torch.manual_seed(5)
+    ours = Trace_ELBO().loss(model.pyro_model, model.pyro_guide, x)
+    torch.manual_seed(5)
+    assert ours == pytest.approx(Trace_ELBO().loss(program, guide, x), abs=1e-9)
+
+
+@pytest.mark.parametrize("name", ["hierarchy", "conditional", "autoregressive prior"])
+@torch.no_grad()
+def test_pyros_bound_is_ours(name: str) -> None:
+    model = model_of(SPECS[name])
+    x, given = drawn(model, 2)
+    torch.manual_seed(0)
+    theirs = torch.tensor([-Trace_ELBO().loss(model.pyro_model, model.pyro_guide, x, given) for _ in range(400)])
+    ours = torch.stack([model.elbo(x, given).sum() for _ in range(400)])
+    error = ((theirs.var() + ours.var()) / 400).sqrt()
+    assert abs(theirs.mean() - ours.mean()) < 4.5 * error
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        latent_specs.EXACT.replace("b[2]", "b"),
+        "latent s : category(3)\nobserved x[4] : category(4)\np(s) = categorical\n"
+        "p(x[t] | x[<t], s) = categorical via made(hidden = [8])\nq(s) = exact\n",
+    ],
+)
+def test_pyro_enumerates_what_we_sum_out(text: str) -> None:
+    """Of single elements: it enumerates no arrays."""
+    model = model_of(text)
+    x = model.sample(5, seed=0)
+    loss = TraceEnum_ELBO(max_plate_nesting=1).loss(model.pyro_model, model.pyro_guide, x)
+    assert loss == pytest.approx(-model.log_prob(x).sum().item(), abs=1e-9)
+
+
+def test_pyros_tools_take_the_programs() -> None:
+    model = model_of(latent_specs.GAUSSIAN)
+    x = model.sample(40, seed=0)
+    relations = get_model_relations(model.pyro_model, (x,))
+    assert relations["sample_dist"].keys() == {"z", "x"} and relations["observed"] == ["x"]
+    before = [p.detach().clone() for p in model.parameters()]
+    torch.manual_seed(0)
+    svi = SVI(model.pyro_model, model.pyro_guide, pyro.optim.Adam({"lr": 0.05}), Trace_ELBO())
+    losses = [svi.step(x) for _ in range(60)]
+    assert sum(losses[-10:]) < sum(losses[:10])
+    assert any(not torch.equal(p, q) for p, q in zip(before, model.parameters(), strict=True))
+    found = Predictive(model.pyro_model, guide=model.pyro_guide, num_samples=6)(x)
+    assert found["z"].shape == (6, 40, 2)
+    prior = Predictive(model.pyro_model, num_samples=6)(n=4)
+    assert prior["x"].shape == (6, 4, 3) and prior["z"].shape == (6, 4, 2)
+    pyro.clear_param_store()
+
+
+def test_nuts_samples_the_posterior() -> None:
+    """Of the linear Gaussian model, whose posterior is known."""
+    model, x, _ = gaussian()
+    x = x[:2]
+    torch.manual_seed(0)
+    pyro.set_rng_seed(0)
+    mcmc = MCMC(NUTS(model.pyro_model), num_samples=200, warmup_steps=100, disable_progbar=True)
+    mcmc.run(x)
+    z = mcmc.get_samples()["z"]
+    part = model.p["x"]
+    direct, bias = part.networks[0].direct.detach(), part.networks[0].biases[0].detach()  # type: ignore[union-attr]
+    loading, scale = direct[0::2], part.conditionals[0][0].parameters(bias.view(3, 2))["scale"]
+    precision = torch.eye(2).double() + loading.T @ torch.diag(1 / scale**2) @ loading
+    mean = ((x - bias[0::2]) / scale**2) @ loading @ torch.linalg.inv(precision)
+    torch.testing.assert_close(z.mean(0), mean, atol=0.25, rtol=0)
+    pyro.clear_param_store()
+
+
+def test_discrete_posteriors_by_pyro() -> None:
+    model = model_of(latent_specs.EXACT.replace("b[2]", "b"))
+    x = model.sample(2000, seed=0)
+    infer = infer_discrete(model.pyro_model, first_available_dim=-2, temperature=1)
+    torch.manual_seed(0)
+    trace = pyro.poutine.trace(infer).get_trace(x)
+    ours = model.infer(x, seed=0)
+    for name in ("k", "b"):
+        theirs = trace.nodes[name]["value"].double()
+        assert abs(theirs.mean() - ours[name].double().mean()) < 0.05
+    pyro.clear_param_store()
+
+
+# The module
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_copies_are_the_same_model(name: str) -> None:
+    model = model_of(SPECS[name])
+    x, given = drawn(model, 3)
+    for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        bound = "elbo" if model.q else "log_prob"
+        again = {"seed": 0} if model.q else {}
+        torch.testing.assert_close(getattr(other, bound)(x, given, **again), getattr(model, bound)(x, given, **again))
+
+
+def test_the_verifier_sees_the_guide_too() -> None:
+    spec = ardsl.loads(latent_specs.HIERARCHY)
+    assert [c.factor[:2] for c in spec.report.comparisons] == ["p("] * 3 + ["q("] * 2
+    assert spec.report.sound and spec.report.complete
+    assert ardsl.verify_numeric(spec).complete
+    assert spec.plan.parameters == sum(p.numel() for p in ardsl.compile(spec).parameters())
+
+
+def test_what_needs_a_likelihood_says_what_there_is() -> None:
+    model = model_of(latent_specs.HIERARCHY)
+    with pytest.raises(ardsl.ArdslError, match=r"log p\(x\) is an integral over `z1` and `z2`: `log_prob_bound`"):
+        model.log_prob(model.sample(1))
+    with pytest.raises(ardsl.ArdslError, match="`z3` is no latent variable: there is z1, z2"):
+        model.sample(2, fix=["z3"])
+    with pytest.raises(ardsl.ArdslError, match="`z2` has 3 values for 2 samples"):
+        model.sample(2, fix={"z2": torch.zeros(3, 4)})
+    with pytest.raises(ardsl.ArdslError, match="a bound takes at least 1 sample, not 0"):
+        model.log_prob_bound(model.sample(1), samples=0)
