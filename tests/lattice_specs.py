@@ -163,6 +163,32 @@ SPECS |= {
     )
     for window in (0, 1, 2, 3, 5)
 }
+SPECS |= {
+    "conv to a map": (
+        "given y[4, 4] : real\nobserved x[2, 2, 2] : binary\n"
+        "p(x | y) = bernoulli via conv(hidden = [3, 4], blocks = 1)\n"
+    ),
+    "conv to a vector": (
+        "given y[8, 6, 2] : category(3)\nobserved x[5] : category(3)\n"
+        "p(x | y) = categorical via conv(hidden = [3, 4, 4])\n"
+    ),
+    "conv of two maps and a label": (
+        "given label : category(3)\ngiven y[4, 4] : real\ngiven w[4, 4, 2] : binary\nobserved x[2, 2] : category(3)\n"
+        "p(x | y, label, w) = categorical via conv(hidden = [4])\n"
+    ),
+    "deconv from a vector": (
+        "given z[3] : real\nobserved x[2, 4] : binary\np(x | z) = bernoulli via deconv(hidden = [4, 3], blocks = 1)\n"
+    ),
+    "deconv from a map and a label": (
+        "given label : category(3)\nobserved y[1, 2] : category(3)\nobserved x[2, 4] : binary\n"
+        "p(y | label) = categorical\np(x | y, label) = bernoulli via deconv(hidden = [4])\n"
+    ),
+    "maps of observed variables": (
+        "observed x[2, 2] : binary\nobserved y[1, 1] : binary\nobserved w[4] : binary\n"
+        "p(x[i] | x[<i]) = bernoulli via made(hidden = [4])\np(y | x) = bernoulli via conv(hidden = [2])\n"
+        "p(w | y, x) = bernoulli via mlp(hidden = [4])\n"
+    ),
+}
 DRAWN_TOGETHER = (
     "given label : category(3)\nobserved x[3, 3, 2] : real\n"
     "p(x[r, c, *] | x[<], label) = multivariate_normal via pixelcnn(layers = 2, features = 6, first = 3, {option})\n"
