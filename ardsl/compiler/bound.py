@@ -33,17 +33,23 @@ class Terms:
         return self.likelihood - sum(self.kl.values())
 
 
-def draw(model: LatentModel, data: Mapping[str, Tensor], *, closed: bool = True) -> Terms:
+def draw(
+    model: LatentModel, data: Mapping[str, Tensor], *, closed: bool = True, temperature: float | None = None
+) -> Terms:
     """The bound with one draw of the guide for each example. ``closed``: with Kullback–Leibler divergences in closed
-    form where there is one (Kingma & Welling 2014, Eq. 10); else log p(x, z) − log q(z | x) itself."""
+    form where there is one (Kingma & Welling 2014, Eq. 10); else log p(x, z) − log q(z | x) itself. With a
+    ``temperature`` binary draws have the gradients of relaxed ones."""
     values = dict(data)
     batch = torch.Size([model.count(values)])
     guide: dict[str, TorchDistribution] = {}
     score: Tensor | None = None
     for name, part in model.q.items():
         guide[name] = site = model.site(part, values, batch)
+        relaxed = _relaxed(site, temperature)
         if site.has_rsample:
             values[name] = site.rsample()
+        elif relaxed is not None:
+            values[name] = relaxed
         else:
             values[name] = site.sample()
             log_prob = site.log_prob(values[name])
@@ -67,6 +73,19 @@ def draw(model: LatentModel, data: Mapping[str, Tensor], *, closed: bool = True)
             kl[name] = guide[name].log_prob(values[name]) - parts[name]
         likelihood = likelihood + total
     return Terms(likelihood, kl, score)
+
+
+def _relaxed(site: TorchDistribution, temperature: float | None) -> Tensor | None:
+    """A draw of a binary variable with the gradient of a relaxed one in place of its own, which is 0 (Maddison, Mnih &
+    Teh 2017, The Concrete Distribution; rounded as in Jang, Gu & Poole 2017); None where it is not asked for."""
+    from pyro.distributions import Independent, RelaxedBernoulliStraightThrough
+
+    if temperature is None or not isinstance(site, Independent):
+        return None
+    if not isinstance(site.base_dist, torch.distributions.Bernoulli):
+        return None
+    logits = site.base_dist.logits
+    return RelaxedBernoulliStraightThrough(logits.new_tensor(temperature), logits=logits).rsample()
 
 
 def _closed(guide: TorchDistribution, prior: TorchDistribution) -> Tensor | None:
@@ -109,7 +128,7 @@ def objective(model: LatentModel, data: Mapping[str, Tensor], samples: int) -> t
     2016, IAF, appendix C.8). Draws without gradients of their own get those of the score function, against the mean of
     the others' bounds: of the same example, or with one draw of the batch (Mnih & Rezende 2016, VIMCO, section 2.3).
     """
-    drawn = [draw(model, data) for _ in range(samples)]
+    drawn = [draw(model, data, temperature=model.temperature) for _ in range(samples)]
     kl = {name: torch.stack([terms.kl[name] for terms in drawn]).mean() for name in drawn[0].kl}
     counted = [each.clamp(min=model.free_nats) for each in kl.values()]
     loss = model.kl_weight * sum(counted) - torch.stack([terms.likelihood for terms in drawn]).mean()

@@ -50,6 +50,9 @@ class LatentModel(nn.Module):
         self.kl_weight = 1.0
         """What the divergences count in :meth:`loss`."""
         self.free_nats = spec.model.train.free_bits * float(np.log(2))
+        estimator = spec.model.train.estimator
+        self.temperature = estimator.options.get("temperature", 0.5) if estimator.name == "relaxed" else None
+        """That of relaxed draws of binary variables, None where they are not relaxed."""
         self.number = next(_NUMBERS)
         """Which model it is of all that were made."""
         self.divergences: dict[str, Tensor] = {}

@@ -73,6 +73,7 @@ SCHEDULES: Mapping[str, Mapping[str, Numeric]] = {
     "exponential": {"factor": _FACTOR},
     "plateau": {"factor": Numeric("a number between 0 and 1", 0, 1, open_low=True, open_high=True), "patience": _STEPS},
 }
+ESTIMATORS: Mapping[str, Mapping[str, Numeric]] = {"score": {}, "relaxed": {"temperature": _POSITIVE}}
 _NUMBERS = {
     "batch": _AT_LEAST_ONE,
     "window": _AT_LEAST_ONE,
@@ -280,6 +281,7 @@ def _precision(setting: syntax.Setting, scope: Scope) -> str | None:
 _TRAIN: dict[str, Callable[[syntax.Setting, Scope], Any]] = {
     "optimizer": lambda setting, scope: _choice(setting, OPTIMIZERS, scope),
     "schedule": lambda setting, scope: _choice(setting, SCHEDULES, scope),
+    "estimator": lambda setting, scope: _choice(setting, ESTIMATORS, scope),
     "precision": _precision,
     **{name: _number for name in _NUMBERS},
 }

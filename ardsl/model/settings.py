@@ -45,7 +45,8 @@ class TrainSettings:
     them that the network reads (None: all).
     ``accumulate``: batches whose gradients make a step. ``ema``: the decay of the exponential moving average of the
     weights that is measured and kept in their place (None: no average).
-    Of latent variables: ``samples`` draws of the guide for each example; ``anneal``: epochs in which the weight of the
+    Of latent variables: ``samples`` draws of the guide for each example; ``estimator`` of the gradient of discrete
+    draws: score, or of binary ones relaxed(temperature); ``anneal``: epochs in which the weight of the
     divergences rises from 0 to 1; ``free_bits`` of each variable's divergence that cost nothing.
     """
 
@@ -59,6 +60,7 @@ class TrainSettings:
     accumulate: int = 1
     ema: float | None = None
     samples: int = 1
+    estimator: Choice = Choice("score")
     anneal: int = 0
     free_bits: float = 0.0
     seed: int = 0
@@ -77,6 +79,7 @@ TRAIN_SETTINGS = (
     "accumulate",
     "ema",
     "samples",
+    "estimator",
     "anneal",
     "free_bits",
     "seed",

@@ -57,6 +57,12 @@ def _latent_problems(model: Model) -> Iterator[Diagnostic]:
         return
     if model.train.window is not None:
         yield NOT_BUILT_YET.at(model.guide[0].span, feature="`window` beside latent variables")
+    drawn = [factor for factor in model.guide if not factor.exact]
+    if model.train.estimator.name == "relaxed":
+        for factor in drawn:
+            domain = model.variables[factor.variable].element_domain(0)
+            if domain.discrete and domain.name != "binary":
+                yield rules.NOT_RELAXED.at(factor.target_span, variable=factor.variable, domain=str(domain))
     serves: dict[str, Factor] = {}
     for factor in (*model.factors, *model.guide):
         if factor.net is not None:

@@ -179,6 +179,28 @@ def test_the_score_function_has_the_gradient_of_the_bound(samples: int) -> None:
         torch.testing.assert_close(one, other, atol=0.04, rtol=0)
 
 
+def test_relaxed_draws_are_binary_and_have_gradients() -> None:
+    """That of the exact bound, roughly: on average they point the same way."""
+    text = (
+        "latent b[2] : binary\nobserved x[3] : binary\np(b) = bernoulli\np(x | b) = bernoulli via mlp(hidden = [8])\n"
+        "q(b | x) = bernoulli via linear\ntrain {{ estimator = {} }}\n"
+    )
+    score, relaxed = (model_of(text.format(name)) for name in ("score", "relaxed(temperature = 0.3)"))
+    x = score.sample(64, seed=0)
+    values = score.values(x)
+    torch.manual_seed(0)
+    assert draw(relaxed, values, temperature=0.3).score is None and draw(score, values).score is not None
+    gradients = []
+    for model, repeats in ((score, 800), (relaxed, 200)):
+        parameters = [p for p in model.guide.parameters() if p.numel()]
+        total = [torch.zeros_like(p) for p in parameters]
+        for _ in range(repeats):
+            for each, part in zip(total, torch.autograd.grad(model.loss({"x": x}), parameters), strict=True):
+                each += part / repeats
+        gradients.append(torch.cat([each.flatten() for each in total]))
+    assert torch.nn.functional.cosine_similarity(*gradients, dim=0) > 0.8
+
+
 def test_free_bits_and_annealing_weigh_the_divergences() -> None:
     free = model_of(latent_specs.GAUSSIAN + "train { free_bits = 1000 }\n")
     plain = model_of(latent_specs.GAUSSIAN)

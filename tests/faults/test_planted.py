@@ -1,5 +1,6 @@
 """Faults planted in a copy of the dense and of the lattice back end: every one must be rejected by plan, probe,
-normalization or the agreement of the two evaluators; and in what runs along time, whose own tests must fail."""
+normalization or the agreement of the two evaluators; and in what runs along time and in what bounds likelihoods, whose
+own tests must fail."""
 
 from __future__ import annotations
 
@@ -11,7 +12,9 @@ from pathlib import Path
 
 import pytest
 from along_time import FAULTS as TIME_FAULTS
-from along_time import TESTS
+from along_time import TESTS as TIME_TESTS
+from latent import FAULTS as LATENT_FAULTS
+from latent import TESTS as LATENT_TESTS
 from lattice import FAULTS as LATTICE_FAULTS
 from planted import FAULTS
 
@@ -60,11 +63,16 @@ def test_fault_of_the_lattice_is_rejected(name: str, file: str, right: str, wron
     assert objections(tmp_path, "--first", "--lattice") != ""
 
 
-@pytest.mark.parametrize(("name", "file", "right", "wrong"), TIME_FAULTS, ids=[f[0] for f in TIME_FAULTS])
-def test_fault_along_time_is_found(name: str, file: str, right: str, wrong: str, tmp_path: Path) -> None:
+OWN = [(fault, TIME_TESTS) for fault in TIME_FAULTS] + [(fault, LATENT_TESTS) for fault in LATENT_FAULTS]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("fault", "tests"), OWN, ids=[fault[0] for fault, _ in OWN])
+def test_fault_makes_a_test_fail(fault: tuple[str, str, str, str], tests: list[str], tmp_path: Path) -> None:
+    _, file, right, wrong = fault
     plant(file, right, wrong, tmp_path)
-    tests = [str(ROOT / test) for test in TESTS]
-    done = run(tmp_path, "-m", "pytest", "-qx", "-n0", "-p", "no:cacheprovider", f"--rootdir={ROOT}", *tests)
+    each = [str(ROOT / test) for test in tests]
+    done = run(tmp_path, "-m", "pytest", "-qx", "-n0", "-p", "no:cacheprovider", f"--rootdir={ROOT}", *each)
     assert done.returncode == 1 and "\n1 failed" in done.stdout, done.stdout + done.stderr
 
 

@@ -359,3 +359,22 @@ TOO_MANY_VALUES = Rule(
         "q(z | x) = bernoulli via linear\n"
     ),
 )
+
+NOT_RELAXED = Rule(
+    code="AR428",
+    title="a variable that cannot be relaxed",
+    message="`estimator = relaxed` is for binary variables, and `{variable}` is {domain}",
+    label="drawn from this guide",
+    explanation=(
+        "A relaxed draw is a number between 0 and 1, whose gradient stands in for that of the binary value it is "
+        "rounded to. Other discrete variables take the gradient of the score function, which is the default."
+    ),
+    wrong=(
+        "latent k : category(3)\nobserved x : real\np(k) = categorical\np(x | k) = normal\nq(k | x) = categorical\n"
+        "train { estimator = relaxed(temperature = 0.5) }\n"
+    ),
+    right=(
+        "latent k[2] : binary\nobserved x : real\np(k) = bernoulli\np(x | k) = normal\nq(k | x) = bernoulli\n"
+        "train { estimator = relaxed(temperature = 0.5) }\n"
+    ),
+)

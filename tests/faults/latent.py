@@ -1,0 +1,49 @@
+"""Faults to plant in a copy of what bounds likelihoods, as in ``planted``; and the tests that have to fail then."""
+
+TESTS = ["tests/compiler/test_latent.py"]
+
+BOUND, LATENT, PROGRAM = (f"compiler/{name}.py" for name in ("bound", "latent", "program"))
+DISTRIBUTION, MAPS = "compiler/distribution.py", "networks/maps/module.py"
+
+FAULTS: list[tuple[str, str, str, str]] = [
+    (
+        "a mean of bounds for their logarithmic mean",
+        BOUND,
+        "return total - math.log(samples), first",
+        "return total, first",
+    ),
+    ("the joint of the values for their sum", BOUND, "return joint.logsumexp(0), {", "return joint.amax(0), {"),
+    ("closed forms where there is none", BOUND, "if closed and name in model.closed else", "if closed else"),
+    (
+        "a divergence the other way round",
+        BOUND,
+        "return kl_divergence(guide, prior)",
+        "return kl_divergence(prior, guide)",
+    ),
+    ("draws without a gradient", BOUND, "values[name] = site.rsample()", "values[name] = site.sample()"),
+    ("a score that is left out", BOUND, "score = log_prob if score is None else score + log_prob", "pass"),
+    ("a baseline that knows the draw", BOUND, "(gain.sum(axis, keepdim=True) - gain) / others", "gain"),
+    ("free nats for all together", BOUND, "each.clamp(min=model.free_nats)", "each.clamp(min=0)"),
+    (
+        "values of one example given to another",
+        BOUND,
+        "value.repeat_interleave(count, 0) for",
+        "value.repeat(count, *[1] * (value.ndim - 1)) for",
+    ),
+    ("a prior that is not read", LATENT, "kept = self._kept(fix, n) if isinstance(fix, Mapping) else {}", "kept = {}"),
+    ("shared draws that are not", LATENT, "count = min(n, 1) if name in shared else n", "count = n"),
+    ("a posterior for a prior", LATENT, "chosen = joint.T.softmax(1)", "chosen = torch.ones_like(joint.T)"),
+    ("a site that is not observed", PROGRAM, "pyro.sample(name, site, obs=known)", "pyro.sample(name, site)"),
+    (
+        "elements that are not one event",
+        DISTRIBUTION,
+        "return Independent(found, len(kept))",
+        "return Independent(found, len(kept)).mask(False)",
+    ),
+    (
+        "cells in the order of columns",
+        MAPS,
+        "value.movedim(1, -1), self.weight",
+        "value.mT.movedim(1, -1), self.weight",
+    ),
+]
