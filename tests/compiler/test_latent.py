@@ -141,6 +141,23 @@ def test_closed_forms_do_not_change_the_bound(name: str) -> None:
     assert ((closed.mean(1) - plain.mean(1)).abs() < 4.5 * error).all()
 
 
+@torch.no_grad()
+def test_a_closed_form_that_would_be_wrong_is_not_taken() -> None:
+    """b is drawn as three times a, and a's prior is a third of b: at a fixed b the divergence of a is not its own."""
+    model = model_of(
+        "latent a : real\nlatent b : real\nobserved x : real\np(b) = normal(0, 3)\np(a | b) = normal via linear\n"
+        "p(x | a) = normal via linear\nq(a | x) = normal via linear\nq(b | a) = normal via linear\n"
+    )
+    for part, slope in ((model.q["a"], 0.0), (model.q["b"], 3.0), (model.p["a"], 1 / 3)):
+        part.networks[0].direct.copy_(torch.tensor([[slope], [0.0]]))  # type: ignore[union-attr]
+        part.networks[0].biases[0].copy_(torch.tensor([0.0, -2.0 if slope else 0.5]))  # type: ignore[union-attr]
+    values = model.values(torch.zeros(20_000, dtype=torch.float64))
+    torch.manual_seed(0)
+    closed, plain = (draw(model, values, closed=way).elbo for way in (True, False))
+    error = math.sqrt((closed.var() + plain.var()).item() / len(plain))
+    assert abs(closed.mean() - plain.mean()).item() < 4.5 * error
+
+
 def test_which_divergences_have_a_closed_form() -> None:
     assert model_of(latent_specs.HIERARCHY).closed == {"z2"}
     turned = latent_specs.HIERARCHY.replace("q(z1 | x)", "q(z1 | x, z2)").replace(
@@ -177,6 +194,30 @@ def test_the_score_function_has_the_gradient_of_the_bound(samples: int) -> None:
             total += part / repeats
     for one, other in zip(found, expected, strict=True):
         torch.testing.assert_close(one, other, atol=0.04, rtol=0)
+
+
+def test_pathwise_gradients_are_those_of_the_bound() -> None:
+    """Of the linear Gaussian model, whose bound for a Gaussian guide is known."""
+    model, x, _ = gaussian()
+    x = x[:20]
+    part, guide = model.p["x"], model.q["z"]
+    weight, bias = part.networks[0].direct, part.networks[0].biases[0]  # type: ignore[union-attr]
+    q_weight, q_bias = guide.networks[0].direct, guide.networks[0].biases[0]  # type: ignore[union-attr]
+    with torch.no_grad():
+        q_weight[0::2] *= 1.5
+        q_bias += 0.3
+    raw = x @ q_weight.T + q_bias
+    mean, spread = raw[:, 0::2], guide.conditionals[0][0].parameters(raw.view(-1, 2, 2))["scale"]
+    scale = part.conditionals[0][0].parameters(bias.view(3, 2))["scale"]
+    loading = weight[0::2]
+    off = (x - bias[0::2] - mean @ loading.T) ** 2 + spread**2 @ (loading**2).T
+    likelihood = (-off / (2 * scale**2) - scale.log() - 0.5 * math.log(2 * math.pi)).sum(1)
+    divergence = (0.5 * (mean**2 + spread**2 - 1) - spread.log()).sum(1)
+    expected = torch.autograd.grad((divergence - likelihood).mean(), [q_weight, q_bias])
+    torch.manual_seed(0)
+    found = torch.autograd.grad(sum(model.loss({"x": x}) for _ in range(400)) / 400, [q_weight, q_bias])
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one, other, atol=0.05 * other.abs().max().item(), rtol=0)
 
 
 def test_relaxed_draws_are_binary_and_have_gradients() -> None:

@@ -1,6 +1,6 @@
 """Faults to plant in a copy of what bounds likelihoods, as in ``planted``; and the tests that have to fail then."""
 
-TESTS = ["tests/compiler/test_latent.py"]
+TESTS = ["tests/networks/test_maps.py", "tests/compiler/test_latent.py"]
 
 BOUND, LATENT, PROGRAM = (f"compiler/{name}.py" for name in ("bound", "latent", "program"))
 DISTRIBUTION, MAPS = "compiler/distribution.py", "networks/maps/module.py"
