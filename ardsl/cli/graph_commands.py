@@ -66,4 +66,8 @@ def _lines(model: Model) -> list[str]:
             read += found.edges.get((source, variable.name), ())
         if variable.kind != "given":
             lines.append(f"  reads {', '.join(dict.fromkeys(c.text for _, c in read)) or 'nothing'}")
+        for factor in model.guide:
+            if factor.variable == variable.name:
+                inferred = ", ".join(context.text for context in factor.contexts) or "nothing"
+                lines.append("  is summed out" if factor.exact else f"  is inferred from {inferred}")
     return lines

@@ -38,7 +38,9 @@ def networks_command(name: str | None) -> None:
     from ardsl.networks.registry import LATER, context_network, context_network_names, network, network_names
 
     pages = {each: network_page(network(each)) for each in network_names()}
-    pages |= {each: network_page(context_network(each), "contexts only") for each in context_network_names()}
+    for each in context_network_names():
+        page = network_page(context_network(each), "of a context" if each in pages else "contexts only")
+        pages[each] = f"{pages[each]}\n\n{page}" if each in pages else page
     known = tuple(pages)
     if name in LATER and name not in known:
         raise ArdslError(f"the network `{name}` is reserved for {LATER[name]}, and not built yet")

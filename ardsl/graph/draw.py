@@ -1,6 +1,7 @@
 """The declared graph as a picture or as text: SVG, PNG, DOT, Mermaid and JSON.
 
-Observed variables are filled boxes, latent ones rounded, conditioning inputs dashed.
+Observed variables are filled boxes, latent ones rounded, conditioning inputs dashed. In DOT and Mermaid dashed arrows
+show what the guide infers from what.
 """
 
 from __future__ import annotations
@@ -148,7 +149,14 @@ def to_dot(model: Model) -> str:
     for (source, target), read in found.edges.items():
         label = "\n".join(edge_label(source, read))
         text.append(f"  {_quoted(source)} -> {_quoted(target)}" + (f" [label={_quoted(label)}];" if label else ";"))
+    for source, target in _inferred(model):
+        text.append(f"  {_quoted(source)} -> {_quoted(target)} [style=dashed, constraint=false];")
     return "\n".join([*text, "}"]) + "\n"
+
+
+def _inferred(model: Model) -> dict[tuple[str, str], None]:
+    """What the guide infers from what, (source, target)."""
+    return dict.fromkeys((c.variable, factor.variable) for factor in model.guide for c in factor.contexts)
 
 
 def _quoted(text: str) -> str:
@@ -168,6 +176,7 @@ def to_mermaid(model: Model) -> str:
         label = "<br/>".join(_entities(line) for line in edge_label(source, read))
         arrow = f'-->|"{label}"|' if label else "-->"
         text.append(f"  {number[source]} {arrow} {number[target]}")
+    text += [f"  {number[source]} -.-> {number[target]}" for source, target in _inferred(model)]
     text.append("  classDef observed fill:#dbe4f0,stroke:#1f2933")
     text.append("  classDef latent fill:#ffffff,stroke:#1f2933")
     text.append("  classDef given fill:#ffffff,stroke:#1f2933,stroke-dasharray:5 4")
@@ -181,7 +190,8 @@ def _entities(text: str) -> str:
 
 def to_json(model: Model) -> str:
     """``{"name", "variables": [{"name", "kind", "shape", "domain" or "fields", "order", "own"}], "edges": [{"source",
-    "target", "contexts"}]}``, contexts as the spec wrote them."""
+    "target", "contexts"}]}``, contexts as the spec wrote them; with latent variables also ``"guide": [{"target",
+    "exact", "contexts"}]``."""
     found = readings(model)
     variables: list[dict[str, Any]] = []
     for name, variable in model.variables.items():
@@ -196,7 +206,13 @@ def to_json(model: Model) -> str:
         {"source": source, "target": target, "contexts": [context.text for _, context in pairs]}
         for (source, target), pairs in found.edges.items()
     ]
-    return json.dumps({"name": model.name, "variables": variables, "edges": edges}, indent=2, ensure_ascii=False) + "\n"
+    told: dict[str, Any] = {"name": model.name, "variables": variables, "edges": edges}
+    if model.guide:
+        told["guide"] = [
+            {"target": f.variable, "exact": f.exact, "contexts": [context.text for context in f.contexts]}
+            for f in model.guide
+        ]
+    return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
 
 
 FORMATS: dict[str, Callable[[Model], str | bytes]] = {

@@ -43,6 +43,36 @@ def test_graph_json_names_variables_and_edges(run: Run) -> None:
     assert run("graph", "--format", "json", "graph.ar").stdout == run("graph", "--json", "graph.ar").stdout
 
 
+LATENT = (
+    "latent k : category(3)\nlatent z : real\nobserved x : real\np(k) = categorical\np(z) = normal(0, 1)\n"
+    "p(x | z, k) = normal\nq(k) = exact\nq(z | x) = normal\n"
+)
+
+
+def test_the_guide_is_told_and_drawn(run: Run) -> None:
+    Path("latent.ar").write_text(LATENT)
+    assert run("graph", "latent.ar").stdout.splitlines() == [
+        "latent k : category(3)",
+        "  reads nothing",
+        "  is summed out",
+        "latent z : real",
+        "  reads nothing",
+        "  is inferred from x",
+        "observed x : real",
+        "  reads k, z",
+    ]
+    assert json.loads(run("graph", "latent.ar", "--json").stdout)["guide"] == [
+        {"target": "k", "exact": True, "contexts": []},
+        {"target": "z", "exact": False, "contexts": ["x"]},
+    ]
+    assert '"x" -> "z" [style=dashed' in run("graph", "latent.ar", "--format", "dot").stdout
+    assert "v2 -.-> v1" in run("graph", "latent.ar", "--format", "mmd").stdout
+    line = "p(k, z, x) = p(k) · p(z) · p(x | z, k); q(z | x) = q(z | x)"
+    assert run("check", "latent.ar").stdout == f"latent.ar: sound and complete: {line}\n"
+    page = run("plan", "latent.ar").stdout
+    assert page.startswith(f"latent: {line}\n") and "q(z | x) via linear" in page
+
+
 def test_an_unknown_format_is_a_line(run: Run) -> None:
     result = run("graph", "good.ar", "-o", "graph.pdf")
     assert result.exit_code == 2 and result.stderr.count("\n") == 1
@@ -114,6 +144,7 @@ def test_networks_prints_options_with_their_ranges(run: Run) -> None:
     page = run("networks").stdout
     assert "hidden = [500]" in page and "pixelcnn" in page
     assert run("networks", "table").stdout.startswith("table:")
+    assert "deconv: a decoder" in page and "to a map at every position (of a context)" in page
     assert "did you mean `made`" in run("networks", "mad").stderr
     assert run("networks", "conv_nade").exit_code == 2
 

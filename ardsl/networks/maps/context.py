@@ -17,7 +17,7 @@ from ardsl.networks.network import Option
 if TYPE_CHECKING:
     import torch
 
-HIDDEN = Option("hidden", "sizes", (64,), "the features of each map, the coarsest first", 1, 10_000)
+HIDDEN = Option("hidden", "sizes", (64,), "the features of each map, in the order of the layers", 1, 10_000)
 
 
 def steps(source: SourceBlock, positions: tuple[int, ...], options: Mapping[str, Any]) -> list[Step]:
