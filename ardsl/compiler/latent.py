@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ardsl.compiler.base import CompiledModel
 from ardsl.compiler.bound import draw, importance_weighted, objective, table
 from ardsl.compiler.guards import evaluating
 from ardsl.compiler.model import AutoregressiveModel
@@ -31,7 +32,7 @@ Data = dict[str, Tensor]
 _NUMBERS = itertools.count()
 
 
-class LatentModel(nn.Module):
+class LatentModel(CompiledModel):
     """p(x) = ∫ p(x, z) dz and a guide q(z | x), from the spec's ``p`` and ``q`` factors.
 
     ``p`` and ``q`` have the conditional of every variable by itself: an autoregressive model that is given what it
@@ -41,12 +42,9 @@ class LatentModel(nn.Module):
     """
 
     def __init__(self, spec: Spec) -> None:
-        super().__init__()
-        self.spec = spec
+        super().__init__(spec)
         self.chain = nn.ModuleList(map(AutoregressiveModel, spec.conditionals.values()))
         self.guide = nn.ModuleList(map(AutoregressiveModel, spec.guide.values()))
-        self.data_directory: str | None = None
-        """As of an :class:`AutoregressiveModel`."""
         self.kl_weight = 1.0
         """What the divergences count in :meth:`loss`."""
         self.free_nats = spec.model.train.free_bits * float(np.log(2))
@@ -109,16 +107,6 @@ class LatentModel(nn.Module):
             v.name: self.p[v.name].conditionals[0][0].decode(part, self.like.dtype).view(-1, *v.shape)
             for v, part in zip(variables, parts, strict=True)
         }
-
-    @property
-    def dims(self) -> int:
-        """The number of observed elements: bits/dim is nats / (dims · ln 2)."""
-        return sum(v.size for v in self.spec.model.observed)
-
-    @property
-    def like(self) -> Tensor:
-        """A tensor with the model's dtype and device."""
-        return next(self.parameters(), torch.zeros(()))
 
     @property
     def parts(self) -> Iterator[AutoregressiveModel]:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ardsl.compiler.base import CompiledModel
 from ardsl.compiler.beginning import start
 from ardsl.compiler.conditional import complete, require_plain
 from ardsl.compiler.elementwise import by_element
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     from ardsl.compiler.distribution import ModelDistribution
 
 
-class AutoregressiveModel(nn.Module):
+class AutoregressiveModel(CompiledModel):
     """A density whose conditionals depend on exactly the contexts the spec declares.
 
     ``log_prob`` is exact, in nats per example. Tensors have the declared axes in the declared order, batch first. With
@@ -54,8 +55,7 @@ class AutoregressiveModel(nn.Module):
     """
 
     def __init__(self, spec: Spec) -> None:
-        super().__init__()
-        self.spec = spec
+        super().__init__(spec)
         self.groups = [plan.group for plan in spec.plan.groups]
         self.networks = nn.ModuleList([network(plan.network).build(plan) for plan in spec.plan.groups])
         self.conditionals = [
@@ -65,8 +65,6 @@ class AutoregressiveModel(nn.Module):
         self.units = Units(spec.model, spec.plan.groups)
         self.may_miss = may_miss(spec.model)
         self._samplers: dict[Any, Sampler] = {}
-        self.data_directory: str | None = None
-        """Where the spec's own data is, for a model restored from elsewhere; None: beside the spec."""
         for variable in spec.model.observed:
             # Saved with the weights: a random order is a function of its seed only for one version of numpy.
             ranks = np.stack([order.rank for order in variable.orders.orders]).astype(np.int32)
@@ -82,16 +80,6 @@ class AutoregressiveModel(nn.Module):
     def measure(self, examples: Mapping[str, Tensor]) -> None:
         """Take the units of these examples, [examples, *shape] by variable; of others the units stay."""
         self.units.measure(examples)
-
-    @property
-    def dims(self) -> int:
-        """The number of observed elements: bits/dim is nats / (dims · ln 2)."""
-        return sum(v.size for v in self.spec.model.observed)
-
-    @property
-    def like(self) -> Tensor:
-        """A tensor with the model's dtype and device."""
-        return next(self.parameters(), torch.zeros(()))
 
     # Likelihood
 

@@ -104,14 +104,22 @@ class Maps(Network):
 
         return MapNetwork(plan, self.steps(plan.group, plan.options), self.cells(plan.group))
 
-    def unequal(self, group: Group, sources: Sequence[SourceBlock]) -> Diagnostic | None:
-        """Sources with rows and columns stand side by side only if these are the same."""
+    def unfit(
+        self, group: Group, sources: Sequence[SourceBlock], fine: Sequence[int], coarse: Sequence[int]
+    ) -> Diagnostic | None:
+        """Sources with rows and columns stand side by side only if these are the same; and lead from fine ones to
+        coarse ones, or back, by whole numbers only."""
         first = sources[0].variable
         for source in sources[1:]:
             if positions(source.variable) != positions(first):
                 reason = f"its rows and columns are not those of `{first.name}`"
                 context = next(c for c in group.factors[0].contexts if c.variable == source.variable.name)
                 return rules.LATTICE_CONTEXT.at(context.span, network=self.name, text=context.text, reason=reason)
+        for many, few in zip(fine, coarse, strict=False):
+            if many % few:
+                return rules.NO_RESOLUTION.at(
+                    group.call.span, network=self.name, variable=first.name, size=few, fine=many
+                )
         return None
 
 
@@ -136,15 +144,7 @@ class Conv(Maps):
         if not sources:
             reason = "none of what it reads has rows and columns"
             return rules.LATTICE_AXES.at(group.call.span, network=self.name, needs="a map to begin with", reason=reason)
-        if problem := self.unequal(group, sources):
-            return problem
-        variable = sources[0].variable
-        for fine, size in zip(positions(variable) or (), self.cells(group), strict=False):
-            if fine % size:
-                return rules.NO_RESOLUTION.at(
-                    group.call.span, network=self.name, variable=variable.name, size=size, fine=fine
-                )
-        return None
+        return self.unfit(group, sources, positions(sources[0].variable) or (), self.cells(group))
 
     def steps(self, group: Group, options: Mapping[str, Any]) -> list[Step]:
         source = positions(located(group)[0].variable)
@@ -168,17 +168,7 @@ class Deconv(Maps):
                 group.call.span, network=self.name, needs="something to grow from", reason=reason
             )
         sources = located(group)
-        if not sources:
-            return None
-        if problem := self.unequal(group, sources):
-            return problem
-        variable = sources[0].variable
-        for size, fine in zip(positions(variable) or (), self.cells(group), strict=True):
-            if fine % size:
-                return rules.NO_RESOLUTION.at(
-                    group.call.span, network=self.name, variable=variable.name, size=size, fine=fine
-                )
-        return None
+        return self.unfit(group, sources, self.cells(group), positions(sources[0].variable) or ()) if sources else None
 
     def steps(self, group: Group, options: Mapping[str, Any]) -> list[Step]:
         sources = located(group)
