@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -194,7 +195,10 @@ def sample_command(
     else:
         samples = model.sample(count, conditioning, lengths=lengths, seed=seed)
     write_samples(output, model.spec, samples, conditioning, lengths)
-    click.echo(f"wrote {plural(count, 'sample')} to {output}")
+    place = output
+    if output.lower().endswith(".wav") and count > 1:
+        place = " … ".join(str(Path(output).with_stem(f"{Path(output).stem}-{row}")) for row in (0, count - 1))
+    click.echo(f"wrote {plural(count, 'sample')} to {place}")
 
 
 def _with_latent(
@@ -237,6 +241,8 @@ def _lengths(spec: Spec, count: int, length: int | None, seconds: float | None) 
     if length is not None and seconds is not None:
         raise click.UsageError("give `--length` or `--seconds`, not both")
     if seconds is not None:
+        if not math.isfinite(seconds):
+            raise ArdslError(f"`--seconds` takes a number of seconds, not {seconds}")
         if spec.model.data.rate is None:
             raise ArdslError("`--seconds` needs a rate: `data { rate = 16000 }` in the spec")
         length = max(1, round(seconds * spec.model.data.rate))

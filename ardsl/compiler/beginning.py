@@ -19,7 +19,7 @@ def along_time(model: AutoregressiveModel, what: str) -> Variable:
     """The only variable of a model, where its network runs along time (else that is an error, of ``what``)."""
     observed = model.spec.model.observed
     if len(model.groups) != 1 or len(observed) != 1 or model.spec.plan.groups[0].back is None:
-        raise ArdslError(f"{what} is of one variable along time, as `wavenet` draws it")
+        raise ArdslError(f"{what} is of one variable along time, as `wavenet` draws it, first moment first")
     return observed[0]
 
 

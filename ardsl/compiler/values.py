@@ -77,7 +77,10 @@ def cut(values: Values, lengths: object, variables: Sequence[Variable], *, drawn
     for variable in varying:
         value = values[variable.name].unflatten(1, (variable.shape[0], -1))
         if variable.name in given:
+            before = value
             value = _cut(value, given[variable.name], variable)
+            if not drawn and bool((value.isnan() != (before.isnan() | value.isnan())).any()):
+                raise ArdslError(f"a length of `{variable.name}` goes beyond what its array has")
             if drawn and variable.end is not None:
                 raise ArdslError(f"the length of `{variable.name}` is drawn with it: it ends with its `end`")
         if variable.end is not None and not drawn:

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ardsl.diagnostics.rules.data import NO_SUCH_KEY, OUTSIDE_DOMAIN, WRONG_FORMAT
+from ardsl.diagnostics.rules.data import NO_SUCH_KEY, OUTSIDE_DOMAIN, WRONG_FORMAT, WRONG_SHAPE
 from ardsl.errors import ArdslError
 from ardsl.families.domains import Category, Integer
 from ardsl.model.model import Variable
 from ardsl.runtime import sounds
 from ardsl.runtime.faults import fault, listed, shown
+from ardsl.runtime.lengths import LENGTHS
 from ardsl.runtime.sources import open_source
 from ardsl.runtime.texts import characters, codes, is_text
 from ardsl.spec import Spec
@@ -36,8 +37,16 @@ def read_beginning(spec: Spec, written: str) -> np.ndarray:
     if key not in ("", *source.keys):
         problem = f"there is no array `{key}`: there are {listed(source.keys)}"
         raise fault(NO_SUCH_KEY, path=written, problem=problem)
-    ((block, _),) = source.blocks([key] if key else [])
-    return block[key]
+    ends = f"{key}{LENGTHS}" if f"{key}{LENGTHS}" in source.keys else None
+    ((block, _),) = source.blocks([each for each in (key, ends) if each])
+    found = block[key]
+    if ends is None or found.ndim != 1 + len(variable.shape):
+        return found
+    lengths = np.unique(block[ends])
+    if len(lengths) != 1:
+        told = f"from {lengths.min():,} to {lengths.max():,} places" if len(lengths) else "none"
+        raise fault(WRONG_SHAPE, place=written, problem=f"beginnings are all of one length, and these have {told}")
+    return found[:, : int(lengths[0])]
 
 
 def _characters(variable: Variable, written: str) -> np.ndarray:

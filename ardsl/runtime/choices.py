@@ -47,6 +47,9 @@ def choose(spec: Spec, variable: Variable, source: Source, split: str) -> Choice
         if len(unnamed) > 1:
             help = "name each one's in the `data` block"
             problem = f"`#{source.key}` is one array, but {listed(unnamed)} need one each: {help}"
+            if source.row_name is not None:
+                tables = " or ".join(f"`{each}`" for each in TABLES)
+                problem = f"`#{source.key}` names a split, which takes a column `split` in {tables} beside the files"
             raise fault(NO_SUCH_KEY, path=source.name, problem=problem)
         return Choice((source.key,), each=source.is_table)
     if source.is_table:

@@ -138,7 +138,7 @@ class _Reader:
                 if slot.key == TEXT and self.source.text is not None:
                     block[slot.key] = self.source.text.codes(slot.variable)
                 if slot.element is None and (slot.variable.varies or slot.key in ends):
-                    lengths = block.get(ends.get(slot.key, ""))
+                    lengths = block[ends[slot.key]] if slot.key in ends else None
                     place, row = self.source.place(slot.key), self.source.row_name
                     block[slot.key] = padded(block[slot.key], lengths, slot.variable, place, self.real, row)
             parts = self._parts(slots, block, first)

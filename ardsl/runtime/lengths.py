@@ -58,10 +58,11 @@ def padded(
     wrong = lengths > most if variable.varies else lengths != most
     if wrong.any():
         row = int(wrong.argmax())
-        where = f"row {row}" if row_name is None else row_name(row)
         bound = f"at most {most:,}" if variable.varies else f"{most:,}: `..{longest}` would let it vary"
-        problem = f"{where} has {lengths[row]:,} places, and `{variable.name}` {bound}"
-        raise fault(WRONG_SHAPE, place=place, problem=problem)
+        problem = f"has {lengths[row]:,} places, and `{variable.name}` {bound}"
+        if row_name is not None:
+            raise fault(WRONG_SHAPE, place=row_name(row), problem=problem)
+        raise fault(WRONG_SHAPE, place=place, problem=f"row {row} {problem}")
     found = np.full((len(lengths), most, *rest), "" if text else np.nan, dtype=object if text else real)
     inside = np.arange(most) < lengths[:, None]
     if beside and values.shape[2:] == rest and len(values) == len(lengths) and values.shape[1] >= longest:
@@ -73,4 +74,16 @@ def padded(
         needed = f"{[len(lengths), max(longest, 1), *rest]} or {[total, *rest]}"
         problem = f"{len(lengths):,} lengths need an array of the shape {needed}, not {list(values.shape)}"
         raise fault(WRONG_SHAPE, place=place, problem=problem)
+    if not text and variable.varies and found.size:
+        _check_ends(found, place)
     return found
+
+
+def _check_ends(values: np.ndarray, place: str) -> None:
+    """Refuses examples [rows, length, …] in which something that is there comes after something that is not."""
+    gone = np.isnan(values.reshape(*values.shape[:2], -1))
+    some = gone.any(2)
+    gaps = (some[:, :-1] & ~some[:, 1:]).any(1) | (some != gone.all(2)).any(1)
+    if gaps.any():
+        problem = f"row {int(gaps.argmax())} has gaps (NaN) before its end"
+        raise fault(WRONG_SHAPE, place=place, problem=problem)

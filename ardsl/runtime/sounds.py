@@ -54,6 +54,8 @@ def _moments(file: Any, count: int, kind: str, name: str) -> np.ndarray:
     found: np.ndarray = file.read(dtype=kind)
     if len(found) != count:
         raise fault(UNREADABLE, path=name, problem=f"is cut short: of {count:,} moments there are {len(found):,}")
+    if found.dtype.kind == "f" and np.isnan(found).any():
+        raise fault(UNREADABLE, path=name, problem="has moments that are no numbers (NaN)")
     return found
 
 
@@ -72,6 +74,8 @@ def _opened(name: str, use: Any) -> Any:
     except ImportError:
         problem = "is sound, which takes soundfile: `pip install 'ardsl[sound]'`"
         raise fault(UNREADABLE, path=name, problem=problem) from None
+    if not os.path.exists(name):
+        raise fault(UNREADABLE, path=name, problem="does not exist")
     try:
         with soundfile.SoundFile(name) as file:
             return use(file)

@@ -97,7 +97,7 @@ def text(folder: Path) -> str:
 
 def long(folder: Path) -> str:
     soundfile.write(folder / "s1.wav", np.zeros(61), 8000)
-    return r"s1\.wav has 61 places, and `wave` at most 60"
+    return r"s1\.wav: has 61 places, and `wave` at most 60"
 
 
 def missing(folder: Path) -> str:
@@ -145,7 +145,7 @@ def test_what_is_wrong_is_one_line_with_the_files_name(harm: Callable[[Path], st
 def test_a_sound_longer_than_a_fixed_variable(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.zeros(12), 100)
     spec = ardsl.loads(f"observed x[10] : real\np(x[t] | x[<t]) = normal via {WAVENET}\n")
-    with pytest.raises(ardsl.DataError, match=r"a\.wav has 12 places, and `x` 10: `\.\.12` would let it vary"):
+    with pytest.raises(ardsl.DataError, match=r"a\.wav: has 12 places, and `x` 10: `\.\.12` would let it vary"):
         load_split(spec, tmp_path, "train")
 
 

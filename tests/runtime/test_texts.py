@@ -52,7 +52,7 @@ def test_what_is_written_reads_back(tmp_path: Path) -> None:
         (b"xy", "line 1: `x[0]` takes one of ` `, `a`, `b`, `é` (category), not 'x' (and 1 more like it)"),
         (b"a\xff", "words.txt: is not UTF-8: byte 1 is invalid start byte"),
         (b"a\xef\xbb\xbfb", "line 1: `x[1]` takes one of ` `, `a`, `b`, `é` (category), not '\\ufeff'"),
-        (b"ab\naaaaaaab", "words.txt, line 2 has 8 places, and `x` at most 6"),
+        (b"ab\naaaaaaab", "words.txt, line 2: has 8 places, and `x` at most 6"),
         (b"\n\n", "words.txt: there are no examples"),
     ],
 )

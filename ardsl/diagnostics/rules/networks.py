@@ -311,7 +311,7 @@ INCOMPLETE = Rule(
 WINDOW_WITHOUT_TIME = Rule(
     code="AR425",
     title="`window` without a network along time",
-    message="`window` needs a network that runs along time, and `{network}` does not",
+    message="`window` needs a network that runs along time, first moment first, and `{network}` does not",
     label="not evaluated in parts",
     explanation=(
         "With `window` a training step sees a part of each example, and those moments before it that the network "

@@ -135,8 +135,14 @@ class LatticePlugin(Network):
                 yield rules.LATTICE_CONTEXT.at(context.span, network=self.name, text=context.text, reason=reason)
 
     def plan(self, group: Group, options: Mapping[str, Any]) -> GroupPlan:
-        completion = self.completion(self._lattice(group), options, self._limits(group))
-        return plan_lattice(group, self.name, options, self._wiring(group, options), completion)
+        wiring = self._wiring(group, options)
+        helps = [self.completion(self._lattice(group), options, self._limits(group))]
+        for each in given(group, wiring.lattice).spread:
+            if difference(group.at_draws(each.part), spread_relation(wiring, each)).count:
+                far, name = spread_reach(wiring), each.source.variable.name
+                helps.insert(0, f"what `{name}` gives reaches {far:,} moments on: begin its range as far back")
+        completion = "; ".join(filter(None, helps)) or None
+        return plan_lattice(group, self.name, options, wiring, completion)
 
     def build(self, plan: GroupPlan) -> torch.nn.Module:
         from ardsl.networks.lattice.module import LatticeNetwork

@@ -80,6 +80,12 @@ class WaveNet(LatticePlugin):
         return wavenet(lattice, features, width, options, limits)
 
     def completion(self, lattice: Lattice, options: Mapping[str, Any], limits: Limits) -> str | None:
-        back = reach(options, limits)
-        window = f"{back}" if lattice.groups * lattice.each == 1 else f"({back}, *)"
+        back, whole = reach(options, limits), reach(options, (None,))
+        axes = "" if lattice.groups * lattice.each == 1 else ", *"
+        if whole > back:
+            return (
+                f"what would reach beyond the window is left out, and {back:,} moments are reached; "
+                f"`within {f'({whole}{axes})' if axes else whole}` takes all layers in"
+            )
+        window = f"({back}{axes})" if axes else f"{back}"
         return f"it reaches {back:,} back: declare that with `within {window}`, or give it more `blocks` or `layers`"
