@@ -77,10 +77,7 @@ def cut(values: Values, lengths: object, variables: Sequence[Variable], *, drawn
     for variable in varying:
         value = values[variable.name].unflatten(1, (variable.shape[0], -1))
         if variable.name in given:
-            before = value
             value = _cut(value, given[variable.name], variable)
-            if not drawn and bool((value.isnan() != (before.isnan() | value.isnan())).any()):
-                raise ArdslError(f"a length of `{variable.name}` goes beyond what its array has")
             if drawn and variable.end is not None:
                 raise ArdslError(f"the length of `{variable.name}` is drawn with it: it ends with its `end`")
         if variable.end is not None and not drawn:
@@ -117,6 +114,8 @@ def _cut(value: Tensor, lengths: object, variable: Variable) -> Tensor:
     if bool(((wanted < 0) | (wanted > variable.shape[0])).any()):
         raise ArdslError(f"the lengths of `{variable.name}` are from 0 to {variable.shape[0]:,}")
     beyond = torch.arange(variable.shape[0], device=value.device) >= wanted[:, None]
+    if bool((value.isnan() & ~beyond[..., None]).any()):
+        raise ArdslError(f"a length of `{variable.name}` goes beyond what its array has")
     return value.masked_fill(beyond[..., None], torch.nan)
 
 

@@ -194,3 +194,13 @@ def test_samples_end_with_their_end(name: str) -> None:
     assert (x[after] == end).all() and 0 < float(after.double().mean()) < 1
     with pytest.raises(ardsl.ArdslError, match="is drawn with it"):
         model.sample(2, lengths=[1, 2])
+
+
+def test_lengths_beyond_the_array_are_refused() -> None:
+    model = ardsl.compile(
+        ardsl.loads("observed x[time: ..6] : binary\np(x[t] | x[<t]) = bernoulli via made(hidden = [4])\n")
+    )
+    x = torch.zeros(2, 3)
+    assert model.log_prob(x, lengths=[3, 1]).shape == (2,)
+    with pytest.raises(ardsl.ArdslError, match="a length of `x` goes beyond what its array has"):
+        model.log_prob(x, lengths=[3, 5])

@@ -64,6 +64,18 @@ def stereo(folder: Path) -> str:
     return r"s1\.wav: has 2 channels"
 
 
+def no_numbers(folder: Path) -> str:
+    wave = np.zeros(20)
+    wave[5] = np.nan
+    soundfile.write(folder / "s1.wav", wave, 8000, subtype="FLOAT")
+    return r"s1\.wav: has moments that are no numbers \(NaN\)"
+
+
+def no_manifest(folder: Path) -> str:
+    (folder / "manifest.csv").unlink()
+    return r"`#train` names a split, which takes a column `split` in `labels\.csv` or `manifest\.csv` beside the files"
+
+
 def other_rate(folder: Path) -> str:
     soundfile.write(folder / "s1.wav", np.zeros(20), 16000)
     return r"s1\.wav: has 16,000 moments a second, and s0\.wav has 8,000"
@@ -131,8 +143,8 @@ def no_such_split(folder: Path) -> str:
 
 @pytest.mark.parametrize(
     "harm",
-    [stereo, other_rate, all_of_another_rate, empty, truncated, cut_within_its_header, text, long, missing, untold,
-     pictures_too, out_of_range, no_such_split],
+    [stereo, no_numbers, no_manifest, other_rate, all_of_another_rate, empty, truncated, cut_within_its_header, text,
+     long, missing, untold, pictures_too, out_of_range, no_such_split],
 )  # fmt: skip
 def test_what_is_wrong_is_one_line_with_the_files_name(harm: Callable[[Path], str], tmp_path: Path) -> None:
     sounds(tmp_path)

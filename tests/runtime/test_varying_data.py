@@ -34,6 +34,27 @@ def test_both_layouts_are_read(x: np.ndarray, tmp_path: Path) -> None:
         assert [row[~np.isnan(row)].tolist() for row in found] == ROWS
 
 
+def test_a_bare_array_ends_where_it_does(tmp_path: Path) -> None:
+    """One shorter than the variable, or padded with NaN, in memory or as a file of its own."""
+    spec = ardsl.loads(SPEC.format(domain="binary") + "train { epochs = 1 }\n")
+    padded = np.where(np.arange(5) < LENGTHS[:, None], beside()[:, :5], np.nan)
+    for x, ends in ((padded, LENGTHS), (beside()[:, 4:] % 2, [2] * 4)):
+        np.save(tmp_path / "d.npy", x)
+        for data in (x, {"x": x}, str(tmp_path / "d.npy")):
+            found = load_split(spec, data, "train")["x"].numpy()
+            assert (~np.isnan(found)).sum(1).tolist() == list(ends)
+    run = ardsl.fit(spec, padded, progress=False, device="cpu")
+    assert ardsl.evaluate(run.model, padded).examples == 4
+
+
+@pytest.mark.parametrize("hole", [(0, 1), (2, 0)])
+def test_gaps_are_told_by_their_row(hole: tuple[int, int]) -> None:
+    x = np.ones((4, 5))
+    x[hole] = np.nan
+    with pytest.raises(ardsl.DataError, match=rf"row {hole[0]} has gaps \(NaN\) before its end"):
+        load_split(ardsl.loads(SPEC.format(domain="real")), x, "train")
+
+
 def test_text_is_read_up_to_its_end() -> None:
     spec = ardsl.loads(SPEC.format(domain='category("a", "b")'))
     x = np.array([["a", "b", "?!", ""], ["b", "b", "b", "a"]])
