@@ -35,6 +35,8 @@ def reconstruct_command(
     model = restored(directory, restore, device)
     check_output(output, model.spec)
     where = data_of(directory, data, split, data_dir)
-    found, given = reconstruct(model, most=most, keep=keep, seed=seed, beside=output.lower().endswith(".png"), **where)
-    write_samples(output, model.spec, found, given)
+    found, given, ends = reconstruct(
+        model, most=most, keep=keep, seed=seed, beside=output.lower().endswith(".png"), **where
+    )
+    write_samples(output, model.spec, found, given, ends)
     click.echo(f"wrote {plural(len(next(iter(found.values()))), 'reconstruction')} to {output}")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.distributions import kl_divergence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pyro.distributions import TorchDistribution
 
     from ardsl.compiler.latent import LatentModel
+    from ardsl.compiler.model import AutoregressiveModel
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,17 @@ class Terms:
 
 
 def draw(
-    model: LatentModel, data: Mapping[str, Tensor], *, closed: bool = True, temperature: float | None = None
+    model: LatentModel,
+    data: Mapping[str, Tensor],
+    *,
+    closed: bool = True,
+    temperature: float | None = None,
+    generator: np.random.Generator | None = None,
 ) -> Terms:
     """The bound with one draw of the guide for each example. ``closed``: with Kullback–Leibler divergences in closed
     form where there is one (Kingma & Welling 2014, Eq. 10); else log p(x, z) − log q(z | x) itself. With a
-    ``temperature`` binary draws have the gradients of relaxed ones."""
+    ``temperature`` binary draws have the gradients of relaxed ones; a ``generator`` draws the order of what has
+    several."""
     values = dict(data)
     batch = torch.Size([model.count(values)])
     guide: dict[str, TorchDistribution] = {}
@@ -47,11 +55,11 @@ def draw(
         guide[name] = site = model.site(part, values, batch)
         relaxed = _relaxed(site, temperature)
         if site.has_rsample:
-            values[name] = site.rsample()
+            values[name] = inside(part, site.rsample())
         elif relaxed is not None:
             values[name] = relaxed
         else:
-            values[name] = site.sample()
+            values[name] = inside(part, site.sample())
             log_prob = site.log_prob(values[name])
             score = log_prob if score is None else score + log_prob
     summed = model.summed
@@ -61,7 +69,7 @@ def draw(
         if name in summed:
             continue
         if name not in guide:
-            likelihood = likelihood + model.log_prob_given(part, values)
+            likelihood = likelihood + model.log_prob_given(part, values, generator)
             continue
         prior = model.site(part, values, batch)
         found = _closed(guide[name], prior) if closed and name in model.closed else None
@@ -73,6 +81,11 @@ def draw(
             kl[name] = guide[name].log_prob(values[name]) - parts[name]
         likelihood = likelihood + total
     return Terms(likelihood, kl, score)
+
+
+def inside(part: AutoregressiveModel, value: Tensor) -> Tensor:
+    """Draws of a variable, none of them rounded out of its domain."""
+    return part.conditionals[0][0].decode(value, part.like.dtype)
 
 
 def _relaxed(site: TorchDistribution, temperature: float | None) -> Tensor | None:
@@ -96,12 +109,18 @@ def _closed(guide: TorchDistribution, prior: TorchDistribution) -> Tensor | None
 
 
 def sum_out(model: LatentModel, values: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
-    """log Σ_k p(k, y) over the values of the variables that are summed out, y being what reads them, [batch]; and for
-    each of y its own log-probability, averaged over p(k | y)."""
-    each = table(model, values)
-    joint = torch.stack(tuple(each.values())).sum(0)
-    posterior = joint.softmax(0)
-    return joint.logsumexp(0), {name: (posterior * part).sum(0) for name, part in each.items()}
+    """log Σ_k p(k, y) over the values of the variables that are summed out, y being what reads them, [batch]; and as
+    what it adds up from, each variable's log-probability given those before it, these summed over too."""
+    found: dict[str, Tensor] = {}
+    joint: Tensor | None = None
+    before: Tensor | None = None
+    for name, part in table(model, values).items():
+        joint = part if joint is None else joint + part
+        total = joint.logsumexp(0)
+        found[name] = total if before is None else total - before
+        before = total
+    assert before is not None  # there is something to sum over
+    return before, found
 
 
 def table(model: LatentModel, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -121,33 +140,41 @@ def table(model: LatentModel, values: Mapping[str, Tensor]) -> dict[str, Tensor]
     return {name: torch.cat(parts) for name, parts in found.items()}
 
 
-def objective(model: LatentModel, data: Mapping[str, Tensor], samples: int) -> tuple[Tensor, dict[str, Tensor]]:
-    """What training minimizes, and the mean divergence of each latent variable, in nats per example.
+def objective(
+    model: LatentModel, data: Mapping[str, Tensor], samples: int, generator: np.random.Generator | None
+) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    """What training minimizes; and to be told, the negative bound and the mean divergence of each latent variable, in
+    nats per example.
 
     With the weight β that the divergences have so far, and no less than the free nats counted of each (Kingma et al.
     2016, IAF, appendix C.8). Draws without gradients of their own get those of the score function, against the mean of
     the others' bounds: of the same example, or with one draw of the batch (Mnih & Rezende 2016, VIMCO, section 2.3).
     """
-    drawn = [draw(model, data, temperature=model.temperature) for _ in range(samples)]
+    drawn = [draw(model, data, temperature=model.temperature, generator=generator) for _ in range(samples)]
     kl = {name: torch.stack([terms.kl[name] for terms in drawn]).mean() for name in drawn[0].kl}
     counted = [each.clamp(min=model.free_nats) for each in kl.values()]
-    loss = model.kl_weight * sum(counted) - torch.stack([terms.likelihood for terms in drawn]).mean()
+    likelihood = torch.stack([terms.likelihood for terms in drawn]).mean()
+    loss = model.kl_weight * sum(counted) - likelihood
+    told = (sum(kl.values()) - likelihood).detach()
     if drawn[0].score is not None:
-        gain = torch.stack([terms.likelihood - model.kl_weight * sum(terms.kl.values()) for terms in drawn]).detach()
+        weight = {name: model.kl_weight * (each > model.free_nats) for name, each in kl.items()}  # of what is not free
+        cost = [sum(weight[name] * each for name, each in terms.kl.items()) for terms in drawn]
+        gain = torch.stack([terms.likelihood - each for terms, each in zip(drawn, cost, strict=True)]).detach()
         axis = 0 if samples > 1 else 1
         others = gain.shape[axis] - 1
         baseline = (gain.sum(axis, keepdim=True) - gain) / others if others else torch.zeros_like(gain)
         score = torch.stack([terms.score for terms in drawn if terms.score is not None])
         surrogate = (gain - baseline) * score
         loss = loss - (surrogate - surrogate.detach()).mean()
-    return loss, {name: each.detach() for name, each in kl.items()}
+    return loss, told, {name: each.detach() for name, each in kl.items()}
 
 
 def importance_weighted(model: LatentModel, data: Mapping[str, Tensor], samples: int) -> tuple[Tensor, Terms]:
     """log (1/K) Σ_k p(x, z_k) / q(z_k | x) of each example (Burda, Grosse & Salakhutdinov 2016, Eq. 8), which rises to
-    log p(x) with K; and the first draw."""
+    log p(x) with K; and the first draw, which is the bound where K = 1. Memory grows with K only where gradients are
+    kept."""
     first = draw(model, data)
-    if not model.q:
+    if not model.q or samples == 1:
         return first.elbo, first
     count = model.count(data)
     size = max(1, at_once(model.spec.plan) // max(count, 1))

@@ -40,7 +40,7 @@ class ModelDistribution(TorchDistribution):
         batch = torch.Size(batch_shape)
         found.model = self.model
         found.given = {
-            name: value.expand(*batch, *value.shape[len(self.batch_shape) :]) for name, value in self.given.items()
+            name: value.expand((*batch, *value.shape[len(self.batch_shape) :])) for name, value in self.given.items()
         }
         super(ModelDistribution, found).__init__(batch, self.event_shape, validate_args=False)
         return found
@@ -51,7 +51,7 @@ class ModelDistribution(TorchDistribution):
         if tuple(value.shape[value.ndim - event :]) != tuple(self.event_shape):
             raise ArdslError(f"values must end in the shape {list(self.event_shape)}, not {list(value.shape)}")
         batch = torch.broadcast_shapes(value.shape[: value.ndim - event], self.batch_shape)
-        every = value.expand(*batch, *self.event_shape).reshape(-1, *self.event_shape)
+        every = value.expand((*batch, *self.event_shape)).reshape(batch.numel(), *self.event_shape)
         found = self.model.log_prob(every, self._flat(batch))
         assert isinstance(found, Tensor)  # of whole examples
         return found.reshape(batch)
@@ -71,7 +71,8 @@ class ModelDistribution(TorchDistribution):
             return None
         shapes = {v.name: v.shape for v in self.model.spec.model.given}
         return {
-            name: value.expand(*batch, *shapes[name]).reshape(-1, *shapes[name]) for name, value in self.given.items()
+            name: value.expand((*batch, *shapes[name])).reshape(batch.numel(), *shapes[name])
+            for name, value in self.given.items()
         }
 
 
@@ -82,10 +83,12 @@ def together(model: AutoregressiveModel, given: Any) -> tuple[dict[str, Tensor],
     found = {v.name: torch.as_tensor(named[v.name], device=model.like.device) for v in variables}
     for variable in variables:
         value = found[variable.name]
+        if value.shape == variable.shape:  # one example's
+            value = found[variable.name] = value[None]
         conditioning({variable.name: value.reshape(-1, *variable.shape)}, (variable,), model.like)
     shapes = [value.shape[: value.ndim - len(v.shape)] for v, value in zip(variables, found.values(), strict=True)]
     batch = torch.broadcast_shapes(*shapes) if shapes else torch.Size()
-    return {v.name: found[v.name].expand(*batch, *v.shape) for v in variables}, batch
+    return {v.name: found[v.name].expand((*batch, *v.shape)) for v in variables}, batch
 
 
 def independent(model: AutoregressiveModel, given: Mapping[str, Tensor], batch: torch.Size) -> Independent | None:
@@ -103,7 +106,7 @@ def independent(model: AutoregressiveModel, given: Mapping[str, Tensor], batch: 
     if own or changed or variable.is_record or variable.varies or not trailing:
         return None
     count = batch.numel()
-    flat = {v.name: given[v.name].expand(*batch, *v.shape).reshape(-1, *v.shape) for v in model.spec.model.given}
+    flat = {v.name: given[v.name].expand((*batch, *v.shape)).reshape(count, *v.shape) for v in model.spec.model.given}
     values = {variable.name: blank(variable, count, model.like)}
     values |= expand_given(conditioning(flat or None, model.spec.model.given, model.like, check=False), count)
     (raw,) = model.raw(0, model.units.inward(values))

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
+from uuid import uuid4
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ardsl.compiler.base import CompiledModel
-from ardsl.compiler.bound import draw, importance_weighted, objective, table
+from ardsl.compiler.bound import draw, importance_weighted, inside, objective, table
 from ardsl.compiler.guards import evaluating
+from ardsl.compiler.loss import estimate
 from ardsl.compiler.model import AutoregressiveModel
 from ardsl.compiler.noise import Noise
-from ardsl.compiler.values import by_name, conditioning, cut, expand_given, flat, require_values, shaped
+from ardsl.compiler.values import (
+    by_name,
+    conditioning,
+    cut,
+    expand_given,
+    flat,
+    lengths_by_name,
+    lengths_of,
+    require_values,
+    shaped,
+)
 from ardsl.errors import ArdslError
 from ardsl.model.parts import enumerated
 from ardsl.spec import Spec
@@ -27,9 +38,6 @@ if TYPE_CHECKING:
 
 Data = dict[str, Tensor]
 """By variable, [batch, *shape], in the data's own form."""
-
-
-_NUMBERS = itertools.count()
 
 
 class LatentModel(CompiledModel):
@@ -51,10 +59,16 @@ class LatentModel(CompiledModel):
         estimator = spec.model.train.estimator
         self.temperature = estimator.options.get("temperature", 0.5) if estimator.name == "relaxed" else None
         """That of relaxed draws of binary variables, None where they are not relaxed."""
-        self.number = next(_NUMBERS)
+        self.mark = uuid4().hex
         """Which model it is of all that were made."""
+        self.told = torch.zeros(())
+        """The negative bound over the last batch of :meth:`loss`, whatever its divergences counted for."""
         self.divergences: dict[str, Tensor] = {}
         """Of each latent variable that the guide draws, the mean over the last batch of :meth:`loss`, in nats."""
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self.mark = uuid4().hex  # a copy is another model
 
     @property
     def p(self) -> dict[str, AutoregressiveModel]:
@@ -133,11 +147,19 @@ class LatentModel(CompiledModel):
         known = independent(part, given, batch) if target.name in self.latent else None
         return ModelDistribution(part, given or None).expand(batch) if known is None else known
 
-    def log_prob_given(self, part: AutoregressiveModel, values: Mapping[str, Tensor]) -> Tensor:
-        """log p of a variable's values given those that it reads, [batch]."""
+    def log_prob_given(
+        self, part: AutoregressiveModel, values: Mapping[str, Tensor], generator: np.random.Generator | None = None
+    ) -> Tensor:
+        """log p of a variable's values given those that it reads, [batch]; with a ``generator``, of a variable that has
+        several orders, under one that it draws."""
+        if torch.is_grad_enabled():
+            part.forget()
         (target,) = part.spec.model.observed
         given = {v.name: values[v.name] for v in part.spec.model.given} or None
-        return part.log_prob_of(part.values({target.name: values[target.name]}, given, check=False))
+        flat = part.values({target.name: values[target.name]}, given, check=False)
+        if generator is not None and target.orders.mixed:
+            return estimate(part, flat, generator)
+        return part.log_prob_of(flat)
 
     def values(self, x: Any, given: Any = None, lengths: Any = None, *, check: bool = True) -> Data:
         """The user's arrays, checked, by variable."""
@@ -169,25 +191,27 @@ class LatentModel(CompiledModel):
         ``samples`` draws of the guide, divergences in closed form where there is one (Kingma & Welling 2014)."""
         values = self.values(x, given, lengths)
         with seeded(seed, self.like.device):
-            return torch.stack([draw(self, values).elbo for _ in range(_positive(samples))]).mean(0)
+            return torch.stack([draw(self, values).elbo for _ in range(positive(samples))]).mean(0)
 
     def log_prob_bound(
         self, x: Any, given: Any = None, *, lengths: Any = None, samples: int = 1000, seed: int | None = None
     ) -> Tensor:
         """The importance-weighted bound on log p(x | given), [batch], in nats, tighter the more ``samples`` (Burda,
-        Grosse & Salakhutdinov 2016). Memory does not grow with them."""
+        Grosse & Salakhutdinov 2016). Under ``torch.no_grad()`` memory does not grow with them."""
         values = self.values(x, given, lengths)
         with seeded(seed, self.like.device):
-            return importance_weighted(self, values, _positive(samples))[0]
+            return importance_weighted(self, values, positive(samples))[0]
 
     def loss(
         self, batch: Mapping[str, Any], generator: np.random.Generator | None = None, window: Any = None
     ) -> Tensor:
-        """What training minimizes: the negative bound per example, in nats (see ``objective``)."""
+        """What training minimizes: the negative bound per example, in nats (see ``objective``). Under ``any(…)`` the
+        ``generator`` draws an order for the batch."""
         observed = {v.name: batch[v.name] for v in self.spec.model.observed}
         given = {v.name: batch[v.name] for v in self.spec.model.given} or None
         values = self.values(observed, given, check=False)
-        loss, self.divergences = objective(self, values, self.spec.model.train.samples)
+        samples = self.spec.model.train.samples
+        loss, self.told, self.divergences = objective(self, values, samples, generator or np.random.default_rng())
         return loss
 
     # Sampling
@@ -216,6 +240,8 @@ class LatentModel(CompiledModel):
         ``fix`` has values of latent variables to keep, [n, …] or one for all; or names of some, to be drawn once (with
         all that they depend on) and shared by all samples.
         """
+        if isinstance(n, bool) or not isinstance(n, int) or n < 0:
+            raise ArdslError(f"the number of samples is an integer of at least 0, not {n!r}")
         noise = noise or self.noise(n, seed)
         shared = self._shared(fix)
         given = by_name(given, self.spec.model.given, "`given`")
@@ -224,6 +250,8 @@ class LatentModel(CompiledModel):
             for name, value in expand_given(conditioning(given, self.spec.model.given, self.like), n).items()
         }
         kept = self._kept(fix, n) if isinstance(fix, Mapping) else {}
+        ends = lengths_by_name(lengths, [v for v in self.spec.model.observed if v.varies])
+        found: Data = {}
         for name, part in self.p.items():
             if name in kept:
                 values[name] = kept[name]
@@ -231,12 +259,21 @@ class LatentModel(CompiledModel):
             count = min(n, 1) if name in shared else n
             known = {v.name: values[v.name][:count] for v in part.spec.model.given} or None
             own = noise[name].rows(slice(0, count))
-            varies = self.spec.variables[name].varies
-            drawn = part.sample(count, known, lengths=lengths if varies else None, noise=own, evaluator=evaluator)
+            drawn = part.sample(count, known, lengths=ends.get(name), noise=own, evaluator=evaluator)
             assert isinstance(drawn, Tensor)  # of the one variable
-            values[name] = drawn.expand(n, *drawn.shape[1:])
+            found[name] = drawn.expand(n, *drawn.shape[1:])
+            values[name] = self._cut(found[name], name, ends.get(name))
         names = [v.name for v in self.spec.model.observed] + (list(self.latent) if latent else [])
-        return values[names[0]] if len(names) == 1 else {name: values[name] for name in names}
+        found |= {name: shaped(value, self.spec.variables[name]) for name, value in kept.items()}
+        return found[names[0]] if len(names) == 1 else {name: found[name] for name in names}
+
+    def _cut(self, drawn: Tensor, name: str, lengths: Any) -> Tensor:
+        """Samples as others read them: what lies beyond an end does not exist."""
+        variable = self.spec.variables[name]
+        if not variable.varies:
+            return drawn
+        flat = drawn.to(self.like.dtype).reshape(len(drawn), variable.size)
+        return cut({name: flat}, lengths, (variable,))[name].reshape(drawn.shape)
 
     def between(self, name: str, n: int = 8, given: Any = None, *, lengths: Any = None, seed: int | None = None) -> Any:
         """``n`` samples whose values of a real latent variable lie on the line between two draws of it, the first and
@@ -246,12 +283,13 @@ class LatentModel(CompiledModel):
         if domain.discrete:
             raise ArdslError(f"between two values of `{name}`, which is {domain}, there is no line")
         noise = self.noise(2, seed)
-        pair = {key: value[:1] for key, value in by_name(given, self.spec.model.given, "`given`").items()}  # type: ignore[index]
-        first, last = self.sample(2, pair or None, latent=True, noise=noise)[name]
+        rows = conditioning(given, self.spec.model.given, self.like)
+        one = {key: value[:1].reshape(1, *self.spec.variables[key].shape) for key, value in rows.items()}
+        first, last = self.sample(2, one or None, latent=True, noise=noise)[name]
         share = torch.linspace(0, 1, n, dtype=first.dtype, device=first.device).view(n, *[1] * first.ndim)
         same = {key: each.rows(torch.zeros(n, dtype=torch.long)) for key, each in noise.items()}
         fix = {name: torch.lerp(first[None], last[None], share)}
-        return self.sample(n, given, lengths=lengths, fix=fix, noise=same)
+        return self.sample(n, one or None, lengths=lengths, fix=fix, noise=same)
 
     def _shared(self, fix: Mapping[str, Any] | Sequence[str]) -> set[str]:
         """Latent variables of which there is one draw for all samples: some, and all that they are drawn from."""
@@ -287,7 +325,7 @@ class LatentModel(CompiledModel):
         batch = torch.Size([self.count(values)])
         with seeded(seed, self.like.device), evaluating(self):
             for name, part in self.q.items():
-                values[name] = self.site(part, values, batch).sample()
+                values[name] = inside(part, self.site(part, values, batch).sample())
             values |= self._exact(values)
         return {name: shaped(values[name], self.spec.variables[name]) for name in self.latent}
 
@@ -303,10 +341,17 @@ class LatentModel(CompiledModel):
         """Each example drawn anew given latent variables that were inferred from it: all of them, or those to
         ``keep``, the others drawn from p."""
         inferred = self.infer(x, given, lengths=lengths, seed=seed)
-        self._shared(keep or ())
-        fix = {name: value for name, value in inferred.items() if keep is None or name in keep}
-        count = self.count(inferred)
-        return self.sample(count, given, lengths=lengths, fix=fix, seed=seed)
+        chosen = [keep] if isinstance(keep, str) else keep
+        self._shared(chosen or ())
+        fix = {name: value for name, value in inferred.items() if chosen is None or name in chosen}
+        ends = self.lengths(x, given, lengths)
+        return self.sample(self.count(inferred), given, lengths=ends or None, fix=fix, seed=seed)
+
+    def lengths(self, x: Any, given: Any = None, lengths: Any = None) -> Data:
+        """How long each example of data is, by the variables whose length varies and does not end by itself."""
+        values = self.values(x, given, lengths)
+        varying = [v for v in self.spec.model.observed if v.varies and v.end is None]
+        return {v.name: lengths_of(values[v.name].flatten(1), v) for v in varying}
 
     def _exact(self, values: Data) -> Data:
         """Draws of the variables that are summed out, from p of them given all others."""
@@ -325,11 +370,13 @@ class LatentModel(CompiledModel):
 
         return run_model(self, x, given, n)
 
-    def pyro_guide(self, x: Any = None, given: Any = None, *, n: int = 1) -> Any:
-        """The ``q`` factors in the same form."""
+    def pyro_guide(self, x: Any = None, given: Any = None) -> Any:
+        """The ``q`` factors in the same form, given data."""
         from ardsl.compiler.program import run_guide
 
-        return run_guide(self, x, given, n)
+        if x is None:
+            raise ArdslError("the guide infers from data: `pyro_guide(x, given)`")
+        return run_guide(self, x, given)
 
 
 @contextmanager
@@ -343,7 +390,7 @@ def seeded(seed: int | None, device: torch.device) -> Iterator[None]:
         yield
 
 
-def _positive(samples: int) -> int:
-    if isinstance(samples, bool) or not isinstance(samples, int) or samples < 1:
+def positive(samples: int) -> int:
+    if isinstance(samples, bool) or not isinstance(samples, int | np.integer) or samples < 1:
         raise ArdslError(f"a bound takes at least 1 sample, not {samples!r}")
-    return samples
+    return int(samples)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ardsl.compiler.missing import by_pattern
 from ardsl.compiler.spans import Window, lengths_along_time
+from ardsl.compiler.values import Values
 from ardsl.errors import ArdslError
 from ardsl.networks.module import Configuration
 
@@ -26,7 +27,13 @@ def loss(
         raise ArdslError("the model has nothing to train")
     observed = {v.name: batch[v.name] for v in model.spec.model.observed}
     given = {v.name: batch[v.name] for v in model.spec.model.given}
-    values = model.values(observed, given, check=False)
+    return -estimate(model, model.values(observed, given, check=False), generator, window).mean()
+
+
+def estimate(
+    model: AutoregressiveModel, values: Values, generator: np.random.Generator | None, window: Window | None = None
+) -> Tensor:
+    """log p of each example, [batch], or what bounds it on average: under one order for all, and in a window."""
     chosen = _draw_orders(model, generator)
     parts, back = by_pattern(values, model.may_miss, model.spec.variables)
     lengths = lengths_along_time(model.spec.plan, values)
@@ -44,7 +51,7 @@ def loss(
     total = torch.stack(found).sum(0)
     if window is not None and lengths:
         total = window.of_example(total, reduce(torch.maximum, lengths.values()))
-    return -total.mean()
+    return total
 
 
 def _draw_orders(model: AutoregressiveModel, generator: np.random.Generator | None) -> dict[str, Configuration]:

@@ -168,7 +168,7 @@ class AutoregressiveModel(CompiledModel):
         what is NaN, or not in the array, lies beyond its end, too.
         """
         if torch.is_grad_enabled():
-            self._samplers.clear()
+            self.forget()
         values = self.values(x, given, lengths)
         require_values(values, self.spec.model.observed, self.may_miss)
         return by_element(self, values, order) if elementwise else self.log_prob_of(values, order)
@@ -241,7 +241,7 @@ class AutoregressiveModel(CompiledModel):
         an unbiased estimate of the mean over orders of −log p_k, which bounds the mixture's. With a ``window`` it is
         estimated from a part of each example.
         """
-        self._samplers.clear()  # a step is coming, and a fused optimizer's leaves no mark on the weights
+        self.forget()
         return loss(self, batch, generator, window)
 
     def values(self, x: Any, given: Any = None, lengths: Any = None, *, check: bool = True) -> Values:
@@ -332,6 +332,10 @@ class AutoregressiveModel(CompiledModel):
                 self._samplers.clear()
             kept = self._samplers[key] = Sampler(self, configuration, batch, version)
         return kept
+
+    def forget(self) -> None:
+        """Drop what is kept of the weights: a step may be coming, and a fused optimizer's leaves no mark on them."""
+        self._samplers.clear()
 
     def complete(self, x: Any, given: Any = None, *, seed: int | None = None, likely: bool = False) -> Any:
         """``x`` with every NaN filled, by an exact draw of what is missing given the rest of its example.

@@ -34,9 +34,9 @@ def run_model(model: LatentModel, x: Any, given: Any, n: int) -> Any:
     return values[names[0]] if len(names) == 1 else {name: values[name] for name in names}
 
 
-def run_guide(model: LatentModel, x: Any, given: Any, n: int) -> dict[str, Tensor]:
+def run_guide(model: LatentModel, x: Any, given: Any) -> dict[str, Tensor]:
     """See :meth:`LatentModel.pyro_guide`."""
-    observed, values, count = _known(model, x, given, n)
+    observed, values, count = _known(model, x, given, 1)
     values |= observed
     if model.q:
         pyro.module(_name(model, "q"), model.guide)
@@ -71,4 +71,4 @@ def _known(model: LatentModel, x: Any, given: Any, n: int) -> tuple[dict[str, Te
 
 def _name(model: LatentModel, kind: str) -> str:
     """A name in Pyro's parameter store that no other model has."""
-    return f"{model.spec.name} {kind} {model.number}"
+    return f"{model.spec.name} {kind} {model.mark}"

@@ -72,7 +72,7 @@ def cut(values: Values, lengths: object, variables: Sequence[Variable], *, drawn
     varying = [v for v in variables if v.varies and v.name in values]
     if lengths is None and not varying:
         return values
-    given = _by_variable(lengths, varying)
+    given = lengths_by_name(lengths, varying)
     found = dict(values)
     for variable in varying:
         value = values[variable.name].unflatten(1, (variable.shape[0], -1))
@@ -89,7 +89,7 @@ def cut(values: Values, lengths: object, variables: Sequence[Variable], *, drawn
     return found
 
 
-def _by_variable(lengths: object, varying: Sequence[Variable]) -> Mapping[str, object]:
+def lengths_by_name(lengths: object, varying: Sequence[Variable]) -> Mapping[str, object]:
     """Lengths by name; a bare array stands for the only observed variable whose length varies, or the only one."""
     names = [v.name for v in varying]
     if lengths is None:

@@ -17,13 +17,15 @@ def guide(model: Model) -> Model | None:
 
 
 def conditionals(model: Model) -> dict[str, Model]:
-    """The factors of each variable by themselves, the variables after those that they read."""
-    before: dict[str, set[str]] = {}
-    for factor in model.factors:
-        read = before.setdefault(factor.variable, set())
-        read |= {c.variable for c in factor.contexts} - {factor.variable}
-    order = TopologicalSorter(before).static_order()
-    return {name: of_factors(model, model.factors_of(name)) for name in order if name in before}
+    """The factors of each variable by themselves, the variables after those that they read, and else as declared."""
+    sorter: TopologicalSorter[str] = TopologicalSorter()
+    targets = {factor.variable for factor in model.factors}
+    for name in model.variables:
+        sorter.add(name)  # in this order whatever reads what: sets have another in every process
+    for name in filter(targets.__contains__, model.variables):
+        read = {context.variable for factor in model.factors_of(name) for context in factor.contexts} - {name}
+        sorter.add(name, *filter(read.__contains__, model.variables))
+    return {name: of_factors(model, model.factors_of(name)) for name in sorter.static_order() if name in targets}
 
 
 def of_factors(model: Model, factors: Sequence[Factor]) -> Model:

@@ -60,9 +60,10 @@ def _latent_problems(model: Model) -> Iterator[Diagnostic]:
     drawn = [factor for factor in model.guide if not factor.exact]
     if model.train.estimator.name == "relaxed":
         for factor in drawn:
-            domain = model.variables[factor.variable].element_domain(0)
-            if domain.discrete and domain.name != "binary":
-                yield rules.NOT_RELAXED.at(factor.target_span, variable=factor.variable, domain=str(domain))
+            domain, family = model.variables[factor.variable].element_domain(0), factor.families[0].name
+            if domain.discrete and family != "bernoulli":
+                told = str(domain) if domain.name != "binary" else f"drawn from `{family}`"
+                yield rules.NOT_RELAXED.at(factor.target_span, variable=factor.variable, what=told)
     serves: dict[str, Factor] = {}
     for factor in (*model.factors, *model.guide):
         if factor.net is not None:

@@ -17,7 +17,7 @@ from torch import Tensor
 from ardsl.compiler.bound import importance_weighted
 from ardsl.compiler.compile import Compiled
 from ardsl.compiler.guards import at_once, evaluating
-from ardsl.compiler.latent import LatentModel, seeded
+from ardsl.compiler.latent import LatentModel, positive, seeded
 from ardsl.compiler.model import AutoregressiveModel
 from ardsl.compiler.values import Values
 from ardsl.errors import ArdslError
@@ -60,7 +60,7 @@ def evaluate(
     likelihood is the mixture's. ``samples`` draws of the guide for each example bound it, where there are latent
     variables.
     """
-    return evaluate_examples(model, _examples(model, data, split, data_dir), batch, samples=samples)
+    return evaluate_examples(model, _examples(model, data, split, data_dir), batch, samples=positive(samples))
 
 
 def score(
@@ -75,7 +75,7 @@ def score(
     """log p of each example, float64 [examples], in nats and in the data's order; with latent variables the bound of
     so many ``samples``."""
     examples = _examples(model, data, split, data_dir)
-    batches = values_in_batches(model, examples, batch or default_batch(model))
+    batches, samples = values_in_batches(model, examples, batch or default_batch(model)), positive(samples)
     with torch.no_grad():
         return torch.cat([_measured(model, values, samples, first)[0] for first, values in batches]).numpy()
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -26,9 +27,10 @@ def reconstruct(
     keep: Sequence[str] = (),
     seed: int | None = None,
     beside: bool = False,
-) -> tuple[dict[str, Tensor], Examples | None]:
-    """The first examples of data (any form that ``fit`` takes) drawn anew given what is inferred of them, by variable,
-    and what they were given. ``keep``: these latent variables only; ``beside``: pictures to the right of the data's."""
+) -> tuple[dict[str, Tensor], Examples | None, dict[str, np.ndarray]]:
+    """The first examples of data (any form that ``fit`` takes) drawn anew given what is inferred of them, by variable;
+    what they were given, and where they end. ``keep``: these latent variables only; ``beside``: pictures to the right
+    of the data's."""
     if not isinstance(model, LatentModel):
         raise ArdslError("this takes a model with latent variables, of which something is inferred")
     examples = load_split(model.spec, data, split, data_dir=data_dir or model.data_directory, dtype=model.like.dtype)
@@ -41,4 +43,5 @@ def reconstruct(
         for variable in filter(is_picture, model.spec.model.observed):
             both = [x[variable.name].to(found[variable.name].dtype), found[variable.name]]
             found[variable.name] = torch.cat(both, 2)
-    return found, given
+    ends = {name: value.cpu().numpy() for name, value in model.lengths(x, given).items()}
+    return found, given, ends

@@ -243,7 +243,8 @@ class Learner(LightningModule):
         if isinstance(self.model, LatentModel) and self.settings.anneal:
             self.model.kl_weight = min(1.0, self.steps / (self.settings.anneal * self.batches))
         loss = self.model.loss(dict(batch), orders, self._window(batch))
-        self._tally.add(loss, self.source.own(self.done))
+        told = self.model.told if isinstance(self.model, LatentModel) else loss
+        self._tally.add(told, self.source.own(self.done))
         weight = self.source.weight(self.done)
         return loss if weight == 1 else loss * weight
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import copy
 import itertools
 import math
+import os
 import pickle
+import subprocess
+import sys
 from typing import Any
 
 import latent_specs
+import numpy as np
 import pyro
 import pyro.distributions as dist
 import pytest
@@ -468,3 +472,139 @@ def test_what_needs_a_likelihood_says_what_there_is() -> None:
         model.sample(2, fix={"z2": torch.zeros(3, 4)})
     with pytest.raises(ardsl.ArdslError, match="a bound takes at least 1 sample, not 0"):
         model.log_prob_bound(model.sample(1), samples=0)
+    with pytest.raises(ardsl.ArdslError, match="the guide infers from data"):
+        model.pyro_guide()
+    with pytest.raises(ardsl.ArdslError, match="the number of samples is an integer of at least 0, not -1"):
+        model.sample(-1)
+
+
+# What is easily got wrong
+
+
+def test_the_order_of_conditionals_is_that_of_the_declarations() -> None:
+    """In every process: sets of names have another order in each."""
+    text = (
+        "latent a : real\nlatent b : real\nlatent c : real\nobserved x : real\np(x | c, b, a) = normal via linear\n"
+        "p(c) = normal\np(b) = normal\np(a) = normal\nq(a | x) = normal\nq(b | x) = normal\nq(c | x) = normal\n"
+    )
+    program = f"import ardsl; print(*ardsl.loads({text!r}).conditionals, *ardsl.loads({text!r}).guide)"
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", program], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True
+        ).stdout
+        for seed in ("0", "1", "2", "3")
+    ]
+    assert told == ["a b c x a b c\n"] * 4
+
+
+def test_what_lies_beyond_an_end_is_read_by_nothing() -> None:
+    """y counts the zeros of x, and none that stand beyond its end."""
+    text = (
+        "latent z : real\nobserved x[..6] : category(3)\nobserved y : real\np(z) = normal(0, 1)\n"
+        "p(x[i] | x[<i], z) = categorical via made(hidden = [8])\np(y | x) = normal via linear\n"
+        "q(z | x) = normal via linear\n"
+    )
+    model = model_of(text)
+    with torch.no_grad():
+        direct, bias = model.p["y"].networks[0].direct, model.p["y"].networks[0].biases[0]  # type: ignore[union-attr]
+        direct.zero_()
+        direct[0, 0::3] = 100.0
+        bias.copy_(torch.tensor([0.0, -5.0]))
+    found = model.sample(20, lengths=[2] * 20, seed=0)
+    zeros = (found["x"][:, :2] == 0).sum(1)
+    torch.testing.assert_close(found["y"], 100.0 * zeros.double(), atol=2.0, rtol=0)
+    data = {"x": found["x"].double().masked_fill(torch.arange(6) >= 2, torch.nan), "y": found["y"]}
+    assert {name: each.tolist() for name, each in model.lengths(data).items()} == {"x": [2] * 20}
+
+
+def test_lengths_of_several_variables() -> None:
+    model = model_of(
+        "latent z : real\nobserved x[..4] : binary\nobserved y[..5] : binary\np(z) = normal(0, 1)\n"
+        "p(x[i] | x[<i], z) = bernoulli via made(hidden = [8])\np(y[i] | y[<i], z) = bernoulli via made(hidden = [8])\n"
+        "q(z | x) = normal via linear\n"
+    )
+    lengths = {"x": [1, 2, 3], "y": [5, 0, 2]}
+    found = model.sample(3, lengths=lengths, seed=0)
+    assert model.elbo(found, lengths=lengths).shape == (3,)
+
+
+def test_free_bits_are_free_of_the_score_function_too() -> None:
+    model = model_of(
+        "latent z[2] : binary\nobserved x : binary\np(z[i] | z[<i]) = bernoulli via made(hidden = [4])\n"
+        "p(x) = bernoulli\nq(z | x) = bernoulli via linear\ntrain { samples = 4  free_bits = 20 }\n"
+    )
+    x = torch.tensor([0.0, 1.0], dtype=torch.float64)
+    torch.manual_seed(0)
+    for _ in range(20):
+        model.loss({"x": x}).backward()
+    assert all((p.grad is None or p.grad.abs().max() < 1e-9) for p in model.guide.parameters())
+
+
+def test_a_drawn_order_trains_a_variable_under_any() -> None:
+    model = model_of(
+        'latent z : real\nobserved x[6] : binary\norder x by any(orders = 2, train = "all")\np(z) = normal(0, 1)\n'
+        "p(x[i] | x[<i], z) = bernoulli via made(hidden = [16])\nq(z | x) = normal via linear\n"
+    )
+    generator, found = np.random.default_rng(0), set()
+    for _ in range(10):
+        torch.manual_seed(0)
+        found.add(model.loss({"x": torch.zeros(1, 6)}, generator).item())
+    assert len(found) > 5
+
+
+def test_the_divergence_of_what_a_summed_variable_decides() -> None:
+    """z says which of two components: log 2 nats."""
+    model = model_of(
+        "latent k : category(2)\nlatent z : real\nobserved x : real\np(k) = categorical\np(z | k) = normal via linear\n"
+        "p(x | z) = normal via linear\nq(k) = exact\nq(z | x) = normal via linear\n"
+    )
+    with torch.no_grad():
+        prior, guide = model.p["z"].networks[0], model.q["z"].networks[0]
+        model.p["k"].networks[0].biases[0].zero_()  # type: ignore[union-attr]
+        prior.direct.copy_(torch.tensor([[-20.0, 20.0], [0.0, 0.0]]))  # type: ignore[union-attr]
+        prior.biases[0].zero_()  # type: ignore[union-attr]
+        guide.direct.copy_(torch.tensor([[20.0], [0.0]]))  # type: ignore[union-attr]
+        guide.biases[0].zero_()  # type: ignore[union-attr]
+    values = model.values(torch.tensor([1.0, -1.0], dtype=torch.float64).repeat(2000))
+    torch.manual_seed(0)
+    assert draw(model, values).kl["z"].mean().item() == pytest.approx(math.log(2), abs=0.02)
+
+
+def test_samples_follow_the_weights_of_any_optimizer() -> None:
+    model = model_of(
+        "latent z : real\nobserved x[4] : binary\np(z) = normal(0, 1)\n"
+        "p(x[i] | x[<i], z) = bernoulli via made(hidden = [8])\nq(z | x) = normal via linear\n"
+    )
+    before = model.sample(200, seed=0)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.05, fused=True)
+    for _ in range(100):
+        optimizer.zero_grad()
+        model.loss({"x": torch.ones(20, 4)}).backward()
+        optimizer.step()
+    assert model.sample(200, seed=0).double().mean() > before.double().mean() + 0.2
+
+
+def test_a_copy_trains_by_itself_in_pyro() -> None:
+    model = model_of(latent_specs.GAUSSIAN)
+    x = model.sample(20, seed=0)
+    torch.manual_seed(0)
+    for each in (model, copy.deepcopy(model)):
+        before = [p.detach().clone() for p in each.parameters()]
+        svi = SVI(each.pyro_model, each.pyro_guide, pyro.optim.Adam({"lr": 0.05}), Trace_ELBO())
+        for _ in range(3):
+            svi.step(x)
+        assert any(not torch.equal(p, q) for p, q in zip(before, each.parameters(), strict=True))
+    pyro.clear_param_store()
+
+
+def test_draws_stay_inside_their_domain() -> None:
+    model = model_of(
+        "latent z : unit_interval\nobserved x : real\np(z) = kumaraswamy\np(x | z) = normal via linear\n"
+        "q(z | x) = kumaraswamy via linear\n"
+    )
+    x = model.sample(20_000, seed=0)
+    with torch.no_grad():
+        model.q["z"].networks[0].biases[0].fill_(-1.0)  # type: ignore[union-attr]
+    z = model.infer(x, seed=0)["z"]
+    assert bool(((z > 0) & (z < 1)).all()) and z.max() > 1 - 1e-12
+    assert model.elbo(x[:0]).shape == (0,)

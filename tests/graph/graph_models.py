@@ -8,6 +8,7 @@ from math import prod
 from ardsl.diagnostics import Diagnostic, Sink, Source, Span
 from ardsl.families.domains import Binary
 from ardsl.graph.check import check_graph
+from ardsl.graph.guide import check_guide
 from ardsl.language import parse
 from ardsl.model.check import check_model
 from ardsl.model.model import Axis, Claim, Context, Factor, Model, NetworkCall, Variable
@@ -59,6 +60,7 @@ def diagnostics(text: str) -> list[Diagnostic]:
     found, sink = _resolved(text)
     if found is not None:
         check_graph(found, sink)
+        check_guide(found, sink)
     return list(sink)
 
 

@@ -85,11 +85,13 @@ def test_without_validation_data_the_divergences_are_told_too() -> None:
     assert {"kl w", "kl z"} <= run.metrics[-1].keys()
 
 
-def test_annealing_begins_with_the_likelihood_alone() -> None:
-    run = fit(VAE, "epochs = 2  batch = 300  anneal = 2  optimizer = sgd(rate = 1e-9)")
-    first, second = run.metrics
-    assert second["train"] - first["train"] == pytest.approx((second["kl z"] + second["kl w"]) / 2, abs=0.3)
-    assert second["train"] > first["train"]
+def test_annealing_does_not_change_what_is_told() -> None:
+    """The bound, whatever its divergences count for in training: patience and people go by it."""
+    plain, annealed = (
+        fit(VAE, f"epochs = 1  batch = 300  optimizer = sgd(rate = 1e-9)  {more}").metrics[0]
+        for more in ("", "anneal = 2")
+    )
+    assert annealed["train"] == pytest.approx(plain["train"], abs=1e-5)
 
 
 def test_a_loss_that_is_not_finite_ends_the_training() -> None:
@@ -133,8 +135,8 @@ def test_the_command_line(pictures: Path) -> None:
 
 def test_reconstructions_stand_beside_the_data(pictures: Path) -> None:
     model = ardsl.restore(pictures / "run")
-    found, given = reconstruct(model, most=3, seed=0, beside=True)
-    alone, _ = reconstruct(model, most=3, seed=0)
+    found, given, _ = reconstruct(model, most=3, seed=0, beside=True)
+    alone, _, _ = reconstruct(model, most=3, seed=0)
     data = torch.from_numpy(np.load(pictures / "data.npz")["test"][:3])
     assert given is None
     assert torch.equal(found["x"][:, :, :4], data) and torch.equal(found["x"][:, :, 4:], alone["x"])

@@ -363,7 +363,7 @@ TOO_MANY_VALUES = Rule(
 NOT_RELAXED = Rule(
     code="AR428",
     title="a variable that cannot be relaxed",
-    message="`estimator = relaxed` is for binary variables, and `{variable}` is {domain}",
+    message="`estimator = relaxed` is for `bernoulli` guides, and `{variable}` is {what}",
     label="drawn from this guide",
     explanation=(
         "A relaxed draw is a number between 0 and 1, whose gradient stands in for that of the binary value it is "
