@@ -22,7 +22,6 @@ class ModelDistribution(TorchDistribution):
     """p(x | given) over the one observed variable: its batch shape is that of what is ``given``, () without."""
 
     arg_constraints: dict[str, constraints.Constraint] = {}
-    support = constraints.real
     has_rsample = False
 
     def __init__(self, model: AutoregressiveModel, given: Any = None) -> None:
@@ -34,6 +33,16 @@ class ModelDistribution(TorchDistribution):
         self.model = model
         self.given, batch = together(model, given)
         super().__init__(batch, torch.Size(observed[0].shape), validate_args=False)
+
+    @property
+    def support(self) -> constraints.Constraint:
+        """Of a variable of one continuous domain this; of others the real numbers, within which they lie."""
+        (variable,) = self.model.spec.model.observed
+        name = variable.element_domain(0).name
+        found = {"positive": constraints.positive, "unit_interval": constraints.unit_interval}.get(
+            name, constraints.real
+        )
+        return constraints.real if variable.is_record else found
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> ModelDistribution:
         found = self._get_checked_instance(ModelDistribution, _instance)

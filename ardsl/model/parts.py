@@ -20,11 +20,9 @@ def conditionals(model: Model) -> dict[str, Model]:
     """The factors of each variable by themselves, the variables after those that they read, and else as declared."""
     sorter: TopologicalSorter[str] = TopologicalSorter()
     targets = {factor.variable for factor in model.factors}
-    for name in model.variables:
-        sorter.add(name)  # in this order whatever reads what: sets have another in every process
     for name in filter(targets.__contains__, model.variables):
         read = {context.variable for factor in model.factors_of(name) for context in factor.contexts} - {name}
-        sorter.add(name, *filter(read.__contains__, model.variables))
+        sorter.add(name, *filter(read.__contains__, model.variables))  # a set has another order in every process
     return {name: of_factors(model, model.factors_of(name)) for name in sorter.static_order() if name in targets}
 
 

@@ -12,7 +12,7 @@ FAULTS: list[tuple[str, str, str, str]] = [
         "return total - math.log(samples), first",
         "return total, first",
     ),
-    ("the joint of the values for their sum", BOUND, "return joint.logsumexp(0), {", "return joint.amax(0), {"),
+    ("the joint of the values for their sum", BOUND, "total = joint.logsumexp(0)", "total = joint.amax(0)"),
     ("closed forms where there is none", BOUND, "if closed and name in model.closed else", "if closed else"),
     (
         "a divergence the other way round",
@@ -20,9 +20,17 @@ FAULTS: list[tuple[str, str, str, str]] = [
         "return kl_divergence(guide, prior)",
         "return kl_divergence(prior, guide)",
     ),
-    ("draws without a gradient", BOUND, "values[name] = site.rsample()", "values[name] = site.sample()"),
+    ("draws without a gradient", BOUND, "inside(part, site.rsample())", "inside(part, site.sample())"),
     ("a score that is left out", BOUND, "score = log_prob if score is None else score + log_prob", "pass"),
     ("a baseline that knows the draw", BOUND, "(gain.sum(axis, keepdim=True) - gain) / others", "gain"),
+    (
+        "free bits that the score function pays for",
+        BOUND,
+        "model.kl_weight * (each > model.free_nats)",
+        "model.kl_weight * (each > 0)",
+    ),
+    ("values beyond an end", LATENT, "return cut({name: flat}, lengths, (variable,))[name]", "return flat"),
+    ("the order of a set", "model/parts.py", "*filter(read.__contains__, model.variables))", "*read)"),
     ("free nats for all together", BOUND, "each.clamp(min=model.free_nats)", "each.clamp(min=0)"),
     (
         "values of one example given to another",
