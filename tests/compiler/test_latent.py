@@ -484,7 +484,7 @@ def test_what_needs_a_likelihood_says_what_there_is() -> None:
 def test_the_order_of_conditionals_is_that_of_the_declarations() -> None:
     """In every process: sets of names have another order in each."""
     text = (
-        "latent a : real\nlatent b : real\nlatent c : real\nobserved x : real\np(x | c, b, a) = normal via linear\n"
+        "observed x : real\nlatent a : real\nlatent b : real\nlatent c : real\np(x | c, b, a) = normal via linear\n"
         "p(c) = normal\np(b) = normal\np(a) = normal\nq(a | x) = normal\nq(b | x) = normal\nq(c | x) = normal\n"
     )
     program = f"import ardsl; print(*ardsl.loads({text!r}).conditionals, *ardsl.loads({text!r}).guide)"
