@@ -75,8 +75,8 @@ def draw(
         found = _closed(guide[name], prior) if closed and name in model.closed else None
         kl[name] = guide[name].log_prob(values[name]) - prior.log_prob(values[name]) if found is None else found
     if summed:
-        total, parts = sum_out(model, values)
-        for name in guide.keys() & parts.keys():
+        total, parts = sum_out(model, values, generator)
+        for name in filter(guide.__contains__, parts):
             total = total - parts[name]
             kl[name] = guide[name].log_prob(values[name]) - parts[name]
         likelihood = likelihood + total
@@ -108,13 +108,15 @@ def _closed(guide: TorchDistribution, prior: TorchDistribution) -> Tensor | None
         return None
 
 
-def sum_out(model: LatentModel, values: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+def sum_out(
+    model: LatentModel, values: Mapping[str, Tensor], generator: np.random.Generator | None = None
+) -> tuple[Tensor, dict[str, Tensor]]:
     """log Σ_k p(k, y) over the values of the variables that are summed out, y being what reads them, [batch]; and as
     what it adds up from, each variable's log-probability given those before it, these summed over too."""
     found: dict[str, Tensor] = {}
     joint: Tensor | None = None
     before: Tensor | None = None
-    for name, part in table(model, values).items():
+    for name, part in table(model, values, generator).items():
         joint = part if joint is None else joint + part
         total = joint.logsumexp(0)
         found[name] = total if before is None else total - before
@@ -123,9 +125,12 @@ def sum_out(model: LatentModel, values: Mapping[str, Tensor]) -> tuple[Tensor, d
     return before, found
 
 
-def table(model: LatentModel, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def table(
+    model: LatentModel, values: Mapping[str, Tensor], generator: np.random.Generator | None = None
+) -> dict[str, Tensor]:
     """By variable that is summed out or reads one that is: its log-probability under each of their values, [values,
-    batch]."""
+    batch]; with a ``generator`` all under one order that it draws."""
+    seed = None if generator is None else int(generator.integers(1 << 62))
     count, every = model.count(values), model.assignments
     total = model.count(every)
     size = max(1, at_once(model.spec.plan) // max(count, 1))
@@ -136,7 +141,8 @@ def table(model: LatentModel, values: Mapping[str, Tensor]) -> dict[str, Tensor]
         known = {name: value.repeat(rows, *[1] * (value.ndim - 1)) for name, value in values.items()}
         known |= {name: value.repeat_interleave(count, 0) for name, value in chosen.items()}
         for name, parts in found.items():
-            parts.append(model.log_prob_given(model.p[name], known).view(rows, count))
+            same = None if seed is None else np.random.default_rng(seed)
+            parts.append(model.log_prob_given(model.p[name], known, same).view(rows, count))
     return {name: torch.cat(parts) for name, parts in found.items()}
 
 
@@ -147,8 +153,9 @@ def objective(
     nats per example.
 
     With the weight β that the divergences have so far, and no less than the free nats counted of each (Kingma et al.
-    2016, IAF, appendix C.8). Draws without gradients of their own get those of the score function, against the mean of
-    the others' bounds: of the same example, or with one draw of the batch (Mnih & Rezende 2016, VIMCO, section 2.3).
+    2016, Improved Variational Inference with Inverse Autoregressive Flow). Draws without gradients of their own get
+    those of the score function, against the mean of the others' bounds: of the same example, or with one draw of the
+    batch (Kool, van Hoof & Welling 2019).
     """
     drawn = [draw(model, data, temperature=model.temperature, generator=generator) for _ in range(samples)]
     kl = {name: torch.stack([terms.kl[name] for terms in drawn]).mean() for name in drawn[0].kl}

@@ -26,6 +26,7 @@ from ardsl.compiler.values import (
     flat,
     lengths_by_name,
     lengths_of,
+    observed_values,
     require_values,
     shaped,
 )
@@ -164,13 +165,9 @@ class LatentModel(CompiledModel):
     def values(self, x: Any, given: Any = None, lengths: Any = None, *, check: bool = True) -> Data:
         """The user's arrays, checked, by variable."""
         model, like = self.spec.model, self.like
-        named = by_name(x, model.observed, "the data")
-        found = {v.name: flat(named[v.name], v, like) for v in model.observed}
-        counts = {len(value) for value in found.values()}
-        if len(counts) > 1:
-            told = ", ".join(f"{name} {len(value)}" for name, value in found.items())
-            raise ArdslError("the variables have different numbers of examples: " + told)
-        found |= expand_given(conditioning(given, model.given, like, check=check), counts.pop())
+        found = observed_values(x, model.observed, like)
+        count = self.count(found)
+        found |= expand_given(conditioning(given, model.given, like, check=check), count)
         variables = self.spec.variables
         found = cut(found, lengths, tuple(variables.values()))
         require_values(found, model.observed, ())
@@ -211,7 +208,8 @@ class LatentModel(CompiledModel):
         given = {v.name: batch[v.name] for v in self.spec.model.given} or None
         values = self.values(observed, given, check=False)
         samples = self.spec.model.train.samples
-        loss, self.told, self.divergences = objective(self, values, samples, generator or np.random.default_rng())
+        fresh = np.random.default_rng(int(torch.randint(1 << 62, ())))
+        loss, self.told, self.divergences = objective(self, values, samples, generator or fresh)
         return loss
 
     # Sampling

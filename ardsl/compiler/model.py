@@ -32,6 +32,7 @@ from ardsl.compiler.values import (
     expand_given,
     flat,
     legal,
+    observed_values,
     require_values,
     shaped,
     whole,
@@ -247,16 +248,10 @@ class AutoregressiveModel(CompiledModel):
     def values(self, x: Any, given: Any = None, lengths: Any = None, *, check: bool = True) -> Values:
         """The user's arrays, checked for shape, as flat tensors in the model's units; what is given is also checked for
         its domain, unless that has been done."""
-        like = self.like
-        model = self.spec.model
-        found = {
-            name: flat(value, self.spec.variables[name], like)
-            for name, value in by_name(x, model.observed, "the data").items()
-        }
-        counts = {len(v) for v in found.values()}
-        if len(counts) > 1:
-            raise ArdslError("the variables have different numbers of examples: " + _counts(found))
-        found |= expand_given(conditioning(given, model.given, like, check=check), counts.pop())
+        model, like = self.spec.model, self.like
+        found = observed_values(x, model.observed, like)
+        count = len(next(iter(found.values())))
+        found |= expand_given(conditioning(given, model.given, like, check=check), count)
         return self.units.inward(cut(found, lengths, tuple(self.spec.variables.values())))
 
     # Sampling
@@ -360,7 +355,3 @@ class AutoregressiveModel(CompiledModel):
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_samplers": {}}
-
-
-def _counts(values: Values) -> str:
-    return ", ".join(f"{name} {len(value)}" for name, value in values.items())

@@ -36,6 +36,16 @@ def by_name(data: object, variables: Sequence[Variable], what: str) -> dict[str,
     return {names[0]: data}
 
 
+def observed_values(data: object, variables: Sequence[Variable], like: Tensor) -> Values:
+    """The user's arrays, checked for their shapes and for as many examples of each."""
+    named = by_name(data, variables, "the data")
+    found = {v.name: flat(named[v.name], v, like) for v in variables}
+    if len({len(value) for value in found.values()}) > 1:
+        told = ", ".join(f"{name} {len(value)}" for name, value in found.items())
+        raise ArdslError("the variables have different numbers of examples: " + told)
+    return found
+
+
 def flat(value: object, variable: Variable, like: Tensor) -> Tensor:
     """One variable's array [batch, *shape] as [batch, elements]; conditioning may be one example's, [*shape]."""
     try:
