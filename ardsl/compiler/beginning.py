@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from ardsl.compiler.values import Values, blank, check_domain, conditioning, cut, expand_given
+from ardsl.compiler.values import (
+    Values,
+    blank,
+    check_domain,
+    checked_lengths,
+    conditioning,
+    cut,
+    expand_given,
+    lengths_by_name,
+)
 from ardsl.errors import ArdslError
 from ardsl.model.model import Variable
 
@@ -26,22 +35,42 @@ def along_time(model: AutoregressiveModel, what: str) -> Variable:
 def start(model: AutoregressiveModel, count: int, given: Any, lengths: Any, begin: Any) -> tuple[Values, int]:
     """The values that ``count`` samples start from, in the model's units, and how many elements of the only variable
     are known already."""
-    spec = model.spec.model
-    values = {v.name: blank(v, count, model.like) for v in spec.observed}
-    values |= expand_given(conditioning(given, spec.given, model.like), count)
+    values = {v.name: blank(v, count, model.like) for v in model.spec.model.observed}
+    values |= conditions(model, count, given)
     known = 0
     if begin is not None:
         variable = along_time(model, "a beginning")
-        first = _beginning(begin, variable, count, model.like)
+        first = beginning(begin, variable, count, model.like)
         known = first.shape[1]
         values[variable.name][:, :known] = first
     values = cut(values, lengths, tuple(model.spec.variables.values()), drawn=True)
     if known and bool(values[variable.name][:, :known].isnan().any()):
-        raise ArdslError(f"`{variable.name}` is to be shorter than what it begins with")
+        raise _too_short(variable)
     return model.units.inward(values), known
 
 
-def _beginning(value: Any, variable: Variable, count: int, like: Tensor) -> Tensor:
+def conditions(model: AutoregressiveModel, count: int, given: Any) -> Values:
+    """What is given, checked, for ``count`` samples."""
+    return expand_given(conditioning(given, model.spec.model.given, model.like), count)
+
+
+def moments_of(variable: Variable, length: int | None, known: int) -> int:
+    """How many moments a series is to have that begins with so many ``known`` elements; ``length`` where one is asked
+    for."""
+    if length is None:
+        return variable.shape[0]
+    varying = [variable] if variable.varies else []
+    checked_lengths([*lengths_by_name([length], varying).values()][0], 1, variable, drawn=True)
+    if length < known // (variable.size // variable.shape[0]):
+        raise _too_short(variable)
+    return length
+
+
+def _too_short(variable: Variable) -> ArdslError:
+    return ArdslError(f"`{variable.name}` is to be shorter than what it begins with")
+
+
+def beginning(value: Any, variable: Variable, count: int, like: Tensor) -> Tensor:
     """The first moments of each sample, flat [count, elements], from one's [moments, …] or from [count, moments, …]."""
     try:
         found = torch.as_tensor(value, device=like.device).to(like.dtype)

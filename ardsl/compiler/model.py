@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from ardsl.compiler.loss import loss
 from ardsl.compiler.missing import Pattern, by_pattern, may_miss, present, with_last
 from ardsl.compiler.noise import Noise, make_noise
 from ardsl.compiler.sampler import Sampler, configurations, sample_whole
+from ardsl.compiler.series import SeriesSampler, in_turn
 from ardsl.compiler.spans import Window, pieces
 from ardsl.compiler.stream import stream
 from ardsl.compiler.units import Units
@@ -47,6 +49,8 @@ from ardsl.spec import Spec
 if TYPE_CHECKING:
     from ardsl.compiler.distribution import ModelDistribution
 
+_Evaluator = TypeVar("_Evaluator", Sampler, SeriesSampler)
+
 
 class AutoregressiveModel(CompiledModel):
     """A density whose conditionals depend on exactly the contexts the spec declares.
@@ -65,7 +69,7 @@ class AutoregressiveModel(CompiledModel):
         ]
         self.units = Units(spec.model, spec.plan.groups)
         self.may_miss = may_miss(spec.model)
-        self._samplers: dict[Any, Sampler] = {}
+        self._samplers: dict[Any, Any] = {}
         for variable in spec.model.observed:
             # Saved with the weights: a random order is a function of its seed only for one version of numpy.
             ranks = np.stack([order.rank for order in variable.orders.orders]).astype(np.int32)
@@ -258,7 +262,7 @@ class AutoregressiveModel(CompiledModel):
 
     def noise(self, n: int, seed: int | None = None) -> Noise:
         """The randomness of ``n`` samples; opaque, for ``sample``."""
-        return make_noise(self.groups, n, seed, self.like)
+        return make_noise(self.spec.plan.groups, n, seed, self.like)
 
     @torch.no_grad()
     def sample(
@@ -287,16 +291,19 @@ class AutoregressiveModel(CompiledModel):
             noise = self.noise(n, seed)
         if noise.count != n:
             raise ArdslError(f"the noise is for {noise.count} samples, not {n}")
+        if evaluator not in ("step", "whole"):
+            raise ArdslError(f'there is no evaluator "{evaluator}": "step" or "whole"')
         values, known = start(self, n, given, lengths, begin)
+        along_time = begin is not None or in_turn(self)
         with evaluating(self):
             for configuration, rows in configurations(self.groups, noise):
-                part = {name: value[rows] for name, value in values.items()}
+                part, here = {name: value[rows] for name, value in values.items()}, noise.rows(rows)
                 if evaluator == "whole":
-                    drawn = sample_whole(self, part, noise.rows(rows), configuration, known)
-                elif evaluator == "step":
-                    drawn = self.sampler(configuration, len(rows)).run(part, noise.rows(rows), known)
+                    drawn = sample_whole(self, part, here, configuration, known)
+                elif along_time:
+                    drawn = self._series_sampler(len(rows)).sample(part, here.draws[0][0], known)
                 else:
-                    raise ArdslError(f'there is no evaluator "{evaluator}": "step" or "whole"')
+                    drawn = self._sampler(configuration, len(rows)).run(part, here)
                 for variable in self.spec.model.observed:
                     values[variable.name][rows] = drawn[variable.name]
         values = self.units.outward(values)
@@ -317,15 +324,20 @@ class AutoregressiveModel(CompiledModel):
         how many moments in all, where that varies. After a ``begin`` come the moments that follow it."""
         return stream(self, given, n, moments, length, begin, seed)
 
-    def sampler(self, configuration: tuple[int, ...], batch: int) -> Sampler:
-        """The step evaluator for these orders and this batch size, kept while the weights stand."""
+    def _sampler(self, configuration: tuple[int, ...], batch: int) -> Sampler:
+        return self._kept((configuration, batch), partial(Sampler, self, configuration, batch))
+
+    def _series_sampler(self, batch: int) -> SeriesSampler:
+        return self._kept(("series", batch), partial(SeriesSampler, self, batch))
+
+    def _kept(self, key: object, make: Callable[[tuple[Any, ...]], _Evaluator]) -> _Evaluator:
+        """A step evaluator, kept while the weights stand: made for their version, and known by its key."""
         version = tuple((p.data_ptr(), p._version, p.dtype) for p in self.parameters())
-        key = (configuration, batch)
         kept = self._samplers.get(key)
         if kept is None or kept.version != version:
             if len(self._samplers) >= 8:
                 self._samplers.clear()
-            kept = self._samplers[key] = Sampler(self, configuration, batch, version)
+            kept = self._samplers[key] = make(version)
         return kept
 
     def forget(self) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from ardsl.networks.group import Group
+from ardsl.networks.plan import GroupPlan
+
+_PORTION = 1 << 16
+"""Moments whose noise is passed over at once."""
 
 
 @dataclass(frozen=True)
@@ -29,21 +32,43 @@ class Noise:
         return Noise(count, chosen, {k: v[index] for k, v in self.orders.items()})
 
 
-def make_noise(groups: Sequence[Group], count: int, seed: int | None, like: Tensor) -> Noise:
+def make_noise(plans: Sequence[GroupPlan], count: int, seed: int | None, like: Tensor) -> Noise:
     """Fresh noise for ``count`` samples: the same seed gives the same numbers, on any device."""
+    generator = _generator(seed)
+    orders: dict[str, Tensor] = {}
+    draws = []
+    for plan in plans:
+        group = plan.group
+        if group.mixed is not None and group.mixed.name not in orders:
+            orders[group.mixed.name] = _uniform((count,), generator, like)
+        if plan.back is not None:  # draw by draw, as they are needed along time
+            (target,) = group.targets
+            blocks = [_uniform((target.draws, count, target.family.uniforms), generator, like).transpose(0, 1)]
+        else:
+            blocks = [_uniform((count, t.draws, t.family.uniforms), generator, like) for t in group.targets]
+        draws.append(tuple(blocks))
+    return Noise(count, tuple(draws), orders)
+
+
+def noise_along_time(
+    plan: GroupPlan, count: int, seed: int | None, like: Tensor, draws: range, size: int
+) -> Iterator[Tensor]:
+    """The same numbers of some draws of a model's only group, which runs along time: [n, up to ``size``, uniforms], one
+    part after another."""
+    generator, uniforms = _generator(seed), plan.group.targets[0].family.uniforms
+    for first in range(0, draws.start, _PORTION):
+        _uniform((min(_PORTION, draws.start - first), count, uniforms), generator, like)
+    for first in range(draws.start, draws.stop, size):
+        yield _uniform((min(size, draws.stop - first), count, uniforms), generator, like).transpose(0, 1)
+
+
+def _generator(seed: int | None) -> torch.Generator:
     generator = torch.Generator()
     if seed is None:
         generator.seed()
     else:
         generator.manual_seed(seed)
-    orders: dict[str, Tensor] = {}
-    draws = []
-    for group in groups:
-        if group.mixed is not None and group.mixed.name not in orders:
-            orders[group.mixed.name] = _uniform((count,), generator, like)
-        blocks = [_uniform((count, t.draws, t.family.uniforms), generator, like) for t in group.targets]
-        draws.append(tuple(blocks))
-    return Noise(count, tuple(draws), orders)
+    return generator
 
 
 def _uniform(shape: tuple[int, ...], generator: torch.Generator, like: Tensor) -> Tensor:

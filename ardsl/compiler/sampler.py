@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ardsl.compiler.codes import code_table
 from ardsl.compiler.noise import Noise
 from ardsl.compiler.steps import Steps
-from ardsl.compiler.values import Values, encode, ended, lengths_of, whole
-from ardsl.families.distributions import Conditional
-from ardsl.families.encoding import encode_features
+from ardsl.compiler.values import Values, encode, ended
 from ardsl.networks.group import Group, TargetBlock
 from ardsl.networks.realize import sampling_steps
 
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
 
 MAX_CHUNK = 1024
 """Samples drawn at once: past this, more batch buys no speed, only memory."""
-_MOST_CODES = 1 << 16
-_LOOK = 16
-"""Steps after which it is looked whether all examples have ended."""
 
 
 def configurations(groups: Sequence[Group], noise: Noise) -> list[tuple[tuple[int, ...], Tensor]]:
@@ -58,10 +54,8 @@ class Sampler:
             net.program(k, elements, draws, steps.count, batch)  # type: ignore[operator]
             for net, k, elements, draws in places
         ]
-        self._in_turn = bool((np.diff(steps.draw_step[0]) >= 0).all())
-        """Whether the first group's draws are made in the order of their numbers."""
         self._fast = self._threshold_steps(steps.element_step)
-        self._table = self._code_table(steps.element_step)
+        self._table = self._codes()
 
     def _threshold_steps(self, element_step: list[np.ndarray]) -> bool:
         """Whether every draw is a binary one that the program's own inputs take over as it is: then a step's draw is a
@@ -81,104 +75,35 @@ class Sampler:
             and (group.sources[-1] is own[0] or len(self._programs[0].x) == target.draws)  # type: ignore[attr-defined]
         )
 
-    def _code_table(self, element_step: list[np.ndarray]) -> Tensor | None:
-        """Where all draws are of one finite domain, element by element, and each step learns what it draws: the
-        features of every code, [codes, features]."""
-        model = self._model
-        if len(model.groups) != 1 or len(model.groups[0].targets) != 1:
-            return None
-        group, target, reads = model.groups[0], model.groups[0].targets[0], model.networks[0].reads
-        domain = target.variable.element_domain(0)
-        own = [s for s in group.sources if s.variable is target.variable]
-        if target.factor.event_axes or target.variable.is_record or not domain.levels or domain.levels > _MOST_CODES:
-            return None
-        if reads != "features" or len(own) != 1 or not np.array_equal(own[0].elements, target.elements[:, 0]):
-            return None
-        drawn = sum(len(known) for known in element_step) - int((element_step[0] < 0).sum())
-        if drawn != target.draws:  # some are known from the start
-            return None
-        codes = torch.arange(domain.levels, dtype=model.like.dtype, device=model.like.device)
-        return encode_features(domain, model.conditionals[0][0].decode(codes, codes.dtype))
+    def _codes(self) -> Tensor | None:
+        """The features of every code, [codes, features], where each step learns what it draws as one: where its own
+        draws, and all of them, become known to the network step by step."""
+        table = code_table(self._model)
+        drawn = sum(int((known >= 0).sum()) for known in self._steps.element_step)
+        return table if table is not None and drawn == self._model.groups[0].draws else None
 
     @torch.inference_mode()
-    def run(self, values: Values, noise: Noise, known: int = 0) -> Values:
-        """Samples of every observed variable, flat; ``values`` holds the given ones, and of a variable along time the
-        first elements, so many as are ``known``."""
-        model = self._model
+    def run(self, values: Values, noise: Noise) -> Values:
+        """Samples of every observed variable, flat; ``values`` holds the given ones, and NaN beyond the end of each
+        example."""
         self._start(values)
-        ends = any(v.varies and bool(values[v.name].isnan().any()) for v in model.spec.model.observed)
-        if self._fast and not ends and not known:
+        ends = any(v.varies and bool(values[v.name].isnan().any()) for v in self._model.spec.model.observed)
+        if self._fast and not ends:
             return values | self._run_thresholds(noise)
-        if self._table is not None and (not ends or model.spec.plan.groups[0].back is not None):
-            return values | self._run_codes(self._table, values, noise, known)
-        for _ in self._one_by_one(values, noise, known):
-            pass
+        if self._table is not None and not ends:
+            return values | self._run_codes(self._table, noise)
+        self._run_values(values, noise)
         return values
-
-    @torch.inference_mode()
-    def stream(self, values: Values, noise: Noise, known: int, size: int) -> Iterator[Tensor]:
-        """Samples of the only observed variable from the elements that are ``known`` on, as soon as ``size`` more
-        moments of it are there: flat, [batch, elements]."""
-        target = self._model.groups[0].targets[0]
-        variable, conditional = target.variable, self._model.conditionals[0][0]
-        self._start(values)
-        codes = None if self._table is None else self._table.new_zeros(self._batch, target.draws)
-        drawing = (values, noise, known)
-        steps = self._one_by_one(*drawing) if codes is None else self._by_code(codes, *drawing)
-        done = last = known
-        size *= variable.size // variable.shape[0]
-        for drawn in steps:
-            done += drawn
-            if self._in_turn and done - last >= size:
-                yield self._heard(values, codes, conditional, last, done)
-                last = done
-        end = self._end(values)
-        done = done if end is None else min(done, end * (variable.size // target.draws))
-        for first in range(last, done, size):
-            yield self._heard(values, codes, conditional, first, min(first + size, done))
-
-    def _heard(self, values: Values, codes: Tensor | None, conditional: Conditional, first: int, last: int) -> Tensor:
-        """Some elements of what is drawn, what follows an end as the end."""
-        variable = self._model.groups[0].targets[0].variable
-        if codes is None:
-            part = slice(first, last)
-            return self._model.units.outward({variable.name: values[variable.name][:, part]}, part)[variable.name]
-        if variable.end is not None:
-            codes = whole(ended(codes[:, :last, None], variable.end)[..., 0], variable)
-        return conditional.decode(codes[:, first:last], codes.dtype)
 
     def _start(self, values: Values) -> None:
         for g, program in enumerate(self._programs):
             program.start(self._columns(g, values, self._steps.known_from_the_start(g)))
 
-    def _first(self, known: int) -> int:
-        """The step to begin with, where so many of the first elements are known: what is drawn does not depend on what
-        came before it."""
-        if not known:
-            return 0
-        target, back = self._model.groups[0].targets[0], self._model.spec.plan.groups[0].back
-        assert back is not None  # only along time is there a beginning
-        moments = target.variable.shape[0]
-        first = min(max(0, known * moments // target.variable.size - back), moments - 1)
-        return int(self._steps.draw_step[0].reshape(moments, -1)[first].min())
-
-    def _end(self, values: Values) -> int | None:
-        """The first draw that no example needs, where nothing reads what is beyond the longest one's end."""
-        target = self._model.groups[0].targets[0]
-        if len(self._model.groups) > 1 or self._model.spec.plan.groups[0].back is None or not target.variable.varies:
-            return None
-        moments = int(lengths_of(values[target.variable.name], target.variable).max()) if self._batch else 0
-        return moments * (target.draws // target.variable.shape[0])
-
-    def _one_by_one(self, values: Values, noise: Noise, known: int) -> Iterator[int]:
-        """Draws into ``values``, step by step; gives how many elements each step has drawn."""
-        model, end = self._model, self._end(values)
-        for number in range(self._first(known), self._steps.count):
+    def _run_values(self, values: Values, noise: Noise) -> None:
+        """Draws into ``values``, step by step."""
+        model = self._model
+        for number in range(self._steps.count):
             step = self._steps.draws(number)
-            if end is not None and step[0].draws[0] >= end:
-                if self._in_turn:
-                    break
-                continue
             raw = {g: self._programs[g].raw(number) for g in dict.fromkeys(draw.group for draw in step)}
             used = dict.fromkeys(raw, 0)
             for draw in step:
@@ -190,11 +115,9 @@ class Sampler:
                 drawn = model.conditionals[draw.group][draw.block].sample(
                     numbers.permute(2, 0, 1), noise.draws[draw.group][draw.block][:, draw.draws]
                 )
-                keep(values, target, draw.draws, drawn, known)
+                keep(values, target, draw.draws, drawn)
             for g, columns in self._steps.inputs(number):
                 self._programs[g].write(number, self._columns(g, values, columns))
-            elements = (model.groups[d.group].targets[d.block].elements[d.draws] for d in step)
-            yield sum(int((each >= known).sum()) for each in elements)
 
     def _columns(self, group: int, values: Values, runs: list[range]) -> Tensor:
         net: NetworkModule = self._model.networks[group]  # type: ignore[assignment]
@@ -218,51 +141,22 @@ class Sampler:
         found[order] = drawn
         return {target.variable.name: found.T}
 
-    def _run_codes(self, table: Tensor, values: Values, noise: Noise, known: int) -> Values:
-        """What is drawn stays a code until all is drawn."""
-        target = self._model.groups[0].targets[0]
-        codes = table.new_zeros(self._batch, target.draws)
-        for _ in self._by_code(codes, values, noise, known):
-            pass
-        drawn = self._model.conditionals[0][0].decode(codes, codes.dtype)
-        if target.variable.varies:
-            drawn = drawn.masked_fill(values[target.variable.name].isnan(), torch.nan)
-        if target.variable.end is not None:
-            drawn = ended(drawn[..., None], target.variable.end)[..., 0]
-        return {target.variable.name: drawn}
-
-    def _by_code(self, codes: Tensor, values: Values, noise: Noise, known: int) -> Iterator[int]:
-        """Draws codes step by step, which reach the network through the table; gives how many elements each step has
-        drawn. Where nothing reads what is beyond the longest example's end, it is not drawn."""
-        table, target, program = self._table, self._model.groups[0].targets[0], self._programs[0]
-        assert table is not None  # there are codes
+    def _run_codes(self, table: Tensor, noise: Noise) -> Values:
+        """What is drawn stays a code until all is drawn, and reaches the network through the table."""
+        target, program = self._model.groups[0].targets[0], self._programs[0]
         conditional, width = self._model.conditionals[0][0], target.family.width
-        if known:
-            codes[:, :known] = conditional.encode(values[target.variable.name][:, :known], codes.dtype)
-        end = self._end(values)
-        most = target.draws if end is None else end
-        for number in range(self._first(known), self._steps.count):
+        codes = table.new_zeros(self._batch, target.draws)
+        for number in range(self._steps.count):
             (step,) = self._steps.draws(number)
             count, first = len(step.draws), int(step.draws[0])
-            if number % _LOOK == 0 and over(codes[:, :number], target.variable.end):
-                break
-            if first >= most:
-                if self._in_turn:
-                    break
-                continue
             where = slice(first, first + 1) if count == 1 else step.draws  # which is the quicker index
             raw = program.raw(number).reshape(count, width, -1).permute(2, 0, 1)
-            drawn = conditional.draw(raw, noise.draws[0][0][:, where])
-            if first < known:
-                drawn = torch.where(torch.from_numpy(step.draws < known).to(codes.device), codes[:, where], drawn)
-            codes[:, where] = drawn
+            drawn = codes[:, where] = conditional.draw(raw, noise.draws[0][0][:, where])
             program.write(number, table[drawn.T.long()].transpose(1, 2).reshape(count * table.shape[1], -1))
-            yield int((step.draws >= known).sum()) if known else count
-
-
-def over(codes: Tensor, end: int | None) -> bool:
-    """Whether every example of codes [batch, drawn] has seen its end."""
-    return end is not None and bool((codes == end).any(1).all())
+        found = conditional.decode(codes, codes.dtype)
+        if target.variable.end is not None:
+            found = ended(found[..., None], target.variable.end)[..., 0]
+        return {target.variable.name: found}
 
 
 def keep(values: Values, target: TargetBlock, draws: np.ndarray, drawn: Tensor, known: int = 0) -> None:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from ardsl.compiler.beginning import along_time, start
-from ardsl.compiler.sampler import Sampler
+from ardsl.compiler.beginning import along_time, beginning, conditions, moments_of
+from ardsl.compiler.noise import noise_along_time
+from ardsl.compiler.series import SeriesSampler
+from ardsl.compiler.values import cut
 from ardsl.errors import ArdslError
 from ardsl.families.domains import MuLaw
 
@@ -25,11 +27,21 @@ def stream(
     variable = along_time(model, "a stream")
     if not isinstance(moments, int) or moments < 1:
         raise ArdslError(f"a chunk has at least 1 moment, not {moments!r}")
-    values, known = start(model, count, given, None if length is None else [length] * count, begin)
-    noise = model.noise(count, seed)
-    domain = variable.element_domain(0)
+    plan, each = model.spec.plan.groups[0], variable.size // variable.shape[0]
+    values = cut(conditions(model, count, given), None, model.spec.model.given)
+    first = model.like.new_zeros(count, 0) if begin is None else beginning(begin, variable, count, model.like)
+    last = moments_of(variable, length, first.shape[1])
+    begun = slice(0, first.shape[1])
+    values, first = model.units.inward(values), model.units.inward({variable.name: first}, begun)[variable.name]
+    draws = plan.group.draws // variable.shape[0]  # of a moment
+    ahead = range(first.shape[1] // each * draws, last * draws)
+    noise = noise_along_time(plan, count, seed, model.like, ahead, moments * draws)
+    domain, done = variable.element_domain(0), first.shape[1]
     whole = domain.discrete and not isinstance(domain, MuLaw)
-    sampler = Sampler(model, (0,), count, ())  # of its own: others may sample between two chunks
-    for chunk in sampler.stream(values, noise, known, moments):
-        shaped = chunk.clone().reshape(count, -1, *variable.shape[1:])  # which may be used for gradients again
+    # A sampler of its own: others may sample between two chunks.
+    for chunk in SeriesSampler(model, count, ()).run(values, first, noise):
+        part = slice(done, done + chunk.shape[1])
+        done = part.stop
+        outward = model.units.outward({variable.name: chunk}, part)[variable.name]
+        shaped = outward.clone().reshape(count, -1, *variable.shape[1:])  # which may be used for gradients again
         yield shaped.round().long() if whole else shaped

@@ -55,10 +55,11 @@ class Units(nn.Module):
             for buffer, part in zip(("center", "scale"), found, strict=True):
                 self.get_buffer(f"{buffer}_{name}").copy_(part.view(kept).expand(shape).reshape(-1))
 
-    def inward(self, values: Values) -> Values:
-        """Data, [batch, elements] by variable, in the model's units."""
+    def inward(self, values: Values, elements: slice = slice(None)) -> Values:
+        """Data, [batch, elements] by variable, in the model's units: of all elements, or of some."""
         return values | {
-            name: (values[name] - self.get_buffer(f"center_{name}")) / self.get_buffer(f"scale_{name}")
+            name: (values[name] - self.get_buffer(f"center_{name}")[elements])
+            / self.get_buffer(f"scale_{name}")[elements]
             for name in self._measured
             if name in values
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ from ardsl.families.distributions import is_inside
 from ardsl.families.domains import Domain, Integer, MuLaw
 from ardsl.families.encoding import encode_features, mulaw_encode
 from ardsl.model.model import Variable
-from ardsl.networks.group import Group
+from ardsl.networks.group import Group, SourceBlock
 
 Values = dict[str, Tensor]
 """By variable, [batch, elements], in the model's dtype."""
@@ -87,9 +87,7 @@ def cut(values: Values, lengths: object, variables: Sequence[Variable], *, drawn
     for variable in varying:
         value = values[variable.name].unflatten(1, (variable.shape[0], -1))
         if variable.name in given:
-            value = _cut(value, given[variable.name], variable)
-            if drawn and variable.end is not None:
-                raise ArdslError(f"the length of `{variable.name}` is drawn with it: it ends with its `end`")
+            value = _cut(value, checked_lengths(given[variable.name], len(value), variable, drawn=drawn), variable)
         if variable.end is not None and not drawn:
             value = ended(value, variable.end)
         gone = value.isnan()
@@ -116,14 +114,21 @@ def lengths_by_name(lengths: object, varying: Sequence[Variable]) -> Mapping[str
     return {chosen[0]: lengths}
 
 
-def _cut(value: Tensor, lengths: object, variable: Variable) -> Tensor:
-    """NaN from each example's length on: [batch, length, …] of a variable."""
-    wanted = torch.as_tensor(lengths, device=value.device)
-    if wanted.shape != (len(value),) or wanted.is_floating_point():
-        raise ArdslError(f"the lengths of `{variable.name}` are {len(value)} integers, one for each example")
+def checked_lengths(lengths: object, count: int, variable: Variable, *, drawn: bool) -> Tensor:
+    """Lengths that so many examples of a variable can have, int64 [count]."""
+    wanted = torch.as_tensor(lengths)
+    if wanted.shape != (count,) or wanted.is_floating_point():
+        raise ArdslError(f"the lengths of `{variable.name}` are {count} integers, one for each example")
     if bool(((wanted < 0) | (wanted > variable.shape[0])).any()):
         raise ArdslError(f"the lengths of `{variable.name}` are from 0 to {variable.shape[0]:,}")
-    beyond = torch.arange(variable.shape[0], device=value.device) >= wanted[:, None]
+    if drawn and variable.end is not None:
+        raise ArdslError(f"the length of `{variable.name}` is drawn with it: it ends with its `end`")
+    return wanted
+
+
+def _cut(value: Tensor, lengths: Tensor, variable: Variable) -> Tensor:
+    """NaN from each example's length on: [batch, length, …] of a variable."""
+    beyond = torch.arange(variable.shape[0], device=value.device) >= lengths.to(value.device)[:, None]
     if bool((value.isnan() & ~beyond[..., None]).any()):
         raise ArdslError(f"a length of `{variable.name}` goes beyond what its array has")
     return value.masked_fill(beyond[..., None], torch.nan)
@@ -220,35 +225,46 @@ def encode(group: Group, values: Values, reads: str, columns: range | None = Non
 
     ``columns`` limits them to some consecutive source elements.
     """
-    parts, start = [], 0
+    parts: list[Tensor] = []
+    start = 0
     wanted = columns if columns is not None else range(group.elements)
     batch: Tensor | None = None
     for source in group.sources:
         low, high = max(wanted.start - start, 0), min(wanted.stop - start, len(source.elements))
         start += len(source.elements)
         batch = values[source.variable.name]
-        if low >= high:
-            continue
-        for domain, first, last in source.runs:
-            first, last = max(first, low), min(last, high)
-            if first < last:
-                elements = source.elements[first:last]
-                part = slice(elements.start, elements.stop) if isinstance(elements, range) else list(elements)
-                value = batch if len(elements) == batch.shape[1] else batch[:, part]
-                beyond = value.isnan() if source.variable.varies else None
-                if beyond is not None:
-                    value = value.masked_fill(beyond, legal(domain))
-                if reads == "codes":
-                    parts.append(_codes(domain, value))
-                    continue
-                features = encode_features(domain, value)
-                if beyond is not None:  # what does not exist has no features
-                    features = features.masked_fill(beyond[..., None], 0.0)
-                parts.append(features.flatten(1))
+        if low < high:
+            parts += _encoded(source, batch, reads, low, high)
     if not parts:
         some = batch if batch is not None else next(iter(values.values()))
         return some.new_zeros(len(some), 0)
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+
+def encode_source(source: SourceBlock, value: Tensor) -> Tensor:
+    """The features of what a group reads of one variable, [batch, features]."""
+    return torch.cat(list(_encoded(source, value, "features", 0, len(source.elements))), dim=1)
+
+
+def _encoded(source: SourceBlock, values: Tensor, reads: str, low: int, high: int) -> Iterator[Tensor]:
+    """Some of what is read of a variable, one domain after another."""
+    for domain, first, last in source.runs:
+        first, last = max(first, low), min(last, high)
+        if first >= last:
+            continue
+        elements = source.elements[first:last]
+        part = slice(elements.start, elements.stop) if isinstance(elements, range) else list(elements)
+        value = values if len(elements) == values.shape[1] else values[:, part]
+        beyond = value.isnan() if source.variable.varies else None
+        if beyond is not None:
+            value = value.masked_fill(beyond, legal(domain))
+        if reads == "codes":
+            yield _codes(domain, value)
+            continue
+        features = encode_features(domain, value)
+        if beyond is not None:  # what does not exist has no features
+            features = features.masked_fill(beyond[..., None], 0.0)
+        yield features.flatten(1)
 
 
 def _codes(domain: Domain, value: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -72,6 +72,29 @@ class NetworkModule(nn.Module, ABC):
 
         Along time it is that of one moment, and all begin alike.
         """
+
+
+class MomentProgram(ABC):
+    """A network along time evaluated moment by moment: of its past, only what some layer still reads is kept.
+
+    ``groups`` are those of a moment's sites, in the order they are drawn. Use: ``start`` once, then, moment after
+    moment, ``raw(g)`` and ``write(g, …)`` for each of them.
+    """
+
+    groups: Sequence[int]
+
+    @abstractmethod
+    def start(self, given: Mapping[str, Tensor], first: int = 0) -> None:
+        """Begin with what is given, features [batch, features] by variable, at the ``first`` moment in the order of
+        time, as if there were none before it."""
+
+    @abstractmethod
+    def raw(self, group: int) -> Tensor:
+        """The raw numbers of the site's draw, [width, batch]."""
+
+    @abstractmethod
+    def write(self, group: int, inputs: Tensor) -> None:
+        """The features that the draw gave, [features, batch]."""
 
 
 class Program(ABC):

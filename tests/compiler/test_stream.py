@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -32,6 +34,34 @@ def test_a_stream_is_the_sample_of_one_call(name: str, moments: int) -> None:
     assert isinstance(whole, torch.Tensor) and found.dtype == whole.dtype
     assert torch.equal(found, whole[:, : found.shape[1]])
     assert found.shape[1] == 40 or (name == "an end" and not whole[:, found.shape[1] :].any())
+
+
+def test_maps_of_what_is_given_are_made_section_by_section(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the section, with and without a beginning."""
+    model = ardsl.compile(ardsl.loads(SPECS["numbers given a text"]), seed=0, dtype=torch.float64)
+    given = {"text": torch.randn(2, 10, generator=torch.Generator().manual_seed(0))}
+    whole = model.sample(2, given, seed=5, evaluator="whole")
+    assert isinstance(whole, torch.Tensor)
+    monkeypatch.setattr("ardsl.networks.lattice.ring._SECTION", 7)
+    for known in (0, 16):
+        found = torch.cat(list(model.stream(given, n=2, begin=whole[:, :known], moments=9, seed=5)), 1)
+        torch.testing.assert_close(found, whole[:, known:], atol=1e-9, rtol=0)
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read where Linux tells it")
+def test_a_stream_takes_no_more_memory_the_longer_the_series() -> None:
+    """Of a million moments the first are drawn: four bytes for each would show."""
+    text = f"observed x[time: 1000000] : mulaw(16)\np(x[t] | x[<t] within 8) = categorical via {WAVENET}\n"
+    model = ardsl.compile(ardsl.loads(text), seed=0)
+
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+    next(model.stream(seed=0, moments=10))  # what torch itself takes the first time
+    before = resident()
+    stream = model.stream(seed=0, moments=10)
+    assert next(stream).shape == (1, 10)
+    assert resident() - before < 4e6
 
 
 @pytest.mark.parametrize("name", [name for name in SPECS if name != "an end"])

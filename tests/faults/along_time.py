@@ -4,7 +4,7 @@ TESTS = [f"tests/compiler/test_{name}.py" for name in ("spans", "beginning", "st
 
 WAVENET, RING, MODULE = (f"networks/lattice/{name}.py" for name in ("wavenet", "ring", "module"))
 SPANS, NETWORK = "compiler/spans.py", "networks/module.py"
-SAMPLER = "compiler/sampler.py"
+SERIES, NOISE = "compiler/series.py", "compiler/noise.py"
 
 FAULTS: list[tuple[str, str, str, str]] = [
     # Parts of time
@@ -22,9 +22,12 @@ FAULTS: list[tuple[str, str, str, str]] = [
     # Steps
     ("queues read a moment too late", RING, "(-delays, np.append", "(np.minimum(1 - delays, 0), np.append"),
     ("a queue not emptied before the next sample", RING, "ring.store.zero_()", "pass"),
-    ("maps of another moment", RING, "self._maps[self._positions[turn]]", "self._maps[self._positions[turn - 1]]"),
+    ("maps of another moment", RING, "return self._maps[place]", "return self._maps[place - 1]"),
+    ("maps of the first section for all", RING, "slice(first, first + _SECTION)", "slice(0, _SECTION)"),
+    ("channels that read those of the moment before", RING, ".masked(number)", ".weights()[number]"),
+    ("noise of the first moments after a beginning", NOISE, "range(0, draws.start, _PORTION)", "range(0)"),
     # Beginnings and ends
-    ("a beginning drawn anew", SAMPLER, "if first < known:", "if False:"),
-    ("a beginning of which too little is read", SAMPLER, "// target.variable.size - back)", "// target.variable.size)"),
-    ("draws after the end", SAMPLER, "drawn = ended(drawn[..., None], target.variable.end)[..., 0]", "pass"),
+    ("a beginning that is not gone through", SERIES, "range(first, known)", "range(0)"),
+    ("a beginning of which too little is read", SERIES, "max(0, known - back)", "max(0, known - back + 1)"),
+    ("draws after the end", SERIES, "drawn = drawn.masked_fill(seen > 0, end)", "pass"),
 ]

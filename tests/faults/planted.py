@@ -96,8 +96,8 @@ FAULTS: list[tuple[str, str, str, str]] = [
     (
         "the columns of a record shifted by one",
         "compiler/values.py",
-        "batch if len(elements) == batch.shape[1] else batch[:, part]",
-        "batch if len(elements) == batch.shape[1] else batch.roll(1, 1)[:, part]",
+        "values if len(elements) == values.shape[1] else values[:, part]",
+        "values if len(elements) == values.shape[1] else values.roll(1, 1)[:, part]",
     ),
     # Parameter layouts and densities
     (

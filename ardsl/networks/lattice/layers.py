@@ -137,7 +137,8 @@ class Features:
 
 
 class Upsampled(nn.Module):
-    """What each moment is at of a source of a lower rate: [batch, source features] to [batch, features, moments].
+    """What each moment, or some of them, is at of a source of a lower rate: [batch, source features] to [batch,
+    features, moments].
 
     Learned, it is a transposed convolution whose kernel is its stride (van den Oord et al. 2016, WaveNet, section 2.5).
     """
@@ -157,12 +158,13 @@ class Upsampled(nn.Module):
             self.bias = nn.Parameter(torch.zeros(features))
             nn.init.uniform_(self.weight, -((3 / features) ** 0.5), (3 / features) ** 0.5)
 
-    def forward(self, value: Tensor) -> Tensor:
+    def forward(self, value: Tensor, moments: slice = slice(None)) -> Tensor:
         cells = F.pad(value.unflatten(1, (-1, self._features)), (0, 0, 0, 1))  # outside the source is a zero
+        cell, phase = self._cell[moments], self._phase[moments]
         if self.weight is None or self.bias is None:
-            return cells[:, self._cell].transpose(1, 2)
+            return cells[:, cell].transpose(1, 2)
         each = torch.einsum("bcf,pgf->bcpg", cells, self.weight)
-        return each[:, self._cell, self._phase].transpose(1, 2) + self.bias[:, None]
+        return each[:, cell, phase].transpose(1, 2) + self.bias[:, None]
 
 
 class Convolution(nn.Module):
@@ -198,6 +200,10 @@ class Convolution(nn.Module):
     def weights(self) -> list[Tensor]:
         """Of each source, [outputs, inputs, offsets]."""
         return [weight.get_parameter("weight") for weight in self.sources]
+
+    def masked(self, number: int) -> Tensor:
+        """The weights on one source that count, and zeros, [outputs, inputs, offsets]."""
+        return self.sources[number].masked  # type: ignore[return-value]
 
     def forward(self, maps: dict[str, Tensor], given: Features) -> Tensor:
         layer, bias = self.layer, self.bias

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from ardsl.networks.lattice.given import alignment, given
 from ardsl.networks.lattice.layers import Convolution, Features, Upsampled, during, gated
 from ardsl.networks.lattice.plan import located_features, ranked_readings
 from ardsl.networks.lattice.wiring import INPUT, Layer, Wiring
-from ardsl.networks.module import Configuration, NetworkModule, Program, Span
+from ardsl.networks.module import Configuration, MomentProgram, NetworkModule, Program, Span
 from ardsl.networks.plan import GroupPlan
 
 
@@ -88,34 +88,45 @@ class LatticeNetwork(NetworkModule):
 
     def inputs(self, inputs: Tensor) -> tuple[Tensor, Features]:
         """The variable's own features [batch, elements · features], and what is given."""
+        parts = self.by_source(inputs)
+        return parts[self.plan.group.targets[0].variable.name], self.features(parts)
+
+    def features(self, parts: Mapping[str, Tensor], moments: slice = slice(None)) -> Features:
+        """What is given, from features [batch, features] by variable; along time, of some moments."""
         shape = self.wiring.lattice.shape
-        parts = dict(self._by_source(inputs))
-        own = parts[self.plan.group.targets[0].variable.name]
         whole = [parts[source.variable.name] for source in self.given.whole]
         aligned = []
         for (source, _), index in zip(self.given.aligned, self._alignments, strict=True):
             part = parts[source.variable.name].unflatten(1, (len(source.elements), -1))
-            read = F.pad(part, (0, 0, 0, 1))[:, index.to(inputs.device)]  # what lies outside is a zero
+            read = F.pad(part, (0, 0, 0, 1))[:, index.to(part.device)]  # what lies outside is a zero
             aligned.append(read.flatten(2).movedim(2, 1).unflatten(2, shape))
-        mapped = [each.source.variable.name for each in self.given.through]
-        mapped += [each.source.variable.name for each in self.given.spread]
-        maps = [self.maps[name](parts[name]) for name in mapped]
+        through, spread = (
+            [each.source.variable.name for each in some] for some in (self.given.through, self.given.spread)
+        )
+        maps = [self.maps[name](parts[name])[:, :, moments] for name in through]
+        maps += [self.maps[name](parts[name], moments) for name in spread]
         found = (torch.cat(each, 1) if each else None for each in (whole, maps, aligned))
-        return own, Features(*found)
+        return Features(*found)
 
-    def _by_source(self, inputs: Tensor) -> Iterator[tuple[str, Tensor]]:
-        start = 0
-        for source in self.plan.group.sources:
-            yield source.variable.name, inputs[:, start : start + source.features]
-            start += source.features
+    def by_source(self, inputs: Tensor) -> dict[str, Tensor]:
+        """The group's inputs [batch, features] by variable."""
+        sources = self.plan.group.sources
+        parts = inputs.split([source.features for source in sources], 1)
+        return {source.variable.name: part for source, part in zip(sources, parts, strict=True)}
 
     def program(self, order: int, element_step: np.ndarray, draw_step: np.ndarray, steps: int, batch: int) -> Program:
+        from ardsl.networks.lattice.in_turn import InTurn
         from ardsl.networks.lattice.program import LatticeProgram
-        from ardsl.networks.lattice.ring import RingProgram, fits
 
-        if fits(self, element_step, draw_step):
-            return RingProgram(self, element_step, draw_step, batch)
+        if InTurn.fits(self, element_step, draw_step):
+            return InTurn(self, element_step, draw_step, batch)
         return LatticeProgram(self, element_step, draw_step, batch)
+
+    def moments(self, batch: int) -> MomentProgram:
+        """The evaluator moment by moment, of a network along time."""
+        from ardsl.networks.lattice.ring import RingProgram
+
+        return RingProgram(self, batch)
 
 
 def _key(target: str) -> str:

@@ -1,4 +1,4 @@
-"""The step evaluator of causal networks along time: of a map, only what some layer still reads is kept.
+"""Causal networks moment by moment: of a map, only what some layer still reads is kept.
 
 Every moment takes the same calls. What layers read of earlier moments is known before it begins, and is gathered at
 once, to stand beside what they read of their own moment: one product for each layer. Memory does not grow with time
@@ -7,35 +7,34 @@ once, to stand beside what they read of their own moment: one product for each l
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ardsl.networks.lattice.inputs import Call, LatticeInputs
-from ardsl.networks.lattice.schedule import SourceSteps
+from ardsl.networks.lattice.inputs import Call
+from ardsl.networks.lattice.layers import Convolution
 from ardsl.networks.lattice.wiring import INPUT, Layer, Wiring
+from ardsl.networks.module import MomentProgram
 
 if TYPE_CHECKING:
     from ardsl.networks.lattice.module import LatticeNetwork
 
+_SECTION = 4096
+"""Moments whose maps of what is given are made at once."""
 
-def fits(network: LatticeNetwork, element_step: np.ndarray, draw_step: np.ndarray) -> bool:
-    """Whether a network runs along time, one moment after another, each drawn by a step of its own."""
-    wiring, steps = network.wiring, SourceSteps.of(network, element_step)
+
+def runs_along(wiring: Wiring) -> bool:
+    """Whether time is the slowest axis and the only one of positions, and of what layers read of earlier moments each
+    reads one map of its own."""
     lattice = wiring.lattice
-    if len(lattice.shape) != 1 or lattice.groups != 1 or lattice.priority is None or network.given.aligned:
+    if len(lattice.shape) != 1 or lattice.priority is None or lattice.priority[0][0] != 0:
         return False
-    in_turn = np.argsort(lattice.rank)
     past = [layer for layer in wiring.layers if any(_delays(wiring, layer))]
     read = [name for layer in past for name, _ in layer.sources]
-    return bool(
-        (np.diff(draw_step[in_turn]) > 0).all()
-        and np.array_equal(steps.own, draw_step)
-        and steps.last_given < draw_step.min()
-        and len(read) == len(past) == len(set(read))
-    )
+    return len(read) == len(past) == len(set(read))
 
 
 def _delays(wiring: Wiring, layer: Layer) -> list[int]:
@@ -44,34 +43,37 @@ def _delays(wiring: Wiring, layer: Layer) -> list[int]:
     return [-way * offset for _, stencil in layer.sources for (offset,) in stencil.offsets]
 
 
-class RingProgram(LatticeInputs):
-    """Evaluates a network moment by moment. Features are [features, batch]."""
+class RingProgram(MomentProgram):
+    """Features are [features, batch], those of a map's groups one after another."""
 
-    def __init__(self, network: LatticeNetwork, element_step: np.ndarray, draw_step: np.ndarray, batch: int) -> None:
-        super().__init__(network, element_step, batch)
-        self._positions = np.argsort(draw_step)
-        self._turn = np.full(int(draw_step.max()) + 1, -1)
-        """The moment that a step draws, counted in the order of time; −1 for none."""
-        self._turn[draw_step[self._positions]] = np.arange(len(draw_step))
-        self._stale = True
+    def __init__(self, network: LatticeNetwork, batch: int) -> None:
+        self._network, self._wiring, self._batch = network, network.wiring, batch
+        lattice = network.wiring.lattice
+        assert runs_along(network.wiring)  # as the layers of networks along time do
+        self._like = next(network.parameters()).detach()
+        self.groups = np.argsort(lattice.rank[: lattice.groups]).tolist()
+        self._forward = lattice.along_time
+        self._turn = 0
+        """The moment at work, counted in the order of time."""
         self._now: dict[str, Tensor] = {}
         """Each map at the moment."""
         self._columns: dict[str, Tensor] = {}
         """What a layer reads of several moments, or of several maps, [inputs, batch]."""
         self._rings = self._make_rings()
         self._place_together()
-        for name, (_, features) in self._wiring.sizes.items():
-            self._now.setdefault(name, self._room(features))
-        convolutions = [layer for layer in self._wiring.layers if layer.kind == "convolve"]
-        self._bases = {layer.target: self._room(layer.features) for layer in convolutions if not layer.added}
+        for name, (groups, features) in self._wiring.sizes.items():
+            self._now.setdefault(name, self._room(groups * features))
+        convolutions = [layer for layer in self._wiring.layers if layer.kind == "convolve" and not layer.added]
+        self._bases = {layer.target: self._room(layer.groups * layer.features) for layer in convolutions}
         """What does not change from moment to moment: bias, and what is given."""
-        self._maps: Tensor | None = None
-        """What maps add at each position, [positions, features, batch]."""
+        self._given: Mapping[str, Tensor] = {}
+        self._maps = self._room(0)
+        """What maps add at each position of a section of time, [positions, features, batch]."""
+        self._section = -1
         self._map = self._room(network.given.map_features)
         self._scratch: dict[int, Tensor] = {}
-        self._calls: list[Call] = [call for ring in self._rings for call in ring.calls]
-        for layer in self._wiring.layers:
-            self._convolve(layer) if layer.kind == "convolve" else self._apply(layer)
+        self._gathers = [call for ring in self._rings for call in ring.calls]
+        self._calls = [self._prepared(group) for group in range(lattice.groups)]
 
     # What there is room for
 
@@ -84,8 +86,8 @@ class RingProgram(LatticeInputs):
         for layer in self._wiring.layers:
             delays = _delays(self._wiring, layer)
             if any(delays):
-                size = self._wiring.sizes[layer.sources[0][0]][1]
-                alike.setdefault((size, len(delays), 0 in delays), []).append(layer)
+                groups, features = self._wiring.sizes[layer.sources[0][0]]
+                alike.setdefault((groups * features, len(delays), 0 in delays), []).append(layer)
         rings = []
         for (size, count, has_now), layers in alike.items():
             read = np.array([_delays(self._wiring, layer) for layer in layers])
@@ -103,100 +105,127 @@ class RingProgram(LatticeInputs):
         dropped = {layer.target: layer.sources[0][0] for layer in self._wiring.layers if layer.kind == "drop"}
         for layer in self._wiring.layers:
             names = [dropped.get(name, name) for name, _ in layer.sources]
-            sizes = {self._wiring.sizes[name][1] for name in names}
+            sizes = {self._wiring.sizes[name] for name in names}
             if len(names) > 1 and len(sizes) == 1 and not any(name in self._now for name in names):
-                block = self._room(len(names), *sizes)
+                ((groups, features),) = sizes
+                block = self._room(len(names), groups * features)
                 self._now |= dict(zip(names, block, strict=True))
                 self._columns[layer.target] = block.flatten(0, 1)
 
-    # The calls of a moment
+    # The calls of a site
 
-    def _apply(self, layer: Layer) -> None:
+    def _prepared(self, group: int) -> list[Call]:
+        """Each map of one group at the moment, of which it reads no group that is drawn later."""
+        calls: list[Call] = []
+        for layer in self._wiring.layers:
+            (self._convolve if layer.kind == "convolve" else self._apply)(layer, group, calls)
+        return calls
+
+    def _part(self, name: str, group: int) -> Tensor:
+        """A map of one group at the moment."""
+        return _of(group, self._now[name], self._wiring.sizes[name][1])
+
+    def _apply(self, layer: Layer, group: int, calls: list[Call]) -> None:
         """A function of a map's own features."""
-        source, into = self._now[layer.sources[0][0]], self._now[layer.target]
+        name = layer.sources[0][0]
+        if layer.kind == "drop":  # nothing is dropped where samples are drawn
+            self._now[layer.target] = self._now[name]
+        source, into = self._part(name, group), self._part(layer.target, group)
         if layer.kind == "gate":
             half = layer.features
             tanh = self._scratch.setdefault(half, self._room(half))
-            self._calls.append((torch.tanh, (source[:half],), {"out": tanh}))
-            self._calls.append((torch.sigmoid, (source[half:],), {"out": into}))
-            self._calls.append((into.mul_, (tanh,), {}))
+            calls.append((torch.tanh, (source[:half],), {"out": tanh}))
+            calls.append((torch.sigmoid, (source[half:],), {"out": into}))
+            calls.append((into.mul_, (tanh,), {}))
         elif layer.kind == "relu":
-            self._calls.append((torch.clamp_min, (source, 0.0), {"out": into}))
-        else:  # nothing is dropped where samples are drawn
-            self._now[layer.target] = source
-        self._calls += [(into.add_, (self._now[name],), {}) for name in layer.added]
+            calls.append((torch.clamp_min, (source, 0.0), {"out": into}))
+        calls += [(into.add_, (self._part(name, group),), {}) for name in layer.added]
 
-    def _convolve(self, layer: Layer) -> None:
-        into = self._now[layer.target]
-        sums = [self._now[name] for name in layer.added] or [self._base(layer)]
-        weights = [self._weight(layer, number) for number in range(len(layer.sources))]
+    def _convolve(self, layer: Layer, group: int, calls: list[Call]) -> None:
+        into = self._part(layer.target, group)
+        sums = [self._part(name, group) for name in layer.added] or [self._base(layer, group, calls)]
+        weights = [self._weight(layer, number, group) for number in range(len(layer.sources))]
         products = [(weight, self._now[name]) for weight, (name, _) in zip(weights, layer.sources, strict=True)]
         if layer.target in self._columns:
             products = [(torch.cat(weights, 1), self._columns[layer.target])]
         start, *more = sums
         for weight, value in products:
-            self._calls.append((torch.addmm, (start, weight, value), {"out": into}))
+            calls.append((torch.addmm, (start, weight, value), {"out": into}))
             start = into
         if not products:
-            self._calls.append((into.copy_, (start,), {}))
-        self._calls += [(into.add_, (each,), {}) for each in more]
+            calls.append((into.copy_, (start,), {}))
+        calls += [(into.add_, (each,), {}) for each in more]
 
-    def _base(self, layer: Layer) -> Tensor:
+    def _base(self, layer: Layer, group: int, calls: list[Call]) -> Tensor:
         """What does not depend on the variable, with what maps add at the moment."""
-        base, locate = self._bases[layer.target], self._network.convolution(layer.target).locate
+        base, locate = _of(group, self._bases[layer.target], layer.features), self._convolution(layer).locate
         if locate is None:
             return base
         made = torch.empty_like(base)
-        self._calls.append((torch.addmm, (base, locate.detach(), self._map), {"out": made}))
+        weight = _of(group, locate.detach(), layer.features)
+        calls.append((torch.addmm, (base, weight, self._map), {"out": made}))
         return made
 
-    def _weight(self, layer: Layer, number: int) -> Tensor:
-        """A layer's weights on a source at each of its moments, [outputs, moments · inputs]."""
-        weight = self._network.convolution(layer.target).weights()[number].detach()
+    def _weight(self, layer: Layer, number: int, group: int) -> Tensor:
+        """A group's weights on a source at each of its moments, [outputs, moments · inputs]; a zero for what it does
+        not read."""
+        weight = _of(group, self._convolution(layer).masked(number).detach(), layer.features)
         return weight.transpose(1, 2).flatten(1).contiguous()
 
-    # What a step computes
+    def _convolution(self, layer: Layer) -> Convolution:
+        return self._network.convolution(layer.target)
 
-    def start(self, inputs: Tensor) -> None:
-        self._take(-1, inputs)
-        self._stale = True
+    # What a moment computes
+
+    def start(self, given: Mapping[str, Tensor], first: int = 0) -> None:
+        self._given, self._turn, self._section = given, first, -1
         for ring in self._rings:
             ring.store.zero_()
-
-    def _fill_bases(self) -> None:
-        _, given = self._network.inputs(self._features.T)
+        whole = self._network.features(given, slice(0, 0)).whole
         for target, base in self._bases.items():
             convolution = self._network.convolution(target)
             assert convolution.bias is not None  # a layer that adds nothing has one
             base.copy_(convolution.bias[:, None].expand_as(base))
-            if convolution.condition is not None and given.whole is not None:
-                base.add_(convolution.condition @ given.whole.T)
-        if given.maps is not None:
-            self._maps = given.maps.permute(2, 1, 0).contiguous()
+            if convolution.condition is not None and whole is not None:
+                base.add_(convolution.condition @ whole.T)
 
-    def raw(self, step: int) -> Tensor:
-        if self._stale:  # all that is given is known before the first moment
-            self._fill_bases()
-            self._stale = False
-        turn = int(self._turn[step])
-        if self._maps is not None:
-            self._map.copy_(self._maps[self._positions[turn]])
+    def _begin(self) -> None:
+        """All that the moment reads of earlier ones, and its part of the maps."""
+        if self._network.given.map_features:
+            last = self._wiring.lattice.positions - 1
+            self._map.copy_(self._map_of(self._turn if self._forward else last - self._turn))
         for ring in self._rings:
-            ring.turn(turn)
-        for function, arguments, into in self._calls:
+            ring.turn(self._turn)
+        for function, arguments, into in self._gathers:
             function(*arguments, **into)
-        return self._now[self._wiring.output]
 
-    def write(self, step: int, inputs: Tensor) -> None:
-        if step < 0 or step >= len(self._turn) or self._turn[step] < 0:
-            self._take(step, inputs)
-            return
-        self._now[INPUT].copy_(inputs)
-        for ring in self._rings:
-            ring.keep()
+    def _map_of(self, position: int) -> Tensor:
+        section, place = divmod(position, _SECTION)
+        if section != self._section:
+            first = section * _SECTION
+            maps = self._network.features(self._given, slice(first, first + _SECTION)).maps
+            assert maps is not None  # they have features
+            self._section, self._maps = section, maps.permute(2, 1, 0).contiguous()
+        return self._maps[place]
 
-    def _take_own(self, sites: np.ndarray, features: Tensor) -> None:
-        raise AssertionError("the variable's own elements are drawn, each by a step of its own")
+    def raw(self, group: int) -> Tensor:
+        if group == self.groups[0]:
+            self._begin()
+        for function, arguments, into in self._calls[group]:
+            function(*arguments, **into)
+        return self._part(self._wiring.output, group)
+
+    def write(self, group: int, inputs: Tensor) -> None:
+        self._part(INPUT, group).copy_(inputs)
+        if group == self.groups[-1]:
+            for ring in self._rings:
+                ring.keep()
+            self._turn += 1
+
+
+def _of(group: int, value: Tensor, features: int) -> Tensor:
+    """A group's rows, of those of all groups one after another."""
+    return value[group * features : (group + 1) * features]
 
 
 class _Ring:
