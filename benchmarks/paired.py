@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
+
 Work = Callable[[], object]
 
 
@@ -23,6 +25,8 @@ class Paired:
 def timed(work: Work) -> float:
     start = time.perf_counter()
     work()
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
     return time.perf_counter() - start
 
 

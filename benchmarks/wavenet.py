@@ -1,15 +1,15 @@
 """WaveNet on one thread: samples in a second, against the network run again for every sample and against a sampler with
 a queue for each layer, written plainly in torch.
 
-    python benchmarks/wavenet.py
+    python benchmarks/wavenet.py [--device cuda]
 """
 
 from __future__ import annotations
 
-import time
+import argparse
 
 import torch
-from paired import paired
+from paired import paired, timed
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -47,14 +47,15 @@ class Queues:
         self.skip_bias = bias["skip"]
         self.tail = [(weight[name][0][:, :, 0], bias[name]) for name in ("tail", "output")]
         self.queues = [
-            [torch.zeros(batch, FEATURES) for _ in range(2 ** (number % LAYERS))] for number in range(BLOCKS * LAYERS)
+            [self.skip_bias.new_zeros(batch, FEATURES) for _ in range(2 ** (number % LAYERS))]
+            for number in range(BLOCKS * LAYERS)
         ]
-        self.batch = batch
+        self.batch, self.device = batch, self.skip_bias.device
 
     @torch.no_grad()
     def sample(self, length: int) -> Tensor:
-        value = torch.zeros(self.batch, 1)
-        levels = torch.linspace(-1, 1, 256)
+        value = torch.zeros(self.batch, 1, device=self.device)
+        levels = torch.linspace(-1, 1, 256, device=self.device)
         found = []
         for t in range(length):
             h = F.linear(value, self.first, self.first_bias) if t else self.first_bias.expand(self.batch, -1)
@@ -76,11 +77,14 @@ class Queues:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="cpu")
+    device = parser.parse_args().device
     torch.set_num_threads(1)
     print("| batch | the whole network again, samples/s | queues, samples/s | ardsl, samples/s | ÷ queues | ÷ whole |")
     print("| --- | --- | --- | --- | --- | --- |")
     length = 2000
-    model = ardsl.compile(ardsl.loads(SPEC.format(length=length)), seed=0).eval()
+    model = ardsl.compile(ardsl.loads(SPEC.format(length=length)), seed=0).to(device).eval()
     for batch in (1, 16):
         queues = Queues(model, batch)
         model.sample(batch, seed=0)  # the sampler is made once
@@ -88,9 +92,7 @@ def main() -> None:
         x = model.sample(batch, seed=0)
         with torch.no_grad():
             model.log_prob(x)
-            start = time.perf_counter()
-            model.log_prob(x)
-            whole = 1 / (time.perf_counter() - start)
+            whole = 1 / timed(lambda: model.log_prob(x))  # noqa: B023
         theirs, ours = length / found.first, length / found.second
         print(f"| {batch} | {whole:.1f} | {theirs:,.0f} | {ours:,.0f} | {1 / found.ratio:.2f} | {ours / whole:,.0f} |")
 
