@@ -83,12 +83,12 @@ def main() -> None:
     torch.set_num_threads(1)
     print("| batch | the whole network again, samples/s | queues, samples/s | ardsl, samples/s | ÷ queues | ÷ whole |")
     print("| --- | --- | --- | --- | --- | --- |")
-    length = 2000
+    length, rounds = (2000, 5) if device == "cpu" else (500, 3)
     model = ardsl.compile(ardsl.loads(SPEC.format(length=length)), seed=0).to(device).eval()
-    for batch in (1, 16):
+    for batch in (1, 16) if device == "cpu" else (1, 256):
         queues = Queues(model, batch)
         model.sample(batch, seed=0)  # the sampler is made once
-        found = paired(lambda q=queues: q.sample(length), lambda b=batch: model.sample(b, seed=1), 5)
+        found = paired(lambda q=queues: q.sample(length), lambda b=batch: model.sample(b, seed=1), rounds)
         x = model.sample(batch, seed=0)
         with torch.no_grad():
             model.log_prob(x)

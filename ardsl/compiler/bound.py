@@ -133,7 +133,7 @@ def table(
     seed = None if generator is None else int(generator.integers(1 << 62))
     count, every = model.count(values), model.assignments
     total = model.count(every)
-    size = max(1, at_once(model.spec.plan) // max(count, 1))
+    size = max(1, at_once(model.spec.plan, model.like.device) // max(count, 1))
     found: dict[str, list[Tensor]] = {name: [] for name in model.summed}
     for first in range(0, total, size):
         chosen = {name: value[first : first + size] for name, value in every.items()}
@@ -184,7 +184,7 @@ def importance_weighted(model: LatentModel, data: Mapping[str, Tensor], samples:
     if not model.q or samples == 1:
         return first.elbo, first
     count = model.count(data)
-    size = max(1, at_once(model.spec.plan) // max(count, 1))
+    size = max(1, at_once(model.spec.plan, model.like.device) // max(count, 1))
     total = None
     for start in range(0, samples, size):
         rows = min(size, samples - start)

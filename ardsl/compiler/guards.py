@@ -20,11 +20,13 @@ _MEMORY = 1 << 28
 _MOST = 1024
 
 
-def at_once(plan: Plan) -> int:
+def at_once(plan: Plan, device: torch.device) -> int:
     """How many examples are evaluated at once: as many as the activations of all networks allow in about a quarter of
-    a gigabyte, and never very many."""
+    a gigabyte, or a sixteenth of a GPU's memory, and never very many."""
+    cuda = device.type == "cuda"
+    memory = torch.cuda.get_device_properties(device).total_memory // 16 if cuda else _MEMORY
     per_example = max(1, 4 * sum(group.activations for group in plan.every))
-    return max(1, min(_MOST, _MEMORY // (3 * per_example)))  # each activation with the temporaries beside it
+    return max(1, min(_MOST, memory // (3 * per_example)))  # each activation with the temporaries beside it
 
 
 @contextmanager

@@ -168,7 +168,7 @@ def values_in_batches(model: Compiled, examples: Examples, batch: int) -> Iterat
 
 def default_batch(model: Compiled) -> int:
     """As many examples as the plan's activations allow in a modest memory, and never very many."""
-    return at_once(model.spec.plan)
+    return at_once(model.spec.plan, model.like.device)
 
 
 def _examples(model: Compiled, data: Any, split: str, data_dir: str | Path | None) -> Examples:
