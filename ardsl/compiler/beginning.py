@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,18 +19,33 @@ from ardsl.compiler.values import (
     lengths_by_name,
 )
 from ardsl.errors import ArdslError
+from ardsl.families.domains import MuLaw
+from ardsl.families.encoding import mulaw_decode, mulaw_encode
 from ardsl.model.model import Variable
 
 if TYPE_CHECKING:
     from ardsl.compiler.model import AutoregressiveModel
 
 
+def series(model: AutoregressiveModel) -> Variable | None:
+    """The only variable of a model, where its network runs along time."""
+    observed, plans = model.spec.model.observed, model.spec.plan.groups
+    return observed[0] if len(observed) == len(plans) == 1 and plans[0].back is not None else None
+
+
 def along_time(model: AutoregressiveModel, what: str) -> Variable:
-    """The only variable of a model, where its network runs along time (else that is an error, of ``what``)."""
-    observed = model.spec.model.observed
-    if len(model.groups) != 1 or len(observed) != 1 or model.spec.plan.groups[0].back is None:
+    """The same; without one, an error of ``what``."""
+    found = series(model)
+    if found is None:
         raise ArdslError(f"{what} is of one variable along time, as `wavenet` draws it, first moment first")
-    return observed[0]
+    return found
+
+
+def checked_count(value: object, what: str, least: int = 0) -> int:
+    """A whole number of ``what``."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise ArdslError(f"the number of {what} is an integer of at least {least}, not {value!r}")
+    return int(value)
 
 
 def start(model: AutoregressiveModel, count: int, given: Any, lengths: Any, begin: Any) -> tuple[Values, int]:
@@ -59,6 +75,7 @@ def moments_of(variable: Variable, length: int | None, known: int) -> int:
     for."""
     if length is None:
         return variable.shape[0]
+    checked_count(length, "moments")
     varying = [variable] if variable.varies else []
     checked_lengths([*lengths_by_name([length], varying).values()][0], 1, variable, drawn=True)
     if length < known // (variable.size // variable.shape[0]):
@@ -71,7 +88,8 @@ def _too_short(variable: Variable) -> ArdslError:
 
 
 def beginning(value: Any, variable: Variable, count: int, like: Tensor) -> Tensor:
-    """The first moments of each sample, flat [count, elements], from one's [moments, …] or from [count, moments, …]."""
+    """The first moments of each sample, flat [count, elements], from one's [moments, …] or from [count, moments, …]; of
+    audio, the values of its codes."""
     try:
         found = torch.as_tensor(value, device=like.device).to(like.dtype)
     except (TypeError, ValueError, RuntimeError) as error:
@@ -87,4 +105,9 @@ def beginning(value: Any, variable: Variable, count: int, like: Tensor) -> Tenso
             f"the beginning of `{variable.name}` must have the shape [{most}], not {list(found.shape[1:])}"
         )
     check_domain(found, variable)
+    domain, end = variable.element_domain(0), variable.end
+    if isinstance(domain, MuLaw):
+        found = mulaw_decode(mulaw_encode(found, domain.count), domain.count, found.dtype)
+    if end is not None and bool(((found == end).cummax(1).values & (found != end)).any()):
+        raise ArdslError(f"the beginning of `{variable.name}` goes on after its end")
     return found.flatten(1).expand(count, -1)

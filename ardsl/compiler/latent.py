@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ardsl.compiler.base import CompiledModel
+from ardsl.compiler.beginning import checked_count
 from ardsl.compiler.bound import draw, importance_weighted, inside, objective, table
 from ardsl.compiler.guards import evaluating
 from ardsl.compiler.loss import estimate
@@ -238,8 +239,7 @@ class LatentModel(CompiledModel):
         ``fix`` has values of latent variables to keep, [n, …] or one for all; or names of some, to be drawn once (with
         all that they depend on) and shared by all samples.
         """
-        if isinstance(n, bool) or not isinstance(n, int) or n < 0:
-            raise ArdslError(f"the number of samples is an integer of at least 0, not {n!r}")
+        n = checked_count(n, "samples")
         noise = noise or self.noise(n, seed)
         shared = self._shared(fix)
         given = by_name(given, self.spec.model.given, "`given`")

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ardsl.compiler.base import CompiledModel
-from ardsl.compiler.beginning import start
+from ardsl.compiler.beginning import checked_count, start
 from ardsl.compiler.conditional import complete, require_plain
 from ardsl.compiler.elementwise import by_element
 from ardsl.compiler.guards import evaluating, same_orders
@@ -285,8 +285,7 @@ class AutoregressiveModel(CompiledModel):
         ``step`` computes each activation once, in as many steps as the realized graph's longest path; ``whole`` runs
         the whole network at every step: the slow, obvious reference.
         """
-        if not isinstance(n, int) or n < 0:
-            raise ArdslError(f"the number of samples is an integer of at least 0, not {n!r}")
+        n = checked_count(n, "samples")
         if noise is None:
             noise = self.noise(n, seed)
         if noise.count != n:
@@ -294,13 +293,13 @@ class AutoregressiveModel(CompiledModel):
         if evaluator not in ("step", "whole"):
             raise ArdslError(f'there is no evaluator "{evaluator}": "step" or "whole"')
         values, known = start(self, n, given, lengths, begin)
-        along_time = begin is not None or in_turn(self)
+        in_series = begin is not None or in_turn(self)
         with evaluating(self):
             for configuration, rows in configurations(self.groups, noise):
                 part, here = {name: value[rows] for name, value in values.items()}, noise.rows(rows)
                 if evaluator == "whole":
                     drawn = sample_whole(self, part, here, configuration, known)
-                elif along_time:
+                elif in_series:
                     drawn = self._series_sampler(len(rows)).sample(part, here.draws[0][0], known)
                 else:
                     drawn = self._sampler(configuration, len(rows)).run(part, here)
@@ -321,7 +320,9 @@ class AutoregressiveModel(CompiledModel):
         seed: int | None = None,
     ) -> Iterator[Tensor]:
         """What :meth:`sample` gives, in chunks [n, moments, …] as they are drawn, of a variable along time. ``length``:
-        how many moments in all, where that varies. After a ``begin`` come the moments that follow it."""
+        how many moments in all, where that varies. After a ``begin`` come the moments that follow it. Where the
+        variable has an ``end``, nothing follows once all samples have ended, and a chunk may be shorter. A stream goes
+        on with the weights that it began with."""
         return stream(self, given, n, moments, length, begin, seed)
 
     def _sampler(self, configuration: tuple[int, ...], batch: int) -> Sampler:

@@ -11,7 +11,7 @@ from torch import Tensor
 from ardsl.networks.plan import GroupPlan
 
 _PORTION = 1 << 16
-"""Moments whose noise is passed over at once."""
+"""Draws whose noise is passed over at once."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Sampling along time, moment by moment: memory does not grow with it."""
+"""Sampling along time, moment by moment: but for what is drawn, memory does not grow with it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from ardsl.compiler.beginning import series
 from ardsl.compiler.codes import code_table
-from ardsl.compiler.values import Values, encode_source, ended, lengths_of
+from ardsl.compiler.values import Values, encode_source, lengths_of
 from ardsl.families.encoding import encode_features
 from ardsl.networks.module import MomentProgram
 
@@ -22,8 +23,7 @@ _LOOK = 16
 
 def in_turn(model: AutoregressiveModel) -> bool:
     """Whether a model draws its only variable along time, each draw by a step of its own."""
-    plan = model.spec.plan
-    return len(plan.groups) == 1 and plan.groups[0].back is not None and plan.steps == plan.groups[0].group.draws
+    return series(model) is not None and model.spec.plan.steps == model.groups[0].draws
 
 
 class SeriesSampler:
@@ -49,13 +49,11 @@ class SeriesSampler:
         longest = int(lengths_of(value, variable).max()) if self._batch else 0
         first, last = known // self._each, longest * (self._target.draws // variable.shape[0])
         chunks = self.run(values, value[:, :known], [noise[:, first:last]] if first < last else [])
-        drawn = torch.cat([self._returned(value[:, :known]), *chunks], 1)
+        drawn = torch.cat([value[:, :known], *chunks], 1)
         rest = value[:, drawn.shape[1] :]
         if variable.end is not None:
             rest = torch.full_like(rest, variable.end)
         drawn = torch.cat([drawn, rest], 1)
-        if variable.end is not None:
-            drawn = ended(drawn[..., None], variable.end)[..., 0]
         return {variable.name: drawn.masked_fill(value.isnan(), torch.nan) if variable.varies else drawn}
 
     @torch.inference_mode()
@@ -77,11 +75,6 @@ class SeriesSampler:
                 over = seen[:, -1] > 0
                 drawn = drawn.masked_fill(seen > 0, end)
             yield drawn
-
-    def _returned(self, value: Tensor) -> Tensor:
-        """What samples have of a value that they begin with: that of its code."""
-        conditional = self._conditional
-        return value if self._table is None else conditional.decode(conditional.encode(value, value.dtype), value.dtype)
 
     def _begin(self, given: Values, begin: Tensor) -> None:
         """Goes through what is known, from as far back as what follows depends on it."""

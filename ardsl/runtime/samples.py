@@ -8,6 +8,7 @@ from typing import TypeGuard
 
 from torch import Tensor
 
+from ardsl.compiler.beginning import series
 from ardsl.compiler.compile import Compiled
 from ardsl.compiler.model import AutoregressiveModel
 from ardsl.model.model import Variable
@@ -78,6 +79,4 @@ class Samples:
 
 def _streams(model: Compiled) -> TypeGuard[AutoregressiveModel]:
     """Whether a model draws its only variable along time."""
-    if not isinstance(model, AutoregressiveModel) or len(model.groups) > 1 or len(model.spec.model.observed) > 1:
-        return False
-    return model.spec.plan.groups[0].back is not None
+    return isinstance(model, AutoregressiveModel) and series(model) is not None

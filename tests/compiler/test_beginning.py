@@ -10,6 +10,7 @@ import torch
 from time_specs import WAVENET
 
 import ardsl
+from ardsl.families.encoding import mulaw_decode, mulaw_encode
 
 SPECS = time_specs.SPECS | {
     "channels alone": f"observed x[time: 40, 2] : binary\np(x[i] | x[<i] within (0, *)) = bernoulli via {WAVENET}\n",
@@ -77,7 +78,25 @@ def test_the_chances_of_what_follows_are_those_of_the_rest_given_the_beginning()
     assert float((counted - expected).abs().max()) < 4 * math.sqrt(0.25 / 20_000)
 
 
+def test_a_beginning_of_audio_is_that_of_its_codes() -> None:
+    """Whichever evaluator goes on with it, channels together or one."""
+    for text in (
+        SPECS["codes"],
+        "observed x[time: 12, 3] : mulaw(16)\n"
+        f"p(x[t, *] | x[<] within (8, *)) = color_mixture(components = 2) via {WAVENET}\n",
+    ):
+        model = time_specs.compiled(text)
+        begin = torch.linspace(-1, 1, 15, dtype=torch.float64).reshape(-1, *model.spec.variables["x"].shape[1:])
+        drawn = [model.sample(1, begin=begin, seed=1, evaluator=each) for each in ("step", "whole")]  # type: ignore[arg-type]
+        torch.testing.assert_close(*drawn, atol=1e-9, rtol=0)
+        codes = mulaw_encode(begin, 16)
+        assert torch.equal(mulaw_encode(drawn[0][0, : len(begin)], 16), codes)
+        torch.testing.assert_close(drawn[0][0, : len(begin)], mulaw_decode(codes, 16, torch.float64))
+
+
 def test_beginnings_that_do_not_fit() -> None:
+    with pytest.raises(ardsl.ArdslError, match="the beginning of `x` goes on after its end"):
+        compiled("an end").sample(1, begin=torch.tensor([5, 0, 7]))
     model = compiled("codes")
     for begin, problem in (
         (torch.zeros(41), r"must have the shape \[up to 40\], not \[41\]"),

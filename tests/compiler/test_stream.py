@@ -49,17 +49,23 @@ def test_maps_of_what_is_given_are_made_section_by_section(monkeypatch: pytest.M
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read where Linux tells it")
-def test_a_stream_takes_no_more_memory_the_longer_the_series() -> None:
+@pytest.mark.parametrize("upsampling", ["learned", "repeated"])
+def test_a_stream_takes_no_more_memory_the_longer_the_series(upsampling: str) -> None:
     """Of a million moments the first are drawn: four bytes for each would show."""
-    text = f"observed x[time: 1000000] : mulaw(16)\np(x[t] | x[<t] within 8) = categorical via {WAVENET}\n"
+    text = (
+        "given text[12500, 2] : real\nobserved x[time: 1000000] : mulaw(16)\n"
+        "p(x[t] | x[<t] within 8, text[..t / 80, *]) = categorical via "
+        f'{WAVENET[:-1]}, upsampling = "{upsampling}")\n'
+    )
+    given = {"text": torch.zeros(1, 12500, 2)}
     model = ardsl.compile(ardsl.loads(text), seed=0)
 
     def resident() -> int:
         return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 
-    next(model.stream(seed=0, moments=10))  # what torch itself takes the first time
+    next(model.stream(given, seed=0, moments=10))  # what torch itself takes the first time
     before = resident()
-    stream = model.stream(seed=0, moments=10)
+    stream = model.stream(given, seed=0, moments=10)
     assert next(stream).shape == (1, 10)
     assert resident() - before < 4e6
 
@@ -88,12 +94,47 @@ def test_streams_and_samples_between_their_chunks_know_nothing_of_each_other() -
     assert all(torch.equal(torch.cat(each, 1), whole) for each, whole in zip(chunks, alone, strict=True))
 
 
+def test_a_stream_goes_on_with_the_weights_that_it_began_with() -> None:
+    model = ardsl.compile(ardsl.loads(SPECS["numbers given a text"]), seed=0, dtype=torch.float64)
+    given = {"text": torch.ones(1, 10)}
+    whole = model.sample(1, given, seed=1)
+    stream = model.stream(given, moments=9, seed=1)
+    chunks = [next(stream)]
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.1)
+    assert isinstance(whole, torch.Tensor) and torch.equal(torch.cat([*chunks, *stream], 1), whole)
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_no_samples(name: str) -> None:
+    model = ardsl.compile(ardsl.loads(SPECS[name]), seed=0)
+    given = {"text": torch.ones(1, 10)} if "text" in name else None
+    assert len(model.sample(0, given)) == 0
+    assert all(len(chunk) == 0 for chunk in model.stream(given, n=0))
+
+
+def test_a_series_that_overflows_spoils_no_later_one() -> None:
+    text = (
+        "observed x[time: 20, 2] : real\n"
+        f"p(x[i] | x[<i] within (8, *)) = mixture(normal, components = 2) via {WAVENET}\n"
+    )
+    model = ardsl.compile(ardsl.loads(text), seed=0)
+    sound = model.sample(1, seed=1)
+    model.sample(1, begin=torch.full((3, 2), 3e38), seed=1)
+    assert isinstance(sound, torch.Tensor) and torch.equal(model.sample(1, seed=1), sound)
+
+
 def test_streams_that_cannot_be() -> None:
     model = ardsl.compile(ardsl.loads(SPECS["codes"]), seed=0)
     with pytest.raises(ardsl.ArdslError, match="from 0 to 40"):
         next(model.stream(length=41))
-    with pytest.raises(ardsl.ArdslError, match="at least 1 moment"):
-        next(model.stream(moments=0))
+    with pytest.raises(ardsl.ArdslError, match="moments of a chunk is an integer of at least 1, not 0"):
+        model.stream(moments=0)
+    with pytest.raises(ardsl.ArdslError, match="samples is an integer of at least 0, not -1"):
+        model.stream(n=-1)
+    with pytest.raises(ardsl.ArdslError, match="moments is an integer of at least 0, not 20.0"):
+        model.stream(length=20.0)  # type: ignore[arg-type]
     dense = ardsl.compile(ardsl.loads("observed x[4] : binary\np(x[i] | x[<i]) = bernoulli via made\n"))
     with pytest.raises(ardsl.ArdslError, match="of one variable along time"):
         next(dense.stream())

@@ -22,9 +22,15 @@ FAULTS: list[tuple[str, str, str, str]] = [
     # Steps
     ("queues read a moment too late", RING, "(-delays, np.append", "(np.minimum(1 - delays, 0), np.append"),
     ("a queue not emptied before the next sample", RING, "ring.store.zero_()", "pass"),
+    (
+        "weights that change while a stream goes on",
+        RING,
+        ".clone(memory_format=torch.contiguous_format)",
+        ".contiguous()",
+    ),
     ("maps of another moment", RING, "return self._maps[place]", "return self._maps[place - 1]"),
     ("maps of the first section for all", RING, "slice(first, first + _SECTION)", "slice(0, _SECTION)"),
-    ("channels that read those of the moment before", RING, ".masked(number)", ".weights()[number]"),
+    ("channels that read those of the moment before", RING, "value.zero_()", "pass"),
     ("noise of the first moments after a beginning", NOISE, "range(0, draws.start, _PORTION)", "range(0)"),
     # Beginnings and ends
     ("a beginning that is not gone through", SERIES, "range(first, known)", "range(0)"),

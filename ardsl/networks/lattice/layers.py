@@ -159,8 +159,13 @@ class Upsampled(nn.Module):
             nn.init.uniform_(self.weight, -((3 / features) ** 0.5), (3 / features) ** 0.5)
 
     def forward(self, value: Tensor, moments: slice = slice(None)) -> Tensor:
-        cells = F.pad(value.unflatten(1, (-1, self._features)), (0, 0, 0, 1))  # outside the source is a zero
+        value = value.unflatten(1, (-1, self._features))
         cell, phase = self._cell[moments], self._phase[moments]
+        if moments != slice(None) and bool((cell >= 0).any()):  # only the cells that they are at, which follow another
+            inside = cell[cell >= 0]
+            first, last = int(inside.min()), int(inside.max())
+            value, cell = value[:, first : last + 1], torch.where(cell >= 0, cell - first, -1)
+        cells = F.pad(value, (0, 0, 0, 1))  # outside the source is a zero
         if self.weight is None or self.bias is None:
             return cells[:, cell].transpose(1, 2)
         each = torch.einsum("bcf,pgf->bcpg", cells, self.weight)
@@ -200,10 +205,6 @@ class Convolution(nn.Module):
     def weights(self) -> list[Tensor]:
         """Of each source, [outputs, inputs, offsets]."""
         return [weight.get_parameter("weight") for weight in self.sources]
-
-    def masked(self, number: int) -> Tensor:
-        """The weights on one source that count, and zeros, [outputs, inputs, offsets]."""
-        return self.sources[number].masked  # type: ignore[return-value]
 
     def forward(self, maps: dict[str, Tensor], given: Features) -> Tensor:
         layer, bias = self.layer, self.bias

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn import functional as F
 
 from ardsl.networks.lattice.given import alignment, given
@@ -91,22 +92,38 @@ class LatticeNetwork(NetworkModule):
         parts = self.by_source(inputs)
         return parts[self.plan.group.targets[0].variable.name], self.features(parts)
 
-    def features(self, parts: Mapping[str, Tensor], moments: slice = slice(None)) -> Features:
-        """What is given, from features [batch, features] by variable; along time, of some moments."""
+    def features(self, parts: Mapping[str, Tensor]) -> Features:
+        """What is given, from features [batch, features] by variable."""
         shape = self.wiring.lattice.shape
-        whole = [parts[source.variable.name] for source in self.given.whole]
         aligned = []
         for (source, _), index in zip(self.given.aligned, self._alignments, strict=True):
             part = parts[source.variable.name].unflatten(1, (len(source.elements), -1))
             read = F.pad(part, (0, 0, 0, 1))[:, index.to(part.device)]  # what lies outside is a zero
             aligned.append(read.flatten(2).movedim(2, 1).unflatten(2, shape))
-        through, spread = (
-            [each.source.variable.name for each in some] for some in (self.given.through, self.given.spread)
-        )
-        maps = [self.maps[name](parts[name])[:, :, moments] for name in through]
-        maps += [self.maps[name](parts[name], moments) for name in spread]
-        found = (torch.cat(each, 1) if each else None for each in (whole, maps, aligned))
-        return Features(*found)
+        maps = [module(parts[name]) for name, module in self.maps.items()]
+        return Features(self.whole(parts), *(torch.cat(each, 1) if each else None for each in (maps, aligned)))
+
+    def whole(self, parts: Mapping[str, Tensor]) -> Tensor | None:
+        """What is given for all positions as it is, [batch, features]."""
+        found = [parts[source.variable.name] for source in self.given.whole]
+        return torch.cat(found, 1) if found else None
+
+    def maps_during(self, parts: Mapping[str, Tensor]) -> Callable[[slice], Tensor]:
+        """Along time, the maps of what is given at some moments, [batch, features, moments], with the weights that
+        there are now. What is of a lower rate is made as it is asked for; other maps are made as a whole."""
+        names = [each.source.variable.name for each in self.given.through]
+        through = [self.maps[name](parts[name]) for name in names]
+        spread = []
+        for name in [each.source.variable.name for each in self.given.spread]:
+            weights = {key: weight.detach().clone() for key, weight in self.maps[name].named_parameters()}
+            spread.append((self.maps[name], weights, parts[name]))
+
+        def during(moments: slice) -> Tensor:
+            found = [value[:, :, moments] for value in through]
+            found += [functional_call(module, weights, (value, moments)) for module, weights, value in spread]
+            return torch.cat(found, 1)
+
+        return during
 
     def by_source(self, inputs: Tensor) -> dict[str, Tensor]:
         """The group's inputs [batch, features] by variable."""

@@ -7,7 +7,7 @@ once, to stand beside what they read of their own moment: one product for each l
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -66,7 +66,7 @@ class RingProgram(MomentProgram):
         convolutions = [layer for layer in self._wiring.layers if layer.kind == "convolve" and not layer.added]
         self._bases = {layer.target: self._room(layer.groups * layer.features) for layer in convolutions}
         """What does not change from moment to moment: bias, and what is given."""
-        self._given: Mapping[str, Tensor] = {}
+        self._maps_during: Callable[[slice], Tensor]
         self._maps = self._room(0)
         """What maps add at each position of a section of time, [positions, features, batch]."""
         self._section = -1
@@ -162,15 +162,15 @@ class RingProgram(MomentProgram):
         if locate is None:
             return base
         made = torch.empty_like(base)
-        weight = _of(group, locate.detach(), layer.features)
+        weight = _of(group, locate.detach(), layer.features).clone()
         calls.append((torch.addmm, (base, weight, self._map), {"out": made}))
         return made
 
     def _weight(self, layer: Layer, number: int, group: int) -> Tensor:
-        """A group's weights on a source at each of its moments, [outputs, moments · inputs]; a zero for what it does
-        not read."""
-        weight = _of(group, self._convolution(layer).masked(number).detach(), layer.features)
-        return weight.transpose(1, 2).flatten(1).contiguous()
+        """A group's weights on a source at each of its moments, [outputs, moments · inputs]."""
+        weight = _of(group, self._convolution(layer).weights()[number].detach(), layer.features)
+        # A copy: what is begun goes on with the weights that there were.
+        return weight.transpose(1, 2).flatten(1).clone(memory_format=torch.contiguous_format)
 
     def _convolution(self, layer: Layer) -> Convolution:
         return self._network.convolution(layer.target)
@@ -178,10 +178,12 @@ class RingProgram(MomentProgram):
     # What a moment computes
 
     def start(self, given: Mapping[str, Tensor], first: int = 0) -> None:
-        self._given, self._turn, self._section = given, first, -1
+        self._turn, self._section = first, -1
         for ring in self._rings:
             ring.store.zero_()
-        whole = self._network.features(given, slice(0, 0)).whole
+        if self._network.given.map_features:
+            self._maps_during = self._network.maps_during(given)
+        whole = self._network.whole(given)
         for target, base in self._bases.items():
             convolution = self._network.convolution(target)
             assert convolution.bias is not None  # a layer that adds nothing has one
@@ -198,13 +200,15 @@ class RingProgram(MomentProgram):
             ring.turn(self._turn)
         for function, arguments, into in self._gathers:
             function(*arguments, **into)
+        if len(self.groups) > 1:  # groups that are drawn later have nothing yet
+            for value in self._now.values():
+                value.zero_()
 
     def _map_of(self, position: int) -> Tensor:
         section, place = divmod(position, _SECTION)
         if section != self._section:
             first = section * _SECTION
-            maps = self._network.features(self._given, slice(first, first + _SECTION)).maps
-            assert maps is not None  # they have features
+            maps = self._maps_during(slice(first, first + _SECTION))
             self._section, self._maps = section, maps.permute(2, 1, 0).contiguous()
         return self._maps[place]
 
