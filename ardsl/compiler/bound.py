@@ -34,6 +34,12 @@ class Terms:
     def elbo(self) -> Tensor:
         return self.likelihood - sum(self.kl.values())
 
+    @property
+    def differentiable(self) -> Tensor:
+        """The same, with the score function's gradient of draws that have none of their own."""
+        found = self.elbo
+        return found if self.score is None else found + found.detach() * (self.score - self.score.detach())
+
 
 def draw(
     model: LatentModel,
@@ -49,6 +55,9 @@ def draw(
     several."""
     values = dict(data)
     batch = torch.Size([model.count(values)])
+    if not batch[0]:
+        none = torch.zeros(batch, dtype=model.like.dtype, device=model.like.device)
+        return Terms(none, dict.fromkeys(model.q, none), None)
     guide: dict[str, TorchDistribution] = {}
     score: Tensor | None = None
     for name, part in model.q.items():
@@ -182,14 +191,18 @@ def importance_weighted(model: LatentModel, data: Mapping[str, Tensor], samples:
     kept."""
     first = draw(model, data)
     if not model.q or samples == 1:
-        return first.elbo, first
+        return first.differentiable, first
     count = model.count(data)
     size = max(1, at_once(model.spec.plan, model.like.device) // max(count, 1))
-    total = None
+    total = score = None
     for start in range(0, samples, size):
         rows = min(size, samples - start)
         repeated = {name: value.repeat(rows, *[1] * (value.ndim - 1)) for name, value in data.items()}
-        part = draw(model, repeated, closed=False).elbo.view(rows, count).logsumexp(0)
+        terms = draw(model, repeated, closed=False)
+        part = terms.elbo.view(rows, count).logsumexp(0)
         total = part if total is None else torch.logaddexp(total, part)
+        if terms.score is not None:
+            scores = terms.score.view(rows, count).sum(0)
+            score = scores if score is None else score + scores
     assert total is not None  # there is at least one sample
-    return total - math.log(samples), first
+    return Terms(total - math.log(samples), {}, score).differentiable, first

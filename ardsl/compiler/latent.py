@@ -19,6 +19,7 @@ from ardsl.compiler.guards import evaluating
 from ardsl.compiler.loss import estimate
 from ardsl.compiler.model import AutoregressiveModel
 from ardsl.compiler.noise import Noise
+from ardsl.compiler.symmetry import tell_apart
 from ardsl.compiler.values import (
     by_name,
     conditioning,
@@ -55,6 +56,7 @@ class LatentModel(CompiledModel):
         super().__init__(spec)
         self.chain = nn.ModuleList(map(AutoregressiveModel, spec.conditionals.values()))
         self.guide = nn.ModuleList(map(AutoregressiveModel, spec.guide.values()))
+        tell_apart(self)
         self.kl_weight = 1.0
         """What the divergences count in :meth:`loss`."""
         self.free_nats = spec.model.train.free_bits * float(np.log(2))
@@ -189,7 +191,7 @@ class LatentModel(CompiledModel):
         ``samples`` draws of the guide, divergences in closed form where there is one (Kingma & Welling 2014)."""
         values = self.values(x, given, lengths)
         with seeded(seed, self.like.device):
-            return torch.stack([draw(self, values).elbo for _ in range(positive(samples))]).mean(0)
+            return torch.stack([draw(self, values).differentiable for _ in range(positive(samples))]).mean(0)
 
     def log_prob_bound(
         self, x: Any, given: Any = None, *, lengths: Any = None, samples: int = 1000, seed: int | None = None
@@ -280,7 +282,7 @@ class LatentModel(CompiledModel):
         domain = self.spec.variables[name].element_domain(0)
         if domain.discrete:
             raise ArdslError(f"between two values of `{name}`, which is {domain}, there is no line")
-        noise = self.noise(2, seed)
+        n, noise = checked_count(n, "samples"), self.noise(2, seed)
         rows = conditioning(given, self.spec.model.given, self.like)
         one = {key: value[:1].reshape(1, *self.spec.variables[key].shape) for key, value in rows.items()}
         first, last = self.sample(2, one or None, latent=True, noise=noise)[name]
@@ -363,7 +365,8 @@ class LatentModel(CompiledModel):
 
     def pyro_model(self, x: Any = None, given: Any = None, *, n: int = 1) -> Any:
         """The ``p`` factors as a Pyro program, a site for each variable in a plate of the examples: of ``x`` where it
-        is known, else of ``n`` samples. Variables with ``q(z) = exact`` are for Pyro to enumerate."""
+        is known, else of ``n`` samples. Variables with ``q(z) = exact`` are for Pyro to enumerate, which takes scalars
+        with values from 0 on."""
         from ardsl.compiler.program import run_model
 
         return run_model(self, x, given, n)

@@ -200,6 +200,47 @@ def test_the_score_function_has_the_gradient_of_the_bound(samples: int) -> None:
         torch.testing.assert_close(one, other, atol=0.04, rtol=0)
 
 
+@pytest.mark.parametrize("samples", [1, 2])
+def test_gradients_of_bounds_count_in_draws_without_their_own(samples: int) -> None:
+    """Of the ELBO and of the importance-weighted bound, against every way that the guide may draw."""
+    model = model_of(
+        "latent k : category(3)\nobserved x[2] : binary\np(k) = categorical\np(x | k) = bernoulli via table\n"
+        "q(k | x) = categorical via table\n"
+    )
+    x = torch.tensor([[0.0, 1.0]], dtype=torch.float64)
+    values = model.values(x)
+    log_q, log_w = [], []
+    for k in range(3):
+        z = values | {"k": torch.full((1,), float(k), dtype=torch.float64)}
+        log_q.append(model.log_prob_given(model.q["k"], z))
+        log_w.append(sum(model.log_prob_given(part, z) for part in model.p.values()) - log_q[-1])
+    expected = torch.zeros(1, dtype=torch.float64)
+    for drawn in itertools.product(range(3), repeat=samples):
+        weights = torch.stack([log_w[k] for k in drawn])
+        chance = torch.stack([log_q[k] for k in drawn]).sum(0).exp()
+        expected = expected + chance * (weights.logsumexp(0) - math.log(samples))
+    parameters = [p for p in model.parameters() if p.numel()]
+    wanted = torch.autograd.grad(expected.sum(), parameters)
+    many = x.repeat(40_000, 1)
+    bounds = [model.log_prob_bound(many, samples=samples, seed=0)]
+    if samples == 1:
+        bounds.append(model.elbo(many, seed=0))
+    for bound in bounds:
+        assert bound.mean().item() == pytest.approx(expected.item(), abs=0.02)
+        for one, other in zip(torch.autograd.grad(bound.mean(), parameters), wanted, strict=True):
+            torch.testing.assert_close(one, other, atol=0.02, rtol=0)
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_bounds_of_no_examples(name: str) -> None:
+    model = model_of(SPECS[name])
+    x, given = drawn(model, 2)
+    none = {key: value[:0] for key, value in x.items()} if isinstance(x, dict) else x[:0]
+    given = given and {key: value[:0] for key, value in given.items()}
+    for bound in (model.elbo(none, given), model.log_prob_bound(none, given, samples=3)):
+        assert bound.shape == (0,)
+
+
 def test_pathwise_gradients_are_those_of_the_bound() -> None:
     """Of the linear Gaussian model, whose bound for a Gaussian guide is known."""
     model, x, _ = gaussian()
@@ -476,6 +517,8 @@ def test_what_needs_a_likelihood_says_what_there_is() -> None:
         model.pyro_guide()
     with pytest.raises(ardsl.ArdslError, match="the number of samples is an integer of at least 0, not -1"):
         model.sample(-1)
+    with pytest.raises(ardsl.ArdslError, match="the number of samples is an integer of at least 0, not -1"):
+        model.between("z2", -1)
 
 
 # What is easily got wrong

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,21 @@ def test_training_raises_the_bound_and_more_samples_tighten_it() -> None:
     assert many.nll < one.nll
     assert -many.nll > many.elbo - 1e-9 and many.samples == 200
     assert np.allclose(ardsl.score(run.model, DATA["valid"], samples=200).mean(), -many.nll)
+
+
+@pytest.mark.parametrize("network", ["table", "linear"])
+def test_the_components_of_a_mixture_come_apart(network: str) -> None:
+    """Two clusters, far from each other: with one component for both the likelihood is that of one normal, 2.1 nats
+    more."""
+    generator = np.random.default_rng(0)
+    side = generator.choice([-3.0, 3.0], size=(400, 1))
+    x = (side + generator.normal(scale=0.5, size=(400, 2))).astype(np.float32)
+    text = (
+        f"latent k : category(2)\nobserved x[2] : real\np(k) = categorical\np(x | k) = normal via {network}\n"
+        "q(k) = exact\ntrain { epochs = 30  batch = 50  optimizer = adam(rate = 0.05) }\n"
+    )
+    run = ardsl.fit(ardsl.loads(text), {"train": x[:300], "valid": x[300:]}, progress=False, device="cpu")
+    assert run.best_valid is not None and run.best_valid < 2 * (0.5 + math.log(0.5 * math.sqrt(2 * math.pi))) + 1
 
 
 def test_what_is_summed_out_trains_by_its_likelihood(tmp_path: Path) -> None:
