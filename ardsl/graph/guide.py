@@ -18,13 +18,15 @@ def check_guide(model: Model, sink: Sink) -> None:
     sound = True
     for factor in part.factors:
         for context in factor.contexts:
-            reason = None
+            reason = help = None
             if context.variable == factor.variable:
                 reason = "it draws all elements at once"
             elif context.variable in summed:
                 reason = f"`{context.variable}` is summed out, with `exact`"
+                help = f"leave `{context.variable}` out here, or give it a guide of its own"
             if reason is not None:
                 sound = False
-                sink.add(rules.GUIDE_CONTEXT.at(context.span, factor=factor.text, context=context.text, reason=reason))
+                place, text = context.span, context.text
+                sink.add(rules.GUIDE_CONTEXT.at(place, factor=factor.text, context=text, reason=reason, help=help))
     if sound:
         check_graph(part, sink)

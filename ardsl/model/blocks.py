@@ -97,6 +97,7 @@ def check_data(
     if block is None:
         return found
     columns: dict[str, str | tuple[str, ...]] = {}
+    there = [name for name, variable in variables.items() if variable.kind != "latent"]
     for setting in _distinct(block, scope):
         name = setting.name.text
         if name in DATA_SETTINGS:
@@ -107,12 +108,13 @@ def check_data(
             if value == "marginalize" and not any(order.train_all for order in orders.values()):
                 help = 'declare `order x by any(orders = 8, train = "all")`'
                 scope.report(rules.MARGINALIZE_NEEDS_ORDERS.at(setting.value.span, help=help))
-        elif name in variables:
+        elif name in there:
             column = _columns(setting, variables[name], scope)
             if column is not None:
                 columns[name] = column
         elif name not in scope.broken:
-            _unknown(setting, block, [*DATA_SETTINGS, *variables], scope)
+            hidden = f"`{name}` is latent: there are no data of it" if name in variables else None
+            _unknown(setting, block, [*DATA_SETTINGS, *there], scope, hidden)
     return replace(found, columns=columns)
 
 
@@ -148,14 +150,18 @@ def _distinct(block: syntax.BlockStatement, scope: Scope) -> list[syntax.Setting
 
 
 def _unknown(
-    setting: syntax.Setting, block: syntax.BlockStatement, known: list[str] | tuple[str, ...], scope: Scope
+    setting: syntax.Setting,
+    block: syntax.BlockStatement,
+    known: list[str] | tuple[str, ...],
+    scope: Scope,
+    help: str | None = None,
 ) -> None:
     name = setting.name.text
     other = "train" if block.kind == "data" else "data"
     if name in (TRAIN_SETTINGS if other == "train" else DATA_SETTINGS):
         help = f"`{name}` belongs in `{other} {{ … }}`"
     else:
-        help = scope.did_you_mean(name, known) or ""
+        help = help or scope.did_you_mean(name, known) or ""
     notes = [f"its settings are {', '.join(f'`{each}`' for each in known[:20])}"]
     rule = rules.UNKNOWN_SETTING
     scope.report(rule.at(setting.name.span, block=block.kind, name=name, help=help or None, notes=notes))
