@@ -128,18 +128,20 @@ def _check_something_modelled(tree: syntax.Tree, incomplete: bool, scope: Scope)
 
 
 def _warn_of_unused(tree: syntax.Tree, scope: Scope) -> None:
-    """Parameters, nets and given variables that nothing mentions; only said of specs that are otherwise sound."""
+    """Parameters, nets, given and latent variables that nothing reads; only said of specs that are otherwise sound."""
     mentioned = {node.name for node in walk(tree.statements) if isinstance(node, syntax.Reference)}
-    contexts = (node for node in walk(tree.statements) if isinstance(node, syntax.Context))
-    read = {context.place.variable.text for context in contexts}
+    factors = [node for node in tree.statements if isinstance(node, syntax.FactorStatement)]
+    read = {context.place.variable.text for factor in factors for context in factor.contexts}
+    priors = [(each.target.variable.text, each.contexts) for each in factors if each.kind == "p"]
+    drawn_from = {c.place.variable.text for own, every in priors for c in every if c.place.variable.text != own}
     for statement in tree.statements:
         if isinstance(statement, syntax.ParamStatement) and statement.name.text not in mentioned:
             scope.report(pedantic.UNUSED_PARAMETER.at(statement.name.span, name=statement.name.text))
         elif isinstance(statement, syntax.NetStatement) and statement.name.text not in mentioned:
             scope.report(pedantic.UNUSED_NET.at(statement.name.span, name=statement.name.text))
-        elif (
-            isinstance(statement, syntax.VariableStatement)
-            and statement.kind == "given"
-            and statement.name.text not in read
-        ):
-            scope.report(pedantic.UNREAD_GIVEN.at(statement.name.span, name=statement.name.text))
+        elif isinstance(statement, syntax.VariableStatement):
+            name = statement.name
+            if statement.kind == "given" and name.text not in read:
+                scope.report(pedantic.UNREAD_GIVEN.at(name.span, name=name.text))
+            elif statement.kind == "latent" and name.text not in drawn_from:
+                scope.report(pedantic.UNREAD_LATENT.at(name.span, name=name.text))

@@ -60,3 +60,14 @@ READS_NOTHING = Rule(
     wrong="observed x[8] : real\np(x[t] | x[t - 8]) = normal",
     right="observed x[8] : real\np(x[t] | x[t - 7]) = normal",
 )
+
+UNREAD_LATENT = Rule(
+    code="AR906",
+    title="a latent variable that nothing is drawn from",
+    message="no `p` of another variable reads the latent variable `{name}`",
+    label="nothing is drawn from it",
+    severity="warning",
+    explanation="A latent variable is there to be read by a `p`. Unread, it says nothing of the data.",
+    wrong="latent z : real\nobserved x : real\np(z) = normal(0, 1)\np(x) = normal\nq(z | x) = normal",
+    right="latent z : real\nobserved x : real\np(z) = normal(0, 1)\np(x | z) = normal\nq(z | x) = normal",
+)
