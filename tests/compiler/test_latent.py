@@ -540,6 +540,26 @@ def test_the_order_of_conditionals_is_that_of_the_declarations() -> None:
     assert told == ["a b c x a b c\n"] * 4
 
 
+@pytest.mark.parametrize("network", ["table", "linear"])
+def test_what_is_summed_out_begins_apart(network: str) -> None:
+    """Components that begin alike have the same gradients, and stay alike."""
+    text = (
+        "latent k : category(3)\nobserved x : {domain}\np(k) = categorical\np(x | k) = {family} via {network}\n"
+        "q(k) = exact\n"
+    )
+    for domain, family in (("real", "normal"), ("binary", "bernoulli")):
+        spec = ardsl.loads(text.format(domain=domain, family=family, network=network))
+        model = ardsl.compile(spec, seed=0)
+        assert isinstance(model, LatentModel)
+        values = {"x": torch.ones(3), "k": torch.arange(3.0)}
+        with torch.no_grad():
+            each = model.log_prob_given(model.p["x"], values)
+            prior = model.log_prob_given(model.p["k"], values)
+        assert len(each.unique()) == 3 and len(prior.unique()) == 1
+        again = ardsl.compile(spec, seed=0)
+        assert all(map(torch.equal, model.parameters(), again.parameters()))
+
+
 def test_what_lies_beyond_an_end_is_read_by_nothing() -> None:
     """y counts the zeros of x, and none that stand beyond its end."""
     text = (

@@ -9,9 +9,11 @@ FAULTS: list[tuple[str, str, str, str]] = [
     (
         "a mean of bounds for their logarithmic mean",
         BOUND,
-        "return total - math.log(samples), first",
-        "return total, first",
+        "Terms(total - math.log(samples), {}",
+        "Terms(total, {}",
     ),
+    ("mixtures that begin alike", "compiler/symmetry.py", "_APART * torch.randn_like(weight)", "0"),
+    ("no gradient of discrete draws", BOUND, "(self.score - self.score.detach())", "0"),
     ("the joint of the values for their sum", BOUND, "total = joint.logsumexp(0)", "total = joint.amax(0)"),
     ("closed forms where there is none", BOUND, "if closed and name in model.closed else", "if closed else"),
     (
