@@ -191,7 +191,9 @@ class LatentModel(CompiledModel):
         ``samples`` draws of the guide, divergences in closed form where there is one (Kingma & Welling 2014)."""
         values = self.values(x, given, lengths)
         with seeded(seed, self.like.device):
-            return torch.stack([draw(self, values).differentiable for _ in range(positive(samples))]).mean(0)
+            return torch.stack(
+                [draw(self, values).differentiable for _ in range(checked_count(samples, "samples", 1))]
+            ).mean(0)
 
     def log_prob_bound(
         self, x: Any, given: Any = None, *, lengths: Any = None, samples: int = 1000, seed: int | None = None
@@ -200,7 +202,7 @@ class LatentModel(CompiledModel):
         Grosse & Salakhutdinov 2016). Under ``torch.no_grad()`` memory does not grow with them."""
         values = self.values(x, given, lengths)
         with seeded(seed, self.like.device):
-            return importance_weighted(self, values, positive(samples))[0]
+            return importance_weighted(self, values, checked_count(samples, "samples", 1))[0]
 
     def loss(
         self, batch: Mapping[str, Any], generator: np.random.Generator | None = None, window: Any = None
@@ -389,9 +391,3 @@ def seeded(seed: int | None, device: torch.device) -> Iterator[None]:
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         yield
-
-
-def positive(samples: int) -> int:
-    if isinstance(samples, bool) or not isinstance(samples, int | np.integer) or samples < 1:
-        raise ArdslError(f"a bound takes at least 1 sample, not {samples!r}")
-    return int(samples)

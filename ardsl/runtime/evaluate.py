@@ -14,10 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ardsl.compiler.beginning import checked_count
 from ardsl.compiler.bound import importance_weighted
 from ardsl.compiler.compile import Compiled
 from ardsl.compiler.guards import at_once, evaluating
-from ardsl.compiler.latent import LatentModel, positive, seeded
+from ardsl.compiler.latent import LatentModel, seeded
 from ardsl.compiler.model import AutoregressiveModel
 from ardsl.compiler.values import Values
 from ardsl.errors import ArdslError
@@ -60,7 +61,9 @@ def evaluate(
     likelihood is the mixture's. ``samples`` draws of the guide for each example bound it, where there are latent
     variables.
     """
-    return evaluate_examples(model, _examples(model, data, split, data_dir), batch, samples=positive(samples))
+    return evaluate_examples(
+        model, _examples(model, data, split, data_dir), batch, samples=checked_count(samples, "samples", 1)
+    )
 
 
 def score(
@@ -75,7 +78,10 @@ def score(
     """log p of each example, float64 [examples], in nats and in the data's order; with latent variables the bound of
     so many ``samples``."""
     examples = _examples(model, data, split, data_dir)
-    batches, samples = values_in_batches(model, examples, batch or default_batch(model)), positive(samples)
+    batches, samples = (
+        values_in_batches(model, examples, batch or default_batch(model)),
+        checked_count(samples, "samples", 1),
+    )
     with torch.no_grad():
         return torch.cat([_measured(model, values, samples, first)[0] for first, values in batches]).numpy()
 

@@ -511,7 +511,7 @@ def test_what_needs_a_likelihood_says_what_there_is() -> None:
         model.sample(2, fix=["z3"])
     with pytest.raises(ardsl.ArdslError, match="`z2` has 3 values for 2 samples"):
         model.sample(2, fix={"z2": torch.zeros(3, 4)})
-    with pytest.raises(ardsl.ArdslError, match="a bound takes at least 1 sample, not 0"):
+    with pytest.raises(ardsl.ArdslError, match="the number of samples is an integer of at least 1, not 0"):
         model.log_prob_bound(model.sample(1), samples=0)
     with pytest.raises(ardsl.ArdslError, match="the guide infers from data"):
         model.pyro_guide()
