@@ -189,11 +189,9 @@ class LatentModel(CompiledModel):
     ) -> Tensor:
         """The evidence lower bound on log p(x | given), [batch], in nats: E_q[log p(x, z) − log q(z | x)] from
         ``samples`` draws of the guide, divergences in closed form where there is one (Kingma & Welling 2014)."""
-        values = self.values(x, given, lengths)
+        values, count = self.values(x, given, lengths), checked_count(samples, "samples", 1)
         with seeded(seed, self.like.device):
-            return torch.stack(
-                [draw(self, values).differentiable for _ in range(checked_count(samples, "samples", 1))]
-            ).mean(0)
+            return torch.stack([draw(self, values).differentiable for _ in range(count)]).mean(0)
 
     def log_prob_bound(
         self, x: Any, given: Any = None, *, lengths: Any = None, samples: int = 1000, seed: int | None = None

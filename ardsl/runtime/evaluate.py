@@ -61,9 +61,8 @@ def evaluate(
     likelihood is the mixture's. ``samples`` draws of the guide for each example bound it, where there are latent
     variables.
     """
-    return evaluate_examples(
-        model, _examples(model, data, split, data_dir), batch, samples=checked_count(samples, "samples", 1)
-    )
+    samples = checked_count(samples, "samples", 1)
+    return evaluate_examples(model, _examples(model, data, split, data_dir), batch, samples=samples)
 
 
 def score(
@@ -77,11 +76,8 @@ def score(
 ) -> np.ndarray:
     """log p of each example, float64 [examples], in nats and in the data's order; with latent variables the bound of
     so many ``samples``."""
-    examples = _examples(model, data, split, data_dir)
-    batches, samples = (
-        values_in_batches(model, examples, batch or default_batch(model)),
-        checked_count(samples, "samples", 1),
-    )
+    examples, samples = _examples(model, data, split, data_dir), checked_count(samples, "samples", 1)
+    batches = values_in_batches(model, examples, batch or default_batch(model))
     with torch.no_grad():
         return torch.cat([_measured(model, values, samples, first)[0] for first, values in batches]).numpy()
 
