@@ -38,7 +38,10 @@ class Terms:
     def differentiable(self) -> Tensor:
         """The same, with the score function's gradient of draws that have none of their own."""
         found = self.elbo
-        return found if self.score is None else found + found.detach() * (self.score - self.score.detach())
+        if self.score is None:
+            return found
+        gain = torch.where(found.isfinite(), found, 0.0).detach()  # what is impossible stays so
+        return found + gain * (self.score - self.score.detach())
 
 
 def draw(

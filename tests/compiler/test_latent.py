@@ -231,6 +231,16 @@ def test_gradients_of_bounds_count_in_draws_without_their_own(samples: int) -> N
             torch.testing.assert_close(one, other, atol=0.02, rtol=0)
 
 
+def test_the_bound_of_what_is_impossible() -> None:
+    model = model_of(
+        "latent k : category(3)\nobserved x[2] : binary\np(k) = categorical\np(x | k) = bernoulli\n"
+        "q(k | x) = categorical\n"
+    )
+    x = torch.tensor([[0.0, 1.0], [0.0, 2.0]], dtype=torch.float64)
+    for bound in (model.elbo(x), model.log_prob_bound(x, samples=5)):
+        assert bool(bound[0].isfinite()) and bound[1] == -math.inf
+
+
 @pytest.mark.parametrize("name", SPECS)
 def test_bounds_of_no_examples(name: str) -> None:
     model = model_of(SPECS[name])
