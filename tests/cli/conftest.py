@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from commands import BAD, GOOD, Run
 
 from ardsl.cli import main
+from tests.support.commands import BAD, GOOD, Run
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from commands import GOOD, Run
 
 from ardsl.cli.app import COMMANDS
+from tests.support.commands import GOOD, Run
 
 STATIC = ["check", "fmt --check", "graph", "graph -o g.svg", "plan", "verify"]
 

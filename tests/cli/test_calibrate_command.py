@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import Run
 from PIL import Image
+
+from tests.support.commands import Run
 
 SPEC = """
 record row {

@@ -7,7 +7,8 @@ import os
 from pathlib import Path
 
 import pytest
-from commands import BAD, GOOD, Run
+
+from tests.support.commands import BAD, GOOD, Run
 
 UGLY = "observed   x[4] :binary # bits\np( x[i]|x[<i] )=bernoulli\n"
 

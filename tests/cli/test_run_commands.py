@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from commands import Run
 from safetensors import SafetensorError
+
+from tests.support.commands import Run
 
 PICTURE = """model small
 given label : category("odd", "even")

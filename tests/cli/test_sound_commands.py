@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from commands import Run
+
+from tests.support.commands import Run
 
 SPEC = (
     "given digit : category(3)\nobserved wave[time: ..60] : mulaw(256)\n"

@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from commands import Run
+
+from tests.support.commands import Run
 
 GRAPH = (
     "given y : category(3)\nobserved x[4] : binary\nobserved z : real\n"

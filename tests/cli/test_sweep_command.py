@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from commands import Run
+
+from tests.support.commands import Run
 
 SPEC = """model small
 param width = 4

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 
 import pytest
-import time_specs
 import torch
-from time_specs import WAVENET
 
 import ardsl
 from ardsl.families.encoding import mulaw_decode, mulaw_encode
+from tests.support import time_specs
+from tests.support.time_specs import WAVENET
 
 SPECS = time_specs.SPECS | {
     "channels alone": f"observed x[time: 40, 2] : binary\np(x[i] | x[<i] within (0, *)) = bernoulli via {WAVENET}\n",

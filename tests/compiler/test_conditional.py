@@ -5,10 +5,10 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
-from test_missing import ARRAY, GIVEN, RECORD, compiled, levels
 
 import ardsl
 from ardsl.compiler.conditional import OrderForbids, cell_log_probs, joint_log_probs
+from tests.support.missing_specs import ARRAY, GIVEN, RECORD, compiled, levels
 
 FIXED = RECORD.replace('any(orders = ORDERS, seed = 3, train = "all")', "[c, a, d, b]")
 MIXED = """

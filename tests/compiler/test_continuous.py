@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from soundness import compiled, evaluator_problems
 
 import ardsl
+from tests.support.soundness import compiled, evaluator_problems
 
 FAMILIES = {
     "real": ["normal", "laplace", "logistic", "student_t", "cauchy", "gumbel", "mixture(normal, components = 3)",

@@ -11,22 +11,22 @@ import subprocess
 import sys
 from typing import Any
 
-import latent_specs
 import numpy as np
 import pyro
 import pyro.distributions as dist
 import pytest
 import torch
-from latent_specs import SPECS
 from pyro.infer import MCMC, NUTS, SVI, Predictive, Trace_ELBO, TraceEnum_ELBO, infer_discrete
 from pyro.infer.inspect import get_model_relations
-from small_specs import every_value, some_given
-from soundness import compiled, only
 from torch import Tensor
 
 import ardsl
 from ardsl.compiler.bound import draw
 from ardsl.compiler.latent import LatentModel
+from tests.support import latent_specs
+from tests.support.latent_specs import SPECS
+from tests.support.small_specs import every_value, some_given
+from tests.support.soundness import compiled, only
 
 
 def model_of(text: str, seed: int = 1) -> LatentModel:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from lattice_specs import DRAWN_TOGETHER, SPECS, STACKS, colours, picture, window
-from soundness import (
+
+import ardsl
+from ardsl.spec import Spec
+from tests.support.lattice_specs import DRAWN_TOGETHER, SPECS, STACKS, colours, picture, window
+from tests.support.soundness import (
     compiled,
     evaluator_problems,
     normalization_problems,
     oracle_problems,
     probe_problems,
 )
-
-import ardsl
-from ardsl.spec import Spec
 
 CONTINUOUS = {f"{stack}, drawn together": DRAWN_TOGETHER.format(option=option) for stack, option in STACKS.items()}
 LARGER = {

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from soundness import evaluator_problems
 
 import ardsl
+from tests.support.soundness import evaluator_problems
 
 DOMAINS = {
     "binary": "bernoulli",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from small_specs import SPECS
-from soundness import PROBLEMS
 
 import ardsl
+from tests.support.small_specs import SPECS
+from tests.support.soundness import PROBLEMS
 
 
 @pytest.mark.parametrize("name", SPECS)

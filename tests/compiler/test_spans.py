@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import pytest
-import time_specs
 import torch
-from time_specs import WAVENET
 from torch import Tensor
 
 import ardsl
 from ardsl.compiler import spans
 from ardsl.compiler.spans import Window, parts
 from ardsl.networks.module import Span
+from tests.support import time_specs
+from tests.support.time_specs import WAVENET
 
 SPECS = time_specs.SPECS | {
     "a short window": f"observed x[time: 40] : binary\np(x[t] | x[<t] within 3) = bernoulli via {WAVENET}\n",

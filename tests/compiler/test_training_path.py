@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from small_specs import SPECS, every_value, some_given
-from soundness import compiled
 
 import ardsl
+from tests.support.small_specs import SPECS, every_value, some_given
+from tests.support.soundness import compiled
 
 CASES = [name for name in SPECS if "any" not in name and "table" not in name and "tied" not in name]
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import cases
 import pytest
 import torch
 
 from ardsl.families.domains import Count, Integer, MuLaw
 from ardsl.families.encoding import mulaw_decode
+from tests.support import family_cases
 
 torch.set_num_threads(1)
 
 
-def probes(case: cases.Case, dtype: torch.dtype) -> torch.Tensor:
+def probes(case: family_cases.Case, dtype: torch.dtype) -> torch.Tensor:
     """Values from one end of the domain to the other: [values] or [values, event]."""
     domain = case.domain
     if case.family.event > 1:
@@ -34,8 +34,8 @@ def probes(case: cases.Case, dtype: torch.dtype) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
-@pytest.mark.parametrize("case", cases.ALL, ids=str)
-def test_finite_with_gradients(case: cases.Case, dtype: torch.dtype) -> None:
+@pytest.mark.parametrize("case", family_cases.ALL, ids=str)
+def test_finite_with_gradients(case: family_cases.Case, dtype: torch.dtype) -> None:
     sizes = [0.0, 8.0, -8.0, 60.0, -60.0, 1e4, -1e4]
     width = max(case.family.width, 1)
     far = 50.0
@@ -52,8 +52,10 @@ def test_finite_with_gradients(case: cases.Case, dtype: torch.dtype) -> None:
     assert torch.isfinite(gradient).all(), "gradient"
 
 
-@pytest.mark.parametrize("case", [c for c in cases.ALL if not c.family.inner or isinstance(c.domain, Count)], ids=str)
-def test_draws_stay_finite(case: cases.Case) -> None:
+@pytest.mark.parametrize(
+    "case", [c for c in family_cases.ALL if not c.family.inner or isinstance(c.domain, Count)], ids=str
+)
+def test_draws_stay_finite(case: family_cases.Case) -> None:
     sizes = torch.tensor([0.0, 20.0, -20.0, 1e3, -1e3], dtype=torch.float64)
     raw = sizes[:, None].expand(5, case.family.width)
     for dtype in (torch.float64, torch.float32):
@@ -66,7 +68,7 @@ def test_discretized_logistic_against_long_decimals(dtype: torch.dtype) -> None:
     from decimal import Decimal, getcontext
 
     getcontext().prec = 1_000  # the difference of two numbers near one, in a tail of e^−1000
-    case = cases.discretized("logistic", Integer(0, 255))
+    case = family_cases.discretized("logistic", Integer(0, 255))
     raw = torch.tensor([[0.1, 0.02], [-3.0, -2.0], [40.0, 0.5], [0.0, -6.0]], dtype=dtype)
     parameters = case.law.parameters(raw)
     for k in (0, 1, 100, 254, 255):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import cases
 import pytest
 import torch
 from torch import Tensor
@@ -13,18 +12,19 @@ from ardsl.families.catalogue import CATALOGUE
 from ardsl.families.domains import Binary, Category, Count, Integer, MuLaw
 from ardsl.families.encoding import mulaw_decode
 from ardsl.families.generate import quadrature
+from tests.support import family_cases
 
 torch.set_num_threads(1)
 
 HEAVY = ("cauchy", "half_cauchy")
 """Laws whose discretized counts have a tail that no sum reaches."""
-STATISTICAL = [case for case in cases.ALL if case.family.event == 1]
+STATISTICAL = [case for case in family_cases.ALL if case.family.event == 1]
 DRAWS = 20_000
 ERROR_RATE = 1e-3
 """The chance that right samplers fail this file, all families together, over the choice of the seed."""
 
 
-def values(case: cases.Case) -> Tensor:
+def values(case: family_cases.Case) -> Tensor:
     """All values of a discrete domain in ascending order, counts up to where the tail is nothing."""
     domain = case.domain
     if isinstance(domain, Integer):
@@ -34,14 +34,14 @@ def values(case: cases.Case) -> Tensor:
     return torch.arange(20_000 if isinstance(domain, Count) else domain.levels or 0, dtype=torch.float64)
 
 
-def base_name(case: cases.Case) -> str:
+def base_name(case: family_cases.Case) -> str:
     family = case.family
     while family.inner is not None:
         family = family.inner
     return family.name
 
 
-def distribution_function(case: cases.Case, raw: Tensor) -> tuple[Tensor, Tensor]:
+def distribution_function(case: family_cases.Case, raw: Tensor) -> tuple[Tensor, Tensor]:
     """Points, and the law's distribution function at them, by adding up ``log_prob``. ``raw`` is [width]."""
     if case.domain.discrete:
         points, log_width = values(case), torch.zeros(())
@@ -51,7 +51,7 @@ def distribution_function(case: cases.Case, raw: Tensor) -> tuple[Tensor, Tensor
 
 
 @pytest.mark.parametrize("case", STATISTICAL, ids=str)
-def test_adds_up_to_one(case: cases.Case) -> None:
+def test_adds_up_to_one(case: family_cases.Case) -> None:
     if isinstance(case.domain, Count) and base_name(case) in HEAVY:
         pytest.skip("an infinite sum that does not converge in reasonable time")
     for seed in range(4):
@@ -61,7 +61,7 @@ def test_adds_up_to_one(case: cases.Case) -> None:
 
 
 @pytest.mark.parametrize("case", STATISTICAL, ids=str)
-def test_draws_follow_the_law(case: cases.Case) -> None:
+def test_draws_follow_the_law(case: family_cases.Case) -> None:
     """The largest gap between two distribution functions, with the bound of Dvoretzky, Kiefer, Wolfowitz & Massart.
 
     It holds for every sample size and every law: P(gap > ε) ≤ 2 exp(−2nε²). Bonferroni over all families.
@@ -84,8 +84,8 @@ def test_draws_follow_the_law(case: cases.Case) -> None:
     assert gap.item() < bound
 
 
-@pytest.mark.parametrize("case", [c for c in cases.ALL if c.family.event == 2 and not c.family.inner], ids=str)
-def test_joint_normal(case: cases.Case) -> None:
+@pytest.mark.parametrize("case", [c for c in family_cases.ALL if c.family.event == 2 and not c.family.inner], ids=str)
+def test_joint_normal(case: family_cases.Case) -> None:
     raw, noise = case.raw(7), case.noise(7)
     draw = case.law.sample(raw, noise)
     parameters = case.law.parameters(raw)
@@ -98,8 +98,8 @@ def test_joint_normal(case: cases.Case) -> None:
     torch.testing.assert_close(case.law.log_prob(raw, draw), log_density)
 
 
-@pytest.mark.parametrize("case", cases.ALL, ids=str)
-def test_agrees_with_torch(case: cases.Case) -> None:
+@pytest.mark.parametrize("case", family_cases.ALL, ids=str)
+def test_agrees_with_torch(case: family_cases.Case) -> None:
     """``distribution`` is the same law over codes, of the batch shape of the raw numbers."""
     raw = case.raw(3, 2)
     found = case.law.distribution(raw)
@@ -112,8 +112,8 @@ def test_agrees_with_torch(case: cases.Case) -> None:
     torch.testing.assert_close(found.log_prob(code), case.law.log_prob(raw, draw), rtol=1e-7, atol=1e-9)
 
 
-@pytest.mark.parametrize("case", [c for c in cases.ALL if c.domain.levels], ids=str)
-def test_table(case: cases.Case) -> None:
+@pytest.mark.parametrize("case", [c for c in family_cases.ALL if c.domain.levels], ids=str)
+def test_table(case: family_cases.Case) -> None:
     raw = case.raw(2, 3)
     direct = case.law.log_prob(raw.unsqueeze(-2), values(case))
     torch.testing.assert_close(case.law.log_table(raw), direct)
@@ -130,7 +130,7 @@ def test_outside_the_domain() -> None:
         "unit_interval": [0.0, 1.0, -0.5, math.nan],
         "angle": [4.0, -4.0, math.inf, math.nan],
     }
-    for case in cases.SCALAR:
+    for case in family_cases.SCALAR:
         raw = case.raw(4).requires_grad_()
         found = case.law.log_prob(raw, torch.tensor(wrong[CATALOGUE[case.family.name].support]))
         assert (found == -math.inf).all(), str(case)
@@ -140,7 +140,7 @@ def test_outside_the_domain() -> None:
 
 def test_bernoulli_by_hand() -> None:
     """The rule that every evaluator repeats: one where the logit exceeds −logit(u)."""
-    case = cases.plain(CATALOGUE["bernoulli"])
+    case = family_cases.plain(CATALOGUE["bernoulli"])
     logit = torch.tensor([[0.3], [-2.0], [1e4], [-1e4]], dtype=torch.float64)
     uniform = torch.tensor([[0.5], [0.9], [1e-9], [1 - 1e-9]], dtype=torch.float64)
     assert case.law.sample(logit, uniform).tolist() == [1.0, 1.0, 1.0, 0.0]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import cases
 import pytest
 import torch
+
+from tests.support import family_cases
 
 torch.set_num_threads(1)
 
 
-@pytest.mark.parametrize("case", cases.ALL, ids=str)
-def test_alone_or_with_others(case: cases.Case) -> None:
+@pytest.mark.parametrize("case", family_cases.ALL, ids=str)
+def test_alone_or_with_others(case: family_cases.Case) -> None:
     raw, noise = case.raw(6, 3), case.noise(6, 3)
     together = case.law.sample(raw, noise)
     assert together.shape == (6, 3) + ((case.family.event,) if case.family.event > 1 else ())
@@ -22,8 +23,8 @@ def test_alone_or_with_others(case: cases.Case) -> None:
     torch.testing.assert_close(case.law.sample(raw, noise), together, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("case", cases.ALL, ids=str)
-def test_rounding_does_not_spread(case: cases.Case) -> None:
+@pytest.mark.parametrize("case", family_cases.ALL, ids=str)
+def test_rounding_does_not_spread(case: family_cases.Case) -> None:
     """Raw numbers that differ by rounding give the same discrete draw, and continuous ones within 1e-9."""
     raw, noise = case.raw(200, seed=3), case.noise(200, seed=4)
     shift = 1e-12 * torch.where(torch.arange(case.family.width) % 2 == 0, 1.0, -1.0)
@@ -34,9 +35,9 @@ def test_rounding_does_not_spread(case: cases.Case) -> None:
         torch.testing.assert_close(after, before, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("case", cases.ALL, ids=str)
+@pytest.mark.parametrize("case", family_cases.ALL, ids=str)
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
-def test_keeps_the_dtype_and_its_own_draws(case: cases.Case, dtype: torch.dtype) -> None:
+def test_keeps_the_dtype_and_its_own_draws(case: family_cases.Case, dtype: torch.dtype) -> None:
     """Draws are possible values in every precision, at the ends of the noise too."""
     raw = case.raw(5).to(dtype)
     ends = torch.full((5, case.family.uniforms), 0.5, dtype=torch.float64)

@@ -1,6 +1,6 @@
 """Faults to plant in a copy of the lattice back end, as in ``planted``; and the specs that meet them."""
 
-from lattice_specs import SPECS, colours, picture, window
+from tests.support.lattice_specs import SPECS, colours, picture, window
 
 small = "layers = 2, features = 6, first = 3"
 CHECKED = {

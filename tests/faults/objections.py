@@ -5,11 +5,10 @@ from __future__ import annotations
 import sys
 import traceback
 
-from lattice import CHECKED
-from small_specs import SPECS
-from soundness import PROBLEMS
-
 import ardsl
+from tests.faults.lattice import CHECKED
+from tests.support.small_specs import SPECS
+from tests.support.soundness import PROBLEMS
 
 CHOSEN = [
     "order: shuffle",

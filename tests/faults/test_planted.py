@@ -11,12 +11,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from along_time import FAULTS as TIME_FAULTS
-from along_time import TESTS as TIME_TESTS
-from latent import FAULTS as LATENT_FAULTS
-from latent import TESTS as LATENT_TESTS
-from lattice import FAULTS as LATTICE_FAULTS
-from planted import FAULTS
+
+from tests.faults.along_time import FAULTS as TIME_FAULTS
+from tests.faults.along_time import TESTS as TIME_TESTS
+from tests.faults.latent import FAULTS as LATENT_FAULTS
+from tests.faults.latent import TESTS as LATENT_TESTS
+from tests.faults.lattice import FAULTS as LATTICE_FAULTS
+from tests.faults.planted import FAULTS
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,7 +26,7 @@ def run(package: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Python with the package in this folder."""
     return subprocess.run(
         [sys.executable, *arguments],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(package), str(ROOT / "tests")]), "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(package), str(ROOT)]), "OMP_NUM_THREADS": "1"},
         cwd=package,
         capture_output=True,
         text=True,
@@ -72,7 +73,8 @@ def test_fault_makes_a_test_fail(fault: tuple[str, str, str, str], tests: list[s
     _, file, right, wrong = fault
     plant(file, right, wrong, tmp_path)
     each = [str(ROOT / test) for test in tests]
-    done = run(tmp_path, "-m", "pytest", "-qx", "-n0", "-p", "no:cacheprovider", f"--rootdir={ROOT}", *each)
+    options = ["-qx", "-n0", "-p", "no:cacheprovider", "--import-mode=importlib", f"--rootdir={ROOT}"]
+    done = run(tmp_path, "-m", "pytest", *options, *each)
     assert done.returncode == 1 and "\n1 failed" in done.stdout, done.stdout + done.stderr
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import networkx
 import numpy as np
-from graph_models import codes, factor, model, variable
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import any_order, earlier, parts, shapes
-from unrolled import cells, unroll
 
 from ardsl.graph.claims import declared_reach, declared_steps
 from ardsl.graph.declared import declared_graph, dependence, relations
 from ardsl.relations import Earlier, Selection
 from ardsl.relations.order import any_orders, raster
+from tests.support.graph_models import codes, factor, model, variable
+from tests.support.strategies import any_order, earlier, parts, shapes
+from tests.support.unrolled import cells, unroll
 
 quick = settings(max_examples=40, deadline=None)
 

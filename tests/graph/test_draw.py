@@ -8,7 +8,6 @@ from itertools import combinations
 
 import networkx
 import pytest
-from graph_models import factor, model, model_of, variable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +15,7 @@ from ardsl.errors import ArdslError
 from ardsl.graph.draw import FORMATS, draw
 from ardsl.graph.layout import picture
 from ardsl.model.model import Model
+from tests.support.graph_models import factor, model, model_of, variable
 
 TEXT = """model picture
 given label : category("a<b", "c&d")

@@ -7,12 +7,12 @@ from math import prod
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import any_order, seeds, selections, shapes, total_orders
-from unrolled import unroll
 
 from ardsl.graph.earlier import box_maxima, first_violation
 from ardsl.relations import Affine, AxisPart, Earlier, Order, Part
 from ardsl.relations import order as orders
+from tests.support.strategies import any_order, seeds, selections, shapes, total_orders
+from tests.support.unrolled import unroll
 
 quick = settings(max_examples=40, deadline=None)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from graph_models import codes, diagnostics, factor, model, variable
 
 from ardsl.diagnostics import Rule, Sink, Source
 from ardsl.diagnostics.render import render
@@ -11,6 +10,7 @@ from ardsl.diagnostics.rules import graph as rules
 from ardsl.graph.check import check_graph
 from ardsl.relations import Affine, AxisPart, Earlier, Part
 from ardsl.relations.order import drawn_together, raster
+from tests.support.graph_models import codes, diagnostics, factor, model, variable
 
 RULES = [rule for rule in vars(rules).values() if isinstance(rule, Rule)]
 

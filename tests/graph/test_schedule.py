@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import any_order, earlier, parts, shapes, total_orders, weak_orders
-from unrolled import unroll
 
 from ardsl.graph import schedule as scheduling
 from ardsl.graph.schedule import CycleError, TooLargeError, layers, longest_path
 from ardsl.relations import Affine, AxisPart, Earlier, Labelled, Levels, Order, Part, Relation, Union
 from ardsl.relations.order import blocks, drawn_together, raster, shuffle
+from tests.support.strategies import any_order, earlier, parts, shapes, total_orders, weak_orders
+from tests.support.unrolled import unroll
 
 quick = settings(max_examples=40, deadline=None)
 

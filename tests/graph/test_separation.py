@@ -7,11 +7,8 @@ from itertools import product
 import networkx
 import numpy as np
 import pytest
-from graph_models import factor, model, variable
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import earlier, parts, shapes, total_orders
-from unrolled import cells, inside, unroll
 
 from ardsl.diagnostics import Source
 from ardsl.graph.separation import TooManyElementsError, ancestral_graph, meetings, open_path, path_text, separated
@@ -19,6 +16,9 @@ from ardsl.model.model import Model, Variable
 from ardsl.relations import Affine, AxisPart, Earlier, Everything, Part, Selection
 from ardsl.relations.order import any_orders, drawn_together, raster
 from ardsl.spec import diagnose
+from tests.support.graph_models import factor, model, variable
+from tests.support.strategies import earlier, parts, shapes, total_orders
+from tests.support.unrolled import cells, inside, unroll
 
 Element = tuple[str, int]
 

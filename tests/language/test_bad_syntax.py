@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import golden
 import pytest
 
 from ardsl.diagnostics import Rule
 from ardsl.diagnostics.rules import syntax
+from tests.support import golden
 
 SPECS = golden.specs("syntax")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from texts import EXAMPLES, read
 
 from ardsl.language import format_tree
 from ardsl.language.layout import WIDTH
+from tests.support.texts import EXAMPLES, read
 
 
 def formatted(text: str) -> str:

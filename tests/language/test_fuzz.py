@@ -8,10 +8,10 @@ import time
 import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
-from texts import grammatical, mangled, read
 
 from ardsl.diagnostics.render import render_all, to_json
 from ardsl.language import format_tree
+from tests.support.texts import grammatical, mangled, read
 
 
 def holds(text: str) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from texts import EXAMPLES, read
 
 from ardsl.diagnostics import Sink, Source, Span
 from ardsl.language import grammar, parse, syntax
+from tests.support.texts import EXAMPLES, read
 
 
 def _nodes(node: Any) -> Iterator[syntax.Node]:

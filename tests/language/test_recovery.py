@@ -5,11 +5,11 @@ from __future__ import annotations
 from itertools import combinations
 
 import pytest
-from texts import read
 
 from ardsl.diagnostics import Rule
 from ardsl.diagnostics.rules import syntax as rules
 from ardsl.language.mistakes import CHARACTERS, MISTAKES
+from tests.support.texts import read
 
 RULES = [rule for rule in vars(rules).values() if isinstance(rule, Rule)]
 CASES = [(m.rule.code, example) for m in MISTAKES for example in m.examples]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from texts import grammatical, mangled
 
 from ardsl.diagnostics import Sink, Source
 from ardsl.diagnostics.render import render_all
 from ardsl.language import parse
 from ardsl.model.check import check_model
+from tests.support.texts import grammatical, mangled
 
 NAMES = st.sampled_from(["x", "y", "z", "g", "r", "r.a", "r.b", "r.c", "w", "nowhere"])
 INDEX = st.sampled_from(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import golden
 import pytest
 
 from ardsl.diagnostics import Rule
 from ardsl.diagnostics.rules import contexts, factors, names, orders, pedantic, settings
-from specs import codes, resolve, stage
+from tests.support import golden
+from tests.support.model_specs import codes, resolve, stage
 
 SPECS = golden.specs("names")
 RULES = [

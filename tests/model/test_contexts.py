@@ -7,7 +7,7 @@ import pytest
 
 from ardsl.model.alignment import first_outside
 from ardsl.relations import Affine, AxisPart, Earlier, Everything, Listed, Part, Selection
-from specs import codes, model_of, resolve
+from tests.support.model_specs import codes, model_of, resolve
 
 
 def selection(declarations: str, factor: str) -> Selection:

@@ -8,7 +8,7 @@ from ardsl.families.domains import Binary, Category, Integer, MuLaw, Real
 from ardsl.model.model import Axis
 from ardsl.model.settings import Choice
 from ardsl.relations import Affine, AxisPart, Earlier, Everything, Part
-from specs import model_of
+from tests.support.model_specs import model_of
 
 MADE = """\
 # Binarized MNIST with a masked autoencoder

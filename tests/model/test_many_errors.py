@@ -7,7 +7,7 @@ import pytest
 from ardsl.diagnostics import Sink, Source
 from ardsl.language import parse
 from ardsl.model.check import check_model
-from specs import codes, resolve
+from tests.support.model_specs import codes, resolve
 
 CASCADES = {
     "broken parameter": (

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ardsl.relations.order import shuffle
-from specs import codes, model_of, resolve
+from tests.support.model_specs import codes, model_of, resolve
 
 
 def ranks(order: str, declaration: str = "x[row: 2, column: 3] : real", directory: str = ".") -> list[int]:

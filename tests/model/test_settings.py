@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ardsl.model.settings import Choice, DataSettings, TrainSettings
-from specs import codes, model_of, resolve
+from tests.support.model_specs import codes, model_of, resolve
 
 MODEL = (
     "given g : real\nobserved x[row: 2, column: 2] : real\nrecord r { a : real  b : binary }\n"

@@ -10,7 +10,7 @@ from ardsl.diagnostics import Sink, Source, Span
 from ardsl.language import syntax
 from ardsl.model.check import check_model
 from ardsl.relations import Order
-from specs import codes, model_of, resolve
+from tests.support.model_specs import codes, model_of, resolve
 
 HEAD = 'param n = 4\nparam rate = 0.5\nparam name = "a"\nparam on = true\nparam sizes = [8, 8]\n'
 USES = "observed x[n] : real\np(x[i] | x[<i]) = normal via made(hidden = sizes, a = rate, b = name, c = on)"

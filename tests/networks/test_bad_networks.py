@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import golden
 import pytest
 from click.testing import CliRunner
 
@@ -12,6 +11,7 @@ from ardsl.cli import main
 from ardsl.diagnostics import Rule, Sink, Source
 from ardsl.diagnostics.rules import networks
 from ardsl.spec import diagnose
+from tests.support import golden
 
 RULES = [rule for rule in vars(networks).values() if isinstance(rule, Rule) and rule.wrong]
 EVERY = sorted(golden.BAD_SPECS.glob("*/*.ar"))

@@ -8,9 +8,6 @@ from math import prod
 import numpy as np
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from strategies import any_order, shapes
-from test_relations import check
-from unrolled import cells, unroll
 
 from ardsl.graph.schedule import layers
 from ardsl.relations import Earlier, difference
@@ -20,6 +17,8 @@ from ardsl.relations.ranked import Ranked, compose_ranked
 from ardsl.relations.stencil import Stencil
 from ardsl.relations.sweep import sweep
 from ardsl.relations.translated import Reading, Translated, compose
+from tests.support.strategies import any_order, shapes
+from tests.support.unrolled import cells, check, unroll
 
 quick = settings(max_examples=150, deadline=None)
 small = shapes(axes=3, extent=5)

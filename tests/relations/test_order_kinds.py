@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import any_order, shapes, total_orders, weak_orders
-from unrolled import cells
 
 from ardsl.relations import ORDER_NAMES, Order, OrderError, OrderMixture
 from ardsl.relations import order as orders
+from tests.support.strategies import any_order, shapes, total_orders, weak_orders
+from tests.support.unrolled import cells
 
 quick = settings(max_examples=40, deadline=None)
 

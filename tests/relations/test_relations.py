@@ -7,8 +7,6 @@ from math import prod
 import numpy as np
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from strategies import any_order, earlier, labelled, levels, parts, selections, shapes, total_orders
-from unrolled import cells, inside, unroll
 
 from ardsl.relations import (
     Affine,
@@ -17,36 +15,17 @@ from ardsl.relations import (
     Earlier,
     Everything,
     Part,
-    Relation,
     Stacked,
     Union,
     boolean_product,
 )
 from ardsl.relations.order import raster
+from tests.support.strategies import any_order, earlier, labelled, levels, parts, selections, shapes, total_orders
+from tests.support.unrolled import cells, check, inside, unroll
 
 quick = settings(max_examples=40, deadline=None)
 
 small = shapes(axes=3, extent=4)
-
-
-def check(relation: Relation, matrix: np.ndarray) -> None:
-    """Every question to a relation, answered from its matrix."""
-    assert matrix.shape == (relation.targets, relation.sources)
-    assert (relation.matrix() == matrix).all()
-    targets = np.arange(relation.targets)[::-2]
-    assert (relation.rows(targets) == matrix[targets]).all()
-    position, source = relation.pairs(targets)
-    assert [position.tolist(), source.tolist()] == [found.tolist() for found in np.nonzero(matrix[targets])]
-    assert relation.row_counts().tolist() == matrix.sum(axis=1).tolist()
-    assert relation.counts(targets).tolist() == matrix[targets].sum(axis=1).tolist()
-    assert (relation.at_most(targets) >= matrix[targets].sum(axis=1)).all()
-    assert relation.count == matrix.sum()
-    target, source = (index.ravel() for index in np.indices(matrix.shape))
-    assert (relation.holds(target, source) == matrix.ravel()).all()
-    if matrix.size:
-        for row in (0, relation.targets // 2, relation.targets - 1):
-            assert relation.reads(row).tolist() == np.flatnonzero(matrix[row]).tolist()
-        assert ((0, 0) in relation) == matrix[0, 0]
 
 
 @quick

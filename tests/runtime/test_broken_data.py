@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hostile import Payload, command, refusal
-from runtime_specs import PEOPLE
 
 import ardsl
+from tests.support.hostile import Payload, command, refusal
+from tests.support.runtime_specs import PEOPLE
 
 HEADER, GOOD = b"age,city,member,visits\n", b"41,Bern,1,3\n"
 ROWS = 500
@@ -341,11 +341,11 @@ def test_a_line_of_a_gigabyte(start: bytes, line: int, trained: Path, tmp_path: 
     with path.open("r+b") as file:
         file.truncate(1 << 30)
     program = (
-        "import sys; sys.path.insert(0, sys.argv[1]); from hostile import command, refusal\n"
+        "import sys; sys.path.insert(0, sys.argv[1]); from tests.support.hostile import command, refusal\n"
         "assert command('eval', sys.argv[2], '--data', sys.argv[3]).exit_code == 0\n"
         "print(refusal('eval', sys.argv[2], '--data', sys.argv[4]))"
     )
-    words = (str(Path(__file__).parent), str(trained / "run"), str(trained / "good.csv"), str(path))
+    words = (str(Path(__file__).parents[2]), str(trained / "run"), str(trained / "good.csv"), str(path))
     done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, timeout=90)
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"error[AR507]: {path}, line {line}: longer than 16 MB: is this a table?\n"

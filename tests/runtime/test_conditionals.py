@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from runtime_specs import spec_in
 
 import ardsl
 from ardsl.compiler.conditional import OrderForbids
@@ -18,6 +17,7 @@ from ardsl.runtime.conditionals import find_cell, impute, predict, score_cells
 from ardsl.runtime.outputs import write_cell_scores, write_filled, write_prediction, write_samples
 from ardsl.runtime.sketch import sketch
 from ardsl.runtime.sources import open_source
+from tests.support.runtime_specs import spec_in
 
 RECORD = """
 record row {

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from runtime_specs import correlated, made
 
 import ardsl
 from ardsl.runtime.curve import save_curve
+from tests.support.runtime_specs import correlated, made
 
 
 def test_the_curve_is_a_table_lines_and_a_picture(tmp_path: Path) -> None:

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from runtime_specs import CONDITIONAL, PEOPLE, correlated, made, spec_in
 
 import ardsl
 from ardsl.runtime.batches import Batches, permutation
 from ardsl.runtime.data import count, load_data, load_split, split_off
 from ardsl.runtime.outputs import write_samples
+from tests.support.runtime_specs import CONDITIONAL, PEOPLE, correlated, made, spec_in
 
 X = correlated(20)
 

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from runtime_specs import CONDITIONAL, PEOPLE, made
 
 import ardsl
 from ardsl.runtime.data import load_data
 from ardsl.spec import Spec
+from tests.support.runtime_specs import CONDITIONAL, PEOPLE, made
 
 HEADER = "age,city,member,visits\n"
 GOOD = "41,Bern,1,3\n"

@@ -22,7 +22,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from lightning.pytorch import Callback
-from runtime_specs import correlated
 from safetensors.torch import load_file
 
 import ardsl
@@ -32,6 +31,7 @@ from ardsl.runtime.launch import launch
 from ardsl.runtime.processes import Processes
 from ardsl.runtime.runs import METRICS, STATE, WEIGHTS
 from ardsl.runtime.train import TrainingError
+from tests.support.runtime_specs import correlated
 
 MADE = "observed x[4] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden = [8, 8])\n"
 DROPOUT = MADE.replace("[8, 8]", "[8, 8], dropout = 0.3")

@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pytest
 import torch
-from runtime_specs import CONDITIONAL, MADE, correlated, made
 
 import ardsl
 from ardsl.runtime.evaluate import default_batch
+from tests.support.runtime_specs import CONDITIONAL, MADE, correlated, made
 
 
 def random_model(text: str) -> ardsl.AutoregressiveModel:

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 from lightning.pytorch import Callback
-from runtime_specs import MADE, correlated, made
 
 import ardsl
 from ardsl.runtime import events
 from ardsl.runtime.events import EVENTS, Events
+from tests.support.runtime_specs import MADE, correlated, made
 
 SETTINGS = "batch = 50  epochs = 4  optimizer = adam(rate = 0.02)  schedule = exponential(factor = 0.5)"
 

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hostile import bounded, command, pickled, refusal
-from runtime_specs import correlated
 from safetensors.torch import load_file, save_file
 
 import ardsl
+from tests.support.hostile import bounded, command, pickled, refusal
+from tests.support.runtime_specs import correlated
 
 SPEC = """model small
 param width = 4

@@ -12,11 +12,11 @@ import pytest
 import torch
 from click.testing import CliRunner
 from PIL import Image
-from runtime_specs import correlated
 
 import ardsl
 from ardsl.cli import main
 from ardsl.runtime.latent import reconstruct
+from tests.support.runtime_specs import correlated
 
 VAE = (
     "latent z[2] : real\nlatent w[3] : real\nobserved x[4] : binary\n"

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from runtime_specs import made
 
 import ardsl
 from ardsl.diagnostics.rules import RULES
 from ardsl.runtime.outputs import check_output, write_samples, write_scores
 from ardsl.runtime.pictures import grid, is_picture
+from tests.support.runtime_specs import made
 
 IMAGE = "observed x[5, 4] : integer(0, 3)\np(x) = default\n"
 

@@ -113,7 +113,7 @@ def test_they_end_together(kind: str, error: type[BaseException], told: str | No
 
 @pytest.mark.slow
 def test_they_end_with_their_starter_and_leave_no_data(tmp_path: Path) -> None:
-    program = "from test_processes import Job, launch; launch(Job('kill_the_starter'), 2)"
+    program = "from tests.runtime.test_processes import Job, launch; launch(Job('kill_the_starter'), 2)"
     paths = {"PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(tmp_path)}
     # The output ends when the last process that has it ends.
     done = subprocess.run([sys.executable, "-c", program], env=os.environ | paths, capture_output=True, timeout=120)

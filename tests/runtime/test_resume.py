@@ -19,12 +19,12 @@ import numpy as np
 import pytest
 import torch
 from lightning.pytorch import Callback
-from runtime_specs import correlated
 from safetensors.torch import load_file, save_file
 
 import ardsl
 from ardsl.runtime.checkpoint import load_state, save_state
 from ardsl.runtime.runs import METRICS, STATE, WEIGHTS
+from tests.support.runtime_specs import correlated
 
 SPECS = {
     "dropout, cosine": (

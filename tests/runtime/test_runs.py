@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 import torch
 from lightning.pytorch import Callback
-from runtime_specs import correlated, made, spec_in
 from safetensors.torch import load_file, save_file
 
 import ardsl
 from ardsl.runtime import atomic, checkpoint
 from ardsl.runtime.runs import data_directory, read_run
+from tests.support.runtime_specs import correlated, made, spec_in
 
 TRAIN = "batch = 50  epochs = 3"
 IMAGE = "param width = 4\nobserved x[4, 4] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden = [width])\n"

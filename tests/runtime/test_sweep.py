@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 import torch
 from lightning.pytorch import Callback
-from runtime_specs import correlated
 from safetensors.torch import load_file
 
 import ardsl
@@ -22,6 +21,7 @@ from ardsl.runtime import sweep as module
 from ardsl.runtime.results import Result
 from ardsl.runtime.runs import STATE, WEIGHTS
 from ardsl.runtime.search import Range
+from tests.support.runtime_specs import correlated
 
 TEXT = """
 param width = 4

@@ -9,12 +9,12 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 import torch
-from runtime_specs import PEOPLE, spec_in
 
 import ardsl
 from ardsl.runtime import examples, tables
 from ardsl.runtime.data import load_data, load_split
 from ardsl.spec import Spec
+from tests.support.runtime_specs import PEOPLE, spec_in
 
 ANY = PEOPLE + 'order person by any(orders = 2, train = "all")\n'
 ROWS = 2000

@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 import torch
 from lightning.pytorch import Callback
-from runtime_specs import CONDITIONAL, correlated, made
 
 import ardsl
 from ardsl.model.settings import Choice
 from ardsl.runtime.optimizers import cosine, make_optimizer, make_schedule
 from ardsl.runtime.progress import Progress, duration
 from ardsl.runtime.train import Run, TrainingError
+from tests.support.runtime_specs import CONDITIONAL, correlated, made
 
 QUICK = "batch = 50  epochs = 8  optimizer = adam(rate = 0.05)"
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from small_specs import every_value, some_given
 
 import ardsl
 from ardsl.relations import Earlier, Order, Selection
 from ardsl.spec import Spec
+from tests.support.small_specs import every_value, some_given
 
 
 def compiled(spec: Spec, seed: int = 1) -> ardsl.AutoregressiveModel:

@@ -8,7 +8,7 @@ from math import floor
 
 import numpy as np
 
-from ardsl.relations import Affine, Earlier, Everything, Listed, Order, Part, Selection
+from ardsl.relations import Affine, Earlier, Everything, Listed, Order, Part, Relation, Selection
 
 
 def cells(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
@@ -50,3 +50,23 @@ def value(bound: Affine, target: tuple[int, ...]) -> int:
     if bound.axis is None:
         return bound.offset
     return floor(Fraction(bound.multiplier * target[bound.axis] + bound.inner, bound.divisor)) + bound.offset
+
+
+def check(relation: Relation, matrix: np.ndarray) -> None:
+    """Every question to a relation, answered from its matrix."""
+    assert matrix.shape == (relation.targets, relation.sources)
+    assert (relation.matrix() == matrix).all()
+    targets = np.arange(relation.targets)[::-2]
+    assert (relation.rows(targets) == matrix[targets]).all()
+    position, source = relation.pairs(targets)
+    assert [position.tolist(), source.tolist()] == [found.tolist() for found in np.nonzero(matrix[targets])]
+    assert relation.row_counts().tolist() == matrix.sum(axis=1).tolist()
+    assert relation.counts(targets).tolist() == matrix[targets].sum(axis=1).tolist()
+    assert (relation.at_most(targets) >= matrix[targets].sum(axis=1)).all()
+    assert relation.count == matrix.sum()
+    target, source = (index.ravel() for index in np.indices(matrix.shape))
+    assert (relation.holds(target, source) == matrix.ravel()).all()
+    if matrix.size:
+        for row in (0, relation.targets // 2, relation.targets - 1):
+            assert relation.reads(row).tolist() == np.flatnonzero(matrix[row]).tolist()
+        assert ((0, 0) in relation) == matrix[0, 0]

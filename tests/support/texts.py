@@ -14,7 +14,8 @@ from ardsl.language.faults import STATEMENTS
 from ardsl.language.grammar import grammar_text
 from ardsl.language.syntax import Tree
 
-EXAMPLES = {p.stem: p.read_text(encoding="utf-8") for p in sorted((Path(__file__).parent / "examples").glob("*.ar"))}
+_FOLDER = Path(__file__).parents[1] / "language/examples"
+EXAMPLES = {path.stem: path.read_text(encoding="utf-8") for path in sorted(_FOLDER.glob("*.ar"))}
 
 
 def read(text: str) -> tuple[Tree, list[Diagnostic]]:

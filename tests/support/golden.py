@@ -1,6 +1,6 @@
 """Bad specs and their exact messages: each ``NAME.ar`` of a folder stands beside the ``NAME.txt`` it must give.
 
-As a script it writes the messages anew (``python tests/golden.py``), to be read before they are committed;
+As a script it writes the messages anew (``python -m tests.support.golden``), to be read before they are committed;
 ``UPDATE_GOLDEN=1 pytest`` does the same from within the tests.
 """
 
@@ -14,7 +14,7 @@ from ardsl.diagnostics import Sink, Source
 from ardsl.diagnostics.render import render_all
 from ardsl.language import parse
 
-BAD_SPECS = Path(__file__).parent / "bad_specs"
+BAD_SPECS = Path(__file__).parents[1] / "bad_specs"
 
 
 def parse_only(source: Source, sink: Sink) -> None:

@@ -1,6 +1,0 @@
-"""The oracle of the relations' tests serves here too."""
-
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "relations"))
