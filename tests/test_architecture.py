@@ -12,6 +12,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "ardsl"
 STAGES = (
+    {"common"},
     {"errors", "diagnostics"},
     {"relations", "language"},
     {"families"},

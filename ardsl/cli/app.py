@@ -1,7 +1,7 @@
 """The group of all commands: each is imported when it is asked for, and every fault ends in a line and an exit code.
 
 Exit codes: 0 done; 1 a spec was rejected, or a check of it failed; 2 the command cannot be carried out as given;
-70 an internal error; 130 interrupted; 141 the reader of the output went away.
+70 an internal error; 130 interrupted by Ctrl-C; 141 the reader of the output went away; 143 ended by SIGTERM.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from ardsl.cli.output import error_line, on_terminal, printable
+from ardsl.cli.output import complain, discard, print_text, say, show_diagnostics
 
 REJECTED, MISUSED, INTERNAL, INTERRUPTED, BROKEN_PIPE = 1, 2, 70, 130, 141
 
@@ -67,7 +67,7 @@ class Commands(click.Group):
             from ardsl.diagnostics.suggest import did_you_mean
 
             hint = did_you_mean(name, COMMANDS)
-            ctx.fail(f"there is no command `{printable(name)}`" + (f": {hint}" if hint else ""))
+            ctx.fail(f"there is no command `{name}`" + (f": {hint}" if hint else ""))
         return super().resolve_command(ctx, args)
 
     def main(
@@ -85,6 +85,7 @@ class Commands(click.Group):
         )
         if not standalone_mode:
             return run()
+        _open_what_is_closed()
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="replace")  # a terminal that cannot show ∏ shows something else
@@ -95,8 +96,12 @@ class Commands(click.Group):
             code = MISUSED
         except click.ClickException as error:
             code = _misused(error)
+        except OSError as error:  # the help goes to a full disk
+            discard(sys.stdout)
+            complain(f"standard output cannot be written: {(error.strerror or str(error)).lower()}")
+            code = MISUSED
         except (click.Abort, KeyboardInterrupt):
-            click.echo("interrupted", err=True)
+            say("interrupted", err=True)
             code = INTERRUPTED
         sys.exit(code or 0)
 
@@ -104,21 +109,16 @@ class Commands(click.Group):
         from ardsl.errors import ArdslError, SpecError
 
         try:
-            code = super().invoke(ctx)
-            sys.stdout.flush()
-            return code
+            return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except BrokenPipeError:
-            _discard_output()
             return BROKEN_PIPE
         except SpecError as error:
-            from ardsl.diagnostics.render import render_all
-
-            click.echo(render_all(error.diagnostics, on_terminal(sys.stderr)), err=True)
+            show_diagnostics(error.diagnostics)
             return REJECTED
         except ArdslError as error:
-            click.echo(error_line(str(error)), err=True)
+            complain(str(error))
             return MISUSED
         except Exception as error:
             _report_fault(error, ctx)
@@ -129,30 +129,32 @@ def _misused(error: click.ClickException) -> int:
     """One line for an error of use, with the way to the help."""
     context = error.ctx if isinstance(error, click.UsageError) else None
     hint = f" (see `{context.command_path} --help`)" if context else ""
-    click.echo(error_line(error.format_message().rstrip(".") + hint), err=True)
+    complain(error.format_message().rstrip(".") + hint)
     return error.exit_code
 
 
-def _discard_output() -> None:
-    """Nobody reads any more: what is still buffered goes nowhere, without a complaint at exit."""
-    try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError):  # not a file of the system's
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+def _open_what_is_closed() -> None:
+    """Leads standard streams that this process was started without (``>&-``) to nowhere: else the first files that are
+    opened would take their places, and be written over by whoever prints."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            stream = open(os.devnull, "r" if name == "stdin" else "w")  # noqa: SIM115 - for as long as the process lives
+            os.set_inheritable(stream.fileno(), True)
+            setattr(sys, name, stream)
 
 
 def _report_fault(error: Exception, ctx: click.Context) -> None:
     if ctx.params.get("debug"):
         import traceback
 
-        click.echo("".join(traceback.format_exception(error)).rstrip(), err=True)
-    what = printable(f"{type(error).__name__}: {error}".split("\n")[0])[:300]
+        print_text("".join(traceback.format_exception(error)).rstrip(), err=True)
+    what = f"{type(error).__name__}: {error}".split("\n")[0][:300]
     subject = ctx.meta.get("ardsl.subject")
-    of = f" with {printable(subject)}" if subject else ""
-    click.echo(f"internal error{of}: {what}", err=True)
-    click.echo("This is a fault of ardsl, not yours. Please report it, with the spec and the command.", err=True)
+    of = f" with {subject}" if subject else ""
+    say(f"internal error{of}: {what}", err=True)
+    say("This is a fault of ardsl, not yours. Please report it, with the spec and the command.", err=True)
     if not ctx.params.get("debug"):
-        click.echo("`ardsl --debug …` (or ARDSL_DEBUG=1) shows the traceback.", err=True)
+        say("`ardsl --debug …` (or ARDSL_DEBUG=1) shows the traceback.", err=True)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ardsl.cli.output import print_table, printable
+from ardsl.cli.output import print_table, say
 from ardsl.cli.runs_commands import data_of, data_options, device_option, directory_argument, restored
 
 if TYPE_CHECKING:
@@ -56,21 +56,21 @@ def calibrate_command(
     _show(found)
     if can_draw():
         save_histograms(picture, found)
-        click.echo(f"histograms: {printable(picture)}")
+        say(f"histograms: {picture}")
     else:
-        click.echo("note: the histograms need matplotlib: pip install 'ardsl[plot]'", err=True)
-    click.echo(printable(found.verdict))
+        say("note: the histograms need matplotlib: pip install 'ardsl[plot]'", err=True)
+    say(found.verdict)
 
 
 def _show(found: Calibration) -> None:
-    click.echo(f"examples  {found.examples:,}")
-    click.echo("test      Kolmogorov–Smirnov, of each element's u = F(x | context) against uniform")
+    say(f"examples  {found.examples:,}")
+    say("test      Kolmogorov–Smirnov, of each element's u = F(x | context) against uniform")
     gaps = any(element.observed < found.examples for element in found.elements)
     apart = {element.name for element in found.differing}
     shown = list(found.elements)
     if len(shown) > MOST_SHOWN:
         shown = list(found.tested[:MOST_SHOWN])
-        click.echo(f"elements  {len(found.elements):,}; the {len(shown)} farthest from uniform:")
+        say(f"elements  {len(found.elements):,}; the {len(shown)} farthest from uniform:")
     header = ["element", *(["observed"] if gaps else []), "KS distance", "p-value", ""]
     rows = [_row(element, gaps, element.name in apart) for element in shown]
     print_table(header, rows)
@@ -79,7 +79,7 @@ def _show(found: Calibration) -> None:
 def _row(element: Element, gaps: bool, apart: bool) -> list[str]:
     observed = [f"{element.observed:,}"] if gaps else []
     if not element.observed:
-        return [printable(element.name), *observed, "–", "–", ""]
+        return [element.name, *observed, "–", "–", ""]
     p = element.p_value
     shown = f"< {_LEAST_SHOWN:g}" if p < _LEAST_SHOWN else f"{p:.2g}" if p < 0.1 else f"{p:.2f}"
-    return [printable(element.name), *observed, f"{element.distance:.4f}", shown, "differs" if apart else ""]
+    return [element.name, *observed, f"{element.distance:.4f}", shown, "differs" if apart else ""]

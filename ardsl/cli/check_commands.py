@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ardsl.cli.output import error_line, formula, on_terminal, plural, printable
+from ardsl.cli.output import complain, formula, print_file, say, show_diagnostics
 from ardsl.cli.specs import diagnose_source, json_option, print_diagnostics, read_source, set_option
+from ardsl.common.wording import plural
 
 if TYPE_CHECKING:
     from ardsl.diagnostics import Diagnostic
@@ -25,7 +25,6 @@ def check_command(files: tuple[str, ...], settings: dict[str, str], as_json: boo
 
     Exits with 1 where a spec has errors; warnings are no errors.
     """
-    from ardsl.diagnostics.render import render_all
     from ardsl.errors import ArdslError
 
     code = 0
@@ -34,7 +33,7 @@ def check_command(files: tuple[str, ...], settings: dict[str, str], as_json: boo
         try:
             source = read_source(file)
         except ArdslError as error:
-            click.echo(error_line(str(error)), err=True)
+            complain(str(error))
             code = 2
             continue
         found, spec = diagnose_source(source, settings)
@@ -42,9 +41,9 @@ def check_command(files: tuple[str, ...], settings: dict[str, str], as_json: boo
         code = code or int(spec is None)
         if not as_json:
             if found:
-                click.echo(render_all(found, on_terminal(sys.stdout)))
+                show_diagnostics(found, err=False)
             if spec is not None:
-                click.echo(f"{printable(source.name)}: {_verdict(spec, found)}")
+                say(f"{source.name}: {_verdict(spec, found)}")
     if as_json:
         print_diagnostics(everything, valid=code == 0)
     return code
@@ -71,34 +70,33 @@ def fmt_command(files: tuple[str, ...], only_check: bool) -> int:
         try:
             code = max(code, _format(file, only_check))
         except ArdslError as error:
-            click.echo(error_line(str(error)), err=True)
+            complain(str(error))
             code = 2
     return code
 
 
 def _format(file: str, only_check: bool) -> int:
     from ardsl.diagnostics import Sink
-    from ardsl.diagnostics.render import render_all
     from ardsl.language import format_tree, parse
 
     source = read_source(file)
     sink = Sink(source)
     tree = parse(source, sink)
     if sink.errors:
-        click.echo(render_all(sink, on_terminal(sys.stderr)), err=True)
+        show_diagnostics(sink)
         return 1
     text = format_tree(tree)
     if file == "-":
         if not only_check:
-            click.echo(text, nl=False)
+            print_file(text)
         return int(only_check and text != source.text)
     if Path(file).read_bytes() == text.encode():
         return 0
     if only_check:
-        click.echo(f"{printable(source.name)}: would change")
+        say(f"{source.name}: would change")
         return 1
     _write(Path(file), text)
-    click.echo(f"{printable(source.name)}: formatted")
+    say(f"{source.name}: formatted")
     return 0
 
 

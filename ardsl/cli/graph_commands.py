@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ardsl.cli.output import print_file, print_text, say
 from ardsl.cli.specs import json_option, open_spec, set_option, spec_argument
 
 if TYPE_CHECKING:
@@ -36,11 +37,11 @@ def graph_command(file: str, output: str | None, format: str | None, settings: d
     if suffix is not None:
         _write(Path(output or ""), draw(model, suffix))
     if as_json or format:
-        click.echo(draw(model, "json" if as_json else format or "json"), nl=False)
+        print_file(draw(model, "json" if as_json else format or "json"))
     elif suffix is not None:
-        click.echo(f"wrote {output}")
+        say(f"wrote {output}")
     else:
-        click.echo("\n".join(_lines(model)))
+        print_text("\n".join(_lines(model)))
 
 
 def _write(path: Path, content: str | bytes) -> None:

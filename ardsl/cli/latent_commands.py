@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from ardsl.cli.output import plural
+from ardsl.cli.output import say
 from ardsl.cli.runs_commands import data_of, data_options, device_option, directory_argument, restored
+from ardsl.common.wording import plural
 
 
 @click.command("reconstruct")
@@ -39,4 +40,4 @@ def reconstruct_command(
         model, most=most, keep=keep, seed=seed, beside=output.lower().endswith(".png"), **where
     )
     write_samples(output, model.spec, found, given, ends)
-    click.echo(f"wrote {plural(len(next(iter(found.values()))), 'reconstruction')} to {output}")
+    say(f"wrote {plural(len(next(iter(found.values()))), 'reconstruction')} to {output}")

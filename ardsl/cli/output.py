@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from textwrap import shorten
 from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from ardsl.common.wording import one_line, printable
+
 if TYPE_CHECKING:
+    from ardsl.diagnostics import Diagnostic
     from ardsl.spec import Spec
 
 
@@ -18,32 +22,79 @@ MOST_ROWS = 40
 """Rows of a table that people are shown; --json has all."""
 LONGEST_FORMULA = 400
 """Characters of a factorization that people are shown."""
+_LAYOUT = "\n\t"
 
 
-def on_terminal(stream: IO[Any]) -> bool:
-    """Whether to colour: on a terminal, unless NO_COLOR is set."""
-    return stream.isatty() and not os.environ.get("NO_COLOR")
+def on_terminal(stream: IO[Any] | None) -> bool:
+    """Says whether to colour: on a terminal, unless NO_COLOR is set."""
+    return stream is not None and stream.isatty() and not os.environ.get("NO_COLOR")
 
 
-def printable(text: str) -> str:
-    """Text that stays on its line and cannot steer a terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+def say(line: str = "", err: bool = False) -> None:
+    """Prints one line, with nothing in it that could steer a terminal: paths and labels may hold anything."""
+    _write(f"{printable(line)}\n", err)
 
 
-def error_line(message: str) -> str:
-    """One line for an error of use; a message with a code says ``error`` already."""
-    line = " ".join(printable(part) for part in message.splitlines() if part.strip())
-    return line if line.startswith("error[") else f"error: {line}"
+def complain(message: str) -> None:
+    """Prints an error as one line on standard error; a message with a code says ``error`` already."""
+    line = one_line(" ".join(part for part in message.splitlines() if part.strip()))
+    say(line if line.startswith("error[") else f"error: {line}", err=True)
+
+
+def print_text(text: str, err: bool = False) -> None:
+    """Prints lines of the program's own."""
+    _write(f"{printable(text, keep=_LAYOUT)}\n", err)
+
+
+def print_file(text: str) -> None:
+    """Prints what is to be a file: to the letter, unless on a terminal."""
+    exact = sys.stdout is None or not sys.stdout.isatty()
+    _write(text if exact else printable(text, keep=_LAYOUT))
+
+
+def show_diagnostics(diagnostics: Iterable[Diagnostic], err: bool = True) -> None:
+    """Prints diagnostics with the lines that they are about, in colour on a terminal."""
+    from ardsl.diagnostics.render import render_all
+
+    text = render_all(diagnostics, on_terminal(sys.stderr if err else sys.stdout))
+    if text:
+        _write(f"{text}\n", err)
 
 
 def print_json(value: Any) -> None:
-    click.echo(json.dumps(value, indent=2))
+    """Prints one JSON object, in ASCII."""
+    _write(f"{json.dumps(value, indent=2)}\n")
+
+
+def _write(text: str, err: bool = False) -> None:
+    """Writes to standard output or standard error. Raises ``ArdslError`` where the output cannot take it.
+
+    Nobody hears of a standard error that is closed or full: the command goes on.
+    """
+    from ardsl.errors import ArdslError
+
+    try:
+        click.echo(text, nl=False, err=err)
+    except OSError as error:
+        discard(sys.stderr if err else sys.stdout)
+        if err:
+            return
+        if isinstance(error, BrokenPipeError):
+            raise
+        problem = (error.strerror or str(error)).lower()
+        raise ArdslError(f"standard output cannot be written: {problem}") from None
+
+
+def discard(stream: IO[Any]) -> None:
+    """Leads a stream that takes nothing any more to nowhere, or what is still buffered would be a failure at exit."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    except (OSError, ValueError):  # not a file of the system's
+        return
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1, total: bool = False) -> None:
     """A table: ``left`` columns of words, then numbers to the right; ``total`` sets the last row apart."""
-    import sys
-
     from rich.box import Box
     from rich.console import Console
     from rich.table import Table
@@ -54,13 +105,13 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int 
     table = Table(box=plain, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for number, name in enumerate(header):
         justify = "left" if number < left else "right"
-        table.add_column(Text(name), justify=justify, overflow="fold", no_wrap=not terminal)  # type: ignore[arg-type]
+        table.add_column(Text(printable(name)), justify=justify, overflow="fold", no_wrap=not terminal)  # type: ignore[arg-type]
     for number, row in enumerate(rows):
-        table.add_row(*map(Text, row), end_section=total and number == len(rows) - 2)
+        table.add_row(*map(Text, map(printable, row)), end_section=total and number == len(rows) - 2)
     console = Console(markup=False, highlight=False, no_color=not terminal, width=None if terminal else 10_000)
     with console.capture() as captured:
         console.print(table)
-    click.echo("\n".join(f"  {line}".rstrip() for line in captured.get().splitlines()))
+    _write("".join(f"  {line}".rstrip() + "\n" for line in captured.get().splitlines()))
 
 
 def formula(spec: Spec) -> str:
@@ -76,10 +127,6 @@ def size(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
         count /= 1024
     return f"{count:,.1f} TiB"
-
-
-def plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def spelled(value: object) -> str:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ardsl.cli.output import MOST_ROWS, formula, plural, print_json, print_table, size, spelled
+from ardsl.cli.output import MOST_ROWS, formula, print_json, print_table, say, size, spelled
 from ardsl.cli.reach import draw_reach, reach_options
 from ardsl.cli.specs import json_option, open_spec, set_option, spec_argument
+from ardsl.common.wording import plural
 from ardsl.graph.verify import share_of
 
 if TYPE_CHECKING:
@@ -39,13 +40,13 @@ def plan_command(
         print_json(plan_json(spec))
         return
     plan = spec.plan
-    click.echo(f"{spec.name}: {formula(spec)}")
+    say(f"{spec.name}: {formula(spec)}")
     if len(plan.every) > MOST_GROUPS:
         _print_groups(plan)
     else:
         for group in plan.every:
             _print_group(group)
-    click.echo()
+    say()
     weights = f"{plan.parameters:,} ({size(4 * plan.parameters)} in float32)"
     memory = f"{size(plan.activation_bytes)} for a batch of {plan.batch:,}, in float32"
     lines = [
@@ -57,7 +58,7 @@ def plan_command(
         ("sampling steps", f"{plan.steps:,}"),
     ]
     for name, text in lines:
-        click.echo(f"{name:<18} {text}")
+        say(f"{name:<18} {text}")
 
 
 def _print_group(plan: GroupPlan) -> None:
@@ -66,7 +67,9 @@ def _print_group(plan: GroupPlan) -> None:
     shown = {option.name for option in network(plan.network).options}
     options = ", ".join(f"{name} = {spelled(value)}" for name, value in plan.options.items() if name in shown)
     factors = ", ".join(factor.text for factor in plan.group.factors)
-    click.echo(f"\n{factors} via {plan.network}{f'({options})' if options else ''}\n")
+    say()
+    say(f"{factors} via {plan.network}{f'({options})' if options else ''}")
+    say()
     rows = [
         (
             layer.name + (f" ({layer.activation})" if layer.activation else ""),
@@ -94,7 +97,7 @@ def _print_groups(plan: Plan) -> None:
         rows.append((f"and {len(plan.every) - MOST_ROWS:,} more", "", "", "", "", ""))
     connections = sum(map(_connections, plan.every))
     rows.append(("total", "", "", *(f"{n:,}" for n in (plan.parameters, connections, plan.flops))))
-    click.echo()
+    say()
     print_table(("factors", "network", "layers", "parameters", "connections", "FLOPs"), rows, left=2, total=True)
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ardsl.cli.output import say
+
 if TYPE_CHECKING:
     from ardsl.spec import Spec
 
@@ -28,4 +30,4 @@ def draw_reach(spec: Spec, output: str | None, elements: tuple[str, ...]) -> Non
     from ardsl.runtime.reach import save_reach
 
     names = save_reach(output, spec, elements)
-    click.echo(f"wrote {output}: {', '.join(names)}", err=True)
+    say(f"wrote {output}: {', '.join(names)}", err=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ardsl.cli.output import spelled
+from ardsl.cli.output import print_text, say, spelled
 
 if TYPE_CHECKING:
     from ardsl.networks.context import ContextNetwork
@@ -22,11 +22,11 @@ def explain_command(code: str | None) -> None:
         from ardsl.diagnostics.rules import RULES
 
         for rule in sorted(RULES.values(), key=lambda r: r.code):
-            click.echo(f"{rule.code}  {rule.severity:<7}  {rule.title}")
+            say(f"{rule.code}  {rule.severity:<7}  {rule.title}")
         return
     from ardsl.diagnostics.explain import explain
 
-    click.echo(explain(code))
+    print_text(explain(code))
 
 
 @click.command("networks")
@@ -47,11 +47,11 @@ def networks_command(name: str | None) -> None:
     if name is not None and name not in known:
         hint = did_you_mean(name, known)
         raise ArdslError(f"there is no network `{name}`" + (f": {hint}" if hint else ""))
-    click.echo("\n\n".join(pages[each] for each in ([name] if name else known)))
+    print_text("\n\n".join(pages[each] for each in ([name] if name else known)))
     if name is None:
         later = [each for each in LATER if each not in known]
         if later:
-            click.echo("\n" + textwrap.fill(f"Reserved, and not built yet: {', '.join(later)}.", 100))
+            print_text("\n" + textwrap.fill(f"Reserved, and not built yet: {', '.join(later)}.", 100))
 
 
 def network_page(network: Network | ContextNetwork, use: str = "") -> str:
@@ -68,4 +68,4 @@ def families_command() -> None:
     """List the families of distributions, with the domains they fit."""
     from ardsl.families.page import families_page
 
-    click.echo(families_page().rstrip())
+    print_text(families_page().rstrip())

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ardsl.cli.output import error_line, plural, print_json
+from ardsl.cli.output import complain, print_json, say
 from ardsl.cli.specs import json_option, literal, pairs
 from ardsl.cli.train_commands import from_here
+from ardsl.common.wording import plural
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,15 +83,15 @@ def eval_command(
         return
     error = f" ± {found.standard_error:.4f}" if found.examples > 1 else ""
     bounded = found.elbo is not None
-    click.echo(f"examples      {found.examples:,}")
-    click.echo(f"mean NLL      {'≤ ' if bounded else ''}{found.nll:.4f}{error} nats")
+    say(f"examples      {found.examples:,}")
+    say(f"mean NLL      {'≤ ' if bounded else ''}{found.nll:.4f}{error} nats")
     if model.spec.model.counts_bits:
-        click.echo(f"bits per dim  {'≤ ' if bounded else ''}{found.bits_per_dim:.4f}")
+        say(f"bits per dim  {'≤ ' if bounded else ''}{found.bits_per_dim:.4f}")
     if found.elbo is not None:
-        click.echo(f"bound         importance-weighted, {plural(found.samples or 1, 'sample')}")
-        click.echo(f"ELBO          {found.elbo:.4f} nats")
+        say(f"bound         importance-weighted, {plural(found.samples or 1, 'sample')}")
+        say(f"ELBO          {found.elbo:.4f} nats")
         for name, value in found.kl.items():
-            click.echo(f"{f'KL of {name}':<13} {value:.4f} nats")
+            say(f"{f'KL of {name}':<13} {value:.4f} nats")
 
 
 @click.command("score")
@@ -124,11 +125,11 @@ def score_command(
         try:
             write_cell_scores(output, found, score_cells(model, **chosen))
         except OrderForbids as error:
-            click.echo(error_line(str(error)), err=True)
+            complain(str(error))
             return 1
     else:
         write_scores(output, found)
-    click.echo(f"wrote the log-probabilities of {plural(len(found), 'row')} to {output}")
+    say(f"wrote the log-probabilities of {plural(len(found), 'row')} to {output}")
     return 0
 
 
@@ -198,7 +199,7 @@ def sample_command(
     place = output
     if output.lower().endswith(".wav") and count > 1:
         place = " … ".join(str(Path(output).with_stem(f"{Path(output).stem}-{row}")) for row in (0, count - 1))
-    click.echo(f"wrote {plural(count, 'sample')} to {place}")
+    say(f"wrote {plural(count, 'sample')} to {place}")
 
 
 def _with_latent(
@@ -264,7 +265,7 @@ def restored(directory: str, restore: Callable[..., Any], device: str) -> Any:
     click.get_current_context().meta["ardsl.subject"] = directory
     model = restore(directory, device)
     if not has_ended(directory):
-        click.echo(f"note: the training in {directory} has not ended; these are its best weights so far", err=True)
+        say(f"note: the training in {directory} has not ended; these are its best weights so far", err=True)
     return model
 
 

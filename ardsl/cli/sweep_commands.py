@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ardsl.cli.output import on_terminal, plural, print_table, spelled
+from ardsl.cli.output import print_table, say, show_diagnostics, spelled
 from ardsl.cli.specs import is_real, literal, overrides, read_source
 from ardsl.cli.train_commands import from_here, train_command
+from ardsl.common.wording import plural
 
 if TYPE_CHECKING:
     from ardsl.diagnostics import Source
@@ -91,7 +92,6 @@ def sweep_command(
         raise click.UsageError(f"`{both}` is given to --set and to --over", click.get_current_context())
     source = read_source(file)
     try:
-        from ardsl.diagnostics.render import render_all
         from ardsl.runtime.results import RESULTS
         from ardsl.runtime.sweep import Sweep
 
@@ -108,17 +108,17 @@ def sweep_command(
             not quiet,
         )
         if sweep.warnings:
-            click.echo(render_all(sweep.warnings, on_terminal(sys.stderr)), err=True)
+            show_diagnostics(sweep.warnings)
         results = sweep.run()
     except KeyboardInterrupt:
-        click.echo(f"interrupted; go on with `{shlex.join(['ardsl', *sys.argv[1:]])}`", err=True)
+        say(f"interrupted; go on with `{shlex.join(['ardsl', *sys.argv[1:]])}`", err=True)
         return 130
     _show(list(sweep.space), results)
     best, table = results[0], sweep.directory / RESULTS
     if best.valid is None:
-        click.echo(f"No run has a validation loss; the table is {table}.")
+        say(f"No run has a validation loss; the table is {table}.")
         return 1
-    click.echo(f"The best of {plural(len(results), 'run')} is in {best.directory}; the table is {table}.")
+    say(f"The best of {plural(len(results), 'run')} is in {best.directory}; the table is {table}.")
     return 0
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
 
-from ardsl.cli.output import error_line, plural, printable
+from ardsl.cli.output import complain, say
 from ardsl.cli.runs_commands import data_of, data_options, device_option, directory_argument, restored
+from ardsl.common.wording import plural
 
 
 @click.command("new")
@@ -27,10 +29,11 @@ def new_command(table: str, output: str, force: bool) -> None:
         raise fault(BAD_OUTPUT, path=output, problem="is there already: choose another name, or --force")
     text, columns, left_out = sketch(table, output)
     write_text(output, text)
-    click.echo(f"wrote {output}: {plural(columns, 'column')} of {table}" + (", left out:" if left_out else ""))
+    say(f"wrote {output}: {plural(columns, 'column')} of {table}" + (", left out:" if left_out else ""))
     for each in left_out:
-        click.echo(f"  {printable(each)}")
-    click.echo(f"Next:\n  ardsl train {output}")
+        say(f"  {each}")
+    say("Next:")
+    say(f"  ardsl train {shlex.quote(output)}")
 
 
 @click.command("impute")
@@ -62,11 +65,11 @@ def impute_command(
     try:
         filled, cells, rows = impute(model, **chosen, seed=seed, likely=likely)
     except OrderForbids as error:
-        click.echo(error_line(str(error)), err=True)
+        complain(str(error))
         return 1
     source = chosen["data"] if chosen["data"] is not None else getattr(model.spec.model.data, split)
     write_filled(output, model.spec, open_source(source, chosen["data_dir"] or "."), split, filled)
-    click.echo(f"wrote {output}: {plural(cells, 'cell')} filled in {plural(rows, 'row')}")
+    say(f"wrote {output}: {plural(cells, 'cell')} filled in {plural(rows, 'row')}")
     return 0
 
 
@@ -91,20 +94,20 @@ def predict_command(
     try:
         found = predict(model, column, **data_of(directory, data, split, data_dir))
     except OrderForbids as error:
-        click.echo(error_line(str(error)), err=True)
+        complain(str(error))
         return 1
     if output is not None:
         write_prediction(output, found)
-        click.echo(f"wrote the distribution of `{column}` in {plural(len(found.actual), 'row')} to {output}")
+        say(f"wrote the distribution of `{column}` in {plural(len(found.actual), 'row')} to {output}")
     known = ~np.isnan(found.actual)
     if known.any():
-        click.echo(f"known in      {plural(int(known.sum()), 'row')}")
+        say(f"known in      {plural(int(known.sum()), 'row')}")
         if found.accuracy is not None:
-            click.echo(f"accuracy      {found.accuracy:.4f} (the most likely value is the actual one)")
+            say(f"accuracy      {found.accuracy:.4f} (the most likely value is the actual one)")
         else:
             deviation = np.sqrt(((found.mean[known] - found.actual[known]) ** 2).mean())
-            click.echo(f"rms error     {deviation:.4g} (of the mean)")
-        click.echo(f"mean log p    {found.log_prob[known].mean():.4f} nats")
+            say(f"rms error     {deviation:.4g} (of the mean)")
+        say(f"mean log p    {found.log_prob[known].mean():.4f} nats")
     elif output is None:
-        click.echo(f"`{column}` is not known in any row: give -o FILE.csv for its distribution")
+        say(f"`{column}` is not known in any row: give -o FILE.csv for its distribution")
     return 0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ardsl.cli.output import error_line, on_terminal
+from ardsl.cli.output import complain, say, show_diagnostics
 from ardsl.cli.specs import open_spec, set_option, spec_argument
 
 if TYPE_CHECKING:
@@ -112,37 +112,39 @@ def train_command(
             tensorboard=tensorboard,
         )
     except TrainingError as error:
-        click.echo(error_line(str(error)), err=True)
+        complain(str(error))
         return 1
     except DataError as error:
         if not (directory / STATE).is_file() or error.code == BAD_CHECKPOINT.code:
             raise
-        click.echo(error_line(f"{error}; that mended, go on with `{_going_on()}`"), err=True)
+        complain(f"{error}; that mended, go on with `{_going_on()}`")
         return 2
     except KeyboardInterrupt:
         if not (directory / STATE).is_file():
             raise
-        click.echo(f"interrupted in the first epoch; go on with\n  {_going_on()}")
+        say("interrupted in the first epoch; go on with")
+        say(f"  {_going_on()}")
         return 130
     if not is_first():
         return 0
     if fast_dev_run:
-        click.echo("One step and one validation went through; nothing was written.")
+        say("One step and one validation went through; nothing was written.")
         return 0
     samples = [directory / name for name in SAMPLES if (directory / name).is_file()]
     seen = f", samples in {samples[0]}" if samples else ""
-    click.echo(f"The run is in {directory}{seen}. Next:")
+    say(f"The run is in {directory}{seen}. Next:")
+    run_folder = shlex.quote(str(directory))
     tested = spec.model.data.test is not None and "test" not in sources
     data = "" if tested else f" --data {sources.get('test', 'PATH')}"
-    click.echo(f"  ardsl eval {directory}{data}")
+    say(f"  ardsl eval {run_folder}{data}")
     written = {".png": "-n 64 -o samples.png", ".txt": "-n 16 -o samples.txt", ".wav": "-o sample.wav"}.get(
         samples[-1].suffix if samples else "", "-n 64 -o samples.csv"
     )
     given = "".join(f" --given {variable.name}=VALUE" for variable in spec.model.given)
-    click.echo(f"  ardsl sample {directory}{given} {written}")
+    say(f"  ardsl sample {run_folder}{given} {written}")
     if run.stopped != "interrupted":
         return 0
-    click.echo(f"  {_going_on()}")
+    say(f"  {_going_on()}")
     return 130
 
 
@@ -161,7 +163,6 @@ def from_here(source: str) -> Any:
 
 
 def _show_warnings(spec: Spec) -> None:
-    from ardsl.diagnostics.render import render_all
 
     if spec.warnings:
-        click.echo(render_all(spec.warnings, on_terminal(sys.stderr)), err=True)
+        show_diagnostics(spec.warnings)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ardsl.cli.output import MOST_ROWS, plural, print_json, print_table
+from ardsl.cli.output import MOST_ROWS, print_json, print_table, print_text, say
 from ardsl.cli.reach import draw_reach, reach_options
 from ardsl.cli.specs import examine_source, json_option, read_source, reject, set_option, spec_argument
+from ardsl.common.wording import plural
 
 if TYPE_CHECKING:
     from ardsl.graph.verify import Comparison, Report
@@ -52,9 +53,10 @@ def verify_command(
     for report in reports:
         _print_report(spec, report)
     if numeric:
-        click.echo(f"\nThe probe and the plan {'agree' if agree else 'DISAGREE'}.")
+        say()
+        say(f"The probe and the plan {'agree' if agree else 'DISAGREE'}.")
     if any(d.severity == "error" for d in found):
-        click.echo()
+        say()
         reject(found, as_json)
     return int(failed)
 
@@ -66,9 +68,12 @@ def _fails(spec: Spec, report: Report) -> bool:
 
 def _print_report(spec: Spec, report: Report) -> None:
     if report.method == "plan":
-        click.echo(f"{spec.name}: declared against realized, by the plan\n")
+        say(f"{spec.name}: declared against realized, by the plan")
+        say()
     else:
-        click.echo("\nDeclared against realized, by gradients of the built module\n")
+        say()
+        say("Declared against realized, by gradients of the built module")
+        say()
     groups = [list(each) for _, each in groupby(report.comparisons, key=lambda c: c.factor)]
     header = ("factor", "order", "declared", "realized", "leaks", "blind spots", "direct only")
     faulty = [group for group in groups if any(c.leaks or c.blind_spots for c in group)]
@@ -77,8 +82,9 @@ def _print_report(spec: Spec, report: Report) -> None:
     if len(shown) < len(groups):
         others = len(groups) - len(shown)
         clean = "" if len(faulty) > len(shown) else ", without leaks or blind spots"
-        click.echo(f"\n  and {plural(others, 'factor')} more{clean}")
-    click.echo()
+        say()
+        say(f"  and {plural(others, 'factor')} more{clean}")
+    say()
     for group in shown:
         for kind in ("leaks", "blind_spots"):
             pairs = next((getattr(c, kind) for c in group if getattr(c, kind)), None)
@@ -86,8 +92,8 @@ def _print_report(spec: Spec, report: Report) -> None:
                 target, source = pairs[0]
                 word = "leak" if kind == "leaks" else "blind spot"
                 told = "depends on" if kind == "leaks" else "never sees"
-                click.echo(f"  {word} in {group[0].factor}: {target} {told} {source}")
-    click.echo(str(report))
+                say(f"  {word} in {group[0].factor}: {target} {told} {source}")
+    print_text(str(report))
 
 
 def _row(spec: Spec, group: list[Comparison]) -> tuple[str, ...]:

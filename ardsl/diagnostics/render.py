@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from ardsl.common.wording import one_line, printable, shortened
 from ardsl.diagnostics.diagnostic import Diagnostic, Label
 from ardsl.diagnostics.source import Source, Span
 
@@ -46,11 +47,11 @@ def render(diagnostic: Diagnostic, color: bool = False) -> str:
     gutter = len(str(max(shown, default=diagnostic.line)))
     lines = [
         paint(diagnostic.severity, f"{diagnostic.severity}[{diagnostic.code}]")
-        + paint("strong", f": {_safe(diagnostic.message)}")
+        + paint("strong", f": {one_line(diagnostic.message)}")
     ]
     if diagnostic.labels:
         place = f"{source.name}:{diagnostic.line}:{diagnostic.column}"
-        lines.append(" " * (gutter + 1) + paint("frame", "-->") + " " + _safe(place))
+        lines.append(" " * (gutter + 1) + paint("frame", "-->") + " " + printable(place))
         lines.append(" " * (gutter + 2) + paint("frame", "|"))
         before = None
         for number, labels in sorted(shown.items()):
@@ -59,7 +60,7 @@ def render(diagnostic: Diagnostic, color: bool = False) -> str:
             lines += _source_line(source, number, labels, gutter, diagnostic.severity, paint)
             before = number
     for word, text in [("note", n) for n in diagnostic.notes] + [("help", h) for h in [diagnostic.help] if h]:
-        first, *more = _safe(text, keep="\n").split("\n")
+        first, *more = printable(shortened(text), keep="\n").split("\n")
         lead = " " * (gutter + 2)
         lines.append(f"{lead}{paint('frame', '=')} {paint('strong', word)}: {first}")
         lines += [f"{lead}  {' ' * len(word)}  {line}" for line in more]
@@ -130,7 +131,7 @@ def _source_line(
     for mark in marks:
         start = min(max(mark.start - shift, 0), width)
         end = min(max(mark.end - shift, start + 1), max(width, start + 1))
-        underline = mark.sign * (end - start) + (f" {_safe(mark.text)}" if mark.text else "")
+        underline = mark.sign * (end - start) + (f" {one_line(mark.text)}" if mark.text else "")
         style = severity if mark.sign == "^" else "frame"
         lines.append(f"{' ' * (gutter + 2)}{frame} {' ' * start}{paint(style, underline)}")
     return lines
@@ -193,7 +194,7 @@ def _expand(text: str) -> list[tuple[str, int]]:
             width = _TAB - column % _TAB
             cells.append((" " * width, width))
         else:
-            shown = _safe(character)
+            shown = printable(character)
             width = _width(shown)
             cells.append((shown, width))
         column += width
@@ -206,11 +207,3 @@ def _columns(text: str) -> list[int]:
     for _, width in _expand(text):
         columns.append(columns[-1] + width)
     return columns
-
-
-def _safe(text: str, keep: str = "") -> str:
-    """Text that cannot steer a terminal nor fail to be encoded: such characters are replaced."""
-    return "".join(
-        c if c in keep or c.isprintable() or unicodedata.category(c) == "Zs" else "\N{REPLACEMENT CHARACTER}"
-        for c in text
-    )

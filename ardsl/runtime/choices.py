@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ardsl.common.wording import listed
 from ardsl.diagnostics.rules.data import NO_SUCH_KEY, WRONG_SHAPE
 from ardsl.diagnostics.suggest import did_you_mean
 from ardsl.families.domains import Integer
 from ardsl.model.model import Variable
-from ardsl.runtime.faults import fault, listed
+from ardsl.runtime.faults import fault
 from ardsl.runtime.folders import IMAGE, LABEL, SAMPLES, SOUND, TABLES
 from ardsl.runtime.sources import Source
 from ardsl.runtime.texts import TEXT

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ardsl.common.wording import listed
 from ardsl.compiler.conditional import OrderForbids, cell_log_probs, joint_log_probs, require_plain
 from ardsl.compiler.guards import evaluating
 from ardsl.compiler.model import AutoregressiveModel
@@ -24,7 +25,7 @@ from ardsl.model.model import Variable
 from ardsl.runtime.choices import column_names
 from ardsl.runtime.data import Examples, count, load_split
 from ardsl.runtime.evaluate import values_in_batches
-from ardsl.runtime.faults import fault, listed
+from ardsl.runtime.faults import fault
 
 _EVALUATIONS = 1 << 14
 """Rows times candidate values in work at once."""

@@ -6,22 +6,28 @@ import sys
 from collections.abc import Mapping
 from typing import Any, TextIO
 
+from ardsl.common.wording import printable
+
 
 class Progress:
-    """Lines on standard error: on a terminal the epoch's line is written over, elsewhere each stands."""
+    """Prints lines on standard error: on a terminal the epoch's line is written over, elsewhere each stands.
+
+    Where standard error takes nothing any more, its reader gone or the disk full, the training goes on in silence.
+    """
 
     def __init__(self, epochs: int, *, shown: bool = True, stream: TextIO | None = None) -> None:
         self.epochs = epochs
         self.shown = shown
         self._stream = stream if stream is not None else sys.stderr
-        self._terminal = self._stream.isatty()
+        self.shown &= self._stream is not None  # a process may have none
+        self._terminal = self.shown and self._stream.isatty()
         self._open = False
 
     def say(self, text: str) -> None:
         """A line that stays."""
         if self.shown:
             self.close()
-            print(text, file=self._stream, flush=True)
+            self._print(f"{printable(text)}\n")
 
     def epoch(self, row: Mapping[str, Any], best: bool, left: float) -> None:
         """The line of an epoch, from the ``row`` of its figures; ``left`` is the estimate of the time to come."""
@@ -34,16 +40,22 @@ class Progress:
         ahead = f"  about {duration(left)} left" if number < self.epochs else ""
         text = f"epoch {number:>{len(str(self.epochs))}}/{self.epochs}  {measured}  {duration(seconds)}{ahead}"
         if self._terminal:
-            print(f"\r{text}\x1b[K", end="", file=self._stream, flush=True)
+            self._print(f"\r{printable(text)}\x1b[K")
             self._open = True
         else:
-            print(text, file=self._stream, flush=True)
+            self._print(f"{printable(text)}\n")
 
     def close(self) -> None:
         """Ends a line that was written over."""
         if self._open:
-            print(file=self._stream, flush=True)
+            self._print("\n")
             self._open = False
+
+    def _print(self, text: str) -> None:
+        try:
+            print(text, end="", file=self._stream, flush=True)
+        except (OSError, ValueError):  # ValueError: closed
+            self.shown = self._open = False
 
 
 def duration(seconds: float) -> str:

@@ -32,6 +32,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 import ardsl
+from ardsl.common.wording import listed
 from ardsl.compiler.compile import Compiled, compile_model
 from ardsl.compiler.units import measured_elements
 from ardsl.diagnostics import Source
@@ -41,7 +42,7 @@ from ardsl.language import syntax
 from ardsl.runtime.atomic import remove_parts, replacing, write_text
 from ardsl.runtime.checkpoint import load_state, save_state, write_tensors
 from ardsl.runtime.devices import find_device
-from ardsl.runtime.faults import fault, listed, not_a_file
+from ardsl.runtime.faults import fault, not_a_file
 from ardsl.spec import Spec, diagnose
 
 SPEC, RUN, WEIGHTS, METRICS = "spec.ar", "run.json", "weights.safetensors", "metrics.csv"

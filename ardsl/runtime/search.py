@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ardsl.common.wording import listed
 from ardsl.diagnostics import Sink, Source
 from ardsl.diagnostics.rules.data import UNUSABLE_OPTION
 from ardsl.diagnostics.suggest import did_you_mean
@@ -19,7 +20,7 @@ from ardsl.language import parse
 from ardsl.language.syntax import ParamStatement
 from ardsl.model.scope import Scope
 from ardsl.model.values import check_params, describe, fitted, kind_of
-from ardsl.runtime.faults import fault, listed
+from ardsl.runtime.faults import fault
 from ardsl.spec import diagnose
 
 MOST = 10_000

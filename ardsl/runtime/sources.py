@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from ardsl.common.wording import listed
 from ardsl.diagnostics.rules.data import NO_SUCH_KEY, UNREADABLE, WRONG_FORMAT, WRONG_SHAPE
 from ardsl.model.arrays import reading_arrays
 from ardsl.runtime import images, sounds, tables, texts
-from ardsl.runtime.faults import fault, listed, not_a_file
+from ardsl.runtime.faults import fault, not_a_file
 from ardsl.runtime.folders import SPLIT, Folder
 from ardsl.runtime.tables import Table
 from ardsl.runtime.texts import Text

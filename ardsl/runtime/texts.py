@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
+from ardsl.common.wording import listed, shown
 from ardsl.diagnostics.rules.data import OUTSIDE_DOMAIN, UNREADABLE, WRONG_SHAPE
 from ardsl.families.domains import Category
 from ardsl.model.model import Variable
 from ardsl.runtime.atomic import replacing
-from ardsl.runtime.faults import fault, listed, shown
+from ardsl.runtime.faults import fault
 from ardsl.runtime.lengths import LENGTHS
 
 SUFFIXES = (".txt",)

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from ardsl.common.wording import listed, shown
 from ardsl.diagnostics.rules.data import OUTSIDE_DOMAIN, WRONG_SHAPE
 from ardsl.diagnostics.suggest import did_you_mean
 from ardsl.families.domains import Binary, Category, Count, Domain, Integer, MuLaw
-from ardsl.runtime.faults import fault, listed, shown
+from ardsl.runtime.faults import fault
 
 MISSING_MARKS = frozenset({"", "?", "NA", "N/A", "NaN", "nan", "null"})
 """What stands for a missing value in a table, unless a category has that label."""

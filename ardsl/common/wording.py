@@ -1,0 +1,56 @@
+"""Text that messages are made of: names, values and numbers as people are shown them, and what is safe to print."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+
+LONGEST = 60
+"""Characters of a name or a value in a message."""
+LONGEST_MESSAGE = 900
+"""Characters of a message: half a terminal's screen of 24 lines."""
+_ENDING = 300
+"""Characters that are kept of the end of a longer message, where the way out stands."""
+_REPLACED = "\N{REPLACEMENT CHARACTER}"
+
+
+def printable(text: str, keep: str = "") -> str:
+    """Replaces every character that could steer a terminal, or that none can show, but for those in ``keep``."""
+    if text.isprintable():
+        return text
+    return "".join(c if c in keep or c.isprintable() or unicodedata.category(c) == "Zs" else _REPLACED for c in text)
+
+
+def one_line(text: str) -> str:
+    """Makes a message printable on one line, and leaves out the middle of one that would fill a screen."""
+    return printable(shortened(text))
+
+
+def shortened(text: str) -> str:
+    """Leaves out the middle of a message that would fill a screen."""
+    if len(text) <= LONGEST_MESSAGE:
+        return text
+    return f"{text[: LONGEST_MESSAGE - _ENDING - 3]} … {text[-_ENDING:]}"
+
+
+def shown(value: object) -> str:
+    """Writes a value as messages show it: text in quotes, numbers plain, long ones cut."""
+    return cut(repr(str(value)) if isinstance(value, str) else str(value))
+
+
+def cut(text: str) -> str:
+    """Leaves out the end of a long text."""
+    return text if len(text) <= LONGEST else text[:LONGEST] + "…"
+
+
+def listed(names: Iterable[object], most: int = 6) -> str:
+    """Lists names in back quotes; past ``most`` of them it gives their number only."""
+    every = list(names)
+    rest = len(every) - most
+    few = ", ".join(f"`{cut(str(name))}`" for name in every[:most])
+    return few + (f" and {rest:,} more" if rest > 0 else "") if every else "none"
+
+
+def plural(count: int, noun: str) -> str:
+    """Writes a count with its noun: ``1 row``, ``2,000 rows``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
