@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ardsl.cli.output import complain, print_json, say
-from ardsl.cli.specs import json_option, literal, pairs
+from ardsl.cli.specs import json_option, literal, pairs, split_values
 from ardsl.cli.train_commands import from_here
 from ardsl.common.wording import plural
+from ardsl.families.domains import Category
 
 if TYPE_CHECKING:
     import numpy as np
@@ -142,6 +143,7 @@ def score_command(
     multiple=True,
     callback=pairs,
     help="A conditioning variable's value: a number, a label, a list, or PATH#KEY; once for each variable. "
+    "Labels need no quotes: [odd, even]. "
     "A list for a scalar has one value for each sample.",
 )
 @click.option("--seed", type=click.IntRange(min=0), help="The same seed gives the same samples.")
@@ -309,8 +311,22 @@ def _given_values(variable: Variable, text: str) -> np.ndarray:
     path, key, _ = text.partition("#")
     if path.endswith(SUFFIXES) or (key and os.path.isdir(path)):
         return read_variable(variable, open_source(from_here(text)))
-    values = np.array(_rows(literal(text), variable))
+    values = np.array(_rows(_written(text, variable), variable))
     return read_variable(variable, open_source({variable.name: values}), f"--given {variable.name}")
+
+
+def _written(text: str, variable: Variable) -> Any:
+    """The value that a text writes: a label, or a list of them, needs no quotes; a text is its characters."""
+    from ardsl.compiler.labels import is_text
+
+    domain = variable.domain
+    labels = (domain.labels if isinstance(domain, Category) else None) or ()
+    if text in labels:
+        return text
+    if labels and text.startswith("[") and text.endswith("]"):
+        return [_written(part, variable) for part in split_values(text[1:-1])] if text[1:-1].strip() else []
+    value = literal(text)
+    return list(value) if isinstance(value, str) and is_text(variable) else value
 
 
 def _rows(value: Any, variable: Variable) -> Sequence[Any]:

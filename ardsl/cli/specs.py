@@ -148,5 +148,18 @@ def literal(text: str) -> Any:
     return text if isinstance(value, dict) or value is None else value
 
 
+def split_values(text: str) -> list[str]:
+    """Splits a list at the commas that are in no brackets and no quotes."""
+    parts, depth, quoted = [""], 0, False
+    for character in text:
+        quoted ^= character == '"'
+        depth += 0 if quoted else (character == "[") - (character == "]")
+        if character == "," and not quoted and depth <= 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return [part.strip() for part in parts]
+
+
 def _refuse(constant: str) -> None:
     raise ValueError(constant)  # NaN and Infinity: JSON's reader takes them, the language does not

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ardsl.cli.output import print_table, say, show_diagnostics, spelled
-from ardsl.cli.specs import is_real, literal, overrides, read_source
+from ardsl.cli.specs import is_real, literal, overrides, read_source, split_values
 from ardsl.cli.train_commands import from_here, train_command
 from ardsl.common.wording import plural
 
@@ -35,24 +35,11 @@ def _over(context: click.Context, option: click.Parameter, values: Sequence[str]
             raise click.BadParameter(f"`{value}` is not of the form NAME=V1,V2,… or NAME=LOW..HIGH", context, option)
         if name in found:
             raise click.BadParameter(f"`{name}` is there twice: give all its values at once", context, option)
-        found[name] = _listed(text)
+        found[name] = split_values(text)
         if "" in found[name]:
             problem = "an empty value" if text.strip() else "no values to try"
             raise click.BadParameter(f"`{value}` has {problem}", context, option)
     return found
-
-
-def _listed(text: str) -> list[str]:
-    """The parts between commas that are in no brackets and no quotes."""
-    parts, depth, quoted = [""], 0, False
-    for character in text:
-        quoted ^= character == '"'
-        depth += 0 if quoted else (character == "[") - (character == "]")
-        if character == "," and not quoted and depth <= 0:
-            parts.append("")
-        else:
-            parts[-1] += character
-    return [part.strip() for part in parts]
 
 
 @click.command("sweep", params=[option for option in train_command.params if option.name in _SHARED])

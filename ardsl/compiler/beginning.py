@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ardsl.compiler.labels import coded, is_text
 from ardsl.compiler.values import (
     Values,
     blank,
@@ -89,9 +90,9 @@ def _too_short(variable: Variable) -> ArdslError:
 
 def beginning(value: Any, variable: Variable, count: int, like: Tensor) -> Tensor:
     """The first moments of each sample, flat [count, elements], from one's [moments, …] or from [count, moments, …]; of
-    audio, the values of its codes."""
+    audio, the values of its codes; of a text, from its characters or those of each sample."""
     try:
-        found = torch.as_tensor(value, device=like.device).to(like.dtype)
+        found = torch.as_tensor(coded(value, variable), device=like.device).to(like.dtype)
     except (TypeError, ValueError, RuntimeError) as error:
         raise ArdslError(f"the beginning of `{variable.name}` must be numbers: {error}") from None
     if found.ndim == len(variable.shape):
@@ -104,6 +105,8 @@ def beginning(value: Any, variable: Variable, count: int, like: Tensor) -> Tenso
         raise ArdslError(
             f"the beginning of `{variable.name}` must have the shape [{most}], not {list(found.shape[1:])}"
         )
+    if is_text(variable) and bool(found.isnan().any()):
+        raise ArdslError(f"the beginnings of `{variable.name}` are of one length, and these differ")
     check_domain(found, variable)
     domain, end = variable.element_domain(0), variable.end
     if isinstance(domain, MuLaw):

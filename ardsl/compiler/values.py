@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 from torch import Tensor
 
+from ardsl.compiler.labels import coded
 from ardsl.errors import ArdslError
 from ardsl.families.distributions import is_inside
 from ardsl.families.domains import Domain, Integer, MuLaw
@@ -47,9 +48,10 @@ def observed_values(data: object, variables: Sequence[Variable], like: Tensor) -
 
 
 def flat(value: object, variable: Variable, like: Tensor) -> Tensor:
-    """One variable's array [batch, *shape] as [batch, elements]; conditioning may be one example's, [*shape]."""
+    """One variable's array [batch, *shape] as [batch, elements]; conditioning may be one example's, [*shape]. Text in
+    it stands for labels."""
     try:
-        tensor = torch.as_tensor(value, device=like.device)
+        tensor = torch.as_tensor(coded(value, variable), device=like.device)
     except (TypeError, ValueError, RuntimeError) as error:
         raise ArdslError(f"`{variable.name}` must be numbers: {error}") from None
     if variable.kind == "given" and tuple(tensor.shape) == variable.shape:

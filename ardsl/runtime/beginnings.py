@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ardsl.common.wording import listed, shown
+from ardsl.compiler.labels import characters, is_text
 from ardsl.diagnostics.rules.data import NO_SUCH_KEY, OUTSIDE_DOMAIN, WRONG_FORMAT, WRONG_SHAPE
 from ardsl.errors import ArdslError
 from ardsl.families.domains import Category, Integer
@@ -15,7 +16,7 @@ from ardsl.runtime import sounds
 from ardsl.runtime.faults import fault
 from ardsl.runtime.lengths import LENGTHS
 from ardsl.runtime.sources import open_source
-from ardsl.runtime.texts import characters, codes, is_text
+from ardsl.runtime.texts import codes
 from ardsl.spec import Spec
 
 

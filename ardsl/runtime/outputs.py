@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ardsl.compiler.labels import is_text
 from ardsl.diagnostics.rules.data import BAD_OUTPUT
 from ardsl.families.domains import Category, Domain, MuLaw
 from ardsl.model.model import Variable
@@ -259,7 +260,7 @@ def _write_txt(path: Path, spec: Spec, samples: dict[str, Tensor], lengths: Leng
 
 def _text(path: Path, spec: Spec) -> Variable:
     """The first observed variable that is text."""
-    found = next((v for v in spec.model.observed if texts.is_text(v)), None)
+    found = next((v for v in spec.model.observed if is_text(v)), None)
     if found is None:
         problem = 'no variable is text: that takes one axis of characters, `category("a", "b", …)`'
         raise fault(BAD_OUTPUT, path=path, problem=problem)

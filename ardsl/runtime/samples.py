@@ -10,12 +10,13 @@ from torch import Tensor
 
 from ardsl.compiler.beginning import series
 from ardsl.compiler.compile import Compiled
+from ardsl.compiler.labels import is_text
 from ardsl.compiler.model import AutoregressiveModel
 from ardsl.model.model import Variable
 from ardsl.runtime.curve import can_draw
 from ardsl.runtime.data import Examples, Splits, count, take
 from ardsl.runtime.pictures import is_picture, save_grid
-from ardsl.runtime.texts import is_text, write
+from ardsl.runtime.texts import write
 from ardsl.runtime.waves import can_write, is_wave, save_sounds, save_waveforms
 
 PICTURE, SOUND, TEXT = "samples.png", "samples.wav", "samples.txt"

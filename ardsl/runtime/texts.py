@@ -10,6 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from ardsl.common.wording import listed, shown
+from ardsl.compiler.labels import characters, is_text
 from ardsl.diagnostics.rules.data import OUTSIDE_DOMAIN, UNREADABLE, WRONG_SHAPE
 from ardsl.families.domains import Category
 from ardsl.model.model import Variable
@@ -76,19 +77,6 @@ class Text:
                 more=f" (and {len(strange) - 1:,} more like it)" if len(strange) > 1 else "",
             )
         return found
-
-
-def is_text(variable: Variable) -> bool:
-    """One axis of labels that are characters, but for one that it may end with."""
-    domain = variable.domain
-    if not isinstance(domain, Category) or domain.labels is None or len(variable.shape) != 1:
-        return False
-    return all(len(label) == 1 for label in characters(domain))
-
-
-def characters(domain: Category) -> list[str]:
-    """The labels that stand in a text: all but the one that it ends with."""
-    return [label for code, label in enumerate(domain.labels or ()) if code != domain.end]
 
 
 def codes(points: np.ndarray, domain: Category) -> tuple[np.ndarray, np.ndarray]:

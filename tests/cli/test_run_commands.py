@@ -93,6 +93,15 @@ def test_scores_are_those_that_eval_sums(run: Run, trained: str) -> None:
     assert -sum(float(row["log_prob"]) for row in rows) / 30 == pytest.approx(nll, rel=1e-6)
 
 
+def test_a_list_of_labels_needs_no_quotes(run: Run, trained: str) -> None:
+    drawn = []
+    for written in ('label=["odd", "even"]', "label=[odd, even]", "label=[ odd,even ]", "label=[0, 1]"):
+        assert run("sample", trained, "--given", written, "--seed", "1", "-o", "s.npz").exit_code == 0
+        with np.load("s.npz") as file:
+            drawn.append(np.asarray(file["x"]))
+    assert drawn[0].shape == (2, 4, 4) and all((samples == drawn[0]).all() for samples in drawn)
+
+
 def test_samples_depend_on_the_seed_and_the_given(run: Run, trained: str) -> None:
     def samples(*words: str) -> np.ndarray:
         result = run("sample", trained, "-n", "50", "-o", "s.npz", *words)
@@ -119,6 +128,7 @@ def test_samples_depend_on_the_seed_and_the_given(run: Run, trained: str) -> Non
         (["sample", "RUN", "-o", "s.npz"], "--given label=VALUE"),
         (["sample", "RUN", "-o", "s.npz", "--given", "lable=odd"], "did you mean `label`"),
         (["sample", "RUN", "-o", "s.npz", "--given", "label=od"], "did you mean `odd`"),
+        (["sample", "RUN", "-o", "s.npz", "--given", "label=[odd, evn]"], "'evn': did you mean `even`"),
         (["sample", "RUN", "-o", "s.npz", "--given", "label=7"], "AR504"),
         (["sample", "RUN", "-o", "s.npz", "--given", "label=[]"], "takes one value"),
         (["sample", "RUN", "-o", "s.npz", "-n", "3", "--given", "label=[0, 1]"], "has 2 values, one for each sample"),
