@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import GOOD, Run
 
 import ardsl
 from ardsl.common.wording import LONGEST_MESSAGE, one_line, printable
+from tests.support.commands import GOOD, Run
 
 HOSTILE = "\x1b[31mred\x07\u202e"
 TRAINED = "train { epochs = 2  batch = 10 }\n"
