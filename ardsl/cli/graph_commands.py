@@ -37,7 +37,8 @@ def graph_command(file: str, output: str | None, format: str | None, settings: d
     if suffix is not None:
         _write(Path(output or ""), draw(model, suffix))
     if as_json or format:
-        print_file(draw(model, "json" if as_json else format or "json"))
+        content = draw(model, "json" if as_json else format or "json")
+        print_file(content if isinstance(content, str) else content.decode())
     elif suffix is not None:
         say(f"wrote {output}")
     else:
