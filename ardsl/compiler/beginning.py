@@ -16,6 +16,7 @@ from ardsl.compiler.values import (
     checked_lengths,
     conditioning,
     cut,
+    data_type,
     expand_given,
     lengths_by_name,
 )
@@ -52,7 +53,8 @@ def checked_count(value: object, what: str, least: int = 0) -> int:
 def start(model: AutoregressiveModel, count: int, given: Any, lengths: Any, begin: Any) -> tuple[Values, int]:
     """The values that ``count`` samples start from, in the model's units, and how many elements of the only variable
     are known already."""
-    values = {v.name: blank(v, count, model.like) for v in model.spec.model.observed}
+    like = model.like
+    values = {v.name: blank(v, count, like.to(data_type(v, like))) for v in model.spec.model.observed}
     values |= conditions(model, count, given)
     known = 0
     if begin is not None:
@@ -92,7 +94,7 @@ def beginning(value: Any, variable: Variable, count: int, like: Tensor) -> Tenso
     """The first moments of each sample, flat [count, elements], from one's [moments, …] or from [count, moments, …]; of
     audio, the values of its codes; of a text, from its characters or those of each sample."""
     try:
-        found = torch.as_tensor(coded(value, variable), device=like.device).to(like.dtype)
+        found = torch.as_tensor(coded(value, variable), device=like.device).to(data_type(variable, like))
     except (TypeError, ValueError, RuntimeError) as error:
         raise ArdslError(f"the beginning of `{variable.name}` must be numbers: {error}") from None
     if found.ndim == len(variable.shape):

@@ -24,6 +24,7 @@ from ardsl.compiler.values import (
     by_name,
     conditioning,
     cut,
+    data_type,
     expand_given,
     flat,
     lengths_by_name,
@@ -272,7 +273,7 @@ class LatentModel(CompiledModel):
         variable = self.spec.variables[name]
         if not variable.varies:
             return drawn
-        flat = drawn.to(self.like.dtype).reshape(len(drawn), variable.size)
+        flat = drawn.to(data_type(variable, self.like)).reshape(len(drawn), variable.size)
         return cut({name: flat}, lengths, (variable,))[name].reshape(drawn.shape)
 
     def between(self, name: str, n: int = 8, given: Any = None, *, lengths: Any = None, seed: int | None = None) -> Any:

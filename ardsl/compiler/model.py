@@ -357,7 +357,8 @@ class AutoregressiveModel(CompiledModel):
         found = {}
         for variable in self.spec.model.observed:
             there = flat(by_name(x, self.spec.model.observed, "the data")[variable.name], variable, self.like)
-            found[variable.name] = shaped(torch.where(there.isnan(), drawn[variable.name], there), variable)
+            new = drawn[variable.name]
+            found[variable.name] = shaped(torch.where(there.isnan(), new, there.to(new.dtype)), variable)
         return next(iter(found.values())) if len(found) == 1 else found
 
     def distribution(self, given: Any = None) -> ModelDistribution:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 
 import numpy as np
@@ -16,8 +16,10 @@ from ardsl.networks.group import TargetBlock
 from ardsl.networks.plan import GroupPlan
 
 _CHUNK = 1 << 20
-_STEADY = 1e-6
-"""A spread of less than this share of the values themselves is rounding, not a scale."""
+_STEADY = {torch.float64: 1e-12}
+"""A spread of less than this share of the values themselves is rounding, not a scale; 1e-6 in narrower types."""
+_ROUNDING = 1e-3
+"""Samples are float64 where the model's own type would round them by more than this share of the scale."""
 
 
 class Units(nn.Module):
@@ -26,7 +28,13 @@ class Units(nn.Module):
     Networks and families see z. A positive element is scaled alone, by its geometric mean, and stays positive. An
     element whose family does not follow such a change (one with a location or scale that the spec fixes, or with none)
     keeps its units, as does everything before :meth:`measure`. Elements that a network treats alike share theirs.
+
+    Centers and scales are float64 whatever the model's type: of times in seconds since 1970 the spread is a millionth.
+    Data is centered in float64 too, and is in the model's type from then on.
     """
+
+    like: Tensor
+    """A tensor with the model's type and device."""
 
     def __init__(self, model: Model, plans: Sequence[GroupPlan]) -> None:
         super().__init__()
@@ -36,11 +44,24 @@ class Units(nn.Module):
             for name, axes in plan.alike.items():
                 self._alike.setdefault(name, set()).update(axes)
         self._positive: dict[str, Tensor] = {}
+        self.register_buffer("like", torch.zeros(()), persistent=False)
         for name, mask in self._measured.items():
             domains = map(model.variables[name].element_domain, range(len(mask)))
             self._positive[name] = torch.tensor([domain.name == "positive" for domain in domains])
-            self.register_buffer(f"center_{name}", torch.zeros(len(mask)))
-            self.register_buffer(f"scale_{name}", torch.ones(len(mask)))
+            self.register_buffer(f"center_{name}", torch.zeros(len(mask), dtype=torch.float64))
+            self.register_buffer(f"scale_{name}", torch.ones(len(mask), dtype=torch.float64))
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Units:
+        """Moves to another type or device as any module, but for the type of centers and scales."""
+        exact = dict(self.named_buffers())
+        del exact["like"]
+        for name, buffer in exact.items():
+            self._buffers[name] = buffer.float()  # not every device takes float64
+        super()._apply(fn, recurse)
+        for name, buffer in exact.items():
+            place = self.get_buffer(name).device
+            self._buffers[name] = buffer.to(place, torch.float32 if place.type == "mps" else torch.float64)
+        return self
 
     def measure(self, examples: Mapping[str, Tensor]) -> None:
         """Take the units of these examples, [examples, *shape] by variable: NaN (a missing value) does not count.
@@ -56,16 +77,17 @@ class Units(nn.Module):
                 self.get_buffer(f"{buffer}_{name}").copy_(part.view(kept).expand(shape).reshape(-1))
 
     def inward(self, values: Values, elements: slice = slice(None)) -> Values:
-        """Data, [batch, elements] by variable, in the model's units: of all elements, or of some."""
-        return values | {
-            name: (values[name] - self.get_buffer(f"center_{name}")[elements])
-            / self.get_buffer(f"scale_{name}")[elements]
-            for name in self._measured
-            if name in values
-        }
+        """Data, [batch, elements] by variable, in the model's units and type: of all elements, or of some."""
+        return {name: self._inward(name, value, elements).to(self.like.dtype) for name, value in values.items()}
+
+    def _inward(self, name: str, x: Tensor, elements: Tensor | slice) -> Tensor:
+        if name not in self._measured:
+            return x
+        return (x - self.get_buffer(f"center_{name}")[elements]) / self.get_buffer(f"scale_{name}")[elements]
 
     def outward(self, values: Values, elements: slice = slice(None)) -> Values:
-        """What the model drew, in the data's units: of all elements, or of some."""
+        """What the model drew, in the data's units: of all elements, or of some. Values are float64 where the model's
+        type would round them by more than a thousandth of their scale."""
         return values | {name: self._outward(name, values[name], elements) for name in self._measured if name in values}
 
     def returned(self, name: str, elements: Tensor, z: Tensor) -> Tensor:
@@ -73,14 +95,16 @@ class Units(nn.Module):
         ``elements`` says whose each is, and broadcasts."""
         if name not in self._measured:
             return z
-        center, scale = self.get_buffer(f"center_{name}")[elements], self.get_buffer(f"scale_{name}")[elements]
-        return (self._outward(name, z, elements) - center) / scale
+        return self._inward(name, self._outward(name, z, elements), elements).to(z.dtype)
 
     def _outward(self, name: str, z: Tensor, elements: Tensor | slice = slice(None)) -> Tensor:
-        x = self.get_buffer(f"center_{name}")[elements] + self.get_buffer(f"scale_{name}")[elements] * z
-        info = torch.finfo(x.dtype)
+        center, scale = self.get_buffer(f"center_{name}"), self.get_buffer(f"scale_{name}")
+        x = center[elements] + scale[elements] * z
+        info = torch.finfo(z.dtype)
+        rough = bool((center.abs() * info.eps > _ROUNDING * scale).any())
         positive = self._positive[name].to(x.device)[elements]
-        return torch.where(positive, x.clamp(info.tiny, info.max), x.clamp(info.min, info.max))
+        x = torch.where(positive, x.clamp(info.tiny, info.max), x.clamp(info.min, info.max))
+        return x if rough else x.to(z.dtype)
 
     def scale(self, variable: Variable, element: int) -> float:
         """What one of the model's units is in the data's."""
@@ -92,7 +116,7 @@ class Units(nn.Module):
         mask = self._measured.get(name)
         if mask is None or not mask[target.elements].any():
             return None
-        return self.get_buffer(f"scale_{name}").log()[torch.as_tensor(target.elements)].sum(-1)
+        return self.get_buffer(f"scale_{name}").log()[torch.as_tensor(target.elements)].sum(-1).to(self.like.dtype)
 
 
 def measured_elements(model: Model, plans: Sequence[GroupPlan]) -> dict[str, np.ndarray]:
@@ -153,7 +177,7 @@ def _moments(value: Tensor, mask: np.ndarray, positive: Tensor) -> tuple[Tensor,
         mean += (new - mean) * n / total
         count += n
     spread = (squares / count.clamp(min=1)).sqrt()
-    spread = torch.where(spread > _STEADY * mean.abs(), spread, 1.0)
+    spread = torch.where(spread > _STEADY.get(value.dtype, 1e-6) * mean.abs(), spread, 1.0)
     kept = torch.as_tensor(mask)
     center = torch.where(kept & ~positive, mean, 0.0)
     return center, torch.where(kept, torch.where(positive, mean.exp(), spread), 1.0)

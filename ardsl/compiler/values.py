@@ -16,7 +16,18 @@ from ardsl.model.model import Variable
 from ardsl.networks.group import Group, SourceBlock
 
 Values = dict[str, Tensor]
-"""By variable, [batch, elements], in the model's dtype."""
+"""By variable, [batch, elements], in the model's dtype; data that is not in the model's units yet may be float64."""
+
+
+_EXACT = (torch.float64, torch.int64, torch.int32)
+"""Types with numbers that float32 does not hold."""
+
+
+def data_type(variable: Variable, like: Tensor) -> torch.dtype:
+    """The type that a variable's data keeps its digits in before it is in the model's units: float64 where an element
+    is continuous, which is to be centered, and where the device has it."""
+    continuous = variable.is_record or not variable.element_domain(0).discrete
+    return torch.float64 if continuous and like.device.type != "mps" else like.dtype
 
 
 def by_name(data: object, variables: Sequence[Variable], what: str) -> dict[str, object]:
@@ -48,15 +59,15 @@ def observed_values(data: object, variables: Sequence[Variable], like: Tensor) -
 
 
 def flat(value: object, variable: Variable, like: Tensor) -> Tensor:
-    """One variable's array [batch, *shape] as [batch, elements]; conditioning may be one example's, [*shape]. Text in
-    it stands for labels."""
+    """One variable's array [batch, *shape] as [batch, elements]; conditioning may be one example's, [*shape]. It
+    keeps the digits that centering needs. Text in it stands for labels."""
     try:
         tensor = torch.as_tensor(coded(value, variable), device=like.device)
     except (TypeError, ValueError, RuntimeError) as error:
         raise ArdslError(f"`{variable.name}` must be numbers: {error}") from None
     if variable.kind == "given" and tuple(tensor.shape) == variable.shape:
         tensor = tensor[None]  # one example's, for every sample
-    tensor = tensor if tensor.dtype == like.dtype else tensor.to(like.dtype)
+    tensor = tensor.to(data_type(variable, like) if tensor.dtype in _EXACT else like.dtype)
     if variable.varies and tensor.ndim > 0 and tensor.shape[2:] == variable.shape[1:]:
         tensor = _padded(tensor, variable.shape[0])
     if tuple(tensor.shape[1:]) != variable.shape or tensor.ndim == 0:
@@ -188,6 +199,7 @@ def conditioning(given: object, variables: Sequence[Variable], like: Tensor, *, 
     for variable in variables:
         value = found[variable.name] = flat(named[variable.name], variable, like)
         if check:
+            value = value.to(like.dtype)
             check_domain(value[~value.isnan()] if variable.varies else value, variable)
     return found
 

@@ -16,7 +16,7 @@ from ardsl.common.wording import listed
 from ardsl.compiler.conditional import OrderForbids, cell_log_probs, joint_log_probs, require_plain
 from ardsl.compiler.guards import evaluating
 from ardsl.compiler.model import AutoregressiveModel
-from ardsl.compiler.values import Values, legal
+from ardsl.compiler.values import Values, data_type, legal
 from ardsl.diagnostics.rules.data import UNUSABLE_OPTION
 from ardsl.diagnostics.suggest import did_you_mean
 from ardsl.families.domains import Domain, Integer, MuLaw
@@ -250,8 +250,8 @@ def _told(own: Tensor, log_prob: Tensor, scale: float) -> np.ndarray:
 
 def _inward(model: AutoregressiveModel, cell: Cell, points: Tensor) -> Tensor:
     """Values of one element in the model's units."""
-    whole = torch.ones(len(points), cell.variable.size, dtype=model.like.dtype, device=model.like.device)
-    whole[:, cell.element] = points.to(whole)
+    whole = points.new_ones(len(points), cell.variable.size)
+    whole[:, cell.element] = points
     return model.units.inward({cell.variable.name: whole})[cell.variable.name][:, cell.element]
 
 
@@ -294,7 +294,8 @@ def _candidates(model: AutoregressiveModel, cell: Cell, examples: Examples) -> t
     if domain.discrete:  # an integer stands for those half-way to its neighbours
         edges = np.concatenate([[points[0] - 0.5], np.floor((points[:-1] + points[1:]) / 2) + 0.5, [points[-1] + 0.5]])
         widths = np.diff(edges)
-    return torch.from_numpy(points).to(like), torch.from_numpy(widths).to(like)
+    exact = like.to(data_type(cell.variable, like))
+    return torch.from_numpy(points).to(exact), torch.from_numpy(widths).to(exact)
 
 
 def _drawn(model: AutoregressiveModel, cell: Cell, examples: Examples) -> Tensor:

@@ -211,7 +211,8 @@ class _Reader:
         arrays = [part.converted(rows, self.real, gaps) for part in own]
         if len(arrays) == 1 and arrays[0].shape[1:] == variable.shape and not variable.is_record:
             return arrays[0]
-        kind = self.real if variable.is_record else np.result_type(*arrays)
+        floating = [array.dtype for array in arrays if array.dtype.kind == "f"]
+        kind = np.result_type(self.real, *floating) if variable.is_record else np.result_type(*arrays)
         stacked = np.empty((len(arrays[0]), len(arrays)), kind)
         for element, array in enumerate(arrays):
             stacked[:, element] = array

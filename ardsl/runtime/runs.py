@@ -146,7 +146,8 @@ def restore(directory: str | Path, device: str | torch.device = "cpu") -> Compil
     if spec is None:
         raise SpecError(diagnostics)
     weights = _read_weights(path / WEIGHTS, spec, params)
-    dtype = next((w.dtype for w in weights.values() if w.is_floating_point()), torch.float32)
+    typed = (w.dtype for name, w in weights.items() if w.is_floating_point() and not _is_unit(name))
+    dtype = next(typed, torch.float32)
     model = compile_model(spec, device="cpu", dtype=dtype)
     _compare(path / WEIGHTS, weights, model)
     try:
@@ -268,8 +269,9 @@ def _check_header(path: Path, metadata: Mapping[str, str], spec: Spec, params: d
 
 
 def _check_sizes(path: Path, header: Mapping[str, tuple[str, Sequence[int]]], spec: Spec) -> None:
-    """As many parameters as the plan has, of one floating type, and as many ranks as the orders have."""
-    kinds = {kind for kind, _ in header.values()}
+    """As many parameters as the plan has, of one floating type, and as many ranks as the orders have. Units may have
+    another type than the parameters."""
+    kinds = {kind for name, (kind, _) in header.items() if not _is_unit(name)}
     if not kinds <= {*_TYPES, _RANKS} or len(kinds & set(_TYPES)) > 1:
         raise fault(BAD_WEIGHTS, path=path, problem=f"the numbers have the type {', '.join(sorted(kinds))}")
     ranks = sum(prod(shape) for kind, shape in header.values() if kind == _RANKS)
@@ -295,9 +297,15 @@ def _compare(path: Path, found: Mapping[str, Tensor], model: Compiled) -> None:
             ("shape", list(found[name].shape), list(weight.shape)),
             ("type", found[name].dtype, weight.dtype),
         ):
-            if has != needs:
+            if has != needs and not (what == "type" and _is_unit(name) and has in _TYPES.values()):
                 problem = f"`{name}` has the {what} {has} where the plan has {needs}"
                 raise fault(BAD_WEIGHTS, path=path, problem=problem)
+
+
+def _is_unit(name: str) -> bool:
+    """Whether this is a center or a scale of the standardization, which versions before this one kept in the
+    parameters' type."""
+    return "units.center_" in name or "units.scale_" in name
 
 
 def _order_files(spec: Spec) -> list[str]:

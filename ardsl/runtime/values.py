@@ -22,6 +22,8 @@ MISSING_MARKS = frozenset({"", "?", "NA", "N/A", "NaN", "nan", "null"})
 
 _WORDS = {"true": 1.0, "false": 0.0}
 _CHUNK = 1 << 22
+_ROUNDING = 1e-4
+"""The share of an element's range that its values may be rounded by."""
 
 
 @dataclass(frozen=True)
@@ -115,18 +117,23 @@ class Part:
     def converted(self, rows: np.ndarray | None, real: np.dtype, gaps: bool = False) -> np.ndarray:
         """The values of these ``rows`` (None: all) as numbers [rows, *shape] in the domain's smallest type.
 
-        ``real`` is the type of domains that are not discrete, and values are checked as that type holds them. With
-        ``gaps`` values may be missing: they are NaN, and every domain has the type ``real``.
+        ``real`` is the type of domains that are not discrete, and values are checked as that type holds them; they are
+        float64 nevertheless where it would round them by more than a small share of their spread. With ``gaps`` values
+        may be missing: they are NaN, and no type is smaller than ``real``.
         """
         values = self.raw.values if rows is None else self.raw.values[rows]
         absent = self._absent(values) if gaps else np.zeros((), dtype=bool)
         numbers = self._parsed(values, rows, absent) if self.raw.is_text else values
-        kept = numbers if self.domain.discrete and not isinstance(self.domain, MuLaw) else _as_real(numbers, real)
+        kept = numbers if _whole(self.domain) else _as_real(numbers, real)
         wrong = _outside(np.where(absent, _inside(self.domain), kept) if absent.any() else kept, self.domain)
         if wrong is not None:
             first = np.unravel_index(int(wrong.argmax()), wrong.shape)
             raise self._outside(first, values[first], rows, int(wrong.sum()) - 1)
-        return np.where(absent, np.nan, kept).astype(real) if gaps else _compact(kept, self.domain)
+        if not _whole(self.domain) and _loses(numbers, kept):
+            kept = _as_real(numbers, np.dtype(np.float64))
+        if gaps:
+            return np.where(absent, np.nan, kept).astype(np.result_type(real, kept) if kept.dtype.kind == "f" else real)
+        return _compact(kept, self.domain)
 
     def _parsed(self, values: np.ndarray, rows: np.ndarray | None, absent: np.ndarray) -> np.ndarray:
         """Text as numbers: labels as their codes, NaN what is ``absent``."""
@@ -203,6 +210,15 @@ def _number(text: object, words: dict[str, float]) -> float:
 def _as_real(numbers: np.ndarray, real: np.dtype) -> np.ndarray:
     with np.errstate(over="ignore"):
         return numbers.astype(real, copy=False)
+
+
+def _loses(numbers: np.ndarray, rounded: np.ndarray) -> bool:
+    """Whether rounding moves some element's values by more than a small share of their spread over the rows."""
+    if rounded.dtype == numbers.dtype or not numbers.size:
+        return False
+    high, low = (np.asarray(f.reduce(numbers, axis=0), np.float64) for f in (np.fmax, np.fmin))
+    size = np.maximum(np.abs(high), np.abs(low))
+    return bool((size * np.finfo(rounded.dtype).eps > _ROUNDING * (high - low)).any())
 
 
 def _range(domain: Domain) -> tuple[float, float]:

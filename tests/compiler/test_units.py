@@ -119,6 +119,32 @@ def test_measured_over_chunks_and_gaps(monkeypatch: pytest.MonkeyPatch) -> None:
     assert units.get_buffer("scale_row")[1].item() == 1
 
 
+@pytest.mark.parametrize("domain", ["real", "record"])
+@pytest.mark.parametrize("share", [2e-6, 1e-9])
+@torch.no_grad()
+def test_a_spread_that_float32_does_not_hold(share: float, domain: str) -> None:
+    """Times in seconds since 1970: the density is that of the same numbers around 0, and samples have their spread."""
+    center = 1.7e9
+    scale = share * center
+    around = torch.rand(500, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    spread = around.std(correction=0).item() * scale
+    text = {
+        "real": "observed x[1] : real\np(x[i] | x[<i]) = normal\n",
+        "record": "record x { a : real }\np(x[i] | x[<i]) = normal\n",
+    }[domain]
+    near, far = (ardsl.compile(ardsl.loads(text)) for _ in range(2))
+    near.measure({"x": around})
+    far.measure({"x": center + scale * around})
+    expected = near.log_prob(around) - math.log(scale)
+    torch.testing.assert_close(far.log_prob(center + scale * around), expected, atol=1e-3, rtol=0)
+    samples = far.sample(4000, seed=0)
+    assert samples.dtype == torch.float64 and near.sample(1).dtype == torch.float32
+    assert samples.std().item() == pytest.approx(spread, rel=0.05)  # a model begins with unit scales
+    assert samples.mean().item() == pytest.approx(center + scale / 2, abs=0.1 * scale)
+    for moved in (far.to(torch.float64), far.to(torch.float32)):
+        torch.testing.assert_close(moved.log_prob(center + scale * around).float(), expected, atol=1e-3, rtol=0)
+
+
 def test_a_constant_column_keeps_its_scale() -> None:
     model = ardsl.compile(ardsl.loads("observed x : real\np(x) = normal"))
     model.units.measure({"x": torch.full((10,), 1e4)})

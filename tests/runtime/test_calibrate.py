@@ -155,9 +155,11 @@ def test_a_correlation_that_the_model_lacks_differs() -> None:
 
 
 def test_coarse_numbers_are_uniform_too() -> None:
-    """Around 2 · 10⁹ float32 counts in steps of 128, half of this spread: equal values, at random places."""
-    model = ardsl.compile(ardsl.loads("observed x[2] : real\np(x[i] | x[<i]) = normal via made(hidden = [4])"))
-    model.units.measure({"x": 2e9 + 256 * torch.randn(500, 2, generator=torch.Generator().manual_seed(1)).double()})
+    """Around 2 · 10¹⁸ float64 counts in steps of 256, half of this spread: equal values, at random places."""
+    spec = ardsl.loads("observed x[2] : real\np(x[i] | x[<i]) = normal via made(hidden = [4])")
+    model = ardsl.compile(spec, dtype=torch.float64)
+    model.units.get_buffer("center_x").fill_(2e18)
+    model.units.get_buffer("scale_x").fill_(512)
     x = model.sample(N, seed=1)
     assert len(x.unique()) < 60
     check_uniform(ardsl.calibrate(model, x))

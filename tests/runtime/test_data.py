@@ -202,3 +202,26 @@ def test_an_epoch_visits_every_example_once_in_an_order_of_its_own() -> None:
         assert sorted(torch.cat(epoch).tolist()) == list(range(23))
     assert not torch.equal(torch.cat(epochs[0]), torch.cat(epochs[1]))
     assert permutation(8, 0, 23).tolist() != permutation(7, 0, 23).tolist()
+
+
+@pytest.mark.parametrize("form", ["array", "integers", "csv", "one row"])
+def test_values_keep_the_digits_that_their_spread_needs(form: str, tmp_path: Path) -> None:
+    """Float32 would round times in seconds since 1970 to steps of 128; of others it holds enough."""
+    rng = np.random.default_rng(0)
+    times, other = np.round(1.7e9 + rng.uniform(0, 3600, 300)), rng.normal(size=300)
+    data: object = {"t": times, "x": other}
+    if form == "integers":
+        data = {"t": times.astype(np.int64), "x": other}
+    elif form == "one row":
+        times = times[:1]
+        data = {"t": times, "x": other[:1]}
+    elif form == "csv":
+        path = tmp_path / "times.csv"
+        path.write_text("t,x\n" + "".join(f"{t:.0f},{x}\n" for t, x in zip(times, other, strict=True)))
+        data = str(path)
+    spec = ardsl.loads("observed t : real\nobserved x : real\np(t) = normal\np(x | t) = normal\n")
+    examples = load_data(spec, data).train
+    assert np.array_equal(examples["t"].numpy(), times)
+    assert examples["t"].dtype == torch.float64
+    if form != "one row":
+        assert examples["x"].dtype == torch.float32
