@@ -171,21 +171,34 @@ def objective(
     """
     drawn = [draw(model, data, temperature=model.temperature, generator=generator) for _ in range(samples)]
     kl = {name: torch.stack([terms.kl[name] for terms in drawn]).mean() for name in drawn[0].kl}
-    counted = [each.clamp(min=model.free_nats) for each in kl.values()]
     likelihood = torch.stack([terms.likelihood for terms in drawn]).mean()
-    loss = model.kl_weight * sum(counted) - likelihood
+    loss = model.kl_weight * sum(_counted(model, kl)) - likelihood
     told = (sum(kl.values()) - likelihood).detach()
     if drawn[0].score is not None:
-        weight = {name: model.kl_weight * (each > model.free_nats) for name, each in kl.items()}  # of what is not free
+        weight = _weights(model, kl)
         cost = [sum(weight[name] * each for name, each in terms.kl.items()) for terms in drawn]
         gain = torch.stack([terms.likelihood - each for terms, each in zip(drawn, cost, strict=True)]).detach()
-        axis = 0 if samples > 1 else 1
-        others = gain.shape[axis] - 1
-        baseline = (gain.sum(axis, keepdim=True) - gain) / others if others else torch.zeros_like(gain)
         score = torch.stack([terms.score for terms in drawn if terms.score is not None])
-        surrogate = (gain - baseline) * score
+        surrogate = (gain - _baseline(gain)) * score
         loss = loss - (surrogate - surrogate.detach()).mean()
     return loss, told, {name: each.detach() for name, each in kl.items()}
+
+
+def _counted(model: LatentModel, kl: Mapping[str, Tensor]) -> list[Tensor]:
+    """Divergences in nats as the objective counts them, none for less than what is free."""
+    return [divergence.clamp(min=model.free_nats) for divergence in kl.values()]
+
+
+def _weights(model: LatentModel, kl: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights of the divergences in the objective, by variable: 0 for those that are free."""
+    return {name: model.kl_weight * (divergence > model.free_nats) for name, divergence in kl.items()}
+
+
+def _baseline(gain: Tensor) -> Tensor:
+    """The mean of the other draws' bounds, [samples, batch]: of the same example, or with one sample of the batch."""
+    axis = 0 if len(gain) > 1 else 1
+    others = gain.shape[axis] - 1
+    return (gain.sum(axis, keepdim=True) - gain) / others if others else torch.zeros_like(gain)
 
 
 def importance_weighted(model: LatentModel, data: Mapping[str, Tensor], samples: int) -> tuple[Tensor, Terms]:

@@ -1,0 +1,261 @@
+"""Faults to plant in dense networks, tables, and what is made of their numbers; and the specs that meet them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ardsl.compiler.noise import Noise
+from ardsl.networks.dense.labels import SetLabelling
+from ardsl.relations import Labelled, Levels, boolean_product
+from tests.support.planting import Fault
+from tests.support.small_specs import SPECS
+
+NAMES = (
+    "order: shuffle",
+    "order: any of 3",
+    "made, category",
+    "linear, integer",
+    "table, category",
+    "made, residual, binary",
+    "made without direct path, category",
+    "independent elements",
+    "record",
+    "record, any of 3",
+    "record, a factor a field",
+    "shared net",
+    "shared net, arrays",
+    "window",
+    "last",
+    "Markov chain",
+    "second-order chain, tied",
+    "Bayesian network",
+    "given",
+    "aligned",
+)
+CHECKED = {name: SPECS[name] for name in NAMES}
+
+GROUP, LABELS = "ardsl.networks.group:Group", "ardsl.networks.dense.labels"
+NETWORK, PROGRAM = "ardsl.networks.dense.module:DenseNetwork", "ardsl.networks.dense.program"
+SLOTS, TABLE = "ardsl.networks.dense.slot_module", "ardsl.networks.dense.slot_plan"
+MODEL = "ardsl.compiler.model:AutoregressiveModel"
+
+
+def own_level_lowered(right: Any, self: Any, orders: Any) -> Any:
+    found = right(self, orders)
+    if found is None:
+        return None
+    own = [np.full(len(s.elements), s.variable is self.targets[0].variable, dtype=np.int64) for s in self.sources]
+    return Levels(found.target_level, found.source_level - np.concatenate([np.zeros(0, np.int64), *own]))
+
+
+def permutations_for_ranks(right: Any, self: Any, orders: Any) -> Any:
+    return right(self, {name: SimpleNamespace(rank=order.permutation) for name, order in orders.items()})
+
+
+def places_for_ranks(right: Any, self: Any, targets: Any) -> Any:
+    order = SimpleNamespace(rank=self.order.by_rank[0], shape=self.order.shape)
+    return right(replace(self, order=order), targets)
+
+
+def first_contexts(right: Any, self: Any, orders: Any) -> Any:
+    factors = [replace(t.factor, contexts=t.factor.contexts[:1]) for t in self.targets]
+    targets = tuple(replace(t, factor=factor) for t, factor in zip(self.targets, factors, strict=True))
+    return right(replace(self, targets=targets), orders)
+
+
+def met_sets(right: Any, declared: Any) -> Any:
+    found = right(declared)
+    if not isinstance(found, SetLabelling):
+        return found
+    return replace(found, inclusion=boolean_product(found.sets, found.sets.T))
+
+
+def no_direct_product(right: Any, self: Any, inputs: Tensor, configuration: Any) -> Any:
+    product, direct = right(self, inputs, configuration), len(self.weights)
+    return lambda n, x: product(n, x) * (0 if 0 < direct == n else 1)
+
+
+def rows_by_parameter(right: Any, self: Any, configuration: Any) -> Any:
+    layers, direct = right(self, configuration)
+    if layers:
+        draw = self.plan.group.output_draw[self._outputs]
+        wanted = np.resize(np.arange(self.plan.group.draws), len(draw))
+        layers[-1] = layers[-1][[int(np.flatnonzero(draw == d)[0]) for d in wanted]]
+    return layers, direct
+
+
+def columns_by_feature(right: Any, self: Any, configuration: Any) -> Any:
+    layers, direct = right(self, configuration)
+    if layers:
+        element = self.plan.group.feature_element[self._inputs]
+        wanted = np.resize(np.arange(self.plan.group.elements), len(element))
+        layers[0] = layers[0][:, [int(np.flatnonzero(element == e)[0]) for e in wanted]]
+    return layers, direct
+
+
+def first_layer_residual(right: Any, self: Any, inputs: Tensor, configuration: Any = 0) -> Tensor:
+    activation, done = self.activation, []
+    below = inputs if self._sorted is None else inputs.index_select(1, self._sorted)
+
+    def activated(value: Tensor) -> Tensor:
+        above = activation(value)
+        first = not done and self.plan.options["residual"] and above.shape == below.shape
+        done.append(value)
+        return above + below if first else above
+
+    self.activation = activated
+    try:
+        return right(self, inputs, configuration)
+    finally:
+        self.activation = activation
+
+
+def sources_backwards(right: Any, group: Any, values: Any, reads: str, columns: range | None = None) -> Tensor:
+    wanted = range(group.elements) if columns is None else columns
+    parts, start = [], 0
+    for source in group.sources:
+        stop = start + len(source.elements)
+        some = range(max(wanted.start, start), min(wanted.stop, stop))
+        parts += [right(group, values, reads, some)] if len(some) else []
+        start = stop
+    return torch.cat(parts[::-1], 1) if parts else right(group, values, reads, columns)
+
+
+def fields_shifted(right: Any, group: Any, values: Any, *more: Any) -> Tensor:
+    records = {s.variable.name for s in group.sources if s.variable.is_record}
+    return right(group, {n: v.roll(1, 1) if n in records else v for n, v in values.items()}, *more)
+
+
+def draws_interleaved(right: Any, self: Any, group: int, raw: Tensor) -> Any:
+    return [part.flatten(1).unflatten(1, part.shape[:0:-1]).mT for part in right(self, group, raw)]
+
+
+def blocks_backwards(right: Any, self: Any, group: int, raw: Tensor) -> Any:
+    found = right(self, group, raw)
+    return [part.flatten(1).unflatten(1, own.shape[1:]) for part, own in zip(found[::-1], found, strict=True)]
+
+
+def never_absent(right: Any, self: Any, orders: Any) -> Any:
+    gather, stride, offset, absent = right(self, orders)
+    return gather, stride, offset, torch.full_like(absent, -1)
+
+
+def first_slot_alone(right: Any, group: Any, options: Any, orders: Any) -> Any:
+    found = right(group, options, orders)
+    stride = np.zeros_like(found.stride)
+    stride[:, :1] = 1
+    return replace(found, stride=stride)
+
+
+def next_elements(right: Any, self: Any, slots: Any) -> Any:
+    moved = np.minimum(slots.gather + 1, self.plan.group.elements - 1)
+    return right(self, replace(slots, gather=np.where(slots.gather < 0, -1, moved)))
+
+
+def last_inputs_unseen(right: Any, self: Any, step: int) -> Tensor:
+    if step == 0:
+        return right(self, step)
+    last = self.written[step - 1]
+    kept = last.clone()
+    last.zero_()
+    raw = right(self, step)
+    last.copy_(kept)
+    return raw
+
+
+def noise_of_others(right: Any, self: Any, values: Any, noise: Noise) -> Any:
+    return right(self, values, replace(noise, draws=tuple(tuple(u.flip(1) for u in blocks) for blocks in noise.draws)))
+
+
+FAULTS = [
+    # Masks
+    Fault("≤ for < : a draw reads itself", f"{GROUP}._levels", own_level_lowered),
+    Fault(
+        "< for ≤ between hidden units and draws",
+        f"{LABELS}:ChainLabelling.outputs",
+        lambda right, self, units: Levels(self.declared.target_level - 1, units),
+    ),
+    Fault(
+        "hidden masks transposed",
+        f"{LABELS}:ChainLabelling.between",
+        lambda right, self, units, below: Levels(-units, -below),
+    ),
+    Fault(
+        "inclusion the wrong way round",
+        f"{LABELS}:SetLabelling.between",
+        lambda right, self, units, below: Labelled(units, below, self.inclusion.T),
+    ),
+    Fault("a draw reads units that only meet its context", f"{LABELS}:label", met_sets),
+    Fault(
+        "no mask on the direct path",
+        f"{NETWORK}._apply_masks",
+        lambda right, self, configuration: (right(self, configuration)[0], self.direct),
+    ),
+    Fault(
+        "no mask on the hidden layers",
+        f"{NETWORK}._apply_masks",
+        lambda right, self, configuration: (list(self.weights), right(self, configuration)[1]),
+    ),
+    Fault("the direct path forgotten", f"{NETWORK}._products", no_direct_product),
+    Fault("raw numbers repeated parameter by parameter, not draw by draw", f"{NETWORK}._make_masks", rows_by_parameter),
+    Fault("features repeated feature by feature, not element by element", f"{NETWORK}._make_masks", columns_by_feature),
+    Fault("a residual link around the first layer", f"{NETWORK}.forward", first_layer_residual),
+    # Orders
+    Fault("a permutation used for a rank", f"{GROUP}._levels", permutations_for_ranks),
+    Fault(
+        "rank and permutation mixed up in the declared order",
+        "ardsl.relations.selection:EarlierInOrder.rows",
+        places_for_ranks,
+    ),
+    Fault(
+        "every order of a mixture with the masks of the first",
+        f"{NETWORK}._make_masks",
+        lambda right, self, configuration: right(self, 0 if isinstance(configuration, int) else configuration),
+    ),
+    # Contexts
+    Fault("a context forgotten", f"{GROUP}._matrix", first_contexts),
+    Fault("given inputs fed to other columns", "ardsl.compiler.values:encode", sources_backwards),
+    Fault("the columns of a record shifted by one", "ardsl.compiler.values:encode", fields_shifted),
+    # Parameter layouts and densities
+    Fault("a swapped parameter layout: the draws' numbers interleaved", f"{MODEL}.split", draws_interleaved),
+    Fault("target blocks in reverse", f"{MODEL}.split", blocks_backwards),
+    Fault(
+        "the mean of logits over orders",
+        f"{MODEL}.order_log_probs",
+        lambda right, *a: {name: each.mean(0, keepdim=True) for name, each in right(*a).items()},
+    ),
+    Fault(
+        "the mixture over orders not divided by K",
+        f"{MODEL}.order_log_probs",
+        lambda right, *a: {name: each + np.log(len(each)) for name, each in right(*a).items()},
+    ),
+    Fault(
+        "one factor of the product lost",
+        f"{MODEL}.log_prob_of",
+        lambda right, self, values, order=None: next(iter(self.variable_log_probs(values, order).values())),
+    ),
+    # Tables and tied parameters
+    Fault("an absent slot read as the first value", f"{SLOTS}:TableNetwork._make_address", never_absent),
+    Fault("a table's strides in the wrong order", f"{TABLE}:table_shape", first_slot_alone),
+    Fault("a tied slot that looks ahead", f"{SLOTS}:TiedNetwork._make_gather", next_elements),
+    # The step evaluator
+    Fault("a step that sees one step too few", f"{PROGRAM}:DenseProgram.raw", last_inputs_unseen),
+    Fault(
+        "units completed a step late",
+        f"{PROGRAM}:DenseProgram.finish",
+        lambda right, self, step: right(self, max(step - 1, 0)),
+    ),
+    Fault("the activation left out", f"{PROGRAM}:IN_PLACE", lambda right: dict.fromkeys(right, lambda hidden: hidden)),
+    Fault(
+        "biases in another order than the units",
+        f"{PROGRAM}:DenseProgram.__init__",
+        lambda right, self, **given: right(self, **given | {"biases": [bias.flip(0) for bias in given["biases"]]}),
+    ),
+    Fault("noise of another draw", "ardsl.compiler.sampler:Sampler.run", noise_of_others),
+]
