@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ardsl.compiler.bound import table
 from tests.compiler import test_latent
-from tests.networks import test_maps
+from tests.networks.maps import test_maps
 from tests.support.planting import Fault, of_test
 
 BOUND, LATENT = "ardsl.compiler.bound", "ardsl.compiler.latent:LatentModel"
