@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ardsl.arguments import checked_name, checked_order
 from ardsl.diagnostics import Diagnostic, Sink, Source
 from ardsl.errors import ArdslError, SpecError
 from ardsl.graph.check import check_graph
@@ -189,12 +190,13 @@ def as_spec(value: object) -> Spec:
 
 def dependence(spec: Spec, variable: str, order: int = 0) -> np.ndarray:
     """What the spec declares: bool [elements, elements], element ``j`` of the variable reads its element ``i``."""
-    return declared_dependence(spec.model, _known(spec, variable), order)
+    order = checked_order(order, _known(spec, variable), len(spec.variables[variable].orders.orders))
+    return declared_dependence(spec.model, variable, order)
 
 
 def realized(spec: Spec, variable: str, order: int = 0) -> np.ndarray:
     """What the plan realizes, in the form of :func:`dependence`."""
-    _known(spec, variable)
+    order = checked_order(order, _known(spec, variable), len(spec.variables[variable].orders.orders))
     size = spec.variables[variable].size
     found = np.zeros((size, size), dtype=bool)
     for plan in spec.plan.groups:
@@ -215,6 +217,4 @@ def realized(spec: Spec, variable: str, order: int = 0) -> np.ndarray:
 
 
 def _known(spec: Spec, variable: str) -> str:
-    if variable not in as_spec(spec).variables:
-        raise ArdslError(f"the spec has no variable `{variable}`")
-    return variable
+    return checked_name(variable, "variable", as_spec(spec).variables)

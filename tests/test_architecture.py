@@ -13,7 +13,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "ardsl"
 STAGES = (
     {"common"},
-    {"errors", "diagnostics"},
+    {"errors", "arguments", "diagnostics"},
     {"relations", "language"},
     {"families"},
     {"model"},

@@ -34,8 +34,8 @@ def shortened(text: str) -> str:
 
 
 def shown(value: object) -> str:
-    """Writes a value as messages show it: text in quotes, numbers plain, long ones cut."""
-    return cut(repr(str(value)) if isinstance(value, str) else str(value))
+    """Writes a value as messages show it, on one line: text in quotes, numbers plain, long ones cut."""
+    return cut(repr(str(value)) if isinstance(value, str) else " ".join(str(value).split()))
 
 
 def cut(text: str) -> str:

@@ -12,7 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ardsl.arguments import checked_count, checked_seed
+from ardsl.common.wording import shown
 from ardsl.compiler.probe import make_positive
+from ardsl.compiler.values import numbers
 from ardsl.errors import ArdslError
 from ardsl.graph.verify import Report, compare
 from ardsl.relations import ORDER_NAMES, Earlier, Matrix, Order, OrderError
@@ -53,13 +56,13 @@ def audit(
     time, for what has no gradient: modules in float64. A dependence counts once it shows at any point, so a leak found
     is real; a blind spot is a pair that showed at no point.
     """
-    shape = (shape,) if isinstance(shape, int) else tuple(shape)
-    if not all(isinstance(size, int) and size > 0 for size in shape):
-        raise ArdslError(f"the shape is integers of at least 1, not {shape}")
-    if not isinstance(points, int) or points < 1:
-        raise ArdslError(f"`points` is an integer of at least 1, not {points!r}")
+    if not callable(function):
+        raise ArdslError(f"an audit takes a function or module, not {shown(function)}")
+    sizes = shape if isinstance(shape, Sequence) and not isinstance(shape, str) else (shape,)
+    shape = tuple(checked_count(size, "elements along each axis of the shape", 1) for size in sizes)
+    points = checked_count(points, "points", 1)
     ranked = _order(order, shape)
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(checked_seed(seed))
     inputs = _inputs(inputs, shape, points, generator)
     probes = [_call(function)]
     if isinstance(function, nn.Module):
@@ -101,6 +104,7 @@ def _inputs(inputs: Tensor | None, shape: tuple[int, ...], points: int, generato
     """[points, *shape]: those given, codes as they are and other numbers in float64, or random ones."""
     if inputs is None:
         return torch.randn((points, *shape), generator=generator, dtype=torch.float64)
+    inputs = numbers(inputs, "the inputs")
     if tuple(inputs.shape[1:]) != shape or not len(inputs):
         raise ArdslError(f"the inputs must be [points, {', '.join(map(str, shape))}], not {list(inputs.shape)}")
     return inputs.double() if inputs.is_floating_point() else inputs
@@ -129,6 +133,8 @@ def _order(order: str | Sequence[int] | Order, shape: tuple[int, ...]) -> Order:
             return explicit(shape, order)
         except OrderError as error:
             raise ArdslError(str(error)) from None
+        except (TypeError, ValueError, RuntimeError):  # no array at all
+            raise ArdslError(f"an order is a name, a permutation or an Order, not {shown(order)}") from None
     form = ORDER_NAMES.get(order)
     if form is None or order == "any" or any(a.required for a in form.arguments):
         raise ArdslError(f'"{order}" is not an order that needs no arguments: give a permutation or an Order')

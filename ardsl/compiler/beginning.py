@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
 from torch import Tensor
 
+from ardsl.arguments import checked_count
 from ardsl.compiler.labels import coded, is_text
 from ardsl.compiler.values import (
     Values,
@@ -19,6 +18,7 @@ from ardsl.compiler.values import (
     data_type,
     expand_given,
     lengths_by_name,
+    numbers,
 )
 from ardsl.errors import ArdslError
 from ardsl.families.domains import MuLaw
@@ -41,13 +41,6 @@ def along_time(model: AutoregressiveModel, what: str) -> Variable:
     if found is None:
         raise ArdslError(f"{what} is of one variable along time, as `wavenet` draws it, first moment first")
     return found
-
-
-def checked_count(value: object, what: str, least: int = 0) -> int:
-    """A whole number of ``what``."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise ArdslError(f"the number of {what} is an integer of at least {least}, not {value!r}")
-    return int(value)
 
 
 def start(model: AutoregressiveModel, count: int, given: Any, lengths: Any, begin: Any) -> tuple[Values, int]:
@@ -93,10 +86,8 @@ def _too_short(variable: Variable) -> ArdslError:
 def beginning(value: Any, variable: Variable, count: int, like: Tensor) -> Tensor:
     """The first moments of each sample, flat [count, elements], from one's [moments, …] or from [count, moments, …]; of
     audio, the values of its codes; of a text, from its characters or those of each sample."""
-    try:
-        found = torch.as_tensor(coded(value, variable), device=like.device).to(data_type(variable, like))
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise ArdslError(f"the beginning of `{variable.name}` must be numbers: {error}") from None
+    found = numbers(coded(value, variable), f"the beginning of `{variable.name}`", like.device)
+    found = found.to(data_type(variable, like))
     if found.ndim == len(variable.shape):
         found = found[None]
     fits = found.ndim == 1 + len(variable.shape) and found.shape[2:] == variable.shape[1:]

@@ -6,6 +6,8 @@ from typing import Literal
 
 import torch
 
+from ardsl.arguments import checked_name, checked_seed
+from ardsl.common.wording import shown
 from ardsl.compiler.latent import LatentModel
 from ardsl.compiler.model import AutoregressiveModel
 from ardsl.errors import ArdslError
@@ -26,15 +28,24 @@ def compile_model(
     A fresh model reads nothing yet, or little: training starts best where direct weights, residual blocks and tables
     add nothing to the distributions that the biases give. With ``init = "random"`` these weights are drawn, too, so
     that what an output depends on shows in its gradient.
+
+    Raises ``ArdslError`` where the seed is no seed, or the device or type cannot be had.
     """
-    if init not in ("start", "random"):
-        raise ArdslError(f'`init` is "start" or "random", not {init!r}')
-    with torch.random.fork_rng(devices=[]):
+    spec, seed = as_spec(spec), checked_seed(seed)
+    checked_name(init, "init", ("start", "random"))
+    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+        raise ArdslError(f"the dtype of a model is a floating one, such as torch.float32, not {shown(dtype)}")
+    # Weights made in inference mode could neither be trained nor watched for changes.
+    with torch.random.fork_rng(devices=[]), torch.inference_mode(False):
         torch.manual_seed(seed)
-        model = LatentModel(spec) if as_spec(spec).model.guide else AutoregressiveModel(spec)
+        model = LatentModel(spec) if spec.model.guide else AutoregressiveModel(spec)
         if init == "random":
             _draw_what_is_alike(model)
-    return model.to(device=device, dtype=dtype)
+        try:
+            return model.to(device=device, dtype=dtype)
+        except (RuntimeError, AssertionError, TypeError, ValueError) as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise ArdslError(f"there is no device {shown(device)} here: {reason}") from None
 
 
 @torch.no_grad()

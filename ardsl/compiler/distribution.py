@@ -10,7 +10,7 @@ from pyro.distributions import Independent, TorchDistribution
 from torch import Tensor
 from torch.distributions import constraints
 
-from ardsl.compiler.values import blank, by_name, conditioning, expand_given
+from ardsl.compiler.values import blank, by_name, conditioning, expand_given, numbers
 from ardsl.errors import ArdslError
 from ardsl.families.domains import Integer, MuLaw
 
@@ -89,7 +89,7 @@ def together(model: AutoregressiveModel, given: Any) -> tuple[dict[str, Tensor],
     """What is given, [*batch, *shape] by variable, and the batch shape that all have together."""
     variables = model.spec.model.given
     named = by_name(given, variables, "`given`")
-    found = {v.name: torch.as_tensor(named[v.name], device=model.like.device) for v in variables}
+    found = {v.name: numbers(named[v.name], f"`{v.name}`", model.like.device) for v in variables}
     for variable in variables:
         value = found[variable.name]
         if value.shape == variable.shape:  # one example's

@@ -27,7 +27,7 @@ def coded(value: object, variable: Variable) -> object:
         return value
     try:
         cells = np.array(value, dtype=object)
-    except ValueError:
+    except (ValueError, TypeError, RuntimeError):
         cells = np.array(None)
     if cells.shape == () and not isinstance(value, str | bytes) or any(isinstance(c, list | tuple) for c in cells.flat):
         raise ArdslError(f"`{variable.name}` is no array: its rows differ in shape")
@@ -99,5 +99,5 @@ def _number(cell: object, codes: dict[str, float], name: str) -> float:
         raise ArdslError(f"`{name}` takes one of {listed(codes)}, not {shown(cell)}" + (f": {hint}" if hint else ""))
     try:
         return float(cell)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RuntimeError):
         raise ArdslError(f"`{name}` must be numbers, not {shown(cell)}") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ardsl.arguments import checked_count, checked_name, checked_seed
+from ardsl.common.wording import shown
 from ardsl.compiler.base import CompiledModel
-from ardsl.compiler.beginning import checked_count
 from ardsl.compiler.bound import draw, importance_weighted, inside, objective, table
 from ardsl.compiler.guards import evaluating
 from ardsl.compiler.loss import estimate
@@ -29,6 +30,7 @@ from ardsl.compiler.values import (
     flat,
     lengths_by_name,
     lengths_of,
+    numbers,
     observed_values,
     require_values,
     shaped,
@@ -220,6 +222,7 @@ class LatentModel(CompiledModel):
 
     def noise(self, n: int, seed: int | None = None) -> dict[str, Noise]:
         """The randomness of ``n`` samples, by variable; opaque, for ``sample``."""
+        n, seed = checked_count(n, "samples"), None if seed is None else checked_seed(seed)
         seeds = np.random.SeedSequence(seed).generate_state(len(self.chain), np.uint64) >> np.uint64(1)
         return {name: part.noise(n, int(each)) for (name, part), each in zip(self.p.items(), seeds, strict=True)}
 
@@ -243,7 +246,9 @@ class LatentModel(CompiledModel):
         all that they depend on) and shared by all samples.
         """
         n = checked_count(n, "samples")
-        noise = noise or self.noise(n, seed)
+        noise = self.noise(n, seed) if noise is None else noise
+        if not isinstance(noise, Mapping) or list(noise) != list(self.p):
+            raise ArdslError(f"the noise is what `model.noise({n})` gives, not {shown(noise)}")
         shared = self._shared(fix)
         given = by_name(given, self.spec.model.given, "`given`")
         values: Data = {
@@ -279,7 +284,7 @@ class LatentModel(CompiledModel):
     def between(self, name: str, n: int = 8, given: Any = None, *, lengths: Any = None, seed: int | None = None) -> Any:
         """``n`` samples whose values of a real latent variable lie on the line between two draws of it, the first and
         the last being these; all other randomness is the same in all."""
-        self._shared([name])
+        (name,) = self._named([name])
         domain = self.spec.variables[name].element_domain(0)
         if domain.discrete:
             raise ArdslError(f"between two values of `{name}`, which is {domain}, there is no line")
@@ -294,10 +299,7 @@ class LatentModel(CompiledModel):
 
     def _shared(self, fix: Mapping[str, Any] | Sequence[str]) -> set[str]:
         """Latent variables of which there is one draw for all samples: some, and all that they are drawn from."""
-        names = [fix] if isinstance(fix, str) else list(fix)
-        for name in names:
-            if name not in self.latent:
-                raise ArdslError(f"`{name}` is no latent variable: there is {', '.join(self.latent)}")
+        names = self._named(fix)
         if isinstance(fix, Mapping):
             return set()
         found: set[str] = set()
@@ -307,11 +309,18 @@ class LatentModel(CompiledModel):
             names += [v.name for v in self.p[name].spec.model.given if v.name in self.p]
         return found
 
+    def _named(self, names: object) -> list[str]:
+        """Names of latent variables, checked: of one, or of several."""
+        if not isinstance(names, str | Iterable):
+            raise ArdslError(f"latent variables are named by strings, not by {shown(names)}")
+        every = [names] if isinstance(names, str) else list(names)
+        return [checked_name(name, "latent variable", self.latent) for name in every]
+
     def _kept(self, fix: Mapping[str, Any], n: int) -> Data:
         found = {}
         for name, value in fix.items():
             variable = self.spec.variables[name]
-            rows = torch.as_tensor(value)
+            rows = numbers(value, f"`{name}`")
             rows = flat(rows[None] if tuple(rows.shape) == variable.shape else rows, variable, self.like)
             if len(rows) not in (1, n):
                 raise ArdslError(f"`{name}` has {len(rows)} values for {n} samples")
@@ -341,9 +350,8 @@ class LatentModel(CompiledModel):
     ) -> Any:
         """Each example drawn anew given latent variables that were inferred from it: all of them, or those to
         ``keep``, the others drawn from p."""
+        chosen = None if keep is None else self._named(keep)
         inferred = self.infer(x, given, lengths=lengths, seed=seed)
-        chosen = [keep] if isinstance(keep, str) else keep
-        self._shared(chosen or ())
         fix = {name: value for name, value in inferred.items() if chosen is None or name in chosen}
         ends = self.lengths(x, given, lengths)
         return self.sample(self.count(inferred), given, lengths=ends or None, fix=fix, seed=seed)
@@ -388,5 +396,5 @@ def seeded(seed: int | None, device: torch.device) -> Iterator[None]:
         yield
         return
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
+        torch.manual_seed(checked_seed(seed))
         yield

@@ -12,8 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ardsl.arguments import checked_count, checked_name, checked_order
+from ardsl.common.wording import shown
 from ardsl.compiler.base import CompiledModel
-from ardsl.compiler.beginning import checked_count, start
+from ardsl.compiler.beginning import start
 from ardsl.compiler.conditional import complete, require_plain
 from ardsl.compiler.elementwise import by_element
 from ardsl.compiler.guards import evaluating, same_orders
@@ -88,13 +90,16 @@ class AutoregressiveModel(CompiledModel):
 
     # Likelihood
 
-    def raw(self, group: int, values: Values, configuration: Configuration = 0) -> list[Tensor]:
-        """A group's raw numbers, one [batch, draws, width] tensor per target block."""
-        return self.split(group, self.networks[group](self._inputs(group, values), configuration))
+    def raw(
+        self, group: int, values: Values, configuration: Configuration = 0, *, validate: bool = False
+    ) -> list[Tensor]:
+        """A group's raw numbers, one [batch, draws, width] tensor per target block; with ``validate`` also where values
+        that it reads are outside their domains."""
+        return self.split(group, self.networks[group](self._inputs(group, values, validate), configuration))
 
-    def _inputs(self, group: int, values: Values) -> Tensor:
+    def _inputs(self, group: int, values: Values, validate: bool) -> Tensor:
         net: NetworkModule = self.networks[group]  # type: ignore[assignment]
-        return encode(self.groups[group], values, net.reads)
+        return encode(self.groups[group], values, net.reads, validate=validate)
 
     def split(self, group: int, raw: Tensor) -> list[Tensor]:
         """A network's output [batch, rows] as one [batch, draws, width] tensor per target block."""
@@ -116,13 +121,14 @@ class AutoregressiveModel(CompiledModel):
         ``span`` alone."""
         spans = [span] if span is not None else pieces(self.spec.plan.groups[group], values)
         if spans is None:
-            return self._densities(group, self.raw(group, values, configuration), values, validate)
+            raw = self.raw(group, values, configuration, validate=validate)
+            return self._densities(group, raw, values, validate)
         target = self.groups[group].targets[0]
-        net, inputs = self.networks[group], self._inputs(group, values)
+        net, inputs = self.networks[group], self._inputs(group, values, validate)
         found = []
         for each in spans:
-            raw = net(inputs, configuration, each).unflatten(1, (-1, target.family.width))
-            found += self._densities(group, [raw], values, validate, each)
+            part = net(inputs, configuration, each).unflatten(1, (-1, target.family.width))
+            found += self._densities(group, [part], values, validate, each)
         whole = found[0] if len(found) == 1 else torch.cat(found, 1)
         return [whole if span is not None else F.pad(whole, (0, target.draws - whole.shape[1]))]
 
@@ -174,6 +180,7 @@ class AutoregressiveModel(CompiledModel):
         """
         if torch.is_grad_enabled():
             self.forget()
+        order = None if order is None else self._checked_order(order)
         values = self.values(x, given, lengths)
         require_values(values, self.spec.model.observed, self.may_miss)
         return by_element(self, values, order) if elementwise else self.log_prob_of(values, order)
@@ -217,7 +224,10 @@ class AutoregressiveModel(CompiledModel):
             ((values, missing),) = parts
             found = self.draw_log_probs(group, values, with_last(each, configuration, missing), validate=validate)
         else:
-            raw = [self.raw(group, here, with_last(each, configuration, missing)) for here, missing in parts]
+            raw = [
+                self.raw(group, here, with_last(each, configuration, missing), validate=validate)
+                for here, missing in parts
+            ]
             values = {name: torch.cat([here[name] for here, _ in parts]) for name in parts[0][0]}
             found = self._densities(group, [torch.cat(blocks) for blocks in zip(*raw, strict=True)], values, validate)
         masks = [present(target, parts) for target in each.targets]
@@ -228,14 +238,15 @@ class AutoregressiveModel(CompiledModel):
 
     def orders(self, mixed: Variable | None, order: int | None) -> Sequence[int]:
         """Those of a variable under ``any(…)`` by number, or the one asked for."""
-        if mixed is None:
-            return (0,)
-        count = len(mixed.orders.orders)
-        if order is None:
-            return range(count)
-        if not 0 <= order < count:
-            raise ArdslError(f"`{mixed.name}` has orders 0 to {count - 1}; there is no order {order}")
-        return (order,)
+        count = 1 if mixed is None else len(mixed.orders.orders)
+        return range(count) if order is None else (order,)
+
+    def _checked_order(self, order: object) -> int:
+        """The number of an order of the variables under ``any(…)``, or of the one order that there is without."""
+        mixed = [group.mixed for group in self.groups if group.mixed is not None]
+        for variable in mixed or self.spec.model.observed[:1]:
+            number = checked_order(order, variable.name, len(variable.orders.orders))
+        return number
 
     def loss(
         self, batch: dict[str, Any], generator: np.random.Generator | None = None, window: Window | None = None
@@ -262,7 +273,7 @@ class AutoregressiveModel(CompiledModel):
 
     def noise(self, n: int, seed: int | None = None) -> Noise:
         """The randomness of ``n`` samples; opaque, for ``sample``."""
-        return make_noise(self.spec.plan.groups, n, seed, self.like)
+        return make_noise(self.spec.plan.groups, checked_count(n, "samples"), seed, self.like)
 
     @torch.no_grad()
     def sample(
@@ -286,12 +297,12 @@ class AutoregressiveModel(CompiledModel):
         the whole network at every step: the slow, obvious reference.
         """
         n = checked_count(n, "samples")
-        if noise is None:
-            noise = self.noise(n, seed)
+        noise = self.noise(n, seed) if noise is None else noise
+        if not isinstance(noise, Noise):
+            raise ArdslError(f"the noise is what `model.noise({n})` gives, not {shown(noise)}")
         if noise.count != n:
             raise ArdslError(f"the noise is for {noise.count} samples, not {n}")
-        if evaluator not in ("step", "whole"):
-            raise ArdslError(f'there is no evaluator "{evaluator}": "step" or "whole"')
+        checked_name(evaluator, "evaluator", ("step", "whole"))
         values, known = start(self, n, given, lengths, begin)
         in_series = begin is not None or in_turn(self)
         with evaluating(self):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ardsl.arguments import checked_seed
 from ardsl.networks.plan import GroupPlan
 
 _PORTION = 1 << 16
@@ -67,11 +68,13 @@ def _generator(seed: int | None) -> torch.Generator:
     if seed is None:
         generator.seed()
     else:
-        generator.manual_seed(seed)
+        generator.manual_seed(checked_seed(seed))
     return generator
 
 
 def _uniform(shape: tuple[int, ...], generator: torch.Generator, like: Tensor) -> Tensor:
-    """Uniform in the open interval: an inverse CDF may be infinite at 0 and 1."""
-    tiny = torch.finfo(like.dtype).eps
-    return torch.rand(shape, generator=generator, dtype=like.dtype).clamp(tiny, 1 - tiny).to(like.device)
+    """Uniform in the open interval: an inverse CDF may be infinite at 0 and 1. In float32 at least: half precision has
+    too few numbers for what is unlikely to be drawn."""
+    dtype = torch.float64 if like.dtype == torch.float64 else torch.float32
+    tiny = torch.finfo(dtype).eps
+    return torch.rand(shape, generator=generator, dtype=dtype).clamp(tiny, 1 - tiny).to(like.device)

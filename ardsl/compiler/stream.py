@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from ardsl.compiler.beginning import along_time, beginning, checked_count, conditions, moments_of
+from ardsl.arguments import checked_count
+from ardsl.compiler.beginning import along_time, beginning, conditions, moments_of
 from ardsl.compiler.noise import noise_along_time
 from ardsl.compiler.series import SeriesSampler
 from ardsl.compiler.values import Values, cut

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from ardsl.common.wording import shown
 from ardsl.compiler.labels import coded
 from ardsl.errors import ArdslError
 from ardsl.families.distributions import is_inside
@@ -31,14 +34,18 @@ def data_type(variable: Variable, like: Tensor) -> torch.dtype:
 
 
 def by_name(data: object, variables: Sequence[Variable], what: str) -> dict[str, object]:
-    """Data for several variables as a dict: a bare array stands for the only variable there is."""
+    """Data for several variables as a dict: a bare array stands for the only variable there is, and a data frame has
+    them in its columns."""
     names = [v.name for v in variables]
+    columns = _columns(data)
+    if columns:
+        data = _of_columns(data, columns, variables)
     if isinstance(data, Mapping):
         missing = [n for n in names if n not in data]
         unknown = [str(n) for n in data if n not in names]
         if missing or unknown:
-            told = {"missing": missing, "unknown": unknown}
-            detail = "; ".join(f"{what}: {', '.join(each)}" for what, each in told.items() if each)
+            problems = {"missing": missing, "unknown": unknown}
+            detail = "; ".join(f"{which}: {', '.join(map(shown, some))}" for which, some in problems.items() if some)
             raise ArdslError(f"{what} needs exactly the variables {', '.join(names) or '(none)'}; {detail}")
         return {n: data[n] for n in names}
     if data is None and not names:
@@ -46,6 +53,43 @@ def by_name(data: object, variables: Sequence[Variable], what: str) -> dict[str,
     if data is None or len(names) != 1:
         raise ArdslError(f"{what} needs a dict with the variables {', '.join(names)}")
     return {names[0]: data}
+
+
+def _columns(data: object) -> list[str]:
+    """The names of a data frame's columns, of pandas, polars or pyarrow; none of anything else."""
+    if isinstance(data, Mapping | Tensor | np.ndarray) or not hasattr(data, "__getitem__"):
+        return []
+    columns = getattr(data, "column_names", None) or getattr(data, "columns", None)
+    return [] if columns is None or callable(columns) else list(map(str, columns))
+
+
+def _of_columns(frame: Any, columns: Sequence[str], variables: Sequence[Variable]) -> object:
+    """The variables that a data frame's columns are named after, and those whose elements (``x[0]``) or fields they
+    are, as arrays by name; the only variable's, without such names, as the columns stand. Other columns are left out.
+    """
+    found: dict[str, Any] = {}
+    for variable in variables:
+        elements = [f.name for f in variable.fields or ()] or [variable.element_name(e) for e in range(variable.size)]
+        if variable.name in columns:
+            found[variable.name] = frame[variable.name]
+        elif variable.shape and set(elements) <= set(columns):
+            found[variable.name] = _side_by_side(frame, elements, variable)
+    if not found and len(variables) == 1 and len(columns) == variables[0].size:
+        return _side_by_side(frame, columns, variables[0])
+    return found
+
+
+def _side_by_side(frame: Any, columns: Sequence[str], variable: Variable) -> np.ndarray:
+    """Columns of a data frame as one array [batch, *shape]: of objects, where text stands in one of them."""
+    try:
+        arrays = [np.asarray(frame[name]) for name in columns]
+    except (TypeError, ValueError):  # a cell that is an array itself, say
+        arrays = [np.array(None)]
+    if any(array.ndim != 1 or len(array) != len(arrays[0]) for array in arrays):
+        raise ArdslError(f"the columns for `{variable.name}` must have one number for each example")
+    if any(array.dtype.kind not in "biuf" for array in arrays):
+        arrays = [array.astype(object) for array in arrays]
+    return np.stack(arrays, 1).reshape(-1, *variable.shape)
 
 
 def observed_values(data: object, variables: Sequence[Variable], like: Tensor) -> Values:
@@ -61,13 +105,10 @@ def observed_values(data: object, variables: Sequence[Variable], like: Tensor) -
 def flat(value: object, variable: Variable, like: Tensor) -> Tensor:
     """One variable's array [batch, *shape] as [batch, elements]; conditioning may be one example's, [*shape]. It
     keeps the digits that centering needs. Text in it stands for labels."""
-    try:
-        tensor = torch.as_tensor(coded(value, variable), device=like.device)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise ArdslError(f"`{variable.name}` must be numbers: {error}") from None
+    tensor = numbers(coded(value, variable), f"`{variable.name}`", like.device)
     if variable.kind == "given" and tuple(tensor.shape) == variable.shape:
         tensor = tensor[None]  # one example's, for every sample
-    tensor = tensor.to(data_type(variable, like) if tensor.dtype in _EXACT else like.dtype)
+    tensor = _typed(tensor, variable, data_type(variable, like) if tensor.dtype in _EXACT else like.dtype)
     if variable.varies and tensor.ndim > 0 and tensor.shape[2:] == variable.shape[1:]:
         tensor = _padded(tensor, variable.shape[0])
     if tuple(tensor.shape[1:]) != variable.shape or tensor.ndim == 0:
@@ -76,6 +117,42 @@ def flat(value: object, variable: Variable, like: Tensor) -> Tensor:
         shape = ", ".join(map(str, ("batch", *variable.shape)))
         raise ArdslError(f"`{variable.name}` must have the shape [{shape}], not {list(tensor.shape)}")
     return tensor.reshape(len(tensor), variable.size)
+
+
+def numbers(value: object, what: str, device: torch.device | None = None) -> Tensor:
+    """Anybody's array as a tensor of real numbers: of numpy, of a data frame, of lists. Raises ``ArdslError`` where it
+    is none."""
+    try:
+        if not isinstance(value, Tensor):
+            array = np.asarray(value)
+            kind = array.dtype.newbyteorder("=")
+            fits = array.flags.writeable and array.flags.c_contiguous and array.dtype == kind
+            value = torch.from_numpy(array if fits else np.array(array, kind, order="C"))
+        tensor = value.to(device) if device is not None else value
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        raise ArdslError(f"{what} must be an array of numbers, not {shown(value)}") from None
+    if tensor.is_complex() or tensor.is_quantized or tensor.layout != torch.strided:
+        kind_of = "complex numbers" if tensor.is_complex() else f"a tensor of another layout ({tensor.layout})"
+        raise ArdslError(f"{what} must be a dense array of real numbers, not {kind_of}")
+    return tensor
+
+
+def _typed(tensor: Tensor, variable: Variable, dtype: torch.dtype) -> Tensor:
+    """Values in a dtype. Codes that half precision would take for others are refused."""
+    found = tensor.to(dtype)
+    if dtype in (torch.float16, torch.bfloat16) and any(domain.discrete for domain in _domains(variable)):
+        other = (found.double() != tensor.double()) & ~tensor.isnan()
+        if bool(other.any()):
+            strange = tensor[other].flatten()[0].item()
+            raise ArdslError(
+                f"`{variable.name}` has {strange:g}, which {dtype} rounds to another value: use the model in "
+                "float32, `model.float()`"
+            )
+    return found
+
+
+def _domains(variable: Variable) -> list[Domain]:
+    return [f.domain for f in variable.fields] if variable.fields else [variable.element_domain(0)]
 
 
 def _padded(tensor: Tensor, length: int) -> Tensor:
@@ -129,8 +206,8 @@ def lengths_by_name(lengths: object, varying: Sequence[Variable]) -> Mapping[str
 
 def checked_lengths(lengths: object, count: int, variable: Variable, *, drawn: bool) -> Tensor:
     """Lengths that so many examples of a variable can have, int64 [count]."""
-    wanted = torch.as_tensor(lengths)
-    if wanted.shape != (count,) or wanted.is_floating_point():
+    wanted = numbers(lengths, f"the lengths of `{variable.name}`")
+    if wanted.shape != (count,) or wanted.is_floating_point() or wanted.dtype == torch.bool:
         raise ArdslError(f"the lengths of `{variable.name}` are {count} integers, one for each example")
     if bool(((wanted < 0) | (wanted > variable.shape[0])).any()):
         raise ArdslError(f"the lengths of `{variable.name}` are from 0 to {variable.shape[0]:,}")
@@ -207,13 +284,17 @@ def conditioning(given: object, variables: Sequence[Variable], like: Tensor, *, 
 def check_domain(value: Tensor, variable: Variable) -> None:
     """Refuses values of elements that have one domain where they lie outside it."""
     domain = variable.element_domain(0)
-    if isinstance(domain, MuLaw):
-        sound = value.abs() <= 1
-    else:
-        sound = is_inside(domain, value - domain.low if isinstance(domain, Integer) else value)
-    if not bool(sound.all()):
-        strange = value[~sound].flatten()[0].item()
+    inside = _inside(domain, value)
+    if not bool(inside.all()):
+        strange = value[~inside].flatten()[0].item()
         raise ArdslError(f"`{variable.name}` takes values of {domain}, not {strange:g}")
+
+
+def _inside(domain: Domain, value: Tensor) -> Tensor:
+    """Which values, in the data's own form, are in the domain; a NaN is not."""
+    if isinstance(domain, MuLaw):
+        return value.abs() <= 1
+    return is_inside(domain, value - domain.low if isinstance(domain, Integer) else value)
 
 
 def require_values(values: Values, variables: Sequence[Variable], may_miss: Sequence[Variable]) -> None:
@@ -234,10 +315,11 @@ def expand_given(values: Values, count: int) -> Values:
     return found
 
 
-def encode(group: Group, values: Values, reads: str, columns: range | None = None) -> Tensor:
+def encode(group: Group, values: Values, reads: str, columns: range | None = None, *, validate: bool = False) -> Tensor:
     """The inputs of a group, [batch, columns]: features, or codes where the network reads those.
 
-    ``columns`` limits them to some consecutive source elements.
+    ``columns`` limits them to some consecutive source elements. With ``validate`` a legal value is read for one outside
+    its domain: what is drawn given that has a probability, though the value itself has none.
     """
     parts: list[Tensor] = []
     start = 0
@@ -248,7 +330,7 @@ def encode(group: Group, values: Values, reads: str, columns: range | None = Non
         start += len(source.elements)
         batch = values[source.variable.name]
         if low < high:
-            parts += _encoded(source, batch, reads, low, high)
+            parts += _encoded(source, batch, reads, low, high, validate)
     if not parts:
         some = batch if batch is not None else next(iter(values.values()))
         return some.new_zeros(len(some), 0)
@@ -257,10 +339,10 @@ def encode(group: Group, values: Values, reads: str, columns: range | None = Non
 
 def encode_source(source: SourceBlock, value: Tensor) -> Tensor:
     """The features of what a group reads of one variable, [batch, features]."""
-    return torch.cat(list(_encoded(source, value, "features", 0, len(source.elements))), dim=1)
+    return torch.cat(list(_encoded(source, value, "features", 0, len(source.elements), False)), dim=1)
 
 
-def _encoded(source: SourceBlock, values: Tensor, reads: str, low: int, high: int) -> Iterator[Tensor]:
+def _encoded(source: SourceBlock, values: Tensor, reads: str, low: int, high: int, validate: bool) -> Iterator[Tensor]:
     """Some of what is read of a variable, one domain after another."""
     for domain, first, last in source.runs:
         first, last = max(first, low), min(last, high)
@@ -272,6 +354,8 @@ def _encoded(source: SourceBlock, values: Tensor, reads: str, low: int, high: in
         beyond = value.isnan() if source.variable.varies else None
         if beyond is not None:
             value = value.masked_fill(beyond, legal(domain))
+        if validate:
+            value = torch.where(_inside(domain, value), value, legal(domain))
         if reads == "codes":
             yield _codes(domain, value)
             continue

@@ -42,7 +42,7 @@ class Conditional:
         code = self.encode(value, parts.dtype)
         if not validate:
             return self._shaped(self.law.log_prob(parts, code), raw, code)
-        inside = is_inside(self.domain, code)
+        inside = value.abs() <= 1 if isinstance(self.domain, MuLaw) else is_inside(self.domain, code)
         found = self.law.log_prob(parts, torch.where(inside, code, self._anywhere()))
         if self.law.joint:
             inside = inside.all(-1)

@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from ardsl.arguments import checked_seed
+from ardsl.common.wording import shown
 from ardsl.compiler.conditional import require_plain
 from ardsl.compiler.latent import LatentModel
 from ardsl.compiler.model import AutoregressiveModel
 from ardsl.errors import ArdslError
 from ardsl.runtime.data import load_split
-from ardsl.runtime.evaluate import default_batch, values_in_batches
+from ardsl.runtime.evaluate import checked_batch, default_batch, values_in_batches
 from ardsl.runtime.examples import count
 from ardsl.runtime.transforms import Randomness, Transforms, transforms
 
@@ -108,12 +110,9 @@ def calibrate(
     if not isinstance(model, AutoregressiveModel | LatentModel):
         help = "restore one with `ardsl.restore(DIR)`, or take a run's `.model`"
         raise ArdslError(f"this takes a model, not {type(model).__name__}: {help}")
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 1 << 64:
-        raise ArdslError(f"the seed is an integer from 0 to 2^64 - 1, not {seed!r}")
-    if not 0 < level < 1:
-        raise ArdslError(f"the level is a number between 0 and 1, not {level!r}")
-    if batch is not None and (isinstance(batch, bool) or not isinstance(batch, int) or batch < 1):
-        raise ArdslError(f"`batch` is an integer of at least 1, not {batch!r}")
+    seed, batch = checked_seed(seed), checked_batch(batch)
+    if not isinstance(level, int | float) or not 0 < level < 1:
+        raise ArdslError(f"the level is a number between 0 and 1, not {shown(level)}")
     require_plain(model)
     directory = data_dir or model.data_directory
     examples = load_split(model.spec, data, split, data_dir=directory, dtype=model.like.dtype)

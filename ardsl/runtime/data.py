@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from ardsl.arguments import checked_name
 from ardsl.diagnostics.rules.data import NO_SOURCE, NO_SUCH_KEY, UNUSABLE_OPTION, WRONG_SHAPE
 from ardsl.runtime.choices import choose, variables
 from ardsl.runtime.examples import Examples, Loaded, count, read_examples, take
@@ -66,6 +67,7 @@ def load_split(
 
     With ``missing = "keep"`` missing values are NaN; the columns of ``absent`` elements may be lacking.
     """
+    checked_name(split, "split", SPLITS)
     sources = _sources(spec, data, data_dir) if data is None or _by_split(data) else {split: data}
     source = sources.get(split)
     if split != "test" and isinstance(sources.get("valid"), float):  # a share of the training data

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ardsl.compiler.beginning import checked_count
+from ardsl.arguments import checked_count
 from ardsl.compiler.bound import importance_weighted
 from ardsl.compiler.compile import Compiled
 from ardsl.compiler.guards import at_once, evaluating
@@ -61,7 +61,7 @@ def evaluate(
     likelihood is the mixture's. ``samples`` draws of the guide for each example bound it, where there are latent
     variables.
     """
-    samples = checked_count(samples, "samples", 1)
+    samples, batch = checked_count(samples, "samples", 1), checked_batch(batch)
     return evaluate_examples(model, _examples(model, data, split, data_dir), batch, samples=samples)
 
 
@@ -76,7 +76,8 @@ def score(
 ) -> np.ndarray:
     """log p of each example, float64 [examples], in nats and in the data's order; with latent variables the bound of
     so many ``samples``."""
-    examples, samples = _examples(model, data, split, data_dir), checked_count(samples, "samples", 1)
+    samples, batch = checked_count(samples, "samples", 1), checked_batch(batch)
+    examples = _examples(model, data, split, data_dir)
     batches = values_in_batches(model, examples, batch or default_batch(model))
     with torch.no_grad():
         return torch.cat([_measured(model, values, samples, first)[0] for first, values in batches]).numpy()
@@ -171,6 +172,11 @@ def values_in_batches(model: Compiled, examples: Examples, batch: int) -> Iterat
 def default_batch(model: Compiled) -> int:
     """As many examples as the plan's activations allow in a modest memory, and never very many."""
     return at_once(model.spec.plan, model.like.device)
+
+
+def checked_batch(batch: object) -> int | None:
+    """How many examples are in work at once, where that is said. Raises ``ArdslError`` where it is no such number."""
+    return None if batch is None else checked_count(batch, "examples at once", 1)
 
 
 def _examples(model: Compiled, data: Any, split: str, data_dir: str | Path | None) -> Examples:

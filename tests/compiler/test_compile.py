@@ -49,7 +49,7 @@ def test_random_weights_follow_from_the_seed() -> None:
     states = [ardsl.compile(spec, seed=seed, init="random").state_dict() for seed in (0, 0, 1)]
     same = [all(torch.equal(states[0][name], state[name]) for name in state) for state in states]
     assert same == [True, True, False]
-    with pytest.raises(ardsl.ArdslError, match='^`init` is "start" or "random", not \'zero\'$'):
+    with pytest.raises(ardsl.ArdslError, match="^there is no init 'zero': there is start, random$"):
         ardsl.compile(spec, init="zero")  # type: ignore[arg-type]
 
 

@@ -349,7 +349,7 @@ def test_pictures_of_any_number_of_panels(count: int, tmp_path: Path) -> None:
         ({"seed": 0.5}, "the seed is an integer from 0 to 2^64 - 1, not 0.5"),
         ({"seed": 1 << 64}, "the seed is an integer from 0 to 2^64 - 1, not 18446744073709551616"),
         ({"level": 0}, "the level is a number between 0 and 1, not 0"),
-        ({"batch": 0}, "`batch` is an integer of at least 1, not 0"),
+        ({"batch": 0}, "the number of examples at once is an integer of at least 1, not 0"),
         ({"data": None}, 'error[AR500]: there is no test data: write `data { test = "PATH" }` in the spec, or'),
         ({"data": torch.full((2, 2), 2)}, "error[AR504]: the data, row 0: `x[0]` takes 0 or 1 (binary), not 2"),
     ],

@@ -183,7 +183,7 @@ class DenseProgram(Program):
 
 def _completed(mask: Tensor, known: np.ndarray) -> np.ndarray:
     """The step at which each row of a mask has all its inputs: −1 where it has none."""
-    connected = mask.cpu().numpy().astype(bool)
+    connected = mask.bool().cpu().numpy()
     return np.where(connected, known[None, :], -1).max(axis=1, initial=-1)
 
 

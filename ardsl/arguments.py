@@ -1,0 +1,53 @@
+"""Plain arguments of functions, checked where users pass them: counts, seeds and numbers of orders."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable
+
+from ardsl.common.wording import shown
+from ardsl.errors import ArdslError
+
+
+def checked_count(value: object, what: str, least: int = 0) -> int:
+    """A number of ``what`` as an int. Raises ``ArdslError`` where it is no integer, or below ``least``."""
+    number = _integer(value)
+    if number is None or number < least:
+        raise ArdslError(f"the number of {what} is an integer of at least {least}, not {shown(value)}")
+    return number
+
+
+def checked_seed(seed: object) -> int:
+    """A seed as an int from 0 to 2⁶⁴ − 1, which every generator takes. Raises ``ArdslError`` for anything else."""
+    number = _integer(seed)
+    if number is None or not 0 <= number < 1 << 64:
+        raise ArdslError(f"the seed is an integer from 0 to 2^64 - 1, not {shown(seed)}")
+    return number
+
+
+def checked_order(order: object, variable: str, count: int) -> int:
+    """The number of one of a variable's ``count`` orders as an int. Raises ``ArdslError`` where there is no such
+    order."""
+    number = _integer(order)
+    if number is None or not 0 <= number < count:
+        orders = f"orders 0 to {count - 1}" if count > 1 else "one order, number 0"
+        raise ArdslError(f"`{variable}` has {orders}; there is no order {shown(order)}")
+    return number
+
+
+def checked_name(name: object, what: str, names: Iterable[str]) -> str:
+    """One of the ``names`` there are. Raises ``ArdslError`` for any other ``what``."""
+    known = list(names)
+    if not isinstance(name, str) or name not in known:
+        raise ArdslError(f"there is no {what} {shown(name)}: there is {', '.join(known) or 'none'}")
+    return name
+
+
+def _integer(value: object) -> int | None:
+    """An integer of Python, numpy or torch; None for anything else, truth values too."""
+    if isinstance(value, bool):
+        return None
+    try:
+        return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        return None
