@@ -16,8 +16,9 @@ from typing import Any
 import click
 
 from ardsl.cli.output import complain, discard, print_text, say, show_diagnostics
+from ardsl.cli.signals import INTERRUPTED
 
-REJECTED, MISUSED, INTERNAL, INTERRUPTED, BROKEN_PIPE = 1, 2, 70, 130, 141
+REJECTED, MISUSED, INTERNAL, BROKEN_PIPE = 1, 2, 70, 141
 
 COMMANDS = {
     "check": ("check", "Check specs: syntax, names, orders, graph, networks, soundness."),

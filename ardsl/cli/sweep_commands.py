@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ardsl.cli.output import print_table, say, show_diagnostics, spelled
+from ardsl.cli.signals import Terminated, ending, raising_sigterm
 from ardsl.cli.specs import is_real, literal, overrides, read_source, split_values
 from ardsl.cli.train_commands import from_here, train_command
 from ardsl.common.wording import plural
@@ -96,10 +97,12 @@ def sweep_command(
         )
         if sweep.warnings:
             show_diagnostics(sweep.warnings)
-        results = sweep.run()
-    except KeyboardInterrupt:
-        say(f"interrupted; go on with `{shlex.join(['ardsl', *sys.argv[1:]])}`", err=True)
-        return 130
+        with raising_sigterm():
+            results = sweep.run()
+    except (KeyboardInterrupt, Terminated) as error:
+        word, code = ending(error)
+        say(f"{word}; go on with `{shlex.join(['ardsl', *sys.argv[1:]])}`", err=True)
+        return code
     _show(list(sweep.space), results)
     best, table = results[0], sweep.directory / RESULTS
     if best.valid is None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ardsl.cli.output import complain, say, show_diagnostics
+from ardsl.cli.signals import INTERRUPTED, Terminated, ending, raising_sigterm
 from ardsl.cli.specs import open_spec, set_option, spec_argument
 
 if TYPE_CHECKING:
@@ -82,7 +83,8 @@ def train_command(
     """Train a spec on its data; leaves a run folder with the weights, the spec and the training curve.
 
     Options override the spec's `data` and `train` blocks. Paths of --data are relative to the working directory. The
-    first Ctrl-C stops after the step at work and keeps the best weights; --resume with the same options goes on.
+    first Ctrl-C, or a SIGTERM, stops after the step at work and keeps the best weights; --resume with the same options
+    goes on. A second Ctrl-C stops at once, and keeps the last checkpoint.
     """
     spec = open_spec(file, settings)
     _show_warnings(spec)
@@ -94,23 +96,24 @@ def train_command(
 
     directory = Path(out) if out is not None else Path("runs", spec.name)
     try:
-        run = fit(
-            spec,
-            {split: from_here(path) for split, path in sources.items()} or None,
-            directory,
-            epochs=epochs,
-            device=device,
-            devices=devices,
-            strategy=strategy,
-            seed=seed,
-            precision=precision,
-            data_dir=data_dir,
-            progress=not quiet,
-            resume=resume,
-            checkpoint_every=checkpoint_every,
-            fast_dev_run=fast_dev_run,
-            tensorboard=tensorboard,
-        )
+        with raising_sigterm():
+            run = fit(
+                spec,
+                {split: from_here(path) for split, path in sources.items()} or None,
+                directory,
+                epochs=epochs,
+                device=device,
+                devices=devices,
+                strategy=strategy,
+                seed=seed,
+                precision=precision,
+                data_dir=data_dir,
+                progress=not quiet,
+                resume=resume,
+                checkpoint_every=checkpoint_every,
+                fast_dev_run=fast_dev_run,
+                tensorboard=tensorboard,
+            )
     except TrainingError as error:
         complain(str(error))
         return 1
@@ -119,12 +122,14 @@ def train_command(
             raise
         complain(f"{error}; that mended, go on with `{_going_on()}`")
         return 2
-    except KeyboardInterrupt:
-        if not (directory / STATE).is_file():
-            raise
-        say("interrupted in the first epoch; go on with")
-        say(f"  {_going_on()}")
-        return 130
+    except (KeyboardInterrupt, Terminated) as error:
+        word, code = ending(error)
+        if (directory / STATE).is_file():
+            say(f"{word}; go on with")
+            say(f"  {_going_on()}")
+        else:
+            say(word, err=True)
+        return code
     if not is_first():
         return 0
     if fast_dev_run:
@@ -145,7 +150,7 @@ def train_command(
     if run.stopped != "interrupted":
         return 0
     say(f"  {_going_on()}")
-    return 130
+    return INTERRUPTED
 
 
 def _going_on() -> str:

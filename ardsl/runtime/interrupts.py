@@ -12,12 +12,26 @@ from lightning.pytorch import Callback
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class Interrupts(Callback):
-    """Within its block the first Ctrl-C or SIGTERM calls ``ask``, which is to end the training after its step; a second
-    Ctrl-C ends it at once."""
+class Unfinished(KeyboardInterrupt):
+    """A training was interrupted by a signal ``number`` and has no weights to give."""
 
-    def __init__(self, ask: Callable[[], None]) -> None:
+    def __init__(self, number: signal.Signals) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+class AtOnce(BaseException):
+    """The user wants the training to end now, not after its step. No handler of errors, Lightning's for Ctrl-C
+    included, may take it for one of its own."""
+
+
+class Interrupts(Callback):
+    """Within its block the first Ctrl-C or SIGTERM calls ``ask`` with its number, which is to end the training after
+    its step; a further Ctrl-C raises ``AtOnce``."""
+
+    def __init__(self, ask: Callable[[signal.Signals], None]) -> None:
         self._ask = ask
+        self._asked = False
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Interrupts:
@@ -37,8 +51,18 @@ class Interrupts(Callback):
 
     def _handle(self) -> None:
         for number in self._before:
-            signal.signal(number, self._asked)
+            signal.signal(number, self._heard)
 
-    def _asked(self, *_: object) -> None:
-        self._ask()
-        signal.signal(signal.SIGINT, self._before[signal.SIGINT])
+    def _heard(self, number: int, _: object) -> None:
+        if self._asked and number == signal.SIGINT:
+            raise AtOnce
+        if not self._asked:
+            self._asked = True
+            self._ask(signal.Signals(number))
+
+
+def pass_on(number: signal.Signals | None) -> None:
+    """Raises a signal again, once what it interrupted is in order: the handler that was there before has its turn, by
+    default the end of the process. Not Ctrl-C, which tells whoever called ``fit``, not the process."""
+    if number not in (None, signal.SIGINT):
+        signal.raise_signal(number)

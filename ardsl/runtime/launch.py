@@ -26,6 +26,7 @@ from torch.distributed import TCPStore
 from ardsl.diagnostics.rules.data import LOST_PROCESS, UNUSABLE_OPTION
 from ardsl.errors import DataError
 from ardsl.runtime.faults import fault
+from ardsl.runtime.interrupts import Unfinished
 from ardsl.runtime.processes import Processes
 
 T = TypeVar("T", covariant=True)
@@ -71,7 +72,7 @@ def launch(work: Work[T], count: int) -> T:
                     worker.kill()
         outcome = _outcome(Path(folder), codes)
     if outcome is None and passed:  # before they were ready for signals
-        raise KeyboardInterrupt
+        raise Unfinished(signal.Signals(max(passed)))
     if outcome is None:
         raise fault(LOST_PROCESS, what=_loss(codes))
     if isinstance(outcome, BaseException):

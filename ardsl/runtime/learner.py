@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -140,7 +141,8 @@ class Learner(LightningModule):
         self.between_steps = between_steps
         self.metrics: list[dict[str, Any]] = []
         self.best: Best | None = None
-        self.interrupted = False
+        self.interrupted: signal.Signals | None = None
+        """What asked for the training's end."""
         self.started = time.perf_counter()
         self.steps = 0
         self._resumed = state
@@ -173,9 +175,9 @@ class Learner(LightningModule):
         """The model that is measured: the one under training, or the average of its weights."""
         return self.model if self._average is None else self._average.module  # type: ignore[return-value]
 
-    def interrupt(self) -> None:
-        """Asks for the training's end after the step at work."""
-        self.interrupted = True
+    def interrupt(self, number: signal.Signals) -> None:
+        """Asks, for a signal, for the training's end after the step at work."""
+        self.interrupted = number
 
     # What is kept of a training
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from typing import Any, TextIO
@@ -28,6 +29,15 @@ class Progress:
         if self.shown:
             self.close()
             self._print(f"{printable(text)}\n")
+
+    def say_now(self, text: str) -> None:
+        """A line from a signal's handler, in the midst of whatever else is printed."""
+        try:
+            if self.shown:
+                os.write(self._stream.fileno(), f"{chr(10) if self._open else ''}{printable(text)}\n".encode())
+                self._open = False
+        except (OSError, ValueError):
+            pass
 
     def epoch(self, row: Mapping[str, Any], best: bool, left: float) -> None:
         """The line of an epoch, from the ``row`` of its figures; ``left`` is the estimate of the time to come."""

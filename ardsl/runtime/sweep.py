@@ -64,7 +64,7 @@ class _LastStep(Callback):
     interrupted = False
 
     def on_train_end(self, trainer: Any, learner: Any) -> None:
-        self.interrupted |= learner.interrupted
+        self.interrupted |= learner.interrupted is not None
 
 
 class Sweep:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from signal import Signals
 from typing import Any, Literal
 
 import torch
@@ -22,7 +23,7 @@ from ardsl.runtime.curve import can_draw, save_curve
 from ardsl.runtime.data import Examples, Splits, load_data, take
 from ardsl.runtime.devices import find_device
 from ardsl.runtime.faults import fault
-from ardsl.runtime.interrupts import Interrupts
+from ardsl.runtime.interrupts import AtOnce, Interrupts, Unfinished, pass_on
 from ardsl.runtime.launch import launch
 from ardsl.runtime.learner import Diverged, Interrupted, Learner, Unfit
 from ardsl.runtime.lengths import with_lengths
@@ -47,7 +48,8 @@ class Run:
 
     ``metrics`` holds a dict for each epoch (epoch, seconds, train and valid in nats per example); ``best_valid`` is the
     lowest validation loss, None without validation data. ``stopped`` says why it ended: after all ``epochs``, by
-    ``patience``, or ``interrupted`` by the user.
+    ``patience``, or ``interrupted`` by a signal, Ctrl-C or SIGTERM, which ``signal`` names; ``fit(…, resume=True)``
+    goes on with an interrupted training.
     """
 
     model: Compiled = field(repr=False)
@@ -57,6 +59,7 @@ class Run:
     seconds: float
     stopped: Literal["epochs", "patience", "interrupted"]
     directory: Path | None = None
+    signal: Signals | None = None
 
 
 class TrainingError(DataError):
@@ -104,6 +107,10 @@ def fit(
     spec's ``batch`` is that of all together, so the result is that of one process but for rounding. ``callbacks`` then
     run in those processes. A script started by torchrun trains in the processes it was started in.
 
+    The first Ctrl-C or SIGTERM ends the training after the step at work. Ctrl-C gives the run so far, with ``stopped =
+    "interrupted"``, or is raised (``KeyboardInterrupt``) where no epoch has ended; a second one ends it at once.
+    SIGTERM is raised again once the run is kept: by default it ends the process.
+
     ``fast_dev_run`` tries everything on one batch, in one step and one validation, and writes nothing. ``tensorboard``
     writes the curve as event files, too: the extra of that name. ``lengths`` [examples] ends each example of ``data``
     where a variable's length varies.
@@ -136,10 +143,17 @@ def fit(
     path = None if out is None else Path(out)
     asked = (progress, checkpoint_every, tuple(callbacks), fast_dev_run)
     training = _Training(spec, settings, splits, place, path, told, earlier is not None, *asked)
-    if here == 1 or not alone:
-        return training.run(processes)
-    check_carried(callbacks)
-    return launch(training, here)
+    try:
+        if here == 1 or not alone:
+            run = training.run(processes)
+        else:
+            check_carried(callbacks)
+            run = launch(training, here)
+    except Unfinished as error:
+        pass_on(error.number)
+        raise
+    pass_on(run.signal)
+    return run
 
 
 @dataclass(frozen=True)
@@ -226,7 +240,7 @@ class _Fit:
         begun = len(self.learner.metrics)
         rows = math.ceil(settings.batch / processes.world)
         few = few_threads(self.model.spec, rows)
-        with quiet(), seeded(settings.seed, self.place), few, Interrupts(learner.interrupt) as interrupts:
+        with quiet(), seeded(settings.seed, self.place), few, Interrupts(self._interrupt) as interrupts:
             callbacks = [*self.training.callbacks, interrupts]
             ahead = (settings.epochs - begun, self.training.trial)
             trainer = make_trainer(settings, self.place, processes, self.sharded, callbacks, *ahead)
@@ -241,8 +255,12 @@ class _Fit:
                 raise self._unfit() from None
             except (Interrupted, SIGTERMException):  # before the first step Lightning is first to see a SIGTERM
                 stopped = "interrupted"
-        if stopped == "interrupted" and learner.best is None:
-            raise KeyboardInterrupt
+            except AtOnce:
+                raise Unfinished(Signals.SIGINT) from None
+        if stopped == "interrupted":
+            learner.interrupted = learner.interrupted or Signals.SIGTERM
+            if learner.best is None:
+                raise Unfinished(learner.interrupted)
         run = self._finish(stopped, diverged is not None)
         self.progress.close()
         if diverged is not None:
@@ -289,10 +307,11 @@ class _Fit:
             if reason in ("epochs", "patience"):
                 folder.drop_state()
         nll = None if valid is None else valid.nll
+        asked = self.learner.interrupted
         conclude(self.progress, model.spec, number, valid, seconds, stopped, folder.path if folder else None)
         if number:
             warn_of_collapse(self.progress, self.learner.metrics[number - 1])
-        return Run(model, self.learner.metrics, number, nll, seconds, stopped, self.training.out)
+        return Run(model, self.learner.metrics, number, nll, seconds, stopped, self.training.out, asked)
 
     def _after_epoch(self, learner: Learner, improved: bool) -> None:
         row = learner.metrics[-1]
@@ -320,7 +339,9 @@ class _Fit:
         """Write a checkpoint when it is time, and end here if the user wants that."""
         now = time.perf_counter()
         every = max(self.training.checkpoint_every, self._checkpoint_cost / _WRITE_SHARE)
-        due, interrupted = self.processes.any(now - self._checked > every, learner.interrupted)
+        asked = [learner.interrupted == number for number in (Signals.SIGINT, Signals.SIGTERM)]
+        due, by_user, terminated = self.processes.any(now - self._checked > every, *asked)
+        interrupted = by_user or terminated
         if self.training.out is not None and (due or interrupted) and learner.steps:
             state = learner.state()
             if self.folder is not None:
@@ -328,7 +349,14 @@ class _Fit:
             self._checked = time.perf_counter()
             self._checkpoint_cost = self._checked - now
         if interrupted:
+            learner.interrupted = Signals.SIGTERM if terminated else Signals.SIGINT
             raise Interrupted
+
+    def _interrupt(self, number: Signals) -> None:
+        """A signal asks for the end: it comes after the step at work, which may take long."""
+        self.learner.interrupt(number)
+        if number == Signals.SIGINT:
+            self.progress.say_now("stopping after the step at work; Ctrl-C again stops at once")
 
 
 def _events(out: str | Path | None) -> Callback:

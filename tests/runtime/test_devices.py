@@ -383,6 +383,6 @@ def test_a_termination_stops_all_after_a_step(tmp_path: Path) -> None:
                 time.sleep(0.01)
             os.kill([process.pid, *workers(process)][whom], signal.SIGTERM)
             told, _ = process.communicate(timeout=60)
-        assert process.returncode == 130 and told.splitlines()[-1].endswith("--resume")
+        assert process.returncode == 143 and told.splitlines()[-1].endswith("--resume")
     subprocess.run(command(tmp_path, "broken", "--resume"), check=True, capture_output=True)
     assert same(tmp_path / "whole", tmp_path / "broken")

@@ -114,8 +114,15 @@ def test_a_termination_at_any_step_is_no_end(step: int, tmp_path: Path) -> None:
     """Also in an epoch's last step, after which Lightning's own handling of the signal comes first."""
     text = SPECS["dropout, cosine"]
     train(text, tmp_path / "whole")
-    with suppress(KeyboardInterrupt):  # where no epoch had ended
-        assert train(text, tmp_path / "broken", callbacks=[StopAt(step, signal.SIGTERM)]).stopped == "interrupted"
+    heard: list[bool] = []
+    before = signal.signal(signal.SIGTERM, lambda *_: heard.append((tmp_path / "broken" / STATE).is_file()))
+    try:
+        with suppress(KeyboardInterrupt):  # where no epoch had ended
+            run = train(text, tmp_path / "broken", callbacks=[StopAt(step, signal.SIGTERM)])
+            assert (run.stopped, run.signal) == ("interrupted", signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert heard == [True]  # once, and the run was kept by then
     train(text, tmp_path / "broken", resume=True)
     assert same(tmp_path / "whole", tmp_path / "broken")
 
@@ -255,7 +262,7 @@ def command(folder: Path, out: str, *more: str) -> list[str]:
 
 
 @pytest.mark.parametrize("file", [STATE, METRICS])
-def test_a_termination_is_an_interrupt_too(file: str, tmp_path: Path) -> None:
+def test_a_termination_keeps_the_run(file: str, tmp_path: Path) -> None:
     """Before the first epoch has ended, or after."""
     np.save(tmp_path / "train.npy", correlated(2000).numpy())
     (tmp_path / "s.ar").write_text(SPECS["dropout, cosine"].replace("epochs = 5", "epochs = 5000"))
@@ -264,7 +271,7 @@ def test_a_termination_is_an_interrupt_too(file: str, tmp_path: Path) -> None:
             time.sleep(0.01)
         process.terminate()
         told, _ = process.communicate(timeout=60)
-    assert process.returncode == 130 and told.splitlines()[-1].endswith("--resume")
+    assert process.returncode == 143 and told.splitlines()[-1].endswith("--resume")
     assert file == STATE or ardsl.restore(tmp_path / "run").dims == 4
 
 

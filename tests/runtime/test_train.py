@@ -242,7 +242,7 @@ class Interrupt(Callback):
 def test_an_interrupt_keeps_the_best_weights() -> None:
     before = signal.getsignal(signal.SIGINT)
     run = fit(callbacks=[Interrupt()])
-    assert run.stopped == "interrupted"
+    assert (run.stopped, run.signal) == ("interrupted", signal.SIGINT)
     assert len(run.metrics) == 3
     assert signal.getsignal(signal.SIGINT) is before
 
