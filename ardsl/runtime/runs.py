@@ -23,6 +23,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from math import prod
 from pathlib import Path
 from typing import Any, Literal
@@ -43,6 +44,7 @@ from ardsl.runtime.atomic import remove_parts, replacing, write_text
 from ardsl.runtime.checkpoint import load_state, save_state, write_tensors
 from ardsl.runtime.devices import find_device
 from ardsl.runtime.faults import fault, not_a_file
+from ardsl.runtime.locks import LOCK, locked
 from ardsl.spec import Spec, diagnose
 
 SPEC, RUN, WEIGHTS, METRICS = "spec.ar", "run.json", "weights.safetensors", "metrics.csv"
@@ -53,12 +55,13 @@ _CURVE = ("epoch", "seconds", "train", "valid")
 _LONGEST = 16 << 20
 """Characters of the longest text that is read."""
 _TYPES = {"F32": torch.float32, "F64": torch.float64}
+_TRAINING = "training"
 _RANKS = "I32"
 """The type orders are kept in, beside the weights."""
 
 
 class RunFolder:
-    """A run folder while it is written."""
+    """A run folder while it is written, by this process alone: use it as a context."""
 
     def __init__(self, path: str | Path, spec: Spec, training: Mapping[str, Any], resume: bool = False) -> None:
         """Starts the folder, new or empty. An earlier run's is gone on with, or moves aside to make room."""
@@ -73,30 +76,44 @@ class RunFolder:
             "directory": os.path.relpath(spec.source.directory, self.path),
             "training": dict(training),
         }
-        copied = _order_files(spec)
-        try:
-            remove_parts(self.path, (*_NAMES, *copied))
-            if not resume:
-                self._make_room()
-        except OSError as error:
-            problem = f"cannot be written ({(error.strerror or str(error)).lower()}): choose another with --out"
-            raise fault(BAD_RUN, path=path, problem=problem) from None
-        write_text(self.path / RUN, _json(self._run))
-        write_text(self.path / SPEC, spec.text)
-        for name in copied:
-            with replacing(self.path / name) as part:
-                shutil.copyfile(Path(spec.source.directory, name), part)
+        self._resume = resume
+        self._held = ExitStack()
 
-    def _make_room(self) -> None:
+    def __enter__(self) -> RunFolder:
+        copied = _order_files(self._spec)
+        with ExitStack() as held:
+            try:
+                self._make_room(held)
+                remove_parts(self.path, (*_NAMES, *copied))
+            except OSError as error:
+                problem = f"cannot be written ({(error.strerror or str(error)).lower()}): choose another with --out"
+                raise fault(BAD_RUN, path=self.path, problem=problem) from None
+            write_text(self.path / RUN, _json(self._run))
+            write_text(self.path / SPEC, self._spec.text)
+            for name in copied:
+                with replacing(self.path / name) as part:
+                    shutil.copyfile(Path(self._spec.source.directory, name), part)
+            self._held = held.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._held.close()
+
+    def _make_room(self, held: ExitStack) -> None:
+        """Locks the folder, and moves an earlier run's aside unless that is gone on with."""
         path = self.path
         if path.exists() and not path.is_dir():
             raise fault(BAD_RUN, path=path, problem="is a file, not a folder to train into")
-        if path.is_dir() and any(path.iterdir()) and not (path / RUN).is_file():
+        others = path.is_dir() and any(other.name != LOCK for other in path.iterdir())
+        if not self._resume and others and not (path / RUN).is_file():
             raise fault(BAD_RUN, path=path, problem="holds other files: give a new folder, or one of an earlier run")
-        if (path / WEIGHTS).is_file() or (path / STATE).is_file():
+        held.enter_context(locked(path, _TRAINING))
+        if not self._resume and ((path / WEIGHTS).is_file() or (path / STATE).is_file()):
             numbers = itertools.count(1)
             self.kept = next(p for p in (path.with_name(f"{path.name}.{n}") for n in numbers) if not p.exists())
             path.rename(self.kept)
+            (self.kept / LOCK).unlink()
+            held.enter_context(locked(path, _TRAINING))
 
     def save_weights(self, weights: Mapping[str, Tensor]) -> None:
         metadata = {

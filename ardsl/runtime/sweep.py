@@ -16,6 +16,7 @@ from ardsl.diagnostics.rules.data import NO_SOURCE
 from ardsl.errors import SpecError
 from ardsl.runtime.data import load_data
 from ardsl.runtime.faults import fault
+from ardsl.runtime.locks import locked
 from ardsl.runtime.progress import Progress
 from ardsl.runtime.results import Ended, Result, ranked, read_results, run_name, told, write_results
 from ardsl.runtime.runs import check_earlier, read_run
@@ -106,10 +107,11 @@ class Sweep:
 
     def run(self) -> list[Result]:
         """Train what has not ended yet. Raises ``KeyboardInterrupt`` where the user wants to end."""
-        for params in self._search() if self.trials is not None else self._grid():
-            self._add(params)
-            if self._last_step.interrupted:
-                raise KeyboardInterrupt
+        with locked(self.directory, "working on a sweep"):
+            for params in self._search() if self.trials is not None else self._grid():
+                self._add(params)
+                if self._last_step.interrupted:
+                    raise KeyboardInterrupt
         return ranked(self.results)
 
     # What is known before the first training

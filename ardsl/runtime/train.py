@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from signal import Signals
@@ -173,14 +174,14 @@ class _Training:
     trial: bool
 
     def run(self, processes: Processes) -> Run:
-        with processes.connected():
-            return _Fit(self, processes).run()
+        with processes.connected(), ExitStack() as held:
+            return _Fit(self, processes, held).run()
 
 
 class _Fit:
     """One training from start to end, in one of its processes."""
 
-    def __init__(self, training: _Training, processes: Processes) -> None:
+    def __init__(self, training: _Training, processes: Processes, held: ExitStack) -> None:
         self.training, self.processes, self.settings = training, processes, training.settings
         self.splits, settings, place = training.splits, training.settings, training.place
         if processes.world > 1 and place.type == "cuda":
@@ -194,7 +195,7 @@ class _Fit:
         self._data = fingerprint(self.splits.train, self.splits.valid)
         if len(set(processes.gather(self._data))) > 1:
             raise fault(UNUSABLE_OPTION, problem="the processes of the training have different data")
-        state = processes.from_first(self._open_folder)
+        state = processes.from_first(lambda: self._open_folder(held))
         train = _on_device(self.splits.train, place)
         parts = along_time(self.model, train, settings.window)
         self.batches = Batches(train, settings.batch, settings.seed, processes.rank, processes.world, *parts)
@@ -218,12 +219,13 @@ class _Fit:
         dtype = torch.float64 if self.settings.precision == "64" else torch.float32
         return compile_model(self.training.spec, seed=self.settings.seed, dtype=dtype)
 
-    def _open_folder(self) -> dict[str, Any] | None:
+    def _open_folder(self, held: ExitStack) -> dict[str, Any] | None:
         """The run folder, which the first process alone has open, and the state to go on from, if there is one."""
         training = self.training
         state = None
         if training.out is not None:
-            self.folder = RunFolder(training.out, training.spec, training.told, training.resume)
+            folder = RunFolder(training.out, training.spec, training.told, training.resume)
+            self.folder = held.enter_context(folder)
             if self.folder.kept is not None:
                 self.progress.say(f"the earlier run is kept in {self.folder.kept}")
         announce(self.progress, training.spec, self.splits)

@@ -180,6 +180,18 @@ BAD_CHECKPOINT = Rule(
     right="$ ardsl train digits.ar --resume",
 )
 
+IN_USE = Rule(
+    code="AR523",
+    title="a folder that another process writes",
+    message="{path}: another process is {doing} in it: wait for its end, or choose another folder with --out",
+    explanation=(
+        "One process at a time trains into a run folder, or works on a sweep; a training on several devices counts as "
+        "one. Others may read the folder meanwhile, as `ardsl sample` does. A process that was killed keeps no folder."
+    ),
+    wrong="$ ardsl train digits.ar & ardsl train digits.ar\nerror[AR523]: runs/digits: another process is training …",
+    right="$ ardsl train digits.ar & ardsl train digits.ar --seed 1 --out runs/digits-1",
+)
+
 BAD_OUTPUT = Rule(
     code="AR530",
     title="an output that cannot be written",
