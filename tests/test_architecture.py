@@ -21,14 +21,14 @@ STAGES = (
     {"networks"},
     {"spec"},
     {"compiler"},
-    {"runtime"},
+    {"runtime", "testing"},
     {"cli"},
     {"__main__"},
 )
 """Each imports from its own level and those above it; ``ardsl/__init__.py`` names things lazily."""
 
 LEVEL = {name: level for level, names in enumerate(STAGES) for name in names}
-BUILDERS = {"compiler", "runtime"}
+BUILDERS = {"compiler", "runtime", "testing"}
 """The packages that may import torch as soon as they are imported."""
 
 HEAVY = {"torch", "lightning", "pyro", "matplotlib", "PIL"}

@@ -75,7 +75,7 @@ def probe_group(model: AutoregressiveModel, index: int, order: int = 0, seed: in
     net: NetworkModule = model.networks[index]  # type: ignore[assignment]
     generator = torch.Generator().manual_seed(seed)
     pairs = {
-        s.variable.name: [_two_values(s.variable.element_domain(e), generator) for e in range(s.variable.size)]
+        s.variable.name: [two_values(s.variable.element_domain(e), generator) for e in range(s.variable.size)]
         for s in group.sources
     }
     base = {name: torch.stack([first for first, _ in each])[None].double() for name, each in pairs.items()}
@@ -123,7 +123,7 @@ def _differs(before: list[Tensor], after: list[Tensor]) -> np.ndarray:
     return torch.cat([(a != b).any(-1)[0] for a, b in zip(before, after, strict=True)]).numpy()
 
 
-def _two_values(domain: Domain, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def two_values(domain: Domain, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Two legal values, different where there are two."""
     first, second = torch.rand(2, generator=generator, dtype=torch.float64)
     if domain.levels is not None:

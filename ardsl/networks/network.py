@@ -70,6 +70,8 @@ class Network(ABC):
     doc: ClassVar[str]
     paper: ClassVar[str] = ""
     options: ClassVar[tuple[Option, ...]] = ()
+    examples: ClassVar[Mapping[str, str]] = {}
+    """Small specs by name, for :func:`ardsl.testing.check_network`."""
     takes_maps: ClassVar[bool] = False
     """Whether a context may go through a network of its own (see ``ardsl.networks.context``)."""
 

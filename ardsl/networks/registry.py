@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
@@ -35,6 +37,22 @@ def network_names() -> tuple[str, ...]:
 def network(name: str) -> Network:
     """The registered network of this name; KeyError where there is none."""
     return _entry_points("networks")[name].load()()
+
+
+@contextmanager
+def registered(plugin: type[Network]) -> Iterator[None]:
+    """Registers a network under its name for a while, as an installed package would; it has to be importable."""
+    points = _entry_points("networks")
+    before = points.get(plugin.name)
+    points[plugin.name] = EntryPoint(plugin.name, f"{plugin.__module__}:{plugin.__qualname__}", "ardsl.networks")
+    network.cache_clear()
+    try:
+        yield
+    finally:
+        points.pop(plugin.name)
+        if before is not None:
+            points[plugin.name] = before
+        network.cache_clear()
 
 
 def context_network_names() -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import ardsl
-from tests.support.soundness import compiled, evaluator_problems
+from ardsl.testing import evaluator_problems, with_random_weights
 
 FAMILIES = {
     "real": ["normal", "laplace", "logistic", "student_t", "cauchy", "gumbel", "mixture(normal, components = 3)",
@@ -42,14 +42,16 @@ def test_joint_draws(order: str) -> None:
     numeric = ardsl.verify_numeric(spec)
     assert numeric.sound and numeric.complete
     assert list(evaluator_problems(spec, count=16)) == []
-    x = compiled(spec).sample(5, seed=0)
+    x = with_random_weights(spec).sample(5, seed=0)
     k = 0 if "any" in order else None
-    assert compiled(spec).log_prob(x.double(), elementwise=True, order=k)["x"].shape == (5, 4)
+    assert with_random_weights(spec).log_prob(x.double(), elementwise=True, order=k)["x"].shape == (5, 4)
 
 
 def test_joint_draws_are_a_gaussian() -> None:
     """Under fixed weights the first draw's density is the multivariate normal that its own parameters give."""
-    model = compiled(ardsl.loads("observed x[2, 3] : real\np(x[t, *] | x[<]) = multivariate_normal via linear\n"))
+    model = with_random_weights(
+        ardsl.loads("observed x[2, 3] : real\np(x[t, *] | x[<]) = multivariate_normal via linear\n")
+    )
     x = torch.randn(6, 2, 3, dtype=torch.float64)
     raw = model.raw(0, model.values(x))[0]
     expected = model.conditionals[0][0].distribution(raw).log_prob(x).sum(-1)
@@ -61,8 +63,8 @@ def test_density_of_permuted_data_under_the_permuted_order(network: str) -> None
     """Renaming the elements changes nothing: the same weights, with columns renamed, give the same density."""
     permutation = np.random.default_rng(3).permutation(9)
     text = "observed x[9] : real\norder x by {}\np(x[i] | x[<i]) = normal via {}\n"
-    plain = compiled(ardsl.loads(text.format("raster", network)))
-    other = compiled(ardsl.loads(text.format(list(map(int, permutation)), network)))
+    plain = with_random_weights(ardsl.loads(text.format("raster", network)))
+    other = with_random_weights(ardsl.loads(text.format(list(map(int, permutation)), network)))
     first, second = plain.networks[0], other.networks[0]
     with torch.no_grad():
         for mine, theirs in zip(first.parameters(), second.parameters(), strict=True):
@@ -74,7 +76,7 @@ def test_density_of_permuted_data_under_the_permuted_order(network: str) -> None
 
 
 def test_mixture_over_orders_is_a_mean_of_joint_probabilities() -> None:
-    model = compiled(
+    model = with_random_weights(
         ardsl.loads("observed x[6] : binary\norder x by any(orders = 4)\np(x[i] | x[<i]) = bernoulli via made\n")
     )
     x = torch.randint(2, (30, 6)).double()
@@ -90,7 +92,7 @@ def test_samples_of_a_mixture_follow_its_probabilities() -> None:
     """Chi-square over all 32 values at 1e-4: a sound sampler fails one seed in ten thousand; this seed is fixed."""
     from scipy.stats import chisquare
 
-    model = compiled(
+    model = with_random_weights(
         ardsl.loads("observed x[5] : binary\norder x by any(orders = 3)\np(x[i] | x[<i]) = bernoulli via made\n")
     )
     codes = torch.arange(32)
@@ -107,19 +109,19 @@ def test_samples_of_a_mixture_follow_its_probabilities() -> None:
 
 
 def test_sampling_is_a_function_of_its_seed() -> None:
-    model = compiled(ardsl.loads("observed x[6] : real\np(x[i] | x[<i]) = normal via made\n"))
+    model = with_random_weights(ardsl.loads("observed x[6] : real\np(x[i] | x[<i]) = normal via made\n"))
     assert torch.equal(model.sample(9, seed=4), model.sample(9, seed=4))
     assert not torch.equal(model.sample(9, seed=4), model.sample(9, seed=5))
 
 
 def test_values_outside_the_domain_have_no_probability() -> None:
-    model = compiled(ardsl.loads("observed x[3] : category(3)\np(x[i] | x[<i]) = categorical via made\n"))
+    model = with_random_weights(ardsl.loads("observed x[3] : category(3)\np(x[i] | x[<i]) = categorical via made\n"))
     assert model.log_prob(torch.tensor([[0, 1, 3], [0, 1, 2]])).isinf().tolist() == [True, False]
 
 
 def test_distribution_stands_in_for_the_model() -> None:
     spec = ardsl.loads("given y : binary\nobserved x[4] : binary\np(x[i] | x[<i], y) = bernoulli via made\n")
-    model = compiled(spec)
+    model = with_random_weights(spec)
     law = model.distribution(given={"y": torch.tensor([0.0, 1.0])})
     assert (law.batch_shape, law.event_shape) == ((2,), (4,))
     x = law.sample((3,))

@@ -23,14 +23,13 @@ from torch import Tensor
 import ardsl
 from ardsl.compiler.bound import draw
 from ardsl.compiler.latent import LatentModel
+from ardsl.testing import every_value, some_given, with_random_weights
 from tests.support import latent_specs
-from tests.support.latent_specs import SPECS
-from tests.support.small_specs import every_value, some_given
-from tests.support.soundness import compiled, only
+from tests.support.latent_specs import SPECS, only
 
 
 def model_of(text: str, seed: int = 1) -> LatentModel:
-    model = compiled(ardsl.loads(text), seed)
+    model = with_random_weights(ardsl.loads(text), seed)
     assert isinstance(model, LatentModel)
     return model
 

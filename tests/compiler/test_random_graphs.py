@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import ardsl
-from tests.support.soundness import evaluator_problems
+from ardsl.testing import evaluator_problems
 
 DOMAINS = {
     "binary": "bernoulli",

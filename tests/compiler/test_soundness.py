@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 import ardsl
+from ardsl.testing.soundness import PROBLEMS
 from tests.support.small_specs import SPECS
-from tests.support.soundness import PROBLEMS
 
 
 @pytest.mark.parametrize("name", SPECS)

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 import pytest
 
+from ardsl.testing.soundness import PROBLEMS
 from tests.faults import along_time, dense, latent, lattice
 from tests.support.planting import Check, Fault, of_spec, planted
-from tests.support.soundness import PROBLEMS
 
 DENSE = [of_spec(text, problems) for text in dense.CHECKED.values() for problems in PROBLEMS.values()]
 LATTICE = [

@@ -10,8 +10,10 @@ from click.testing import CliRunner
 from ardsl.cli import main
 from ardsl.diagnostics import Rule, Sink, Source
 from ardsl.diagnostics.rules import networks
+from ardsl.networks.registry import registered
 from ardsl.spec import diagnose
 from tests.support import golden
+from tests.support.plugins import Boastful
 
 RULES = [rule for rule in vars(networks).values() if isinstance(rule, Rule) and rule.wrong]
 EVERY = sorted(golden.BAD_SPECS.glob("*/*.ar"))
@@ -40,3 +42,11 @@ def test_exit_code(path: Path) -> None:
     messages = path.with_suffix(".txt").read_text(encoding="utf-8")
     done = CliRunner().invoke(main, ["check", str(path)])
     assert done.exit_code == (1 if "error[" in messages else 0), done.output
+
+
+def test_a_plan_that_leaks_is_refused_even_where_nothing_could_be_drawn_first() -> None:
+    """Every draw of this one reads every other."""
+    with registered(Boastful):
+        (found,) = diagnose(Source(Boastful.examples["bits"], "spec.ar"))[0]
+    message = "the network of `p(x[i] | x[<i])` leaks: 10 pairs are realized but not declared"
+    assert (found.code, found.message) == ("AR420", message)

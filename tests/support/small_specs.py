@@ -2,14 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import product
-
-import torch
-
-from ardsl.families.domains import Binary, Category, Domain, Integer, MuLaw
-from ardsl.families.encoding import mulaw_decode
-from ardsl.spec import Spec
-
 ORDERS = {
     "raster": "raster",
     "raster by column": "raster(1, 0)",
@@ -126,42 +118,3 @@ SPECS |= {
     ),
     "mlp": "given z[3] : real\nobserved x[3] : category(3)\np(x | z) = categorical via mlp(hidden = [6, 6])\n",
 }
-
-
-def values(domain: Domain) -> list[float]:
-    """Every value of a finite domain, in the data's own form."""
-    if isinstance(domain, Binary):
-        return [0, 1]
-    if isinstance(domain, Category):
-        return list(range(domain.n))
-    if isinstance(domain, Integer):
-        return list(range(domain.low, domain.high + 1))
-    if isinstance(domain, MuLaw):
-        return mulaw_decode(torch.arange(domain.count).double(), domain.count).tolist()
-    raise TypeError(f"{domain} is not finite")
-
-
-def every_value(spec: Spec) -> dict[str, torch.Tensor]:
-    """All joint values of the observed variables, float64, by name."""
-    places = [(v, e) for v in spec.model.observed for e in range(v.size)]
-    table = torch.tensor(list(product(*(values(v.element_domain(e)) for v, e in places))), dtype=torch.float64)
-    found, start = {}, 0
-    for variable in spec.model.observed:
-        found[variable.name] = table[:, start : start + variable.size].reshape(-1, *variable.shape)
-        start += variable.size
-    return found
-
-
-def some_given(spec: Spec, seed: int = 0) -> dict[str, torch.Tensor] | None:
-    """One random value of every ``given`` variable."""
-    generator = torch.Generator().manual_seed(seed)
-    found = {}
-    for variable in spec.model.given:
-        levels = variable.element_domain(0).levels
-        shape = (1, *variable.shape)
-        found[variable.name] = (
-            torch.randn(shape, generator=generator, dtype=torch.float64)
-            if levels is None
-            else torch.randint(levels, shape, generator=generator).double()
-        )
-    return found or None

@@ -72,6 +72,10 @@ class Dense(Network):
 class Free(Dense):
     name = "free"
     doc = "free parameters: a draw that reads nothing (what a factor without contexts has by default)"
+    examples = {
+        "categories": "observed x[3] : category(3)\np(x) = categorical via free\n",
+        "numbers": "observed x[2, 2] : real\np(x[t, *]) = multivariate_normal via free\n",
+    }
 
     def problems(self, group: Group, options: Mapping[str, Any]) -> Iterator[Diagnostic]:
         for factor in group.factors:
@@ -83,6 +87,15 @@ class Linear(Dense):
     name = "linear"
     doc = "logistic autoregression: each draw's raw parameters are linear in its context"
     paper = "Frey, Hinton & Dayan 1996; Frey 1998"
+    examples = {
+        "all that is earlier": (
+            "observed x[4] : category(3)\norder x by shuffle(seed = 2)\np(x[i] | x[<i]) = categorical via linear\n"
+        ),
+        "tied": "observed x[6] : binary\np(x[t] | x[t-2..t-1]) = bernoulli via linear(tied = true)\n",
+        "tied, under several orders": (
+            "observed x[4] : binary\norder x by any(orders = 3)\np(x[i] | x[<i]) = bernoulli via linear(tied = true)\n"
+        ),
+    }
     options = (TIED,)
 
 
@@ -90,6 +103,15 @@ class Mlp(Dense):
     name = "mlp"
     doc = "one multilayer perceptron from a context that is the same for every draw (or, tied, the same for each)"
     paper = "Bishop 1994 (with a mixture family: a mixture density network)"
+    examples = {
+        "one context": (
+            "given z[3] : real\nobserved x[3] : category(3)\np(x | z) = categorical via mlp(hidden = [6, 6])\n"
+        ),
+        "a mixture": (
+            "given z : real\nobserved x : real\np(x | z) = mixture(normal, components = 2) via mlp(hidden = 6)\n"
+        ),
+        "tied": "observed x[6] : binary\np(x[t] | x[t-3], x[t-1]) = bernoulli via mlp(hidden = 5, tied = true)\n",
+    }
     options = (
         Option("hidden", "sizes", (128,), "the width of each hidden layer", 1, 100_000),
         ACTIVATION,
@@ -120,6 +142,32 @@ class Made(Dense):
     name = "made"
     doc = "masked autoencoder: any declared acyclic structure, realized exactly at any width"
     paper = "Germain, Gregor, Murray & Larochelle 2015"
+    examples = {
+        "all that is earlier": (
+            "observed x[row: 2, column: 3] : binary\norder x by spiral\n"
+            "p(x[i] | x[<i]) = bernoulli via made(hidden = [7, 5])\ncheck complete(x)\n"
+        ),
+        "residual": (
+            "observed x[4] : integer(-1, 1)\np(x[i] | x[<i]) = categorical via "
+            'made(hidden = [4, 4, 4], residual = true, activation = "elu", dropout = 0.2)\n'
+        ),
+        "without a direct path": (
+            "observed x[4] : category(3)\norder x by reverse\n"
+            "p(x[i] | x[<i]) = categorical via made(hidden = [8], direct = false)\ncheck complete(x)\n"
+        ),
+        "a record, under several orders": (
+            "record r { a : binary  b : category(3)  c : integer(0, 2) }\norder r by any(orders = 3)\n"
+            "p(r[i] | r[<i]) = default via made(hidden = [9])\n"
+        ),
+        "a window, conditioned": (
+            "given y : category(3)\nobserved x[2, 3] : binary\n"
+            "p(x[i] | x[<i] within (1, *), y) = bernoulli via made(hidden = 9)\n"
+        ),
+        "several factors": (
+            "observed a[2] : binary\nobserved b[3] : binary\nnet body = made(hidden = [8, 8])\norder b by reverse\n"
+            "p(a[i] | a[<i]) = bernoulli via body\np(b[j] | b[<j], a) = bernoulli via body\n"
+        ),
+    }
     options = (
         Option("hidden", "sizes", (500,), "the width of each hidden layer", 1, 100_000),
         ACTIVATION,
@@ -133,6 +181,14 @@ class Table(Network):
     name = "table"
     doc = "a conditional probability table over discrete contexts"
     paper = "Pearl 1988"
+    examples = {
+        "all that is earlier": "observed x[4] : integer(0, 2)\np(x[i] | x[<i]) = categorical via table\n",
+        "two parents": (
+            "observed a : category(3)\nobserved b : binary\nobserved c : category(3)\np(a) = categorical\n"
+            "p(b | a) = bernoulli via table\np(c | a, b) = categorical via table\n"
+        ),
+        "tied": "observed x[5] : category(3)\np(x[t] | x[t-1]) = categorical via table(tied = true)\n",
+    }
     options = (TIED,)
 
     def problems(self, group: Group, options: Mapping[str, Any]) -> Iterator[Diagnostic]:

@@ -17,6 +17,35 @@ class PixelCnn(LatticePlugin):
     name = "pixelcnn"
     doc = "masked convolutions over rows and columns, and over channels in turn; gated: two stacks, no blind spot"
     paper = "van den Oord, Kalchbrenner & Kavukcuoglu 2016; van den Oord et al. 2016"
+    examples = {
+        "two stacks": (
+            "observed x[3, 3] : binary\np(x[i] | x[<i]) = bernoulli via "
+            "pixelcnn(layers = 2, features = 6, first = 3, gated = true)\ncheck complete(x)\n"
+        ),
+        "one stack, channels": (
+            "observed x[2, 2, 2] : integer(0, 2)\np(x[i] | x[<i]) = categorical via "
+            "pixelcnn(layers = 2, features = 6, first = 3, dropout = 0.2)\n"
+        ),
+        "masks of each position's own": (
+            "observed x[row: 3, column: 3] : binary\norder x by spiral\n"
+            "p(x[i] | x[<i]) = bernoulli via pixelcnn(layers = 1, features = 6, first = 5)\ncheck complete(x)\n"
+        ),
+        "conditioned": (
+            "given v[2] : real\ngiven low[2, 2] : real\nobserved x[4, 3] : binary\n"
+            "p(x[r, c] | x[<] within 2, v, low[r / 2, c / 2]) = bernoulli via "
+            "pixelcnn(layers = 2, features = 6, first = 3, gated = true)\n"
+        ),
+        "a map through a network": (
+            "observed low[1, 2] : category(3)\nobserved x[3, 2] : binary\n"
+            "p(low[i] | low[<i]) = categorical via made(hidden = [4])\n"
+            "p(x[i] | x[<i], low via deconv(hidden = 3)) = bernoulli via "
+            "pixelcnn(layers = 1, features = 6, first = 3)\n"
+        ),
+        "channels together": (
+            "observed x[2, 2, 2] : integer(0, 2)\np(x[r, c, *] | x[<]) = color_mixture(components = 2) via "
+            "pixelcnn(layers = 2, features = 6, first = 3)\n"
+        ),
+    }
     options = (
         Option("layers", "integer", 15, "the layers after the first", 0, 1000),
         Option("features", "integer", 64, "the features of a position", 1, 10_000),
@@ -49,6 +78,25 @@ class WaveNet(LatticePlugin):
     name = "wavenet"
     doc = "dilated causal convolutions along time, and over channels in turn, with gated units and skip connections"
     paper = "van den Oord et al. 2016, WaveNet"
+    examples = {
+        "all that is earlier": (
+            "observed x[time: 7] : binary\n"
+            "p(x[t] | x[<t]) = bernoulli via wavenet(blocks = 2, layers = 2, features = 6, skip = 8)\n"
+        ),
+        "codes, in a window": (
+            "observed x[time: 6] : mulaw(4)\np(x[t] | x[<t] within 3) = categorical via "
+            "wavenet(blocks = 1, layers = 2, kernel = 3, features = 6, skip = 8, dropout = 0.2)\n"
+        ),
+        "channels, backwards": (
+            "observed x[time: 3, channel: 3] : binary\norder x by reverse\n"
+            "p(x[i] | x[<i]) = bernoulli via wavenet(blocks = 2, layers = 2, features = 6, skip = 8)\n"
+        ),
+        "conditioned": (
+            "given label : category(3)\ngiven text[3, 2] : real\nobserved x[6] : binary\n"
+            "p(x[t] | x[<t], label, text[..t / 2, *]) = bernoulli via "
+            "wavenet(blocks = 2, layers = 2, features = 6, skip = 8)\n"
+        ),
+    }
     options = (
         Option("blocks", "integer", 3, "how often the dilations 1, 2, 4 … are gone through", 1, 100),
         Option("layers", "integer", 10, "the layers of a block: the last has the dilation 2^(layers − 1)", 1, 24),

@@ -138,6 +138,21 @@ class Conv(Maps):
     name = "conv"
     doc = "an encoder: convolutions from a map to a coarser one, or to a vector"
     paper = "Gulrajani et al. 2017, PixelVAE"
+    examples = {
+        "to a coarser map": (
+            "given y[4, 4] : real\nobserved x[2, 2, 2] : binary\n"
+            "p(x | y) = bernoulli via conv(hidden = [3, 4], blocks = 1)\n"
+        ),
+        "to a vector": (
+            "given y[8, 6, 2] : category(3)\nobserved x[5] : category(3)\n"
+            "p(x | y) = categorical via conv(hidden = [3, 4, 4])\n"
+        ),
+        "of two maps and a label": (
+            "given label : category(3)\nobserved y[2, 2] : binary\nobserved w[2, 2] : binary\n"
+            "observed x : binary\np(y) = bernoulli\np(w) = bernoulli\n"
+            "p(x | y, label, w) = bernoulli via conv(hidden = [4])\n"
+        ),
+    }
 
     def shape_problem(self, group: Group) -> Diagnostic | None:
         sources = located(group)
@@ -156,6 +171,16 @@ class Deconv(Maps):
     name = "deconv"
     doc = "a decoder: transposed convolutions from a coarser map, or from a vector, to a map"
     paper = "Gulrajani et al. 2017, PixelVAE"
+    examples = {
+        "from a vector": (
+            "given z[3] : real\nobserved x[2, 4] : binary\n"
+            "p(x | z) = bernoulli via deconv(hidden = [4, 3], blocks = 1)\n"
+        ),
+        "from a map and a label": (
+            "given label : category(3)\nobserved y[1, 2] : category(3)\nobserved x[2, 4] : binary\n"
+            "p(y | label) = categorical\np(x | y, label) = bernoulli via deconv(hidden = [4])\n"
+        ),
+    }
 
     def shape_problem(self, group: Group) -> Diagnostic | None:
         if not self.cells(group):

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 import ardsl
-from tests.support.small_specs import SPECS, every_value, some_given
-from tests.support.soundness import compiled
+from ardsl.testing import every_value, some_given, with_random_weights
+from tests.support.small_specs import SPECS
 
 CASES = [name for name in SPECS if "any" not in name and "table" not in name and "tied" not in name]
 
@@ -20,7 +20,7 @@ def test_training_equals_evaluation(name: str) -> None:
     batch = x | {k: v.expand(rows, *v.shape[1:]) for k, v in (given or {}).items()}
     found = []
     for training in (True, False):
-        model = compiled(spec).train(training)
+        model = with_random_weights(spec).train(training)
         loss = model.loss(batch)
         loss.backward()
         found.append([loss.detach(), *(p.grad for p in model.parameters() if p.grad is not None)])

@@ -8,14 +8,14 @@ import torch
 
 import ardsl
 from ardsl.spec import Spec
-from tests.support.lattice_specs import DRAWN_TOGETHER, SPECS, STACKS, colours, picture, window
-from tests.support.soundness import (
-    compiled,
+from ardsl.testing import (
     evaluator_problems,
     normalization_problems,
     oracle_problems,
     probe_problems,
+    with_random_weights,
 )
+from tests.support.lattice_specs import DRAWN_TOGETHER, SPECS, STACKS, colours, picture, window
 
 CONTINUOUS = {f"{stack}, drawn together": DRAWN_TOGETHER.format(option=option) for stack, option in STACKS.items()}
 LARGER = {
@@ -79,8 +79,8 @@ def test_one_sample_at_a_time(stack: str) -> None:
 def test_channels_in_another_order_are_the_same_model(stack: str) -> None:
     """What the axes are called, and how many channels there are, changes no likelihood: one channel is none."""
     network = f"layers = 2, features = 6, first = 3, {STACKS[stack]}"
-    flat = compiled(ardsl.loads(picture("raster", network)))
-    deep = compiled(ardsl.loads(picture("raster", network, "row: 3, column: 3, channel: 1")))
+    flat = with_random_weights(ardsl.loads(picture("raster", network)))
+    deep = with_random_weights(ardsl.loads(picture("raster", network, "row: 3, column: 3, channel: 1")))
     x = torch.randint(0, 2, (8, 3, 3), generator=torch.Generator().manual_seed(0))
     assert torch.equal(flat.log_prob(x), deep.log_prob(x[..., None]))
 
@@ -95,8 +95,8 @@ TURNED = {
 @pytest.mark.parametrize("order", TURNED)
 def test_turned_data_under_the_turned_order_have_the_same_density(stack: str, order: str) -> None:
     network = f"layers = 2, features = 6, first = 3, {STACKS[stack]}"
-    one = compiled(ardsl.loads(picture("raster", network)))
-    other = compiled(ardsl.loads(picture(order, network)))
+    one = with_random_weights(ardsl.loads(picture("raster", network)))
+    other = with_random_weights(ardsl.loads(picture(order, network)))
     turned = _turned(one, other, order)
     x = torch.randint(0, 2, (16, 3, 3), generator=torch.Generator().manual_seed(0)).double()
     assert torch.allclose(one.log_prob(x), turned.log_prob(TURNED[order](x)), atol=1e-12)
@@ -165,7 +165,7 @@ def test_sampling_takes_as_many_steps_as_the_longest_path(name: str) -> None:
 @pytest.mark.parametrize("stack", STACKS)
 def test_the_rest_of_a_picture_follows_its_distribution(stack: str) -> None:
     """Given what comes first; a part that does not come first is refused."""
-    model = compiled(
+    model = with_random_weights(
         ardsl.loads(picture("raster", f"layers = 1, features = 6, first = 3, {STACKS[stack]}", "row: 2, column: 3"))
     )
     start = torch.tensor([[1.0, 0.0, 1.0], [0.0, torch.nan, torch.nan]]).double()
