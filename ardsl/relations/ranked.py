@@ -45,8 +45,8 @@ class Ranked(Relation):
         moved = np.full(self.shape, -1, dtype=np.int64)
         here, there = [], []
         for step, size in zip(offset, self.shape, strict=True):
-            here.append(slice(max(0, -step), min(size, size - step)))
-            there.append(slice(max(0, step), min(size, size + step)))
+            here.append(slice(max(0, -step), max(0, min(size, size - step))))
+            there.append(slice(max(0, step), max(0, min(size, size + step))))
         moved[tuple(here)] = positions[tuple(there)]
         targets, sources = self.groups
         found = moved.reshape(-1, 1, 1) * sources + np.arange(sources)

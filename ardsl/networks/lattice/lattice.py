@@ -50,8 +50,11 @@ class Lattice:
     @cached_property
     def priority(self) -> Priority | None:
         """How the order compares coordinates, where that is what it does; the axis of groups comes after those of
-        positions."""
-        return priority(self.order)
+        positions. Of a single group there is nothing to compare."""
+        compared = priority(self.order)
+        if compared is None or self.groups > 1:
+            return compared
+        return tuple((axis, way) for axis, way in compared if axis < len(self.shape))
 
     @property
     def along_time(self) -> bool:

@@ -1,0 +1,498 @@
+"""What must hold of every spec that is accepted, beside ``soundness.py``: each a function of a case that names what
+fails. A case is a spec checked and compiled once, for all of them."""
+
+from __future__ import annotations
+
+import json
+import math
+import pickle
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+
+import numpy as np
+import pyro
+import torch
+from scipy.special import gammaincc
+
+import ardsl
+from ardsl.cli.plan_commands import plan_json
+from ardsl.cli.verify_commands import report_json
+from ardsl.diagnostics import Sink, Source
+from ardsl.families.domains import Domain
+from ardsl.graph import draw as drawings
+from ardsl.language import format_tree, parse
+from ardsl.model.model import Variable
+from ardsl.spec import Spec, diagnose
+from tests.support import oracle
+from tests.support.described import Described
+from tests.support.small_specs import values
+from tests.support.soundness import compiled, only, probe_problems
+
+Data = dict[str, torch.Tensor]
+
+SAMPLES = 24
+MOST_LISTED = 1024
+"""Joint values that are gone through."""
+MOST_COUNTED = 128
+"""Joint values whose frequencies are compared with their probabilities."""
+COUNTED = 3000
+DRAWN = 400
+"""Draws of the guide for a bound."""
+UNLIKELY = 1e-6
+
+
+@dataclass
+class Case:
+    """An accepted spec, what it was composed of (None of a text that came from elsewhere), and a model of it in float64
+    with random weights."""
+
+    spec: Spec
+    described: Described | None = None
+
+    @cached_property
+    def model(self) -> ardsl.AutoregressiveModel:
+        return compiled(self.spec)
+
+    @property
+    def latent(self) -> bool:
+        return bool(self.spec.model.guide)
+
+    @cached_property
+    def given(self) -> Data | None:
+        """One example of what is given."""
+        generator = torch.Generator().manual_seed(0)
+        return {v.name: some_value(v, generator) for v in self.spec.model.given} or None
+
+    @cached_property
+    def lengths(self) -> dict[str, torch.Tensor] | None:
+        """Of what has a length that varies and does not end by itself, how long each sample is."""
+        generator = torch.Generator().manual_seed(1)
+        return {
+            v.name: torch.randint(0, v.shape[0] + 1, (SAMPLES,), generator=generator)
+            for v in self.spec.model.observed
+            if v.varies and v.end is None
+        } or None
+
+    @cached_property
+    def samples(self) -> Data:
+        noise = self.model.noise(SAMPLES, seed=3)
+        return self.named(self.model.sample(SAMPLES, self.given, lengths=self.lengths, noise=noise))
+
+    def named(self, drawn: Data | torch.Tensor) -> Data:
+        return drawn if isinstance(drawn, dict) else {self.spec.model.observed[0].name: drawn}
+
+    def given_rows(self, count: int) -> Data:
+        return {name: value.expand(count, *value.shape[1:]) for name, value in (self.given or {}).items()}
+
+    def score(self, data: Data, model: ardsl.AutoregressiveModel | None = None, **options: object) -> torch.Tensor:
+        return (model or self.model).log_prob(only(data), self.given, **options)
+
+    @cached_property
+    def listed(self) -> Data | None:
+        """All joint values of what is observed, where they are few: of a sequence that ends those that are filled up
+        with its end."""
+        return every_value(self.spec.model.observed)
+
+    @cached_property
+    def hidden(self) -> Data | None:
+        """All joint values of the latent variables, where they are few."""
+        return every_value([v for v in self.spec.variables.values() if v.kind == "latent"])
+
+
+def every_value(variables: list[Variable]) -> Data | None:
+    places = [(v, e) for v in variables for e in range(v.size)]
+    levels = [v.element_domain(e).levels for v, e in places]
+    if not all(levels) or math.prod(levels) > MOST_LISTED:
+        return None
+    rows = list(product(*(values(v.element_domain(e)) for v, e in places)))
+    table = torch.tensor(rows, dtype=torch.float64).reshape(len(rows), len(places))
+    found, start, kept = {}, 0, torch.ones(len(rows), dtype=torch.bool)
+    for variable in variables:
+        part = table[:, start : start + variable.size]
+        if variable.end is not None:
+            ended = (part == variable.end).cummax(1).values
+            kept &= ~(ended & (part != variable.end)).any(1)
+        found[variable.name] = part.reshape(-1, *variable.shape)
+        start += variable.size
+    return {name: value[kept] for name, value in found.items()}
+
+
+def some_value(variable: Variable, generator: torch.Generator) -> torch.Tensor:
+    """One value of a variable, [1, *shape]; the last of what has a length that varies lies beyond it."""
+    elements = [_some(variable.element_domain(e), generator) for e in range(variable.size)]
+    value = torch.tensor(elements, dtype=torch.float64).reshape(1, *variable.shape)
+    if variable.varies and variable.shape[0] > 1:
+        value[:, -1] = torch.nan
+    return value
+
+
+def _some(domain: Domain, generator: torch.Generator) -> float:
+    if domain.levels is not None:
+        listed = values(domain)
+        return listed[int(torch.randint(len(listed), (), generator=generator))]
+    normal = torch.randn((), generator=generator, dtype=torch.float64)
+    return {
+        "real": normal,
+        "angle": normal.clamp(-3, 3),
+        "positive": normal.exp(),
+        "count": normal.exp().round(),
+        "unit_interval": normal.sigmoid(),
+    }[domain.name].item()
+
+
+# The text
+
+
+def format_problems(case: Case) -> Iterator[str]:
+    """The canonical layout is stable and means the same."""
+    formatted = format_tree(case.spec.tree)
+    again = parse(Source(formatted), Sink(Source(formatted)))
+    if again != case.spec.tree:
+        yield f"format: means something else:\n{formatted}"
+    elif format_tree(again) != formatted:
+        yield f"format: changes the second time:\n{formatted}"
+
+
+def report_problems(case: Case) -> Iterator[str]:
+    """Reports and drawings are made; the plan as JSON is JSON."""
+    json.loads(json.dumps(plan_json(case.spec)))
+    json.loads(json.dumps(report_json(case.spec.report)))
+    for drawn in (drawings.to_svg, drawings.to_dot, drawings.to_mermaid, drawings.to_json):
+        if not drawn(case.spec.model):
+            yield f"drawing: {drawn.__name__} gives nothing"
+
+
+# Dependences
+
+
+def declared_problems(case: Case) -> Iterator[str]:
+    """What is declared, and the number of steps, are what the language says of the text, read element by element."""
+    if case.described is None:
+        return
+    factors = {(f.kind, f.variable, f.field): f for f in case.described.factors}
+    for plan in case.spec.plan.every:
+        group = plan.group
+        for k in range(group.order_count):
+            orders = group.orders(k)
+            relation = group.declared(orders)
+            draw = 0
+            for target in group.targets:
+                variable = case.described.variables[target.variable.name]
+                order = orders[variable.name]
+                rank = order.rank.tolist() if variable.order.mixed else None
+                fields = {int(target.elements[0, 0]), None} if variable.fields else {None}
+                factor = next(f for f in (factors.get((target.factor.kind, variable.name, n)) for n in fields) if f)
+                expected = oracle.declared(case.described, factor, rank)
+                for _ in range(target.draws):
+                    name = group.draw_name(draw)
+                    read = {group.element_name(int(e)) for e in relation.reads(draw)}
+                    if read != expected[name]:
+                        yield f"declared: under {order.name} {name} reads {sorted(read)}, not {sorted(expected[name])}"
+                    draw += 1
+
+
+def order_problems(case: Case) -> Iterator[str]:
+    """The orders of ``any`` are as many different ones as it says, the first raster where that is asked for."""
+    for variable in case.described.variables.values() if case.described else ():
+        if not variable.order.mixed:
+            continue
+        orders = case.spec.variables[variable.name].orders.orders
+        listed = [order.rank.tolist() for order in orders]
+        draws = math.prod(variable.draw_shape)
+        if len(set(map(tuple, listed))) != variable.order.arguments[0]:
+            yield f"orders: {variable.order.text} has {listed}"
+        if any(sorted(set(rank)) != list(range(draws)) for rank in listed):
+            yield f"orders: {listed} are no ranks of {draws} draws"
+        if variable.order.natural and listed[0] != sorted(listed[0]):
+            yield f"orders: the first of {variable.order.text} is {listed[0]}"
+
+
+def step_problems(case: Case) -> Iterator[str]:
+    """A sample takes as many steps as the longest path of what is declared, or fewer where not all is realized."""
+    described, plan = case.described, case.spec.plan
+    if described is None or case.latent:
+        return
+    count = max(plan.group.order_count for plan in plan.groups)
+    longest = max(oracle.longest_path(described, _chosen(case, k)) for k in range(count))
+    if plan.steps > longest or (plan.steps < longest and case.spec.report.complete):
+        yield f"steps: {plan.steps}, and the longest path has {longest} draws"
+
+
+def _chosen(case: Case, k: int) -> dict[str, list[int]]:
+    found = {}
+    for variable in case.described.variables.values() if case.described else ():
+        if variable.order.mixed:
+            orders = case.spec.variables[variable.name].orders.orders
+            found[variable.name] = orders[min(k, len(orders) - 1)].rank.tolist()
+    return found
+
+
+def soundness_problems(case: Case) -> Iterator[str]:
+    """Nothing is realized that is not declared, by the plan and by the probe, which agree."""
+    for comparison in case.spec.report.comparisons:
+        if comparison.leaks:
+            yield f"plan: {comparison.leaks.count} leaks in {comparison.factor}"
+    yield from probe_problems(case.spec)
+
+
+# Likelihoods and samples
+
+
+def sample_problems(case: Case) -> Iterator[str]:
+    """The step evaluator and the whole one give the same on the same noise, and no sample is impossible."""
+    noise = case.model.noise(SAMPLES, seed=3)
+    whole = case.named(case.model.sample(SAMPLES, case.given, lengths=case.lengths, noise=noise, evaluator="whole"))
+    for name, first in case.samples.items():
+        second = whole[name]
+        if first.shape != (SAMPLES, *case.spec.variables[name].shape):
+            yield f"samples: `{name}` has the shape {tuple(first.shape)}"
+            return
+        far = ((first.double() - second.double()).abs() / second.double().abs().clamp(min=1)).max().item()
+        if not far <= (1e-9 if first.is_floating_point() else 0):
+            yield f"evaluators: `{name}` differs by {far}"
+    score = case.model.elbo if case.latent else case.model.log_prob
+    log_prob = score(only(case.samples), case.given, lengths=case.lengths)
+    if log_prob.shape != (SAMPLES,):
+        yield f"log_prob: has the shape {tuple(log_prob.shape)}"
+    elif not log_prob.isfinite().all():
+        worst = int((~log_prob.isfinite()).nonzero()[0])
+        yield f"samples: log p of {[v[worst].tolist() for v in case.samples.values()]} is {log_prob[worst].item()}"
+
+
+def elementwise_problems(case: Case) -> Iterator[str]:
+    """The conditionals of all draws add up to log p."""
+    if case.latent:
+        return
+    mixed = any(v.orders.mixed for v in case.spec.model.observed)
+    options = {"order": 0} if mixed else {}
+    whole = case.score(case.samples, lengths=case.lengths, **options)
+    parts = case.score(case.samples, lengths=case.lengths, elementwise=True, **options)
+    total = sum(part.reshape(SAMPLES, -1).sum(1) for part in parts.values())
+    far = (total - whole).abs().max().item()
+    if not far <= 1e-9 * max(1, whole.abs().max().item()):
+        yield f"elementwise: the sum is {far} from log p"
+
+
+def gradient_problems(case: Case) -> Iterator[str]:
+    """The loss of training on samples and its gradients are finite."""
+    batch = dict(case.samples) | case.given_rows(SAMPLES)
+    for name, length in (case.lengths or {}).items():
+        value = batch[name].double()
+        beyond = torch.arange(value.shape[1]) >= length[:, None]
+        batch[name] = value.masked_fill(beyond.reshape(*beyond.shape, *[1] * (value.ndim - 2)), torch.nan)
+    model = case.model.train()
+    torch.manual_seed(0)
+    try:
+        loss = model.loss(batch, np.random.default_rng(0))
+        if not loss.isfinite():
+            yield f"loss: {loss.item()}"
+        if loss.requires_grad:
+            loss.backward()
+    finally:
+        model.eval()
+    for name, parameter in model.named_parameters():
+        if parameter.grad is not None and not parameter.grad.isfinite().all():
+            yield f"gradient: {name} is not finite"
+        parameter.grad = None
+
+
+def normalization_problems(case: Case) -> Iterator[str]:
+    """The probabilities of all values sum to one."""
+    if case.listed is None or (case.latent and case.model.guide):
+        return
+    total = case.score(case.listed).exp().sum().item()
+    if not abs(total - 1) <= 1e-6:
+        yield f"normalization: the probabilities sum to {total}"
+
+
+def frequency_problems(case: Case) -> Iterator[str]:
+    """Samples come as often as their probabilities say, by the likelihood ratio test."""
+    if case.listed is None or len(next(iter(case.listed.values()))) > MOST_COUNTED or case.latent:
+        return
+    drawn = case.named(case.model.sample(COUNTED, case.given, seed=5))
+    yield from _compared(case, drawn, case.listed, case.score(case.listed))
+
+
+def _compared(case: Case, drawn: Data, listed: Data, log_prob: torch.Tensor) -> Iterator[str]:
+    rows = torch.cat([value.double().reshape(len(value), -1) for value in drawn.values()], 1)
+    cells = torch.cat([listed[name].reshape(len(listed[name]), -1) for name in drawn], 1)
+    distance = (rows[:, None] - cells[None]).abs().sum(2)
+    nearest = distance.min(1)
+    if not (nearest.values < 1e-4).all():
+        yield f"frequencies: {rows[int(nearest.values.argmax())].tolist()} is no value of the domain"
+        return
+    counts = np.bincount(nearest.indices.numpy(), minlength=len(cells)).astype(float)
+    p = log_prob.detach().exp().numpy()
+    unlikely = g_test(counts, p / p.sum())
+    if unlikely < UNLIKELY:
+        yield f"frequencies: {np.round(counts / counts.sum(), 3)}, not {np.round(p, 3)} (p = {unlikely:.1g})"
+
+
+def g_test(counts: np.ndarray, p: np.ndarray) -> float:
+    """How likely counts that differ so much are, cells of fewer than five expected being taken together."""
+    expected = p * counts.sum()
+    small = expected < 5
+    observed = np.append(counts[~small], counts[small].sum())
+    expected = np.append(expected[~small], expected[small].sum())
+    if (observed[expected <= 0] > 0).any() or (expected[-1] < 1e-3 and observed[-1] > 1):
+        return 0.0
+    there = expected > 0
+    observed, expected = observed[there], expected[there]
+    if expected[-1] < 5 and len(expected) > 1 and small.any():
+        observed = np.append(observed[:-2], observed[-2:].sum())
+        expected = np.append(expected[:-2], expected[-2:].sum())
+    some = observed > 0
+    statistic = 2 * (observed[some] * np.log(observed[some] / expected[some])).sum()
+    return float(gammaincc(max(1, len(observed) - 1) / 2, statistic / 2))
+
+
+# Latent variables
+
+
+def latent_problems(case: Case) -> Iterator[str]:
+    """What is summed out and what is bounded are right, by going through all values of the latent variables."""
+    if not case.latent or case.listed is None or case.hidden is None:
+        return
+    count, total = len(next(iter(case.listed.values()))), len(next(iter(case.hidden.values())))
+    if count * total > 4 * MOST_LISTED:
+        return
+    joint, guide = _joint(case, count, total)
+    log_prob = joint.logsumexp(0)
+    if abs(log_prob.logsumexp(0).item()) > 1e-6:
+        yield f"latent: the probabilities sum to {log_prob.exp().sum().item()}"
+    drawn = [name for name in case.model.latent if name in case.model.q]
+    if not drawn:
+        far = (case.score(case.listed) - log_prob).abs().max().item()
+        if not far <= 1e-8:
+            yield f"latent: log p is {far} from the sum over the latent variables"
+    else:
+        yield from _bound_problems(case, joint, guide, drawn)
+    if count * total <= MOST_COUNTED:
+        sampled = case.model.sample(COUNTED, case.given, latent=True, seed=5)
+        every = {n: v.repeat(total, *[1] * (v.ndim - 1)) for n, v in case.listed.items()}
+        every |= {n: v.repeat_interleave(count, 0) for n, v in case.hidden.items()}
+        yield from _compared(case, sampled, every, joint.reshape(-1))
+
+
+def _joint(case: Case, count: int, total: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """log p(x, z) and log q(z | x), [values of z, values of x], variable by variable."""
+    every = {n: v.repeat(total, *[1] * (v.ndim - 1)) for n, v in (case.listed or {}).items()}
+    every |= {n: v.repeat_interleave(count, 0) for n, v in (case.hidden or {}).items()}
+    every |= case.given_rows(count * total)
+
+    def summed(parts: Mapping[str, ardsl.AutoregressiveModel]) -> torch.Tensor:
+        found = torch.zeros(total * count, dtype=torch.float64)
+        for name, part in parts.items():
+            known = {v.name: every[v.name] for v in part.spec.model.given} or None
+            found = found + part.log_prob(every[name], known)
+        return found.detach().view(total, count)
+
+    return summed(case.model.p), summed(case.model.q)
+
+
+def _bound_problems(case: Case, joint: torch.Tensor, guide: torch.Tensor, drawn: list[str]) -> Iterator[str]:
+    """Bounds from many draws of the guide, against their expectations with the variance that they must have. Rows of
+    ``guide`` that differ in what is summed out alone are equal."""
+    codes = torch.cat([case.hidden[name].reshape(len(case.hidden[name]), -1) for name in drawn], 1)
+    same = torch.unique(codes, dim=0, return_inverse=True)[1]
+    groups = [torch.nonzero(same == number)[:, 0] for number in range(int(same.max()) + 1)]
+    log_joint = torch.stack([joint[rows].logsumexp(0) for rows in groups])
+    log_q = torch.stack([guide[rows[0]] for rows in groups])
+    some = torch.linspace(0, joint.shape[1] - 1, min(joint.shape[1], 6)).round().long().unique()
+    data = {name: value[some] for name, value in case.listed.items()}
+    weight, q = (log_joint - log_q)[:, some], log_q[:, some].exp()
+    if not weight.isfinite().all():
+        return  # a guide that gives some values no probability has bounds of another kind
+    mean, ratio = (q * weight).sum(0), (weight - joint[:, some].logsumexp(0)).exp()
+    spread = (q * (weight - mean) ** 2).sum(0).sqrt()
+    with torch.no_grad():
+        elbo = case.model.elbo(only(data), case.given, samples=DRAWN, seed=1)
+        bound = case.model.log_prob_bound(only(data), case.given, samples=DRAWN, seed=1)
+    off = ((elbo - mean).abs() - 7 * spread / math.sqrt(DRAWN)).max().item()
+    if not off <= 1e-6 + 0.02 * spread.max().item():
+        yield f"elbo: {elbo.tolist()}, not {mean.tolist()}"
+    spread = (q * (ratio - 1) ** 2).sum(0).sqrt()
+    if spread.max() < 3:  # else the mean of so few is not told by its variance
+        off = (((bound - joint[:, some].logsumexp(0)).exp() - 1).abs() - 7 * spread / math.sqrt(DRAWN)).max().item()
+        if not off <= 1e-6:
+            yield f"bound: {bound.tolist()}, not {joint[:, some].logsumexp(0).tolist()}"
+
+
+def pyro_problems(case: Case) -> Iterator[str]:
+    """The Pyro programs run, and give a finite bound."""
+    if not case.latent:
+        return
+    x = only({name: value[:3] for name, value in case.samples.items()})
+    if case.lengths or any(v.varies for v in case.spec.model.observed):
+        return
+    given = case.given_rows(3) or None
+    pyro.clear_param_store()
+    torch.manual_seed(0)
+    guide = pyro.poutine.trace(case.model.pyro_guide).get_trace(x, given)
+    if not case.model.enumerated:
+        replayed = pyro.poutine.replay(case.model.pyro_model, guide)
+        model = pyro.poutine.trace(replayed).get_trace(x, given)
+        bound = (model.log_prob_sum() - guide.log_prob_sum()).item()
+        if not math.isfinite(bound):
+            yield f"pyro: the bound is {bound}"
+    pyro.clear_param_store()
+
+
+# Saving
+
+
+def saving_problems(case: Case) -> Iterator[str]:
+    """A spec and a model that were pickled, and weights that were saved, score as before."""
+    copied = pickle.loads(pickle.dumps(case.model))
+    again = ardsl.compile(copied.spec, seed=2, dtype=torch.float64).eval()
+    again.load_state_dict(case.model.state_dict())
+    for what, model in (("saved weights", again), ("a pickled model", copied)):
+        if case.latent:
+            noise = case.model.noise(SAMPLES, seed=3)
+            drawn = case.named(model.sample(SAMPLES, case.given, lengths=case.lengths, noise=noise))
+            far = max((drawn[n].double() - v.double()).abs().max().item() for n, v in case.samples.items())
+        else:
+            first = case.score(case.samples, lengths=case.lengths)
+            far = (case.score(case.samples, model, lengths=case.lengths) - first).abs().max().item()
+        if not far <= 1e-12:
+            yield f"saving: {what} differ by {far}"
+
+
+PROPERTIES: Mapping[str, Callable[[Case], Iterator[str]]] = {
+    "format": format_problems,
+    "reports": report_problems,
+    "declared": declared_problems,
+    "orders": order_problems,
+    "steps": step_problems,
+    "soundness": soundness_problems,
+    "samples": sample_problems,
+    "elementwise": elementwise_problems,
+    "gradients": gradient_problems,
+    "normalization": normalization_problems,
+    "frequencies": frequency_problems,
+    "latent": latent_problems,
+    "saving": saving_problems,
+    "pyro": pyro_problems,
+}
+
+
+def problems(text: str, described: Described | None = None, excused: Collection[str] = ()) -> list[str]:
+    """Everything that is wrong with what ardsl makes of a text, whose refusal by a diagnostic is right."""
+    try:
+        diagnostics, spec = diagnose(Source(text))
+    except Exception as error:  # noqa: BLE001  whatever it is, it should have been a diagnostic
+        return [f"check: {type(error).__name__}: {error}"]
+    if spec is None:
+        return [] if any(d.severity == "error" for d in diagnostics) else ["check: refused without an error"]
+    case = Case(spec, described)
+    found = []
+    for name, property in PROPERTIES.items():
+        if name in excused:
+            continue
+        try:
+            found += property(case)
+        except Exception as error:  # noqa: BLE001  what is accepted never fails
+            found.append(f"{name}: {type(error).__name__}: {error}")
+    return found
