@@ -15,7 +15,7 @@ from ardsl.model.model import Factor, Model
 from ardsl.networks.group import Group
 from ardsl.networks.plan import GroupPlan, Plan
 from ardsl.networks.resolve import Resolved
-from ardsl.relations import Beside, Levels, Relation, Translated
+from ardsl.relations import Beside, Levels, Listed, Matrix, Relation, Translated
 
 MAX_PARAMETERS = 1 << 31
 MAX_DRAWS = 1 << 14
@@ -26,7 +26,7 @@ def make_plan(model: Model, resolved: Sequence[Resolved], sink: Sink) -> Plan | 
     """Plan every group, and the sampling schedule over all of them; None where a group would be too large."""
     groups = []
     for item in resolved:
-        plan = item.network.plan(item.group, item.options)
+        plan = _reading_for_parameters(item.network.plan(item.group, item.options))
         if plan.parameters > MAX_PARAMETERS:
             sink.add(
                 rules.TOO_MANY_PARAMETERS.at(
@@ -57,6 +57,25 @@ def make_plan(model: Model, resolved: Sequence[Resolved], sink: Sink) -> Plan | 
         if verify_plan(found).sound:
             raise
         return found  # leaks that close a circle leave no order to draw in; the report names them
+
+
+def _reading_for_parameters(plan: GroupPlan) -> GroupPlan:
+    """The plan, in which draws whose parameters are all fixed read nothing, whatever the network's layers connect."""
+    widths = np.repeat([t.family.width for t in plan.group.targets], [t.draws for t in plan.group.targets])
+    if widths.all():
+        return plan
+
+    def read(relation: Relation) -> Relation:
+        if widths.any():
+            return Matrix(relation.matrix() & (widths > 0)[:, None])
+        if isinstance(relation, Beside):
+            return Beside(relation.targets, tuple(Listed(part.targets, part.sources, ()) for part in relation.parts))
+        return Listed(relation.targets, relation.sources, ())
+
+    hidden = None if plan.hidden is None else tuple(map(read, plan.hidden))
+    helps = ["leave a parameter of the family to the network, or remove the context"]
+    helps += [plan.completion] if widths.any() and plan.completion else []
+    return replace(plan, realized=tuple(map(read, plan.realized)), hidden=hidden, completion="; ".join(helps))
 
 
 def formula(model: Model) -> str:

@@ -82,6 +82,8 @@ FINITE = (
 )
 INFINITE = (
     REAL,
+    REAL,
+    REAL,
     Domain("positive", "positive"),
     Domain("count", "count"),
     Domain("unit_interval", "unit_interval"),
@@ -254,7 +256,7 @@ class Composer:
         return replace(domain, text=f"{domain.text[:-1]}, end = {written})", end=end)
 
     def events(self, variable: Variable) -> tuple[int, ...]:
-        if variable.domains[0].kind not in ("real", "integer", "mulaw") or not variable.shape or not self.chance(30):
+        if variable.domains[0].kind not in ("real", "integer", "mulaw") or not variable.shape or not self.chance(40):
             return ()
         axes = range(len(variable.shape))
         found = tuple(axis for axis in axes if self.chance(50)) or (len(variable.shape) - 1,)

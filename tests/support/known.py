@@ -58,6 +58,11 @@ def tied_fields_under_any(described: Described) -> bool:
     )
 
 
+def laws_that_pyro_cannot_expand(described: Described) -> bool:
+    drawn = {v.name for v in described.of("latent")}
+    return any("soft_asymmetric_laplace" in f.family for f in described.factors) and bool(drawn)
+
+
 KNOWN: Mapping[Callable[[Described], bool], tuple[str, ...]] = {
     two_values_that_are_not_binary: EVERYTHING,
     joint_draws_in_a_shared_net: ("steps", *EVERYTHING),
@@ -66,6 +71,7 @@ KNOWN: Mapping[Callable[[Described], bool], tuple[str, ...]] = {
     the_same_order_twice: ("orders", "steps", *EVERYTHING),
     all_parameters_fixed: ("soundness", *EVERYTHING),
     tied_fields_under_any: ("soundness", *EVERYTHING),
+    laws_that_pyro_cannot_expand: ("pyro",),
 }
 """By fault, the properties that fail."""
 
