@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from ardsl.diagnostics import Source
 from ardsl.spec import diagnose
@@ -20,7 +20,9 @@ LONG_SHARDS, LONG_EACH = 20, 250
 def run(shard: int, examples: int) -> None:
     """So many generated specs, the same each time where tests are repeatable."""
 
-    @settings(max_examples=examples, suppress_health_check=list(HealthCheck), deadline=None)
+    phases = [phase for phase in Phase if phase is not Phase.explain]
+
+    @settings(max_examples=examples, phases=phases, suppress_health_check=list(HealthCheck), deadline=None)
     @given(specs())
     def holds(described: Described) -> None:
         assert problems(described.text, described, excused(described)) == []

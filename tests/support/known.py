@@ -59,8 +59,15 @@ def tied_fields_under_any(described: Described) -> bool:
 
 
 def laws_that_pyro_cannot_expand(described: Described) -> bool:
-    drawn = {v.name for v in described.of("latent")}
-    return any("soft_asymmetric_laplace" in f.family for f in described.factors) and bool(drawn)
+    return bool(described.of("latent")) and gradients_of_soft_asymmetric_laplace(described)
+
+
+def gradients_of_soft_asymmetric_laplace(described: Described) -> bool:
+    return any("soft_asymmetric_laplace" in factor.family for factor in described.factors)
+
+
+def gradients_of_heavy_tailed_guides(described: Described) -> bool:
+    return any(f.kind == "q" and "student_t" in f.family for f in described.factors)
 
 
 KNOWN: Mapping[Callable[[Described], bool], tuple[str, ...]] = {
@@ -72,6 +79,8 @@ KNOWN: Mapping[Callable[[Described], bool], tuple[str, ...]] = {
     all_parameters_fixed: ("soundness", *EVERYTHING),
     tied_fields_under_any: ("soundness", *EVERYTHING),
     laws_that_pyro_cannot_expand: ("pyro",),
+    gradients_of_soft_asymmetric_laplace: ("gradients",),
+    gradients_of_heavy_tailed_guides: ("gradients",),
 }
 """By fault, the properties that fail."""
 
