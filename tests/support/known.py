@@ -62,6 +62,19 @@ def laws_that_pyro_cannot_expand(described: Described) -> bool:
     return bool(described.of("latent")) and gradients_of_soft_asymmetric_laplace(described)
 
 
+def mixtures_that_pyro_cannot_enumerate(described: Described) -> bool:
+    exact = {f.variable for f in described.factors if f.kind == "q" and f.family == "exact"}
+    laws = [f.family for f in described.factors if f.kind == "p" and f.variable in exact]
+    return any("mixture" in law or "discretized" in law for law in laws)
+
+
+def guides_of_another_family(described: Described) -> bool:
+    """Pyro compares the supports of model and guide."""
+    families = {f.variable: f.family for f in described.factors if f.kind == "p"}
+    guides = [f for f in described.factors if f.kind == "q" and f.family != "exact"]
+    return any(described.variables[f.variable].domains[0].values and families[f.variable] != f.family for f in guides)
+
+
 def gradients_of_soft_asymmetric_laplace(described: Described) -> bool:
     return any("soft_asymmetric_laplace" in factor.family for factor in described.factors)
 
@@ -79,6 +92,8 @@ KNOWN: Mapping[Callable[[Described], bool], tuple[str, ...]] = {
     all_parameters_fixed: ("soundness", *EVERYTHING),
     tied_fields_under_any: ("soundness", *EVERYTHING),
     laws_that_pyro_cannot_expand: ("pyro",),
+    guides_of_another_family: ("pyro",),
+    mixtures_that_pyro_cannot_enumerate: ("pyro",),
     gradients_of_soft_asymmetric_laplace: ("gradients",),
     gradients_of_heavy_tailed_guides: ("gradients",),
 }

@@ -13,6 +13,7 @@ from itertools import product
 
 import numpy as np
 import pyro
+import pyro.infer
 import torch
 from scipy.special import gammaincc
 
@@ -408,7 +409,8 @@ def _bound_problems(case: Case, joint: torch.Tensor, guide: torch.Tensor, drawn:
     mean, ratio = (q * weight).sum(0), (weight - joint[:, some].logsumexp(0)).exp()
     spread = (q * (weight - mean) ** 2).sum(0).sqrt()
     with torch.no_grad():
-        elbo = case.model.elbo(only(data), case.given, samples=DRAWN, seed=1)
+        repeated = {name: value.repeat(DRAWN, *[1] * (value.ndim - 1)) for name, value in data.items()}
+        elbo = case.model.elbo(only(repeated), case.given, seed=1).view(DRAWN, -1).mean(0)
         bound = case.model.log_prob_bound(only(data), case.given, samples=DRAWN, seed=1)
     off = ((elbo - mean).abs() - 7 * spread / math.sqrt(DRAWN)).max().item()
     if not off <= 1e-6 + 0.02 * spread.max().item():
@@ -421,23 +423,25 @@ def _bound_problems(case: Case, joint: torch.Tensor, guide: torch.Tensor, drawn:
 
 
 def pyro_problems(case: Case) -> Iterator[str]:
-    """The Pyro programs run, and give a finite bound."""
-    if not case.latent:
+    """The Pyro programs give a finite bound, and log p where Pyro enumerates all latent variables."""
+    if not case.latent or any(v.varies for v in case.spec.model.observed):
         return
+    enumerated = [case.spec.variables[name] for name in case.model.enumerated]
+    if any(v.shape or values(v.element_domain(0))[0] != 0 or v.element_domain(0).name == "mulaw" for v in enumerated):
+        return  # which Pyro does not enumerate
     x = only({name: value[:3] for name, value in case.samples.items()})
-    if case.lengths or any(v.varies for v in case.spec.model.observed):
-        return
     given = case.given_rows(3) or None
+    elbo = pyro.infer.TraceEnum_ELBO(max_plate_nesting=1) if enumerated else pyro.infer.Trace_ELBO()
     pyro.clear_param_store()
     torch.manual_seed(0)
-    guide = pyro.poutine.trace(case.model.pyro_guide).get_trace(x, given)
-    if not case.model.enumerated:
-        replayed = pyro.poutine.replay(case.model.pyro_model, guide)
-        model = pyro.poutine.trace(replayed).get_trace(x, given)
-        bound = (model.log_prob_sum() - guide.log_prob_sum()).item()
-        if not math.isfinite(bound):
-            yield f"pyro: the bound is {bound}"
+    loss = elbo.loss(case.model.pyro_model, case.model.pyro_guide, x, given)
     pyro.clear_param_store()
+    if not math.isfinite(loss):
+        yield f"pyro: the bound is {-loss}"
+    elif not case.model.q:
+        log_prob = case.model.log_prob(x, given).sum().item()
+        if not abs(loss + log_prob) <= 1e-6 * max(1, abs(log_prob)):
+            yield f"pyro: enumeration gives {-loss}, not {log_prob}"
 
 
 # Saving
