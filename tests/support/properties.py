@@ -26,10 +26,10 @@ from ardsl.graph import draw as drawings
 from ardsl.language import format_tree, parse
 from ardsl.model.model import Variable
 from ardsl.spec import Spec, diagnose
+from ardsl.testing import probe_problems, with_random_weights
+from ardsl.testing.values import values
 from tests.support import oracle
 from tests.support.described import Described
-from tests.support.small_specs import values
-from tests.support.soundness import compiled, only, probe_problems
 
 Data = dict[str, torch.Tensor]
 
@@ -54,7 +54,7 @@ class Case:
 
     @cached_property
     def model(self) -> ardsl.AutoregressiveModel:
-        return compiled(self.spec)
+        return with_random_weights(self.spec)
 
     @property
     def latent(self) -> bool:
@@ -88,7 +88,7 @@ class Case:
         return {name: value.expand(count, *value.shape[1:]) for name, value in (self.given or {}).items()}
 
     def score(self, data: Data, model: ardsl.AutoregressiveModel | None = None, **options: object) -> torch.Tensor:
-        return (model or self.model).log_prob(only(data), self.given, **options)
+        return (model or self.model).log_prob(data, self.given, **options)
 
     @cached_property
     def listed(self) -> Data | None:
@@ -254,7 +254,7 @@ def sample_problems(case: Case) -> Iterator[str]:
         if not far <= (1e-9 if first.is_floating_point() else 0):
             yield f"evaluators: `{name}` differs by {far}"
     score = case.model.elbo if case.latent else case.model.log_prob
-    log_prob = score(only(case.samples), case.given, lengths=case.lengths)
+    log_prob = score(case.samples, case.given, lengths=case.lengths)
     if log_prob.shape != (SAMPLES,):
         yield f"log_prob: has the shape {tuple(log_prob.shape)}"
     elif not log_prob.isfinite().all():
@@ -410,8 +410,8 @@ def _bound_problems(case: Case, joint: torch.Tensor, guide: torch.Tensor, drawn:
     spread = (q * (weight - mean) ** 2).sum(0).sqrt()
     with torch.no_grad():
         repeated = {name: value.repeat(DRAWN, *[1] * (value.ndim - 1)) for name, value in data.items()}
-        elbo = case.model.elbo(only(repeated), case.given, seed=1).view(DRAWN, -1).mean(0)
-        bound = case.model.log_prob_bound(only(data), case.given, samples=DRAWN, seed=1)
+        elbo = case.model.elbo(repeated, case.given, seed=1).view(DRAWN, -1).mean(0)
+        bound = case.model.log_prob_bound(data, case.given, samples=DRAWN, seed=1)
     off = ((elbo - mean).abs() - 7 * spread / math.sqrt(DRAWN)).max().item()
     if not off <= 1e-6 + 0.02 * spread.max().item():
         yield f"elbo: {elbo.tolist()}, not {mean.tolist()}"
@@ -429,7 +429,7 @@ def pyro_problems(case: Case) -> Iterator[str]:
     enumerated = [case.spec.variables[name] for name in case.model.enumerated]
     if any(v.shape or values(v.element_domain(0))[0] != 0 or v.element_domain(0).name == "mulaw" for v in enumerated):
         return  # which Pyro does not enumerate
-    x = only({name: value[:3] for name, value in case.samples.items()})
+    x = {name: value[:3] for name, value in case.samples.items()}
     given = case.given_rows(3) or None
     elbo = pyro.infer.TraceEnum_ELBO(max_plate_nesting=1) if enumerated else pyro.infer.Trace_ELBO()
     pyro.clear_param_store()
