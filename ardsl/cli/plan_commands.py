@@ -115,36 +115,27 @@ def receptive_fields(spec: Spec) -> list[dict[str, Any]]:
 
     Under ``any(orders = K)``, of the first order.
     """
-    found: dict[str, dict[str, Any]] = {}
+    from ardsl.networks.reach import realized_reach
+    from ardsl.networks.realize import factor_rows
+
+    comparisons: dict[str, Comparison] = {}
     for comparison in spec.report.comparisons:
-        if comparison.factor in found or not comparison.realized:
-            continue
-        most = comparison.realized_relation.most
-        reach = _reach(spec, comparison)
-        found[comparison.factor] = {"factor": comparison.factor, "elements": most, "reach": reach}
-    return list(found.values())
-
-
-def _reach(spec: Spec, comparison: Comparison) -> dict[str, int] | None:
-    """By axis, where it is above 0: of a lattice network what its layers reach, of others what is declared. None where
-    finding it would take too long."""
-    from ardsl.graph.claims import declared_reach
-    from ardsl.graph.schedule import TooLargeError
-    from ardsl.relations import Beside, Translated
-
-    variable = spec.variables[comparison.variable]
-    relation = comparison.realized_relation
-    parts = relation.parts if isinstance(relation, Beside) else ()
-    composed = next((part for part in parts if isinstance(part, Translated)), None)
-    reach = {}
-    for number, axis in enumerate(variable.axes):
-        try:
-            distance = composed.reach(number) if composed else declared_reach(spec.model, variable.name, number)
-        except TooLargeError:
-            return None
-        if distance:
-            reach[axis.name or f"axis {number}"] = distance
-    return reach
+        comparisons.setdefault(comparison.factor, comparison)
+    found = []
+    for plan in spec.plan.every:
+        for factor, start, stop in factor_rows(plan.group):
+            comparison = comparisons[factor.text]
+            if not comparison.realized:
+                continue
+            axes = spec.variables[factor.variable].axes
+            distances = realized_reach(plan, factor, start, stop) if axes else ()
+            named = None
+            if distances is not None:
+                names = (axis.name or f"axis {number}" for number, axis in enumerate(axes))
+                named = {name: distance for name, distance in zip(names, distances, strict=True) if distance}
+            most = comparison.realized_relation.most
+            found.append({"factor": factor.text, "elements": most, "reach": named})
+    return found
 
 
 def _blind_spots(spec: Spec) -> list[str]:

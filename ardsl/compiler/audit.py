@@ -27,7 +27,7 @@ _FEW = 256
 """Inputs with at most so many values are taken for codes."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Audit(Report):
     """What probing found of a function, against all that is earlier in ``order``."""
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ardsl.arguments import checked_seed
+from ardsl.common.wording import plural
 from ardsl.networks.plan import GroupPlan
 
 _PORTION = 1 << 16
@@ -25,6 +26,9 @@ class Noise:
     count: int
     draws: tuple[tuple[Tensor, ...], ...]
     orders: dict[str, Tensor]
+
+    def __repr__(self) -> str:
+        return f"<noise for {plural(self.count, 'sample')}>"
 
     def rows(self, index: Tensor | slice) -> Noise:
         """The noise of some of the examples."""

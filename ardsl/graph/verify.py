@@ -12,6 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
+from ardsl.common.wording import plural
 from ardsl.relations import Relation, difference
 
 _PORTION = 1 << 14
@@ -124,15 +125,19 @@ class Report:
     def realized(self) -> int:
         return sum(c.realized for c in self.comparisons)
 
+    def __repr__(self) -> str:
+        kind = {"plan": "by the plan"}.get(self.method, "by probing")
+        return f"<report {kind} on {plural(len(self.comparisons), 'factor')}: {self}>"
+
     def __str__(self) -> str:
         """The verdict, for people."""
         if not self.sound:
-            return f"NOT SOUND: {_counted(self.leaks.count, 'leak')} among {self.realized:,} realized pairs."
+            return f"NOT SOUND: {plural(self.leaks.count, 'leak')} among {self.realized:,} realized pairs."
         blind, declared = self.blind_spots.count, self.declared
         if blind:
-            lost = f"{_counted(blind, 'blind spot')}, {share_of(blind, declared)} of what is declared"
+            lost = f"{plural(blind, 'blind spot')}, {share_of(blind, declared)} of what is declared"
             return f"Sound: nothing leaks. Not complete: {lost}."
-        return f"Sound and complete: all of the {_counted(declared, 'declared pair')} realized, and nothing else."
+        return f"Sound and complete: all of the {plural(declared, 'declared pair')} realized, and nothing else."
 
 
 @dataclass(frozen=True, repr=False)
@@ -172,10 +177,6 @@ class ChainedPairs(Sequence[tuple[str, str]]):
 def share_of(part: int, whole: int) -> str:
     """In percent: never 0 where there is something, nor 100 where something is left."""
     return f"{min(max(100 * part / whole, 0.1), 99.9):.1f} %" if part < whole else "100 %"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _shown(pairs: Pairs | ChainedPairs) -> str:

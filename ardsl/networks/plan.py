@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ardsl.common.wording import cut, plural
 from ardsl.networks.group import Group
 from ardsl.relations import Relation
 
@@ -52,6 +53,10 @@ class GroupPlan:
     alike: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """By variable, the axes along which the network treats all elements alike."""
 
+    def __repr__(self) -> str:
+        factors = cut(", ".join(factor.text for factor in self.group.factors))
+        return f"<{self.network} for {factors}: {plural(self.parameters, 'parameter')}>"
+
     @property
     def parameters(self) -> int:
         return sum(layer.parameters for layer in self.layers)
@@ -79,6 +84,10 @@ class Plan:
     """Of what runs along time, how many moments a training step sees."""
     guide: Plan | None = None
     """That of the ``q`` factors, where there are latent variables. All sums count it in."""
+
+    def __repr__(self) -> str:
+        sizes = f"{plural(self.parameters, 'parameter')}, {plural(self.steps, 'sampling step')}"
+        return f"<plan of {cut(self.formula)}: {sizes}>"
 
     @property
     def every(self) -> tuple[GroupPlan, ...]:

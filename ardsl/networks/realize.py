@@ -212,6 +212,9 @@ class RowRange(Relation):
     def counts(self, targets: np.ndarray) -> np.ndarray:
         return self._whole.counts(targets + self._start)
 
+    def greatest(self, numbers: np.ndarray) -> np.ndarray:
+        return self._whole.greatest(numbers)[self._start : self._start + self.targets]
+
 
 def report_findings(model: Model, plan: Plan, report: Report, sink: Sink) -> None:
     """Leaks as errors; blind spots as warnings, or errors under ``check complete``; per factor, the first order's."""

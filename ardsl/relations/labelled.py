@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ardsl.relations.relation import Relation, Rows
+from ardsl.relations.relation import NONE, Relation, Rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +38,11 @@ class Levels(Relation):
 
     def counts(self, targets: np.ndarray) -> np.ndarray:
         return np.searchsorted(np.sort(self.source_level), self.target_level[targets], side="right").astype(np.int64)
+
+    def greatest(self, numbers: np.ndarray) -> np.ndarray:
+        order = np.argsort(self.source_level, kind="stable")
+        below = np.searchsorted(self.source_level[order], self.target_level, side="right")
+        return np.maximum.accumulate(np.concatenate([[NONE], numbers[order]]))[below]
 
     def after(self, earlier: Levels) -> Levels:
         """The composition: ``j`` reads ``i`` if some unit between reads ``i`` and is read by ``j``.
@@ -85,6 +90,11 @@ class Labelled(Relation):
     def counts(self, targets: np.ndarray) -> np.ndarray:
         sizes = np.bincount(self.source_label, minlength=self.table.shape[1])
         return (self.table.astype(np.int64) @ sizes)[self.target_label[targets]]
+
+    def greatest(self, numbers: np.ndarray) -> np.ndarray:
+        of_label = np.full(self.table.shape[1], NONE)
+        np.maximum.at(of_label, self.source_label, numbers)
+        return Matrix(self.table).greatest(of_label)[self.target_label]
 
     def after(self, earlier: Labelled) -> Labelled:
         """The composition, label by label: a unit between connects what may read its label here to what its label in

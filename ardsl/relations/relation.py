@@ -19,6 +19,10 @@ CHUNK = 1 << 24
 """Booleans that are worked on at once."""
 
 
+NONE = -(1 << 62)
+"""In place of the greatest number, where there is none."""
+
+
 class Relation(ABC):
     """Target ``j`` reads source ``i``. Symbolic where it has structure; ``rows`` is the one thing each form owes."""
 
@@ -79,6 +83,12 @@ class Relation(ABC):
     def most(self) -> int:
         """The most sources that a target reads."""
         return int(self.row_counts().max(initial=0))
+
+    def greatest(self, numbers: np.ndarray) -> np.ndarray:
+        """The greatest of the ``numbers``, int64 [sources], that each target reads, int64 [targets]: ``NONE`` where it
+        reads nothing."""
+        rows = (self.rows(chunk) for chunk in self._chunks(np.arange(self.targets)))
+        return _joined([np.where(each, numbers, NONE).max(axis=1, initial=NONE) for each in rows])
 
     def __contains__(self, pair: tuple[int, int]) -> bool:
         target, source = pair
@@ -158,6 +168,13 @@ class Beside(Relation):
 
     def counts(self, targets: np.ndarray) -> np.ndarray:
         return sum((part.counts(targets) for part in self.parts), np.zeros(len(targets), dtype=np.int64))
+
+    def greatest(self, numbers: np.ndarray) -> np.ndarray:
+        found, start = np.full(self.targets, NONE), 0
+        for part in self.parts:
+            found = np.maximum(found, part.greatest(numbers[start : start + part.sources]))
+            start += part.sources
+        return found
 
     def row_counts(self) -> np.ndarray:
         return sum((part.row_counts() for part in self.parts), np.zeros(self.targets, dtype=np.int64))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ardsl.arguments import checked_seed
-from ardsl.common.wording import shown
+from ardsl.common.wording import plural, shown
 from ardsl.compiler.conditional import require_plain
 from ardsl.compiler.latent import LatentModel
 from ardsl.compiler.model import AutoregressiveModel
@@ -58,6 +58,10 @@ class Calibration:
     pits: Transforms
     elements: tuple[Element, ...]
     level: float = LEVEL
+
+    def __repr__(self) -> str:
+        sizes = f"{plural(self.examples, 'example')} and {plural(len(self.elements), 'element')}"
+        return f"<calibration on {sizes}>"
 
     @property
     def tested(self) -> tuple[Element, ...]:
