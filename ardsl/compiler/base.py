@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from ardsl.spec import Spec
 
 
-class CompiledModel(nn.Module):
+class CompiledModel(nn.Module, ABC):
     """A spec as a torch module."""
 
     def __init__(self, spec: Spec) -> None:
@@ -21,6 +25,18 @@ class CompiledModel(nn.Module):
     def dims(self) -> int:
         """The number of observed elements: bits/dim is nats / (dims · ln 2)."""
         return sum(v.size for v in self.spec.model.observed)
+
+    @abstractmethod
+    def measure(self, examples: Mapping[str, Tensor]) -> None:
+        """Take the units of these examples, [examples, *shape] by variable; of others the units stay."""
+
+    @abstractmethod
+    def log_prob(self, x: Any, given: Any = None) -> Any:
+        """log p(x | given) of each example, [batch], in nats."""
+
+    @abstractmethod
+    def sample(self, n: int = 1, given: Any = None, *, seed: int | None = None) -> Any:
+        """``n`` samples in the form of the data."""
 
     @property
     def like(self) -> Tensor:

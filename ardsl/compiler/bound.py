@@ -67,11 +67,11 @@ def draw(
         guide[name] = site = model.site(part, values, batch)
         relaxed = _relaxed(site, temperature)
         if site.has_rsample:
-            values[name] = inside(part, site.rsample())
+            values[name] = inside(part, site, site.rsample())
         elif relaxed is not None:
             values[name] = relaxed
         else:
-            values[name] = inside(part, site.sample())
+            values[name] = inside(part, site, site.sample())
             log_prob = site.log_prob(values[name])
             score = log_prob if score is None else score + log_prob
     summed = model.summed
@@ -95,9 +95,12 @@ def draw(
     return Terms(likelihood, kl, score)
 
 
-def inside(part: AutoregressiveModel, value: Tensor) -> Tensor:
-    """Draws of a variable, none of them rounded out of its domain."""
-    return part.conditionals[0][0].decode(value, part.like.dtype)
+def inside(part: AutoregressiveModel, site: TorchDistribution, value: Tensor) -> Tensor:
+    """Draws of a variable in the data's own form, none of them rounded out of its domain."""
+    from ardsl.compiler.distribution import ModelDistribution
+
+    # The model's own are in that form; those of torch's distributions are codes of the domain.
+    return value if isinstance(site, ModelDistribution) else part.conditionals[0][0].decode(value, part.like.dtype)
 
 
 def _relaxed(site: TorchDistribution, temperature: float | None) -> Tensor | None:

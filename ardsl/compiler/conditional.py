@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from functools import partial
 
 import networkx
 import numpy as np
 import torch
 from torch import Tensor
 
+from ardsl.compiler.base import CompiledModel
+from ardsl.compiler.density import Density
 from ardsl.compiler.missing import Cells, by_pattern, filled, present, with_last
-from ardsl.compiler.values import Values
+from ardsl.compiler.steps.draws import FromNoise, Known, MostLikely
+from ardsl.compiler.steps.evaluator import Evaluator, Lender
+from ardsl.compiler.steps.noise import Noise
+from ardsl.compiler.values import Values, blank
 from ardsl.errors import ArdslError
-from ardsl.families.distributions import Conditional
 from ardsl.model.model import Variable
-from ardsl.networks.module import Configuration
-
-if TYPE_CHECKING:
-    from ardsl.compiler.compile import Compiled
-    from ardsl.compiler.model import AutoregressiveModel
-
-_DRAWS = 256
-"""What the most likely value of an infinite domain is chosen from."""
+from ardsl.networks.stepper import Orders
 
 
 class OrderForbids(ArdslError):
     """The spec's order does not give a distribution of these elements given the others."""
 
 
-def require_plain(model: Compiled) -> None:
+def require_plain(model: CompiledModel) -> None:
     """Refuses models with latent variables, and those in which a value that is missing could as well be beyond the
     end."""
     latent = next((v.name for v in model.spec.variables.values() if v.kind == "latent"), None)
@@ -43,9 +40,7 @@ def require_plain(model: Compiled) -> None:
 # One cell given the rest
 
 
-def joint_log_probs(
-    model: AutoregressiveModel, values: Values, variable: Variable, element: int, candidates: Tensor
-) -> Tensor:
+def joint_log_probs(model: Density, values: Values, variable: Variable, element: int, candidates: Tensor) -> Tensor:
     """log p of each example with candidate values c [n] or [examples, n], in the model's units, in the cell: [examples,
     n]. Over its sum or integral over c it is p(cell | rest), by Bayes' rule."""
     rows = len(values[variable.name])
@@ -56,9 +51,7 @@ def joint_log_probs(
     return model.log_prob_of(repeated | {variable.name: own}).reshape(rows, -1)
 
 
-def cell_log_probs(
-    model: AutoregressiveModel, values: Values, variable: Variable, element: int, candidates: Tensor
-) -> Tensor:
+def cell_log_probs(model: Density, values: Values, variable: Variable, element: int, candidates: Tensor) -> Tensor:
     """log p(cell = c | rest) of each example, as :func:`joint_log_probs` takes and gives, of a model trained on all
     orders: of the orders that draw the cell after all that is observed, without a sum over its values."""
     rows = len(values[variable.name])
@@ -79,7 +72,7 @@ def _known(values: Values, variable: Variable, element: int) -> Values:
 
 
 def _given_observed(
-    model: AutoregressiveModel, values: Values, missing: Cells, variable: Variable, element: int, candidates: Tensor
+    model: Density, values: Values, missing: Cells, variable: Variable, element: int, candidates: Tensor
 ) -> Tensor:
     cell: Cells = {variable.name: np.arange(variable.size) == element}
     apart = {variable.name: cell[variable.name] | missing.get(variable.name, False)}
@@ -100,7 +93,7 @@ def _given_observed(
                 draws = np.flatnonzero(target.elements[:, 0] == element)
                 if len(draws):
                     conditional = model.conditionals[index][block]
-                    raw = model.raw(index, values, order)[block][:, draws]
+                    raw = model.conditional_parameters(index, values, order)[block][:, draws]
                     conditionals.append(conditional.log_prob(raw, candidates))
         weights.append(torch.stack(observed).sum(0))
     weight = torch.stack(weights).log_softmax(0)  # of each order, given what is observed
@@ -111,30 +104,73 @@ def _given_observed(
 
 
 @torch.no_grad()
-def complete(model: AutoregressiveModel, values: Values, seed: int | None, likely: bool) -> Values:
+def complete(density: Density, lender: Lender, values: Values, noise: Noise, *, likely: bool) -> Values:
     """Every NaN of the values (in the model's units) drawn from its distribution given what is there; with ``likely``
     the most likely value at each draw instead. Raises ``OrderForbids`` where the order draws a missing element before
     one that is there."""
-    everywhere = model.spec.model.observed
-    parts, back = by_pattern(values, everywhere, model.spec.variables)
-    if back is None:
-        return values
-    noise = model.noise(len(back), seed)
-    rows = back.argsort().split([len(part[everywhere[0].name]) for part, _ in parts])
-    found = []
-    for (part, missing), index in zip(parts, rows, strict=True):
-        _check_order(model, missing)
-        here = noise.rows(index)
-        for chosen, some in _order_of_each(model, part, missing, here.orders, likely):
-            mine = {name: value[some] for name, value in part.items()}
-            drawn = _draw(model, mine, missing, chosen, None if likely else here.rows(some).draws)
-            for name in missing:
-                part[name][some] = drawn[name]
-        found.append(part)
-    return {name: torch.cat([part[name] for part in found])[back] for name in values}
+    variables = density.spec.model.observed
+    missing = {v.name: values[v.name].isnan() for v in variables}
+    for pattern in _patterns(missing):
+        _check_order(density, pattern)
+    kept = {
+        v.name: torch.where(missing[v.name], blank(v, len(values[v.name]), values[v.name]), values[v.name])
+        for v in variables
+    }
+    completed = values | kept
+    for orders, key, rows in _by_orders(density, values, completed, noise.orders, likely):
+        part = {name: value[rows] for name, value in completed.items()}
+        known = {name: ~gone[rows] for name, gone in missing.items()}
+        always = {name: each.all(0).cpu().numpy() for name, each in known.items()}
+        draw = Known(known, MostLikely() if likely else FromNoise(noise.rows(rows).draws))
+        whole_key = ("complete", key, len(rows), *(each.tobytes() for each in always.values()))
+        with lender.lend(density, whole_key, partial(Evaluator, density, orders, len(rows), always)) as evaluator:
+            evaluator.run(part, draw)
+        for name in missing:
+            completed[name][rows] = part[name]
+    return completed
 
 
-def _check_order(model: AutoregressiveModel, missing: Cells) -> None:
+def _patterns(missing: Mapping[str, Tensor]) -> list[Cells]:
+    """The different sets of elements that examples miss, but for the empty one."""
+    ends = np.cumsum([gone.shape[1] for gone in missing.values()])[:-1]
+    every = np.unique(torch.cat(tuple(missing.values()), 1).cpu().numpy(), axis=0)
+    split = (zip(missing, np.split(pattern, ends), strict=True) for pattern in every)
+    return [{name: mask for name, mask in cells if mask.any()} for cells in split]
+
+
+def _by_orders(
+    density: Density, values: Values, filled: Values, uniforms: Mapping[str, Tensor], likely: bool
+) -> Iterator[tuple[list[Orders], object, Tensor]]:
+    """The examples by the orders that draw what they miss: those of each group, what tells them apart, and the rows.
+
+    Of a variable trained on all orders those that draw what is missing last; of one under several orders the one that
+    is drawn by its probability given what is observed.
+    """
+    mixed = [v for v in density.spec.model.observed if v.orders.mixed]
+    some = {v.name: values[v.name].isnan().any(1) for v in mixed}
+    observed = filled | {v.name: values[v.name] for v in density.may_miss}
+    parts, back = by_pattern(observed, density.may_miss, density.spec.variables)
+    every = torch.arange(len(next(iter(values.values())))) if back is None else back.argsort()
+    places = every.split([len(next(iter(part.values()))) for part, _ in parts])
+    for (part, cells), rows in zip(parts, places, strict=True):
+        choice = torch.zeros(len(rows), max(1, len(mixed)), dtype=torch.long)  # rows without columns are none
+        log_probs = (
+            density.order_log_probs([(part, cells)]) if any(bool(some[v.name][rows].any()) for v in mixed) else {}
+        )
+        for column, variable in enumerate(mixed):
+            if variable.name in log_probs:
+                under = log_probs[variable.name]
+                chosen = under.argmax(0) if likely else drawn_order(under, uniforms[variable.name][rows])
+                choice[:, column] = torch.where(some[variable.name][rows], chosen, 0).cpu()
+        names = [v.name for v in mixed]
+        for numbers in torch.unique(choice, dim=0):
+            k = dict(zip(names, numbers.tolist(), strict=False))
+            orders = [with_last(g, k[g.mixed.name] if g.mixed is not None else 0, cells) for g in density.groups]
+            key = (*numbers.tolist(), *((name, cell.tobytes()) for name, cell in cells.items()))
+            yield orders, key, rows[torch.nonzero((choice == numbers).all(1)).flatten()]
+
+
+def _check_order(model: Density, missing: Cells) -> None:
     variables = model.spec.variables
     readers = networkx.DiGraph(model.spec.graph)
     for name, mask in missing.items():
@@ -155,96 +191,9 @@ def _check_order(model: AutoregressiveModel, missing: Cells) -> None:
                 raise OrderForbids(f"`{name}` has missing values and `{reader}`, which is drawn given them, is there")
 
 
-def _order_of_each(
-    model: AutoregressiveModel, values: Values, missing: Cells, uniforms: Mapping[str, Tensor], likely: bool
-) -> Iterator[tuple[dict[str, int], Tensor]]:
-    """The examples by the order that draws each mixed variable: by its probability given what is observed."""
-    rows = len(next(iter(values.values())))
-    choice = torch.zeros(rows, len(uniforms), dtype=torch.long)
-    each = model.order_log_probs([(values, missing)]) if set(uniforms) & set(missing) else {}
-    for column, name in enumerate(uniforms):
-        if name in missing:
-            drawn = each[name].argmax(0) if likely else drawn_order(each[name], uniforms[name])
-            choice[:, column] = drawn.cpu()
-    if not uniforms:
-        yield {}, torch.arange(rows)
-        return
-    for row in torch.unique(choice, dim=0):
-        yield dict(zip(uniforms, row.tolist(), strict=True)), torch.nonzero((choice == row).all(1)).flatten()
-
-
 def drawn_order(log_probs: Tensor, uniforms: Tensor) -> Tensor:
     """An order for each example, drawn by its probability given the example, p_k / Σ p_j: from log p_k
     [orders, examples] and uniforms [examples]."""
     weight = log_probs.double().softmax(0)
     weight = torch.where(weight.isnan(), 1 / len(weight), weight)  # the example is impossible under each of them
     return (uniforms >= weight.cumsum(0)).sum(0).clamp(max=len(weight) - 1)
-
-
-def _draw(
-    model: AutoregressiveModel,
-    values: Values,
-    missing: Cells,
-    chosen: Mapping[str, int],
-    noise: tuple[tuple[Tensor, ...], ...] | None,
-) -> Values:
-    """The missing elements, one rank after the other; without ``noise`` the most likely value of each."""
-    values = dict(values)
-    for name in networkx.topological_sort(model.spec.graph):
-        if name not in missing:
-            continue
-        variable = model.spec.variables[name]
-        k = chosen.get(name, 0)
-        for index, group in enumerate(model.groups):
-            if all(target.variable is not variable for target in group.targets):
-                continue
-            order = with_last(group, k if group.mixed is variable else 0, missing)
-            _draw_group(model, values, index, variable, missing[name], order, noise)
-    return values
-
-
-def _draw_group(
-    model: AutoregressiveModel,
-    values: Values,
-    index: int,
-    variable: Variable,
-    mask: np.ndarray,
-    order: Configuration,
-    noise: tuple[tuple[Tensor, ...], ...] | None,
-) -> None:
-    group = model.groups[index]
-    rank = (group.orders(order) if isinstance(order, int) else order)[variable.name].rank
-    for step in np.unique(rank[mask]):
-        raw = model.raw(index, values, order)
-        for block, target in enumerate(group.targets):
-            draws = np.flatnonzero(mask[target.elements[:, 0]] & (rank[target.elements[:, 0]] == step))
-            if target.variable is not variable or not len(draws):
-                continue
-            conditional, numbers = model.conditionals[index][block], raw[block][:, draws]
-            if noise is None:
-                drawn = _most_likely(conditional, numbers)
-            else:
-                drawn = conditional.sample(numbers, noise[index][block][:, draws])
-            elements = target.elements[draws].reshape(-1)
-            values[variable.name][:, elements] = drawn.reshape(len(drawn), -1).to(numbers.dtype)
-
-
-def _most_likely(conditional: Conditional, raw: Tensor) -> Tensor:
-    """The mode of each draw: exact in a finite domain, elsewhere the likeliest of evenly spread draws."""
-    if conditional.domain.levels is not None and not conditional.law.joint:
-        return conditional.decode(conditional.log_table(raw).argmax(-1), raw.dtype)
-    engine = torch.quasirandom.SobolEngine(max(conditional.family.uniforms, 1))
-    uniforms = (engine.draw(_DRAWS, dtype=raw.dtype) + 0.5 / _DRAWS).clamp(max=1 - 0.5 / _DRAWS).to(raw.device)
-    uniforms = uniforms[:, : conditional.family.uniforms]
-    best, highest = None, None
-    for uniform in uniforms:
-        drawn = conditional.sample(raw, uniform.expand(*raw.shape[:-1], -1))
-        log_prob = conditional.log_prob(raw, drawn)
-        if best is None or highest is None:
-            best, highest = drawn, log_prob
-            continue
-        better = log_prob > highest
-        highest = torch.where(better, log_prob, highest)
-        best = torch.where(better.unsqueeze(-1) if drawn.ndim > better.ndim else better, drawn, best)
-    assert best is not None  # there are draws
-    return best

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from pyro.distributions import Independent, TorchDistribution
 from torch import Tensor
 from torch.distributions import constraints
 
+from ardsl.compiler.density import Density
 from ardsl.compiler.values import blank, by_name, conditioning, expand_given, numbers
 from ardsl.errors import ArdslError
 from ardsl.families.domains import Integer, MuLaw
-
-if TYPE_CHECKING:
-    from ardsl.compiler.model import AutoregressiveModel
 
 
 class ModelDistribution(TorchDistribution):
@@ -24,7 +22,7 @@ class ModelDistribution(TorchDistribution):
     arg_constraints: dict[str, constraints.Constraint] = {}
     has_rsample = False
 
-    def __init__(self, model: AutoregressiveModel, given: Any = None) -> None:
+    def __init__(self, model: Density, given: Any = None) -> None:
         observed = model.spec.model.observed
         if len(observed) != 1:
             raise ArdslError(
@@ -85,7 +83,7 @@ class ModelDistribution(TorchDistribution):
         }
 
 
-def together(model: AutoregressiveModel, given: Any) -> tuple[dict[str, Tensor], torch.Size]:
+def together(model: Density, given: Any) -> tuple[dict[str, Tensor], torch.Size]:
     """What is given, [*batch, *shape] by variable, and the batch shape that all have together."""
     variables = model.spec.model.given
     named = by_name(given, variables, "`given`")
@@ -100,7 +98,7 @@ def together(model: AutoregressiveModel, given: Any) -> tuple[dict[str, Tensor],
     return {v.name: found[v.name].expand((*batch, *v.shape)) for v in variables}, batch
 
 
-def independent(model: AutoregressiveModel, given: Mapping[str, Tensor], batch: torch.Size) -> Independent | None:
+def independent(model: Density, given: Mapping[str, Tensor], batch: torch.Size) -> Independent | None:
     """p(x | given) of a variable in units of its own, whose draws do not read each other, as a distribution that the
     libraries know, with its gradients and closed forms; None where there is no such one. Its batch shape is ``batch``,
     as which all that is given has to broadcast."""
@@ -118,9 +116,9 @@ def independent(model: AutoregressiveModel, given: Mapping[str, Tensor], batch: 
     flat = {v.name: given[v.name].expand((*batch, *v.shape)).reshape(count, *v.shape) for v in model.spec.model.given}
     values = {variable.name: blank(variable, count, model.like)}
     values |= expand_given(conditioning(flat or None, model.spec.model.given, model.like, check=False), count)
-    (raw,) = model.raw(0, model.units.inward(values))
+    (parameters,) = model.conditional_parameters(0, model.units.inward(values))
     kept = variable.shape[: len(variable.shape) - len(events)]
-    found = conditional.distribution(raw.reshape(*batch, *kept, raw.shape[-1]))
+    found = conditional.distribution(parameters.reshape(*batch, *kept, parameters.shape[-1]))
     if found is None or found.event_shape != variable.shape[len(kept) :]:
         return None
     return Independent(found, len(kept))

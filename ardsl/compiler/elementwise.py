@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torch import Tensor
 
+from ardsl.compiler.density import Density
 from ardsl.compiler.values import Values
 from ardsl.errors import ArdslError
 
-if TYPE_CHECKING:
-    from ardsl.compiler.model import AutoregressiveModel
 
-
-def by_element(model: AutoregressiveModel, values: Values, order: int | None) -> dict[str, Tensor]:
+def by_element(model: Density, values: Values, order: int | None) -> dict[str, Tensor]:
     """The conditionals' own log-probabilities, by variable: [batch, *draws]. Raises ``ArdslError`` where they need an
     order."""
     found: dict[str, Tensor] = {}
@@ -23,7 +19,7 @@ def by_element(model: AutoregressiveModel, values: Values, order: int | None) ->
                 f"`{group.mixed.name}` is under any(...): its elements have log-probabilities only in one order; "
                 "give order = k"
             )
-        parts = model.draw_log_probs(index, values, model.orders(group.mixed, order)[0])
+        parts = model.draw_log_probs(index, values, model.order_numbers(group.mixed, order)[0])
         for target, part in zip(group.targets, parts, strict=True):
             variable, events = target.variable, target.factor.event_axes
             kept = [size for axis, size in enumerate(variable.shape) if axis not in events]

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from threading import Lock
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
 
+from ardsl.compiler.base import CompiledModel
 from ardsl.errors import ArdslError
 from ardsl.networks.plan import Plan
-
-if TYPE_CHECKING:
-    from ardsl.compiler.model import AutoregressiveModel
-
 
 _MEMORY = 1 << 28
 _MOST = 1024
@@ -29,18 +28,31 @@ def at_once(plan: Plan, device: torch.device) -> int:
     return max(1, min(_MOST, memory // (3 * per_example)))  # each activation with the temporaries beside it
 
 
+_evaluated: WeakKeyDictionary[nn.Module, int] = WeakKeyDictionary()
+"""How many hold a module in evaluation mode that was in training mode before."""
+_lock = Lock()
+
+
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
-    """The module in evaluation mode for a while."""
-    training = module.training
-    module.eval()
+    """The module in evaluation mode for a while; of several threads, until the last is done."""
+    with _lock:
+        held = module.training or module in _evaluated
+        if held:
+            _evaluated[module] = _evaluated.get(module, 0) + 1
+            module.eval()
     try:
         yield
     finally:
-        module.train(training)
+        with _lock:
+            if held:
+                _evaluated[module] -= 1
+                if not _evaluated[module]:
+                    del _evaluated[module]
+                    module.train()
 
 
-def same_orders(model: AutoregressiveModel, state: dict[str, Any], prefix: str, *_: Any) -> None:
+def same_orders(model: CompiledModel, state: dict[str, Any], prefix: str, *_: Any) -> None:
     """Weights belong to the orders they were trained under."""
     for variable in model.spec.model.observed:
         key = f"rank_{variable.name}"

@@ -19,7 +19,7 @@ from ardsl.compiler.bound import draw, importance_weighted, inside, objective, t
 from ardsl.compiler.guards import evaluating
 from ardsl.compiler.loss import estimate
 from ardsl.compiler.model import AutoregressiveModel
-from ardsl.compiler.noise import Noise
+from ardsl.compiler.steps.noise import Noise
 from ardsl.compiler.symmetry import tell_apart
 from ardsl.compiler.values import (
     by_name,
@@ -159,8 +159,6 @@ class LatentModel(CompiledModel):
     ) -> Tensor:
         """log p of a variable's values given those that it reads, [batch]; with a ``generator``, of a variable that has
         several orders, under one that it draws."""
-        if torch.is_grad_enabled():
-            part.forget()
         (target,) = part.spec.model.observed
         given = {v.name: values[v.name] for v in part.spec.model.given} or None
         flat = part.values({target.name: values[target.name]}, given, check=False)
@@ -335,7 +333,8 @@ class LatentModel(CompiledModel):
         batch = torch.Size([self.count(values)])
         with seeded(seed, self.like.device), evaluating(self):
             for name, part in self.q.items():
-                values[name] = inside(part, self.site(part, values, batch).sample())
+                site = self.site(part, values, batch)
+                values[name] = inside(part, site, site.sample())
             values |= self._exact(values)
         return {name: shaped(values[name], self.spec.variables[name]) for name in self.latent}
 

@@ -3,35 +3,20 @@
 from __future__ import annotations
 
 from functools import reduce
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ardsl.compiler.density import Density
 from ardsl.compiler.missing import by_pattern
 from ardsl.compiler.spans import Window, lengths_along_time
 from ardsl.compiler.values import Values
-from ardsl.errors import ArdslError
-from ardsl.networks.module import Configuration
-
-if TYPE_CHECKING:
-    from ardsl.compiler.model import AutoregressiveModel
-
-
-def loss(
-    model: AutoregressiveModel, batch: dict[str, Any], generator: np.random.Generator | None, window: Window | None
-) -> Tensor:
-    """See :meth:`AutoregressiveModel.loss`."""
-    if not model.groups:
-        raise ArdslError("the model has nothing to train")
-    observed = {v.name: batch[v.name] for v in model.spec.model.observed}
-    given = {v.name: batch[v.name] for v in model.spec.model.given}
-    return -estimate(model, model.values(observed, given, check=False), generator, window).mean()
+from ardsl.networks.stepper import Orders
 
 
 def estimate(
-    model: AutoregressiveModel, values: Values, generator: np.random.Generator | None, window: Window | None = None
+    model: Density, values: Values, generator: np.random.Generator | None, window: Window | None = None
 ) -> Tensor:
     """log p of each example, [batch], or what bounds it on average: under one order for all, and in a window."""
     chosen = _draw_orders(model, generator)
@@ -44,8 +29,8 @@ def estimate(
             (log_prob,) = model.draw_log_probs(index, values, validate=False, span=span)
             found.append(window.of_all(log_prob.sum(-1), lengths[index]))
             continue
-        configuration = chosen[group.mixed.name] if group.mixed else 0
-        every = model.present_log_probs(index, parts, configuration, validate=False)
+        orders = chosen[group.mixed.name] if group.mixed else 0
+        every = model.present_log_probs(index, parts, orders, validate=False)
         each = torch.stack([log_prob.sum(-1) for log_prob in every]).sum(0)
         found.append(each if back is None else each[back])
     total = torch.stack(found).sum(0)
@@ -54,7 +39,7 @@ def estimate(
     return total
 
 
-def _draw_orders(model: AutoregressiveModel, generator: np.random.Generator | None) -> dict[str, Configuration]:
+def _draw_orders(model: Density, generator: np.random.Generator | None) -> dict[str, Orders]:
     """An order for each variable under ``any``: one of its K, or with ``train = "all"`` a fresh one."""
     mixed = [variable for variable in model.spec.model.observed if variable.orders.mixed]
     if not mixed:
@@ -62,7 +47,7 @@ def _draw_orders(model: AutoregressiveModel, generator: np.random.Generator | No
     if generator is None:
         generator = np.random.default_rng(int(torch.randint(1 << 62, ())))
     declared = {v.name: v.orders.orders[0] for v in model.spec.variables.values()}
-    chosen: dict[str, Configuration] = {}
+    chosen: dict[str, Orders] = {}
     for variable in mixed:
         orders = variable.orders
         if orders.train_all:

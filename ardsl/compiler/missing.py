@@ -17,7 +17,7 @@ from torch import Tensor
 from ardsl.compiler.values import Values, blank
 from ardsl.model.model import Model, Variable
 from ardsl.networks.group import Group, TargetBlock
-from ardsl.networks.module import Configuration
+from ardsl.networks.stepper import Orders
 from ardsl.relations import Order
 from ardsl.relations.order import explicit
 
@@ -83,7 +83,7 @@ def placed_last(order: Order, last: np.ndarray) -> Order:
     return explicit(order.shape, np.concatenate([draws[~last[draws]], draws[last[draws]]]))
 
 
-def with_last(group: Group, chosen: Configuration, *cells: Cells) -> Configuration:
+def with_last(group: Group, chosen: Orders, *cells: Cells) -> Orders:
     """A group's orders with cells of its targets last, the later sets after the earlier; ``chosen`` itself where there
     are none."""
     for each in cells:

@@ -100,7 +100,9 @@ def probe_group(model: AutoregressiveModel, index: int, order: int = 0, seed: in
                     model.spec.plan.groups[index].realized[order].matrix()[:, column]
                 )  # nothing to change
             else:
-                moved[:, column] = _differs(model.raw(index, base, order), model.raw(index, values, order))
+                moved[:, column] = _differs(
+                    model.conditional_parameters(index, base, order), model.conditional_parameters(index, values, order)
+                )
             column += 1
     return moved
 

@@ -337,9 +337,10 @@ def encode(group: Group, values: Values, reads: str, columns: range | None = Non
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
 
-def encode_source(source: SourceBlock, value: Tensor) -> Tensor:
-    """The features of what a group reads of one variable, [batch, features]."""
-    return torch.cat(list(_encoded(source, value, "features", 0, len(source.elements), False)), dim=1)
+def encode_source(source: SourceBlock, value: Tensor, reads: str) -> Tensor:
+    """The inputs that a group reads of one variable, [batch, columns]: features, or codes."""
+    parts = list(_encoded(source, value, reads, 0, len(source.elements), False))
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
 
 def _encoded(source: SourceBlock, values: Tensor, reads: str, low: int, high: int, validate: bool) -> Iterator[Tensor]:

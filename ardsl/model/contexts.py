@@ -225,7 +225,14 @@ def _windowed(context: syntax.Context, source: Draft, target: Target, scope: Sco
         limits.append(value)
     if not sound:
         return None
-    if len(limits) == 1:
-        limits *= len(source.axes)
+    if len(limits) == 1:  # a draw covers all of some axes: along these there is no distance from draw to draw
+        limits = [None if axis in target.event_axes else limits[0] for axis in range(len(source.axes))]
+    for axis in target.event_axes:
+        own, size = limits[axis], source.axes[axis].size
+        if own is not None and own < size - 1:
+            spelled = ("*" if each is None or a in target.event_axes else str(each) for a, each in enumerate(limits))
+            place: dict[str, Any] = {"target": target.text, "limit": own, "size": size}
+            scope.report(rules.WINDOW_IN_DRAW.at(window.span, help=f"write `within ({', '.join(spelled)})`", **place))
+            return None
     everywhere = all(limit is None for limit in limits)
     return Earlier(limits=None if everywhere else tuple(limits), elements=target.part)

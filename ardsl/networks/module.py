@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ardsl.relations import Order
-
-Configuration = int | Mapping[str, Order]
-"""One of the group's declared orders by number, or freshly drawn orders by variable."""
+from ardsl.networks.stepper import Orders, Run, Stepper, TimeStepper
 
 
 @dataclass(frozen=True)
@@ -47,75 +42,31 @@ class Span:
 class NetworkModule(nn.Module, ABC):
     """The torch side of one group.
 
-    Called whole, it maps inputs [batch, columns] to raw numbers [batch, rows], the columns being the group's input
-    features (or, where ``reads`` is ``"codes"``, one code per source element) and the rows the raw numbers of its
+    Called whole, it maps inputs [batch, columns] to parameters [batch, rows], the columns being the group's input
+    features (or, where ``reads`` is ``"codes"``, one code per source element) and the rows the parameters of its
     draws, draw by draw. Along time (see its plan's ``back``) it also takes a :class:`Span`, and gives the rows of those
-    moments.
+    time steps.
     """
 
     reads: ClassVar[Literal["features", "codes"]] = "features"
 
     @abstractmethod
-    def forward(self, inputs: Tensor, configuration: Configuration = 0) -> Tensor: ...
+    def forward(self, inputs: Tensor, orders: Orders = 0) -> Tensor: ...
 
     @abstractmethod
-    def program(self, order: int, element_step: np.ndarray, draw_step: np.ndarray, steps: int, batch: int) -> Program:
-        """The step evaluator under one of the group's orders.
+    def stepper(self, run: Run) -> Stepper:
+        """The evaluator by steps."""
 
-        ``element_step[e]`` is the step that gives source element ``e`` its value (−1: known from the start) and
-        ``draw_step[d]`` the step that draws ``d``.
+    def time_stepper(self, batch: int) -> TimeStepper:
+        """The evaluator by time steps, of a network that runs along time."""
+        raise NotImplementedError(f"{type(self).__name__} does not run along time")
+
+    @abstractmethod
+    def start_at(self, parameters: Tensor) -> None:
+        """Make ``parameters`` [rows] what the network gives for any input before training, up to its random weights.
+
+        Along time they are those of one time step, and all begin alike.
         """
-
-    @abstractmethod
-    def start_at(self, raw: Tensor) -> None:
-        """Make ``raw`` [rows] what the network gives for any input before training, up to its random weights.
-
-        Along time it is that of one moment, and all begin alike.
-        """
-
-
-class MomentProgram(ABC):
-    """A network along time evaluated moment by moment: of its past, only what some layer still reads is kept.
-
-    ``groups`` are those of a moment's sites, in the order they are drawn. Use: ``start`` once, then, moment after
-    moment, ``raw(g)`` and ``write(g, …)`` for each of them.
-    """
-
-    groups: Sequence[int]
-
-    @abstractmethod
-    def start(self, given: Mapping[str, Tensor], first: int = 0) -> None:
-        """Begin with what is given, features [batch, features] by variable, at the ``first`` moment in the order of
-        time, as if there were none before it."""
-
-    @abstractmethod
-    def raw(self, group: int) -> Tensor:
-        """The raw numbers of the site's draw, [width, batch]."""
-
-    @abstractmethod
-    def write(self, group: int, inputs: Tensor) -> None:
-        """The features that the draw gave, [features, batch]."""
-
-
-class Program(ABC):
-    """A network evaluated step by step against cached activations: no activation is computed twice.
-
-    Everything is laid out [numbers, batch], so that what a step adds is a contiguous slice. Use: ``start`` once, then
-    ``raw(s)`` and ``write(s, …)`` for s = 0, 1 …
-    """
-
-    @abstractmethod
-    def start(self, inputs: Tensor) -> None:
-        """Begin with the inputs that are known from the start, [columns, batch], in the group's order."""
-
-    @abstractmethod
-    def raw(self, step: int) -> Tensor:
-        """The raw numbers of the step's draws, [rows, batch], draws ascending; asked for in order, and only at steps
-        with draws."""
-
-    @abstractmethod
-    def write(self, step: int, inputs: Tensor) -> None:
-        """The inputs that the step's draws gave, [columns, batch], source elements ascending."""
 
 
 def linear_(weight: Tensor, bias: Tensor | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +15,7 @@ from ardsl.model.model import Factor, Model
 from ardsl.networks.group import Group
 from ardsl.networks.plan import GroupPlan, Plan
 from ardsl.networks.resolve import Resolved
-from ardsl.relations import Beside, Levels, Listed, Matrix, Relation, Translated
+from ardsl.relations import Beside, Levels, Listed, Matrix, Order, Relation, Translated
 
 MAX_PARAMETERS = 1 << 31
 MAX_DRAWS = 1 << 14
@@ -127,17 +127,20 @@ def owners(groups: Sequence[Group]) -> list[np.ndarray]:
     ]
 
 
-def sampling_steps(plans: Sequence[GroupPlan], configuration: Sequence[int]) -> np.ndarray:
+def sampling_steps(plans: Sequence[GroupPlan], orders: Sequence[int | Mapping[str, Order]]) -> np.ndarray:
     """The sampling step of each draw, int64 [draws of all groups]: the longest-path layering of the realized graph.
 
-    ``configuration[g]`` is the order that group ``g`` is under.
+    ``orders[g]`` are those that group ``g`` is under: some of its declared ones by number, or any by variable.
     """
-    return layers(_reading(plans, configuration))
+    return layers(_reading(plans, orders))
 
 
-def _reading(plans: Sequence[GroupPlan], configuration: Sequence[int]) -> Relation | np.ndarray:
-    """Which draws each draw reads, numbered over all groups."""
-    realized = [p.realized[k] for p, k in zip(plans, configuration, strict=True)]
+def _reading(plans: Sequence[GroupPlan], orders: Sequence[int | Mapping[str, Order]]) -> Relation | np.ndarray:
+    """Which draws each draw reads, numbered over all groups. Under orders that are not planned for, what is declared:
+    nothing else is realized."""
+    realized = [
+        p.realized[k] if isinstance(k, int) else p.group.declared(k) for p, k in zip(plans, orders, strict=True)
+    ]
     if len(plans) == 1 and isinstance(realized[0], Beside):
         swept = [part for part in realized[0].parts if isinstance(part, Translated)]
         if swept:  # of its own variable; what else it reads is given
@@ -160,7 +163,7 @@ def _chain(realized: Levels, owner: np.ndarray) -> Levels:
     """One chain of draws reading draws: a draw has the level of its elements, and what is ``given`` is left out."""
     level = np.full(realized.targets, np.iinfo(np.int64).max)
     drawn = owner >= 0
-    level[owner[drawn]] = realized.source_level[drawn]
+    np.minimum.at(level, owner[drawn], realized.source_level[drawn])  # a draw of several elements is read by any
     return Levels(realized.target_level, level)
 
 

@@ -278,7 +278,10 @@ def any_orders(shape: Shape, count: int, seed: int = 0, train_all: bool = False,
     generator = np.random.Generator(np.random.PCG64(_seed(seed)))
     recipes: list[tuple[Callable[..., np.ndarray], tuple[Any, ...]]]
     if size <= 64:
-        recipes = [(ranks.explicit, (permutation,)) for permutation in _distinct(generator, size, count)]
+        permutations, first = _distinct(generator, size, count), tuple(range(size))
+        if natural and first in permutations:  # it takes the first place, and nobody else's
+            permutations = [first, *(permutation for permutation in permutations if permutation != first)]
+        recipes = [(ranks.explicit, (permutation,)) for permutation in permutations]
     else:
         seeds = dict.fromkeys(generator.integers(2**63, size=2 * count).tolist())
         recipes = [(ranks.shuffle, (each,)) for each in list(seeds)[:count]]

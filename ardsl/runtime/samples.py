@@ -8,10 +8,10 @@ from typing import TypeGuard
 
 from torch import Tensor
 
-from ardsl.compiler.beginning import series
 from ardsl.compiler.compile import Compiled
 from ardsl.compiler.labels import is_text
 from ardsl.compiler.model import AutoregressiveModel
+from ardsl.compiler.steps.series import series
 from ardsl.model.model import Variable
 from ardsl.runtime.curve import can_draw
 from ardsl.runtime.data import Examples, Splits, count, take

@@ -100,7 +100,9 @@ def _contexts(
             for k in orders.unique().tolist():
                 some = torch.nonzero(orders == k).flatten()
                 mine = {name: value[some.to(value.device)] for name, value in part.items()}
-                for whole, raw in zip(raws[index], model.raw(index, mine, with_last(group, k, cells)), strict=True):
+                for whole, raw in zip(
+                    raws[index], model.conditional_parameters(index, mine, with_last(group, k, cells)), strict=True
+                ):
                     whole[here[some].to(whole.device)] = raw.to(whole.dtype)
     if any(raw.isnan().any() for each in raws for raw in each):
         raise ArdslError("the model gives no distribution of some values: its outputs are no numbers")

@@ -130,7 +130,7 @@ def test_the_most_likely_number_is_near_the_mode() -> None:
     text = "observed x[2] : real\np(x[i] | x[<i]) = normal via made(hidden = [8])"
     model = ardsl.compile(ardsl.loads(text), dtype=torch.float64)
     filled = model.complete(torch.tensor([[0.3, torch.nan]], dtype=torch.float64), likely=True)
-    raw = model.raw(0, model.values(filled))[0][:, 1]
+    raw = model.conditional_parameters(0, model.values(filled))[0][:, 1]
     assert filled[0, 1] == pytest.approx(model.conditionals[0][0].parameters(raw)["loc"].item(), abs=0.02)
 
 

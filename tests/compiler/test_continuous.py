@@ -53,7 +53,7 @@ def test_joint_draws_are_a_gaussian() -> None:
         ardsl.loads("observed x[2, 3] : real\np(x[t, *] | x[<]) = multivariate_normal via linear\n")
     )
     x = torch.randn(6, 2, 3, dtype=torch.float64)
-    raw = model.raw(0, model.values(x))[0]
+    raw = model.conditional_parameters(0, model.values(x))[0]
     expected = model.conditionals[0][0].distribution(raw).log_prob(x).sum(-1)
     torch.testing.assert_close(model.log_prob(x), expected)
 

@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 
 from ardsl.networks.module import Span
-from tests.compiler import test_beginning, test_lengths, test_spans, test_stream
+from tests.compiler import test_lengths, test_spans
+from tests.compiler.steps import test_beginning, test_stream
 from tests.support.planting import Fault, of_test
 
 SPAN, SPANS = "ardsl.networks.module:Span", "ardsl.compiler.spans:Window"
 NETWORK, FEATURES = "ardsl.networks.lattice.module:LatticeNetwork", "ardsl.networks.lattice.layers:Features"
 RING = "ardsl.networks.lattice.ring"
-SERIES = "ardsl.compiler.series:SeriesSampler"
+SERIES = "ardsl.compiler.steps.series:Series"
 
 
 def never_silent(right: Any, self: Any, *more: Any) -> Any:
@@ -49,32 +50,25 @@ def kept_queues(right: Any, self: Any, *more: Any) -> None:
         ring.store.copy_(store)
 
 
-def weights_themselves(right: Any, self: Any, layer: Any, number: int, group: int) -> Tensor:
-    weight = self._convolution(layer).weights()[number].detach().unflatten(0, (layer.groups, -1))[group]
-    return weight.transpose(1, 2).flatten(1).contiguous()
-
-
 def first_section(right: Any, self: Any, parts: Any) -> Any:
     during = right(self, parts)
     return lambda moments: during(slice(0, moments.stop - moments.start))
 
 
 def channels_kept(right: Any, self: Any) -> None:
-    kept, self.groups = self.groups, self.groups[:1]
+    kept, self._groups = self._groups, self._groups[:1]
     try:
         right(self)
     finally:
-        self.groups = kept
+        self._groups = kept
 
 
 def too_little_back(right: Any, self: Any, *more: Any) -> None:
-    spec = self._model.spec
-    plan = spec.plan
-    spec.plan = replace(plan, groups=tuple(replace(group, back=group.back - 1) for group in plan.groups))
+    self._back -= 1
     try:
         right(self, *more)
     finally:
-        spec.plan = plan
+        self._back += 1
 
 
 def after_the_end(right: Any, self: Any, *more: Any) -> Iterator[Tensor]:
@@ -130,19 +124,19 @@ FAULTS = [
     ),
     Fault(
         "a queue not emptied before the next sample",
-        f"{RING}:RingProgram.start",
+        f"{RING}:RingStepper.start",
         kept_queues,
         of_test(test_beginning.test_what_follows_a_beginning_is_what_the_whole_network_draws, "codes", 1),
     ),
     Fault(
         "weights that change while a stream goes on",
-        f"{RING}:RingProgram._weight",
-        weights_themselves,
+        f"{RING}:RingStepper._kept",
+        lambda right, self, make: make(),
         of_test(test_stream.test_a_stream_goes_on_with_the_weights_that_it_began_with),
     ),
     Fault(
         "maps of another moment",
-        f"{RING}:RingProgram._map_of",
+        f"{RING}:RingStepper._map_of",
         lambda right, self, position: right(self, max(position - 1, 0)),
         of_test(
             test_beginning.test_what_follows_a_beginning_is_what_the_whole_network_draws, "numbers given a text", 0
@@ -156,13 +150,13 @@ FAULTS = [
     ),
     Fault(
         "channels that read those of the moment before",
-        f"{RING}:RingProgram._begin",
+        f"{RING}:RingStepper._begin",
         channels_kept,
         of_test(test_beginning.test_what_follows_a_beginning_is_what_the_whole_network_draws, "channels", 0),
     ),
     Fault(
         "noise of the first moments after a beginning",
-        "ardsl.compiler.noise:noise_along_time",
+        "ardsl.compiler.steps.noise:noise_along_time",
         lambda right, plan, count, seed, like, draws, size: right(plan, count, seed, like, range(0, len(draws)), size),
         of_test(test_beginning.test_what_follows_a_beginning_is_what_the_whole_network_draws, "codes", 20),
     ),

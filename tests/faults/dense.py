@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ardsl.compiler.noise import Noise
+from ardsl.compiler.steps.draws import FromNoise
 from ardsl.networks.dense.labels import SetLabelling
 from ardsl.relations import Labelled, Levels, boolean_product
 from tests.support.planting import Fault
@@ -41,9 +41,9 @@ NAMES = (
 CHECKED = {name: SPECS[name] for name in NAMES}
 
 GROUP, LABELS = "ardsl.networks.group:Group", "ardsl.networks.dense.labels"
-NETWORK, PROGRAM = "ardsl.networks.dense.module:DenseNetwork", "ardsl.networks.dense.program"
+NETWORK, STEPPER = "ardsl.networks.dense.module:DenseNetwork", "ardsl.networks.dense.stepper"
 SLOTS, TABLE = "ardsl.networks.dense.slot_module", "ardsl.networks.dense.slot_plan"
-MODEL = "ardsl.compiler.model:AutoregressiveModel"
+MODEL = "ardsl.compiler.density:Density"
 
 
 def own_level_lowered(right: Any, self: Any, orders: Any) -> Any:
@@ -76,13 +76,13 @@ def met_sets(right: Any, declared: Any) -> Any:
     return replace(found, inclusion=boolean_product(found.sets, found.sets.T))
 
 
-def no_direct_product(right: Any, self: Any, inputs: Tensor, configuration: Any) -> Any:
-    product, direct = right(self, inputs, configuration), len(self.weights)
+def no_direct_product(right: Any, self: Any, inputs: Tensor, orders: Any) -> Any:
+    product, direct = right(self, inputs, orders), len(self.weights)
     return lambda n, x: product(n, x) * (0 if 0 < direct == n else 1)
 
 
-def rows_by_parameter(right: Any, self: Any, configuration: Any) -> Any:
-    layers, direct = right(self, configuration)
+def rows_by_parameter(right: Any, self: Any, orders: Any) -> Any:
+    layers, direct = right(self, orders)
     if layers:
         draw = self.plan.group.output_draw[self._outputs]
         wanted = np.resize(np.arange(self.plan.group.draws), len(draw))
@@ -90,8 +90,8 @@ def rows_by_parameter(right: Any, self: Any, configuration: Any) -> Any:
     return layers, direct
 
 
-def columns_by_feature(right: Any, self: Any, configuration: Any) -> Any:
-    layers, direct = right(self, configuration)
+def columns_by_feature(right: Any, self: Any, orders: Any) -> Any:
+    layers, direct = right(self, orders)
     if layers:
         element = self.plan.group.feature_element[self._inputs]
         wanted = np.resize(np.arange(self.plan.group.elements), len(element))
@@ -99,7 +99,7 @@ def columns_by_feature(right: Any, self: Any, configuration: Any) -> Any:
     return layers, direct
 
 
-def first_layer_residual(right: Any, self: Any, inputs: Tensor, configuration: Any = 0) -> Tensor:
+def first_layer_residual(right: Any, self: Any, inputs: Tensor, orders: Any = 0) -> Tensor:
     activation, done = self.activation, []
     below = inputs if self._sorted is None else inputs.index_select(1, self._sorted)
 
@@ -111,7 +111,7 @@ def first_layer_residual(right: Any, self: Any, inputs: Tensor, configuration: A
 
     self.activation = activated
     try:
-        return right(self, inputs, configuration)
+        return right(self, inputs, orders)
     finally:
         self.activation = activation
 
@@ -161,7 +161,7 @@ def next_elements(right: Any, self: Any, slots: Any) -> Any:
 def last_inputs_unseen(right: Any, self: Any, step: int) -> Tensor:
     if step == 0:
         return right(self, step)
-    last = self.written[step - 1]
+    last = self.slots.at[step - 1]
     kept = last.clone()
     last.zero_()
     raw = right(self, step)
@@ -169,8 +169,16 @@ def last_inputs_unseen(right: Any, self: Any, step: int) -> Tensor:
     return raw
 
 
-def noise_of_others(right: Any, self: Any, values: Any, noise: Noise) -> Any:
-    return right(self, values, replace(noise, draws=tuple(tuple(u.flip(1) for u in blocks) for blocks in noise.draws)))
+def biases_backwards(right: Any, self: Any, **given: Any) -> None:
+    def weights() -> Any:
+        layers, direct, biases = given["weights"]()
+        return layers, direct, [bias.flip(0) for bias in biases]
+
+    right(self, **given | {"weights": weights})
+
+
+def noise_of_others(right: Any, self: Any, values: Any, draw: FromNoise) -> Any:
+    return right(self, values, FromNoise(tuple(tuple(u.flip(1) for u in blocks) for blocks in draw.noise)))
 
 
 FAULTS = [
@@ -194,13 +202,13 @@ FAULTS = [
     Fault("a draw reads units that only meet its context", f"{LABELS}:label", met_sets),
     Fault(
         "no mask on the direct path",
-        f"{NETWORK}._apply_masks",
-        lambda right, self, configuration: (right(self, configuration)[0], self.direct),
+        f"{NETWORK}.masked",
+        lambda right, self, masks: (right(self, masks)[0], self.direct),
     ),
     Fault(
         "no mask on the hidden layers",
-        f"{NETWORK}._apply_masks",
-        lambda right, self, configuration: (list(self.weights), right(self, configuration)[1]),
+        f"{NETWORK}.masked",
+        lambda right, self, masks: (list(self.weights), right(self, masks)[1]),
     ),
     Fault("the direct path forgotten", f"{NETWORK}._products", no_direct_product),
     Fault("raw numbers repeated parameter by parameter, not draw by draw", f"{NETWORK}._make_masks", rows_by_parameter),
@@ -216,7 +224,7 @@ FAULTS = [
     Fault(
         "every order of a mixture with the masks of the first",
         f"{NETWORK}._make_masks",
-        lambda right, self, configuration: right(self, 0 if isinstance(configuration, int) else configuration),
+        lambda right, self, orders: right(self, 0 if isinstance(orders, int) else orders),
     ),
     # Contexts
     Fault("a context forgotten", f"{GROUP}._matrix", first_contexts),
@@ -245,17 +253,17 @@ FAULTS = [
     Fault("a table's strides in the wrong order", f"{TABLE}:table_shape", first_slot_alone),
     Fault("a tied slot that looks ahead", f"{SLOTS}:TiedNetwork._make_gather", next_elements),
     # The step evaluator
-    Fault("a step that sees one step too few", f"{PROGRAM}:DenseProgram.raw", last_inputs_unseen),
+    Fault("a step that sees one step too few", f"{STEPPER}:DenseStepper.parameters", last_inputs_unseen),
     Fault(
         "units completed a step late",
-        f"{PROGRAM}:DenseProgram.finish",
+        f"{STEPPER}:DenseStepper.advance",
         lambda right, self, step: right(self, max(step - 1, 0)),
     ),
-    Fault("the activation left out", f"{PROGRAM}:IN_PLACE", lambda right: dict.fromkeys(right, lambda hidden: hidden)),
+    Fault("the activation left out", f"{STEPPER}:IN_PLACE", lambda right: dict.fromkeys(right, lambda hidden: hidden)),
     Fault(
         "biases in another order than the units",
-        f"{PROGRAM}:DenseProgram.__init__",
-        lambda right, self, **given: right(self, **given | {"biases": [bias.flip(0) for bias in given["biases"]]}),
+        f"{STEPPER}:DenseStepper.__init__",
+        biases_backwards,
     ),
-    Fault("noise of another draw", "ardsl.compiler.sampler:Sampler.run", noise_of_others),
+    Fault("noise of another draw", "ardsl.compiler.steps.evaluator:Evaluator.run", noise_of_others),
 ]

@@ -42,7 +42,7 @@ CHECKED = {
 
 PIXELCNN, LAYERS = "ardsl.networks.lattice.pixelcnn", "ardsl.networks.lattice.layers"
 LATTICE, NETWORK = "ardsl.networks.lattice.lattice:Lattice", "ardsl.networks.lattice.module:LatticeNetwork"
-PROGRAM = "ardsl.networks.lattice.program:LatticeProgram"
+STEPPER = "ardsl.networks.lattice.stepper:LatticeStepper"
 SCHEDULE, GIVEN = "ardsl.networks.lattice.schedule:Schedule", "ardsl.networks.lattice.given"
 RANKED, TRANSLATED = "ardsl.relations.ranked:Ranked", "ardsl.relations.translated"
 
@@ -131,15 +131,15 @@ def first_pixel(right: Any, self: Any, *more: Any) -> None:
 def without_maps(right: Any, self: Any) -> None:
     network = self._network
 
-    def inputs(value: Tensor) -> Any:
-        own, given = type(network).inputs(network, value)
-        return own, replace(given, maps=None if given.maps is None else torch.zeros_like(given.maps))
+    def features(parts: Any) -> Any:
+        given = type(network).features(network, parts)
+        return replace(given, maps=None if given.maps is None else torch.zeros_like(given.maps))
 
-    network.inputs = inputs
+    network.features = features
     try:
         right(self)
     finally:
-        del network.inputs
+        del network.features
 
 
 def unmoved(right: Any, frame: Any, offset: Any) -> Any:
@@ -237,15 +237,15 @@ FAULTS = [
         "ardsl.networks.maps.module:_summarized",
         lambda right, finer, below, summary: right(finer, below.flatten(2)[:, :, :1], summary),
     ),
-    Fault("maps left out of the steps", f"{PROGRAM}._fill_bases", without_maps),
+    Fault("maps left out of the steps", f"{STEPPER}._fill_bases", without_maps),
     # The plan
     Fault("a composition that forgets to move", f"{TRANSLATED}:_shifted", unmoved),
     Fault("a composition through what lies outside", f"{TRANSLATED}:_shifted", through_outside),
     # Steps
     Fault("inputs read a step too early", f"{SCHEDULE}.__init__", too_early(own=lambda step: step - 1)),
-    Fault("the first site for what is not read", f"{PROGRAM}._caches", first_row),
-    Fault("the halves of a gate exchanged", f"{PROGRAM}._apply", halves_exchanged),
-    Fault("weights laid out otherwise", f"{PROGRAM}._flat", lambda right, *given: right(*given).flip(1)),
+    Fault("the first site for what is not read", f"{STEPPER}._caches", first_row),
+    Fault("the halves of a gate exchanged", f"{STEPPER}._apply", halves_exchanged),
+    Fault("weights laid out otherwise", f"{STEPPER}._flat", lambda right, *given: right(*given).flip(1)),
     Fault(
         "what enters every layer taken before it is drawn",
         f"{SCHEDULE}.__init__",

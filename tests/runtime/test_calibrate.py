@@ -215,7 +215,7 @@ def with_gaps(model: AutoregressiveModel, n: int) -> Tensor:
         x = torch.ones(len(rows), variable.size, dtype=torch.float64)
         for element in order.permutation.tolist():
             block = next(b for b, t in enumerate(group.targets) if t.elements[0, 0] == element)
-            raw = model.raw(0, {variable.name: x}, {variable.name: order})[block][:, 0]
+            raw = model.conditional_parameters(0, {variable.name: x}, {variable.name: order})[block][:, 0]
             conditional = model.conditionals[0][block]
             noise = torch.rand(len(rows), conditional.family.uniforms, generator=generator, dtype=torch.float64)
             x[:, element] = conditional.sample(raw, noise)
@@ -252,7 +252,7 @@ def test_transforms_beside_gaps_are_those_of_the_orders_that_place_them_last() -
         for element in torch.nonzero(~absent).flatten().tolist():
             conditional = model.conditionals[0][element]
             assert group.targets[element].elements[0, 0] == element
-            p = conditional.log_table(model.raw(0, values, {"row": last[k]})[element][0, 0]).exp()
+            p = conditional.log_table(model.conditional_parameters(0, values, {"row": last[k]})[element][0, 0]).exp()
             code = int((levels(model)[element] == row[element]).nonzero())
             wanted = p[:code].sum() + random((80, 1), 0, element)[n, 0] * p[code]
             assert u[n, element] == pytest.approx(float(wanted), abs=1e-6)

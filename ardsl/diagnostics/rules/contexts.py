@@ -171,6 +171,19 @@ WINDOW_LIMITS = Rule(
     right="observed x[8, 8] : binary\np(x[i] | x[<i] within (1, 2)) = bernoulli",
 )
 
+WINDOW_IN_DRAW = Rule(
+    code="AR166",
+    title="a window that differs within a draw",
+    message="`{target}` is drawn at once, and `within` would give its {size} elements different contexts",
+    label="a distance of {limit} along an axis that the draw covers",
+    explanation=(
+        "All elements of a draw have the same context. Along an axis that `*` covers in the target, a window has no "
+        "limit, `*`. `within 3` alone limits the other axes."
+    ),
+    wrong="observed x[8, 3] : real\np(x[t, *] | x[<] within (2, 1)) = multivariate_normal",
+    right="observed x[8, 3] : real\np(x[t, *] | x[<] within (2, *)) = multivariate_normal",
+)
+
 READS_ITSELF = Rule(
     code="AR133",
     title="a variable that reads all of itself",

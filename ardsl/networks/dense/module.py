@@ -11,9 +11,10 @@ from torch.nn import functional as F
 
 from ardsl.networks.dense.banded import Band, banded_linear, bands
 from ardsl.networks.dense.plan import relations
-from ardsl.networks.dense.program import DenseProgram
-from ardsl.networks.module import Configuration, NetworkModule, linear_
+from ardsl.networks.dense.stepper import DenseStepper, Weights
+from ardsl.networks.module import NetworkModule, linear_
 from ardsl.networks.plan import GroupPlan
+from ardsl.networks.stepper import Orders, Run
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": F.relu,
@@ -62,31 +63,30 @@ class DenseNetwork(NetworkModule):
         self.register_buffer("_unsorted", _index(np.argsort(self._outputs)), persistent=False)
         self._bands: tuple[torch.dtype, list[list[Band] | Tensor]] | None = None
         self._masks: dict[int, tuple[list[Tensor], Tensor | None]] = {}
-        self._masked: tuple[tuple[object, ...], tuple[list[Tensor], Tensor | None]] | None = None
 
-    def start_at(self, raw: Tensor) -> None:
+    def start_at(self, parameters: Tensor) -> None:
         with torch.no_grad():
-            self.biases[-1].copy_(raw[torch.as_tensor(self._outputs, device=raw.device)])
+            self.biases[-1].copy_(parameters[torch.as_tensor(self._outputs, device=parameters.device)])
             if self.direct is not None:
                 self.direct.zero_()
 
-    def masks(self, configuration: Configuration) -> tuple[list[Tensor], Tensor | None]:
+    def masks(self, orders: Orders) -> tuple[list[Tensor], Tensor | None]:
         """The masks of ``weights`` and of ``direct``, 0/1 in the weights' dtype; kept for declared orders."""
         bias = self.biases[-1]
-        if isinstance(configuration, int):
-            kept = self._masks.get(configuration)
+        if isinstance(orders, int):
+            kept = self._masks.get(orders)
             if kept is None or (kept[0] or [kept[1]])[0].device != bias.device:  # type: ignore[list-item]
-                kept = self._masks[configuration] = self._make_masks(configuration)
+                kept = self._masks[orders] = self._make_masks(orders)
             layers, direct = kept
             return [m.to(bias.dtype) for m in layers], None if direct is None else direct.to(bias.dtype)
-        layers, direct = self._make_masks(configuration)
+        layers, direct = self._make_masks(orders)
         return [m.to(bias.dtype) for m in layers], None if direct is None else direct.to(bias.dtype)
 
     @torch.inference_mode(False)  # what is kept may be of use for gradients later
-    def _make_masks(self, configuration: Configuration) -> tuple[list[Tensor], Tensor | None]:
+    def _make_masks(self, orders: Orders) -> tuple[list[Tensor], Tensor | None]:
         group = self.plan.group
-        orders = group.orders(configuration) if isinstance(configuration, int) else configuration
-        found = relations(group, self.plan.options, orders)
+        by_variable = group.orders(orders) if isinstance(orders, int) else orders
+        found = relations(group, self.plan.options, by_variable)
         rows, columns = group.output_draw[self._outputs], group.feature_element[self._inputs]
         layers = [relation.matrix() for relation in found.hidden]
         if layers:
@@ -102,28 +102,14 @@ class DenseNetwork(NetworkModule):
 
         return [tensor(m) for m in layers], None if direct is None else tensor(direct)
 
-    def train(self, mode: bool = True) -> DenseNetwork:
-        self._masked = None  # weights that are split over processes are put together in the same place, unversioned
-        return super().train(mode)
+    def masked(self, masks: tuple[list[Tensor], Tensor | None]) -> tuple[list[Tensor], Tensor | None]:
+        """The weights of the layers and of the direct path with their masks applied."""
+        layers, direct = masks
+        weights = [weight * mask for weight, mask in zip(self.weights, layers, strict=True)]
+        return weights, None if self.direct is None or direct is None else self.direct * direct
 
-    def masked(self, configuration: Configuration) -> tuple[list[Tensor], Tensor | None]:
-        """The weights with their masks applied; without gradients, the last ones are kept until they change."""
-        if torch.is_grad_enabled():
-            self._masked = None  # a step is coming, and a fused optimizer's leaves no mark on the weights
-            return self._apply_masks(configuration)
-        parameters = [*self.weights, *([self.direct] if self.direct is not None else [])]
-        key = (configuration, *((p.data_ptr(), p._version, p.dtype) for p in parameters))
-        if self._masked is None or self._masked[0] != key or not isinstance(configuration, int):
-            self._masked = (key, self._apply_masks(configuration))
-        return self._masked[1]
-
-    def _apply_masks(self, configuration: Configuration) -> tuple[list[Tensor], Tensor | None]:
-        masks, direct = self.masks(configuration)
-        weights = [weight * mask for weight, mask in zip(self.weights, masks, strict=True)]
-        return weights, None if self.direct is None else self.direct * direct  # type: ignore[operator]
-
-    def forward(self, inputs: Tensor, configuration: Configuration = 0) -> Tensor:
-        products = self._products(inputs, configuration)
+    def forward(self, inputs: Tensor, orders: Orders = 0) -> Tensor:
+        products = self._products(inputs, orders)
         inputs = _reorder(inputs, self._sorted)
         if not len(self.weights):
             return _reorder(products(0, inputs), self._unsorted)
@@ -140,14 +126,11 @@ class DenseNetwork(NetworkModule):
             raw = raw + products(len(self.weights), inputs)
         return _reorder(raw, self._unsorted)
 
-    def _products(self, inputs: Tensor, configuration: Configuration) -> Callable[[int, Tensor], Tensor]:
+    def _products(self, inputs: Tensor, orders: Orders) -> Callable[[int, Tensor], Tensor]:
         """The masked linear map of each layer, by number; the direct path's is the last."""
         biases = [*self.biases, None] if len(self.weights) else list(self.biases)
-        banded = (
-            self.training and self.plan.group.order_count == 1 and configuration == 0 and inputs.device.type == "cpu"
-        )
+        banded = self.training and self.plan.group.order_count == 1 and orders == 0 and inputs.device.type == "cpu"
         if banded and torch.is_grad_enabled() and inputs.dtype == self.biases[-1].dtype and not _autocast(inputs):
-            self._masked = None
             parameters, parts = [*self.weights, self.direct], self._staircases()
 
             def product(n: int, x: Tensor) -> Tensor:
@@ -157,7 +140,7 @@ class DenseNetwork(NetworkModule):
                 return banded_linear(x, weight, biases[n], part)
 
             return product
-        weights, direct = self.masked(configuration)
+        weights, direct = self.masked(self.masks(orders))
         masked = [*weights, direct]
         return lambda n, x: F.linear(x, masked[n], biases[n])  # type: ignore[arg-type]
 
@@ -172,23 +155,22 @@ class DenseNetwork(NetworkModule):
             self._bands = (like.dtype, parts)
         return self._bands[1]
 
-    def program(
-        self, order: int, element_step: np.ndarray, draw_step: np.ndarray, steps: int, batch: int
-    ) -> DenseProgram:
-        weights, direct = self.masked(order)
-        group = self.plan.group
-        return DenseProgram(
+    def stepper(self, run: Run) -> DenseStepper:
+        group, masks = self.plan.group, self.masks(run.orders)
+
+        @torch.no_grad()
+        def weights() -> Weights:
+            return *self.masked(masks), [bias.detach() for bias in self.biases]
+
+        return DenseStepper(
             weights=weights,
-            masks=self.masks(order)[0][:-1],
-            biases=[b.detach() for b in self.biases],
-            direct=direct,
+            masks=masks[0][:-1],
             activation=self.plan.options["activation"],
             residual=self.plan.options["residual"],
-            input_step=element_step[group.feature_element],
-            output_step=draw_step[group.output_draw],
+            input_step=run.element_step[group.feature_element],
+            output_step=run.draw_step[group.output_draw],
             layout=(self._inputs, self._outputs),
-            steps=steps,
-            batch=batch,
+            run=run,
         )
 
 

@@ -236,9 +236,16 @@ def tied_problems(network: str, group: Group) -> Iterator[Diagnostic]:
         yield rules.TOO_MANY_PAIRS.at(
             group.call.span, network=network, draws=f"{group.draws:,}", elements=f"{group.elements:,}"
         )
-    elif group.mixed is not None and any(_windowed(c) for f in group.factors for c in f.contexts):
-        what = f"`{network}` with `tied = true` on a window"
+    elif group.mixed is not None and (own := _not_by_rank(group)):
+        what = f"`{network}` with `tied = true` on {own}"
         yield rules.TABLE_UNDER_ANY.at(group.call.span, what=what, variable=group.mixed.name)
+
+
+def _not_by_rank(group: Group) -> str | None:
+    """What of a group makes the number of its slots differ from order to order."""
+    if any(len(factor.elements) < group.targets[0].variable.size for factor in group.factors):
+        return "one field"
+    return "a window" if any(_windowed(c) for f in group.factors for c in f.contexts) else None
 
 
 def _windowed(context: Context) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -10,10 +12,13 @@ from torch.nn import functional as F
 from ardsl.networks.dense.module import ACTIVATIONS
 from ardsl.networks.dense.slot_plan import slot_features, table_shape
 from ardsl.networks.dense.slots import Slots, tied_slots
-from ardsl.networks.module import Configuration, NetworkModule, linear_
+from ardsl.networks.module import NetworkModule, linear_
 from ardsl.networks.plan import GroupPlan
-from ardsl.networks.slot_program import SlotProgram
+from ardsl.networks.slot_stepper import SlotStepper
+from ardsl.networks.stepper import Orders, Run
 from ardsl.relations import Order
+
+_Address = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 class TableNetwork(NetworkModule):
@@ -26,23 +31,23 @@ class TableNetwork(NetworkModule):
         self.plan = plan
         self._shape = table_shape(plan.group, plan.options, plan.group.orders(0))
         self.rows = nn.Parameter(torch.zeros(self._shape.rows, plan.group.targets[0].family.width))
-        self._addresses: dict[int, tuple[Tensor, Tensor, Tensor, Tensor]] = {}
+        self._addresses: dict[int, _Address] = {}
 
-    def start_at(self, raw: Tensor) -> None:
+    def start_at(self, parameters: Tensor) -> None:
         with torch.no_grad():
-            self.rows.copy_(raw[: self.rows.shape[1]].expand_as(self.rows))
+            self.rows.copy_(parameters[: self.rows.shape[1]].expand_as(self.rows))
 
-    def _address(self, configuration: Configuration) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _address(self, orders: Orders) -> _Address:
         """How a draw's row is found: gather, stride, offset, and what an absent slot counts as."""
-        if isinstance(configuration, int):
-            kept = self._addresses.get(configuration)
+        if isinstance(orders, int):
+            kept = self._addresses.get(orders)
             if kept is None or kept[0].device != self.rows.device:
-                kept = self._addresses[configuration] = self._make_address(self.plan.group.orders(configuration))
+                kept = self._addresses[orders] = self._make_address(self.plan.group.orders(orders))
             return kept
-        return self._make_address(dict(configuration))
+        return self._make_address(orders)
 
     @torch.inference_mode(False)  # what is kept may be of use for gradients later
-    def _make_address(self, orders: dict[str, Order]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _make_address(self, orders: Mapping[str, Order]) -> _Address:
         shape = table_shape(self.plan.group, self.plan.options, orders)
         gather = shape.slots.gather
         # A tied table keeps its last row along a slot for draws that have nothing there.
@@ -50,23 +55,20 @@ class TableNetwork(NetworkModule):
         parts = (gather, shape.stride, shape.offset, absent)
         return tuple(torch.as_tensor(np.ascontiguousarray(p), device=self.rows.device) for p in parts)  # type: ignore[return-value]
 
-    def forward(self, inputs: Tensor, configuration: Configuration = 0) -> Tensor:
-        return self._look_up(inputs, configuration, slice(None)).flatten(1)
+    def forward(self, inputs: Tensor, orders: Orders = 0) -> Tensor:
+        return self._look_up(inputs, self._address(orders), slice(None)).flatten(1)
 
-    def _look_up(self, codes: Tensor, configuration: Configuration, draws: np.ndarray | slice) -> Tensor:
-        gather, stride, offset, absent = (part[draws] for part in self._address(configuration))
+    def _look_up(self, codes: Tensor, address: _Address, draws: np.ndarray | slice) -> Tensor:
+        gather, stride, offset, absent = (part[draws] for part in address)
         if gather.shape[1] == 0:
             return self.rows[offset].expand(len(codes), -1, -1)
         read = codes.long()[:, gather.clamp(min=0)]
         read = torch.where(absent >= 0, absent, read)
         return self.rows[offset + (stride * read).sum(-1)]
 
-    def program(
-        self, order: int, element_step: np.ndarray, draw_step: np.ndarray, steps: int, batch: int
-    ) -> SlotProgram:
-        return SlotProgram(
-            lambda codes, draws: self._look_up(codes, order, draws), element_step, draw_step, self.rows, batch
-        )
+    def stepper(self, run: Run) -> SlotStepper:
+        address = self._address(run.orders)
+        return SlotStepper(lambda codes, draws: self._look_up(codes, address, draws), run.element_step, run, self.rows)
 
 
 class TiedNetwork(NetworkModule):
@@ -82,20 +84,20 @@ class TiedNetwork(NetworkModule):
         self.activation = ACTIVATIONS[plan.options["activation"]]
         self._columns: dict[int, Tensor] = {}
 
-    def start_at(self, raw: Tensor) -> None:
+    def start_at(self, parameters: Tensor) -> None:
         with torch.no_grad():
-            self.biases[-1].copy_(raw[: len(self.biases[-1])])
+            self.biases[-1].copy_(parameters[: len(self.biases[-1])])
 
-    def _gather(self, configuration: Configuration) -> Tensor:
+    def _gather(self, orders: Orders) -> Tensor:
         """For each draw the column of each of its network's inputs, [draws, inputs]; two more columns are a constant 0
         (a feature that is absent) and a constant 1 (the slot is there)."""
-        if isinstance(configuration, int):
-            kept = self._columns.get(configuration)
+        if isinstance(orders, int):
+            kept = self._columns.get(orders)
             if kept is None or kept.device != self.biases[-1].device:
-                kept = self._make_gather(tied_slots(self.plan.group, self.plan.group.orders(configuration)))
-                self._columns[configuration] = kept
+                kept = self._make_gather(tied_slots(self.plan.group, self.plan.group.orders(orders)))
+                self._columns[orders] = kept
             return kept
-        return self._make_gather(tied_slots(self.plan.group, configuration))
+        return self._make_gather(tied_slots(self.plan.group, orders))
 
     @torch.inference_mode(False)  # what is kept may be of use for gradients later
     def _make_gather(self, slots: Slots) -> Tensor:
@@ -114,25 +116,23 @@ class TiedNetwork(NetworkModule):
         gather = np.concatenate([np.zeros((group.draws, 0), dtype=np.int64), *columns], axis=1)
         return torch.as_tensor(gather, device=self.biases[-1].device)
 
-    def forward(self, inputs: Tensor, configuration: Configuration = 0) -> Tensor:
-        return self._evaluate(inputs, configuration, slice(None)).flatten(1)
+    def forward(self, inputs: Tensor, orders: Orders = 0) -> Tensor:
+        return self._evaluate(inputs, self._gather(orders), slice(None)).flatten(1)
 
-    def _evaluate(self, inputs: Tensor, configuration: Configuration, draws: np.ndarray | slice) -> Tensor:
+    def _evaluate(self, inputs: Tensor, gather: Tensor, draws: np.ndarray | slice) -> Tensor:
         constants = torch.tensor([0.0, 1.0], dtype=inputs.dtype, device=inputs.device).expand(len(inputs), 2)
-        hidden = torch.cat([inputs, constants], dim=1)[:, self._gather(configuration)[draws]]
+        hidden = torch.cat([inputs, constants], dim=1)[:, gather[draws]]
         for weight, bias in zip(self.weights[:-1], self.biases, strict=False):
             hidden = self.activation(F.linear(hidden, weight, bias))
             if self.training and self.plan.options["dropout"]:
                 hidden = F.dropout(hidden, self.plan.options["dropout"])
         return F.linear(hidden, self.weights[-1], self.biases[-1])
 
-    def program(
-        self, order: int, element_step: np.ndarray, draw_step: np.ndarray, steps: int, batch: int
-    ) -> SlotProgram:
-        return SlotProgram(
-            lambda inputs, draws: self._evaluate(inputs, order, draws),
-            element_step[self.plan.group.feature_element],
-            draw_step,
+    def stepper(self, run: Run) -> SlotStepper:
+        gather = self._gather(run.orders)
+        return SlotStepper(
+            lambda inputs, draws: self._evaluate(inputs, gather, draws),
+            run.element_step[self.plan.group.feature_element],
+            run,
             self.biases[-1],
-            batch,
         )

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ardsl.networks.lattice.schedule import source_slices
-from ardsl.networks.module import Program
+from ardsl.networks.stepper import Run, Stepper
 
 if TYPE_CHECKING:
     from ardsl.networks.lattice.module import LatticeNetwork
@@ -21,15 +21,21 @@ Call = tuple[Callable[..., object], tuple[object, ...], dict[str, Tensor]]
 """One of torch's functions, prepared: with what it takes, and where its result goes."""
 
 
-class LatticeInputs(Program):
+class LatticeInputs(Stepper):
     """Keeps what is given until all of it is known, and hands on the variable's own elements."""
 
-    def __init__(self, network: LatticeNetwork, element_step: np.ndarray, batch: int) -> None:
-        self._network, self._wiring, self._batch = network, network.wiring, batch
-        self._element_step = element_step
+    def __init__(self, network: LatticeNetwork, run: Run) -> None:
+        self._network, self._wiring, self._batch = network, network.wiring, run.batch
+        self._element_step = run.element_step
         self._like = next(network.parameters()).detach()
-        self._features = self._like.new_zeros(network.plan.group.features, batch)
-        """What is given, laid out as the group's inputs."""
+        group = network.plan.group
+        self._own = group.targets[0].variable
+        self._given = {
+            source.variable.name: self._like.new_zeros(source.features, run.batch)
+            for source in group.sources
+            if source.variable is not self._own
+        }
+        """The features of what is given, [features, batch] by variable."""
 
     @abstractmethod
     def _take_own(self, sites: np.ndarray, features: Tensor) -> None:
@@ -40,20 +46,22 @@ class LatticeInputs(Program):
 
     def _take(self, step: int, inputs: Tensor) -> None:
         """Columns that a step has made known: the variable's own go to its sites, others wait until all are there."""
-        group, start, before = self._network.plan.group, 0, 0
-        own = group.targets[0].variable
+        group, start = self._network.plan.group, 0
         for source, place in zip(group.sources, source_slices(group).values(), strict=True):
             known = np.flatnonzero(self._element_step[place] == step)
-            features = source.element_features
-            before, first_feature = before + source.features, before
             if not len(known):
                 continue
+            features = source.element_features
             count = int(features[known].sum())
             part, start = inputs[start : start + count], start + count
-            if source.variable is own:
+            if source.variable is self._own:
                 each = self._wiring.lattice.each
                 self._take_own(known[::each] // each, part.reshape(len(known) // each, -1, self._batch))
             else:
-                first = np.cumsum(features) - features + first_feature
+                first = np.cumsum(features) - features
                 rows = np.concatenate([np.arange(first[e], first[e] + features[e]) for e in known])
-                self._features[torch.from_numpy(rows)] = part
+                self._given[source.variable.name][torch.from_numpy(rows)] = part
+
+    def _conditions(self) -> dict[str, Tensor]:
+        """What is given, as the network takes it: features [batch, features] by variable."""
+        return {name: features.T for name, features in self._given.items()}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -14,8 +13,9 @@ from ardsl.networks.lattice.given import alignment, given
 from ardsl.networks.lattice.layers import Convolution, Features, Upsampled, during, gated
 from ardsl.networks.lattice.plan import located_features, ranked_readings
 from ardsl.networks.lattice.wiring import INPUT, Layer, Wiring
-from ardsl.networks.module import Configuration, MomentProgram, NetworkModule, Program, Span
+from ardsl.networks.module import NetworkModule, Span
 from ardsl.networks.plan import GroupPlan
+from ardsl.networks.stepper import Orders, Run, Stepper, TimeStepper
 
 
 class LatticeNetwork(NetworkModule):
@@ -45,13 +45,13 @@ class LatticeNetwork(NetworkModule):
     def convolution(self, target: str) -> Convolution:
         return self.convolutions[_key(target)]  # type: ignore[return-value]
 
-    def start_at(self, raw: Tensor) -> None:
+    def start_at(self, parameters: Tensor) -> None:
         last = self.convolution(self.wiring.output)
         assert last.bias is not None  # the output adds nothing
         with torch.no_grad():
-            last.bias.copy_(raw[: len(last.bias)])  # draw by draw, and the draws of all positions begin alike
+            last.bias.copy_(parameters[: len(last.bias)])  # draw by draw, and the draws of all positions begin alike
 
-    def forward(self, inputs: Tensor, configuration: Configuration = 0, span: Span | None = None) -> Tensor:
+    def forward(self, inputs: Tensor, orders: Orders = 0, span: Span | None = None) -> Tensor:
         output = self.maps_of(inputs, span)[self.wiring.output].movedim(1, -1)
         return (output if span is None else output[:, -span.length :]).flatten(1)
 
@@ -131,19 +131,16 @@ class LatticeNetwork(NetworkModule):
         parts = inputs.split([source.features for source in sources], 1)
         return {source.variable.name: part for source, part in zip(sources, parts, strict=True)}
 
-    def program(self, order: int, element_step: np.ndarray, draw_step: np.ndarray, steps: int, batch: int) -> Program:
+    def stepper(self, run: Run) -> Stepper:
         from ardsl.networks.lattice.in_turn import InTurn
-        from ardsl.networks.lattice.program import LatticeProgram
+        from ardsl.networks.lattice.stepper import LatticeStepper
 
-        if InTurn.fits(self, element_step, draw_step):
-            return InTurn(self, element_step, draw_step, batch)
-        return LatticeProgram(self, element_step, draw_step, batch)
+        return InTurn(self, run) if InTurn.fits(self, run) else LatticeStepper(self, run)
 
-    def moments(self, batch: int) -> MomentProgram:
-        """The evaluator moment by moment, of a network along time."""
-        from ardsl.networks.lattice.ring import RingProgram
+    def time_stepper(self, batch: int) -> TimeStepper:
+        from ardsl.networks.lattice.ring import RingStepper
 
-        return RingProgram(self, batch)
+        return RingStepper(self, batch)
 
 
 def _key(target: str) -> str:

@@ -1,13 +1,14 @@
-"""Causal networks moment by moment: of a map, only what some layer still reads is kept.
+"""Causal networks time step by time step: of a map, only what some layer still reads is kept.
 
-Every moment takes the same calls. What layers read of earlier moments is known before it begins, and is gathered at
-once, to stand beside what they read of their own moment: one product for each layer. Memory does not grow with time
+Every time step takes the same calls. What layers read of earlier ones is known before it begins, and is gathered at
+once, to stand beside what they read of the time step itself: one product for each layer. Memory does not grow with time
 (Paine et al. 2016, Fast WaveNet Generation Algorithm, keeps a queue for each layer).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,18 +18,18 @@ from torch import Tensor
 from ardsl.networks.lattice.inputs import Call
 from ardsl.networks.lattice.layers import Convolution
 from ardsl.networks.lattice.wiring import INPUT, Layer, Wiring
-from ardsl.networks.module import MomentProgram
+from ardsl.networks.stepper import TimeStepper
 
 if TYPE_CHECKING:
     from ardsl.networks.lattice.module import LatticeNetwork
 
 _SECTION = 4096
-"""Moments whose maps of what is given are made at once."""
+"""Time steps whose maps of what is given are made at once."""
 
 
 def runs_along(wiring: Wiring) -> bool:
-    """Whether time is the slowest axis and the only one of positions, and of what layers read of earlier moments each
-    reads one map of its own."""
+    """Whether time is the slowest axis and the only one of positions, and of what layers read of earlier time steps
+    each reads one map of its own."""
     lattice = wiring.lattice
     if len(lattice.shape) != 1 or lattice.priority is None or lattice.priority[0][0] != 0:
         return False
@@ -38,12 +39,12 @@ def runs_along(wiring: Wiring) -> bool:
 
 
 def _delays(wiring: Wiring, layer: Layer) -> list[int]:
-    """How long before its own moment a layer reads its sources."""
+    """How many time steps before its own a layer reads its sources."""
     way = wiring.lattice.priority[0][1] if wiring.lattice.priority else 1
     return [-way * offset for _, stencil in layer.sources for (offset,) in stencil.offsets]
 
 
-class RingProgram(MomentProgram):
+class RingStepper(TimeStepper):
     """Features are [features, batch], those of a map's groups one after another."""
 
     def __init__(self, network: LatticeNetwork, batch: int) -> None:
@@ -51,21 +52,27 @@ class RingProgram(MomentProgram):
         lattice = network.wiring.lattice
         assert runs_along(network.wiring)  # as the layers of networks along time do
         self._like = next(network.parameters()).detach()
-        self.groups = np.argsort(lattice.rank[: lattice.groups]).tolist()
+        self._groups: list[int] = np.argsort(lattice.rank[: lattice.groups]).tolist()
+        """The groups of a time step's sites, in the order in which they are drawn."""
         self._forward = lattice.along_time
         self._turn = 0
-        """The moment at work, counted in the order of time."""
+        """The time step at work, counted in the order of time."""
+        self._rooms: list[Tensor] = []
         self._now: dict[str, Tensor] = {}
-        """Each map at the moment."""
+        """Each map at the time step."""
         self._columns: dict[str, Tensor] = {}
-        """What a layer reads of several moments, or of several maps, [inputs, batch]."""
+        """What a layer reads of several time steps, or of several maps, [inputs, batch]."""
+        self._weights: list[tuple[Tensor, Callable[[], Tensor]]] = []
+        """Weights as they are laid out here, and what lays out those that there are now."""
+        self._given: dict[str, Tensor] = {}
+        """What is given, features [batch, features] by variable."""
         self._rings = self._make_rings()
         self._place_together()
         for name, (groups, features) in self._wiring.sizes.items():
             self._now.setdefault(name, self._room(groups * features))
         convolutions = [layer for layer in self._wiring.layers if layer.kind == "convolve" and not layer.added]
         self._bases = {layer.target: self._room(layer.groups * layer.features) for layer in convolutions}
-        """What does not change from moment to moment: bias, and what is given."""
+        """What is the same at all time steps: bias, and what is given."""
         self._maps_during: Callable[[slice], Tensor]
         self._maps = self._room(0)
         """What maps add at each position of a section of time, [positions, features, batch]."""
@@ -78,10 +85,11 @@ class RingProgram(MomentProgram):
     # What there is room for
 
     def _room(self, *shape: int) -> Tensor:
-        return self._like.new_zeros(*shape, self._batch)
+        self._rooms.append(self._like.new_zeros(*shape, self._batch))
+        return self._rooms[-1]
 
     def _make_rings(self) -> list[_Ring]:
-        """For the layers that read earlier moments, those alike together."""
+        """For the layers that read earlier time steps, those alike together."""
         alike: dict[tuple[int, int, bool], list[Layer]] = {}
         for layer in self._wiring.layers:
             delays = _delays(self._wiring, layer)
@@ -93,7 +101,7 @@ class RingProgram(MomentProgram):
             read = np.array([_delays(self._wiring, layer) for layer in layers])
             store = self._room(int(read.max(axis=1).sum()), size)
             columns = self._room(len(layers), count, size)
-            # What is of the moment itself is written where the product reads it.
+            # What is of the time step itself is written where the product reads it.
             now = columns[:, read[0].tolist().index(0)] if has_now else self._room(len(layers), size)
             self._now |= {layer.sources[0][0]: each for layer, each in zip(layers, now, strict=True)}
             self._columns |= {layer.target: each.flatten(0, 1) for layer, each in zip(layers, columns, strict=True)}
@@ -115,14 +123,14 @@ class RingProgram(MomentProgram):
     # The calls of a site
 
     def _prepared(self, group: int) -> list[Call]:
-        """Each map of one group at the moment, of which it reads no group that is drawn later."""
+        """Each map of one group at the time step, of which it reads no group that is drawn later."""
         calls: list[Call] = []
         for layer in self._wiring.layers:
             (self._convolve if layer.kind == "convolve" else self._apply)(layer, group, calls)
         return calls
 
     def _part(self, name: str, group: int) -> Tensor:
-        """A map of one group at the moment."""
+        """A map of one group at the time step."""
         return _of(group, self._now[name], self._wiring.sizes[name][1])
 
     def _apply(self, layer: Layer, group: int, calls: list[Call]) -> None:
@@ -144,10 +152,15 @@ class RingProgram(MomentProgram):
     def _convolve(self, layer: Layer, group: int, calls: list[Call]) -> None:
         into = self._part(layer.target, group)
         sums = [self._part(name, group) for name in layer.added] or [self._base(layer, group, calls)]
-        weights = [self._weight(layer, number, group) for number in range(len(layer.sources))]
-        products = [(weight, self._now[name]) for weight, (name, _) in zip(weights, layer.sources, strict=True)]
+        numbers = range(len(layer.sources))
         if layer.target in self._columns:
-            products = [(torch.cat(weights, 1), self._columns[layer.target])]
+            every = self._kept(lambda: torch.cat([self._weight(layer, number, group) for number in numbers], 1))
+            products = [(every, self._columns[layer.target])]
+        else:
+            products = [
+                (self._kept(partial(self._weight, layer, number, group)), self._now[layer.sources[number][0]])
+                for number in numbers
+            ]
         start, *more = sums
         for weight, value in products:
             calls.append((torch.addmm, (start, weight, value), {"out": into}))
@@ -157,30 +170,54 @@ class RingProgram(MomentProgram):
         calls += [(into.add_, (each,), {}) for each in more]
 
     def _base(self, layer: Layer, group: int, calls: list[Call]) -> Tensor:
-        """What does not depend on the variable, with what maps add at the moment."""
+        """What does not depend on the variable, with what maps add at the time step."""
         base, locate = _of(group, self._bases[layer.target], layer.features), self._convolution(layer).locate
         if locate is None:
             return base
         made = torch.empty_like(base)
-        weight = _of(group, locate.detach(), layer.features).clone()
+        weight = self._kept(lambda: _of(group, locate.detach(), layer.features))
         calls.append((torch.addmm, (base, weight, self._map), {"out": made}))
         return made
 
     def _weight(self, layer: Layer, number: int, group: int) -> Tensor:
-        """A group's weights on a source at each of its moments, [outputs, moments · inputs]."""
+        """A group's weights on a source at each of its time steps, [outputs, time steps · inputs]."""
         weight = _of(group, self._convolution(layer).weights()[number].detach(), layer.features)
-        # A copy: what is begun goes on with the weights that there were.
-        return weight.transpose(1, 2).flatten(1).clone(memory_format=torch.contiguous_format)
+        return weight.transpose(1, 2).flatten(1)
+
+    def _kept(self, make: Callable[[], Tensor]) -> Tensor:
+        """A copy of weights: what is begun goes on with those that there were."""
+        kept = make().clone(memory_format=torch.contiguous_format)
+        self._weights.append((kept, make))
+        return kept
 
     def _convolution(self, layer: Layer) -> Convolution:
         return self._network.convolution(layer.target)
 
-    # What a moment computes
+    # What a time step computes
 
-    def start(self, given: Mapping[str, Tensor], first: int = 0) -> None:
+    def refresh(self) -> None:
+        for kept, make in self._weights:
+            kept.copy_(make())
+
+    def caches(self) -> Iterable[Tensor]:
+        return self._rooms
+
+    def select(self, rows: Tensor) -> None:
+        super().select(rows)
+        self._take_given({name: value[rows] for name, value in self._given.items()})
+        self._section = -1
+
+    def start(self, known: Tensor, first: int = 0) -> None:
         self._turn, self._section = first, -1
         for ring in self._rings:
             ring.store.zero_()
+        group = self._network.plan.group
+        sources = [source for source in group.sources if source.variable is not group.targets[0].variable]
+        parts = known.T.split([source.features for source in sources], 1)
+        self._take_given({source.variable.name: part for source, part in zip(sources, parts, strict=True)})
+
+    def _take_given(self, given: dict[str, Tensor]) -> None:
+        self._given = given
         if self._network.given.map_features:
             self._maps_during = self._network.maps_during(given)
         whole = self._network.whole(given)
@@ -192,7 +229,7 @@ class RingProgram(MomentProgram):
                 base.add_(convolution.condition @ whole.T)
 
     def _begin(self) -> None:
-        """All that the moment reads of earlier ones, and its part of the maps."""
+        """All that the time step reads of earlier ones, and its part of the maps."""
         if self._network.given.map_features:
             last = self._wiring.lattice.positions - 1
             self._map.copy_(self._map_of(self._turn if self._forward else last - self._turn))
@@ -200,7 +237,7 @@ class RingProgram(MomentProgram):
             ring.turn(self._turn)
         for function, arguments, into in self._gathers:
             function(*arguments, **into)
-        if len(self.groups) > 1:  # groups that are drawn later have nothing yet
+        if len(self._groups) > 1:  # groups that are drawn later have nothing yet
             for value in self._now.values():
                 value.zero_()
 
@@ -212,16 +249,19 @@ class RingProgram(MomentProgram):
             self._section, self._maps = section, maps.permute(2, 1, 0).contiguous()
         return self._maps[place]
 
-    def raw(self, group: int) -> Tensor:
-        if group == self.groups[0]:
+    def parameters(self, step: int) -> Tensor:
+        place = step % len(self._groups)
+        if place == 0:
             self._begin()
+        group = self._groups[place]
         for function, arguments, into in self._calls[group]:
             function(*arguments, **into)
         return self._part(self._wiring.output, group)
 
-    def write(self, group: int, inputs: Tensor) -> None:
-        self._part(INPUT, group).copy_(inputs)
-        if group == self.groups[-1]:
+    def write(self, step: int, inputs: Tensor) -> None:
+        place = step % len(self._groups)
+        self._part(INPUT, self._groups[place]).copy_(inputs)
+        if place == len(self._groups) - 1:
             for ring in self._rings:
                 ring.keep()
             self._turn += 1
@@ -233,8 +273,8 @@ def _of(group: int, value: Tensor, features: int) -> Tensor:
 
 
 class _Ring:
-    """Maps of one size, each kept for as long as its layer reads it: row t mod length, from its first on, holds moment
-    t. ``delays[m]`` are those at which map m is read, into ``columns`` [maps · delays, features, batch]."""
+    """Maps of one size, each kept for as long as its layer reads it: row t mod length, from its first on, holds time
+    step t. ``delays[m]`` are those at which map m is read, into ``columns`` [maps · delays, features, batch]."""
 
     def __init__(self, delays: np.ndarray, store: Tensor, columns: Tensor, now: Tensor) -> None:
         self.store, self.now = store, now
@@ -249,7 +289,7 @@ class _Ring:
         self._rows = torch.empty_like(self._shift)
         """Of what is read, and of what is kept."""
         self._kept = self._rows[len(columns) :]
-        # Where a moment itself is read, it is written over what is gathered.
+        # Where a time step itself is read, it is written over what is gathered.
         self.calls: list[Call] = [(torch.index_select, (store, 0, self._rows[: len(columns)]), {"out": columns})]
 
     def turn(self, turn: int) -> None:

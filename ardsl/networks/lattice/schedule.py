@@ -75,11 +75,12 @@ class Schedule:
 
     ``turn[map]`` is when each site of a map is computed, int64 [sites]: at the first turn after all that it reads is
     known. ``near[map]`` has the neighbours of each of its sources. A map in ``passing`` is read only where and when
-    it is computed, and need not be kept.
+    it is computed, and need not be kept. Sites whose draw has the step −1 are known, and nothing is drawn there.
     """
 
     def __init__(self, wiring: Wiring, steps: SourceSteps, draw_step: np.ndarray) -> None:
-        self.steps = np.unique(draw_step)
+        self.steps = np.unique(draw_step[draw_step >= 0])
+        self._drawn = draw_step >= 0
         self.near = {layer.target: neighbours(wiring, layer) for layer in wiring.layers}
         ready = {INPUT: steps.own + 1}
         for layer in wiring.layers:
@@ -94,7 +95,7 @@ class Schedule:
             for name in layer.added:
                 known = np.maximum(known, ready[name])
             ready[layer.target] = known
-        ready[wiring.output] = draw_step  # raw numbers are asked for then, and may have been ready before
+        ready[wiring.output] = draw_step  # parameters are asked for then, and may have been ready before
         needed = self._needed(wiring)
         self.turn = {
             name: np.where(needed[name] | (name == INPUT), np.searchsorted(self.steps, each), len(self.steps))
@@ -112,7 +113,7 @@ class Schedule:
     def _needed(self, wiring: Wiring) -> dict[str, np.ndarray]:
         """Which sites of each map some draw depends on, bool [sites]."""
         found = {name: np.zeros(wiring.lattice.positions * groups, bool) for name, (groups, _) in wiring.sizes.items()}
-        found[wiring.output][:] = True
+        found[wiring.output][:] = self._drawn
         for layer in reversed(wiring.layers):
             here = found[layer.target]
             for (source, _), near in zip(layer.sources, self.near[layer.target], strict=True):

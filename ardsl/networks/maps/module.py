@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ardsl.networks.maps.shapes import REACH, Step, positions
-from ardsl.networks.module import Configuration, NetworkModule, Program, Span, linear_
+from ardsl.networks.module import NetworkModule, Span, linear_
 from ardsl.networks.plan import GroupPlan
-from ardsl.networks.slot_program import SlotProgram
+from ardsl.networks.slot_stepper import SlotStepper
+from ardsl.networks.stepper import Orders, Run
 
 _TRANSPOSED: dict[int, Callable[..., Tensor]] = {
     1: F.conv_transpose1d,
@@ -40,11 +41,11 @@ class MapNetwork(NetworkModule):
         self.bias = nn.Parameter(torch.empty(width))
         linear_(self.weight, self.bias)
 
-    def start_at(self, raw: Tensor) -> None:
+    def start_at(self, parameters: Tensor) -> None:
         with torch.no_grad():
-            self.bias.copy_(raw[: len(self.bias)])
+            self.bias.copy_(parameters[: len(self.bias)])
 
-    def forward(self, inputs: Tensor, configuration: Configuration = 0, span: Span | None = None) -> Tensor:
+    def forward(self, inputs: Tensor, orders: Orders = 0, span: Span | None = None) -> Tensor:
         value = self._side_by_side(inputs)
         for layer, blocks in zip(self.layers, self.blocks, strict=True):
             value = F.relu(layer(value))
@@ -66,13 +67,13 @@ class MapNetwork(NetworkModule):
                 found.append(part.unflatten(1, (*self._map, -1)).movedim(-1, 1))
         return found[0] if len(found) == 1 else torch.cat(found, 1)
 
-    def program(self, order: int, element_step: np.ndarray, draw_step: np.ndarray, steps: int, batch: int) -> Program:
+    def stepper(self, run: Run) -> SlotStepper:
         group = self.plan.group
 
         def rows(inputs: Tensor, draws: np.ndarray) -> Tensor:
             return self(inputs).unflatten(1, (group.draws, -1))[:, draws]
 
-        return SlotProgram(rows, element_step[group.feature_element], draw_step, self.bias, batch)
+        return SlotStepper(rows, run.element_step[group.feature_element], run, self.bias)
 
 
 class Growing(nn.Module):

@@ -3,38 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ardsl.arguments import checked_count
-from ardsl.compiler.beginning import along_time, beginning, conditions, moments_of
-from ardsl.compiler.noise import noise_along_time
-from ardsl.compiler.series import SeriesSampler
+from ardsl.compiler.density import Density
+from ardsl.compiler.steps.beginning import along_time, beginning, conditions, moments_of
+from ardsl.compiler.steps.noise import noise_along_time
+from ardsl.compiler.steps.series import Series
 from ardsl.compiler.values import Values, cut
 from ardsl.families.domains import MuLaw
 from ardsl.model.model import Variable
 
-if TYPE_CHECKING:
-    from ardsl.compiler.model import AutoregressiveModel
-
 
 def stream(
-    model: AutoregressiveModel, given: Any, count: int, moments: int, length: int | None, begin: Any, seed: int | None
+    density: Density, given: Any, count: int, moments: int, length: int | None, begin: Any, seed: int | None
 ) -> Iterator[Tensor]:
     """See :meth:`AutoregressiveModel.stream`."""
-    variable = along_time(model, "a stream")
+    variable = along_time(density, "a stream")
     count, moments = checked_count(count, "samples"), checked_count(moments, "moments of a chunk", 1)
-    values = cut(conditions(model, count, given), None, model.spec.model.given)
-    first = model.like.new_zeros(count, 0) if begin is None else beginning(begin, variable, count, model.like)
+    values = cut(conditions(density, count, given), None, density.spec.model.given)
+    first = density.like.new_zeros(count, 0) if begin is None else beginning(begin, variable, count, density.like)
     last = moments_of(variable, length, first.shape[1])
-    return _chunks(model, variable, values, first, last, moments, seed)
+    return _chunks(density, variable, values, first, last, moments, seed)
 
 
 @torch.no_grad()
 def _chunks(
-    model: AutoregressiveModel,
+    density: Density,
     variable: Variable,
     given: Values,
     first: Tensor,
@@ -43,17 +41,19 @@ def _chunks(
     seed: int | None,
 ) -> Iterator[Tensor]:
     """What follows the ``first`` elements up to the ``last`` moment, so many moments at a time."""
-    plan, count, done = model.spec.plan.groups[0], len(first), first.shape[1]
+    plan, count, done = density.spec.plan.groups[0], len(first), first.shape[1]
     each, draws = (size // variable.shape[0] for size in (variable.size, plan.group.draws))  # of a moment
-    begun = model.units.inward({variable.name: first}, slice(0, done))[variable.name]
-    noise = noise_along_time(plan, count, seed, model.like, range(done // each * draws, last * draws), moments * draws)
+    begun = density.units.inward({variable.name: first}, slice(0, done))[variable.name]
+    noise = noise_along_time(
+        plan, count, seed, density.like, range(done // each * draws, last * draws), moments * draws
+    )
     domain = variable.element_domain(0)
     whole = domain.discrete and not isinstance(domain, MuLaw)
-    # A sampler of its own: others may sample between two chunks.
-    for chunk in SeriesSampler(model, count, ()).run(model.units.inward(given), begun, noise):
+    # An evaluator of its own: others may sample between two chunks.
+    for chunk in Series(density, count).run(density.units.inward(given), begun, noise):
         part = slice(done, done + chunk.shape[1])
         done = part.stop
-        outward = model.units.outward({variable.name: chunk}, part)[variable.name]
+        outward = density.units.outward({variable.name: chunk}, part)[variable.name]
         shaped = outward.clone().reshape(
             count, chunk.shape[1] // each, *variable.shape[1:]
         )  # ready for gradients again

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor
 
 from ardsl.arguments import checked_count
+from ardsl.compiler.density import Density
 from ardsl.compiler.labels import coded, is_text
+from ardsl.compiler.steps.series import series
 from ardsl.compiler.values import (
     Values,
     blank,
@@ -25,45 +27,36 @@ from ardsl.families.domains import MuLaw
 from ardsl.families.encoding import mulaw_decode, mulaw_encode
 from ardsl.model.model import Variable
 
-if TYPE_CHECKING:
-    from ardsl.compiler.model import AutoregressiveModel
 
-
-def series(model: AutoregressiveModel) -> Variable | None:
-    """The only variable of a model, where its network runs along time."""
-    observed, plans = model.spec.model.observed, model.spec.plan.groups
-    return observed[0] if len(observed) == len(plans) == 1 and plans[0].back is not None else None
-
-
-def along_time(model: AutoregressiveModel, what: str) -> Variable:
-    """The same; without one, an error of ``what``."""
-    found = series(model)
+def along_time(density: Density, what: str) -> Variable:
+    """The only variable of a density, where its network runs along time; without one, an error of ``what``."""
+    found = series(density)
     if found is None:
         raise ArdslError(f"{what} is of one variable along time, as `wavenet` draws it, first moment first")
     return found
 
 
-def start(model: AutoregressiveModel, count: int, given: Any, lengths: Any, begin: Any) -> tuple[Values, int]:
+def start(density: Density, count: int, given: Any, lengths: Any, begin: Any) -> tuple[Values, int]:
     """The values that ``count`` samples start from, in the model's units, and how many elements of the only variable
     are known already."""
-    like = model.like
-    values = {v.name: blank(v, count, like.to(data_type(v, like))) for v in model.spec.model.observed}
-    values |= conditions(model, count, given)
+    like = density.like
+    values = {v.name: blank(v, count, like.to(data_type(v, like))) for v in density.spec.model.observed}
+    values |= conditions(density, count, given)
     known = 0
     if begin is not None:
-        variable = along_time(model, "a beginning")
-        first = beginning(begin, variable, count, model.like)
+        variable = along_time(density, "a beginning")
+        first = beginning(begin, variable, count, density.like)
         known = first.shape[1]
         values[variable.name][:, :known] = first
-    values = cut(values, lengths, tuple(model.spec.variables.values()), drawn=True)
+    values = cut(values, lengths, tuple(density.spec.variables.values()), drawn=True)
     if known and bool(values[variable.name][:, :known].isnan().any()):
         raise _too_short(variable)
-    return model.units.inward(values), known
+    return density.units.inward(values), known
 
 
-def conditions(model: AutoregressiveModel, count: int, given: Any) -> Values:
+def conditions(density: Density, count: int, given: Any) -> Values:
     """What is given, checked, for ``count`` samples."""
-    return expand_given(conditioning(given, model.spec.model.given, model.like), count)
+    return expand_given(conditioning(given, density.spec.model.given, density.like), count)
 
 
 def moments_of(variable: Variable, length: int | None, known: int) -> int:

@@ -1,4 +1,4 @@
-"""The step evaluator of lattice networks: each site of each map is computed once, as soon as what it reads is known.
+"""The evaluator by steps of lattice networks: each site of each map is computed once, when what it reads is known.
 
 A convolution at a step is a product of its weights with the neighbours' cached features, gathered where they do not lie
 side by side. All calls of a step are prepared when it is first taken: torch's functions, on views of the caches.
@@ -6,6 +6,7 @@ side by side. All calls of a step are prepared when it is first taken: torch's f
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,13 +16,14 @@ from torch import Tensor
 from ardsl.networks.lattice.inputs import Call, LatticeInputs
 from ardsl.networks.lattice.schedule import Schedule, SourceSteps
 from ardsl.networks.lattice.wiring import INPUT, Layer
+from ardsl.networks.stepper import Run, Slots
 from ardsl.relations.ranks import inverse
 
 if TYPE_CHECKING:
     from ardsl.networks.lattice.module import LatticeNetwork
 
 
-class LatticeProgram(LatticeInputs):
+class LatticeStepper(LatticeInputs):
     """Evaluates a lattice network a step at a time.
 
     Features are kept as [sites, features, batch], in the order in which sites are computed: what a step adds is a
@@ -29,27 +31,27 @@ class LatticeProgram(LatticeInputs):
     neighbours that are not read.
     """
 
-    def __init__(self, network: LatticeNetwork, element_step: np.ndarray, draw_step: np.ndarray, batch: int) -> None:
-        super().__init__(network, element_step, batch)
-        steps, like = SourceSteps.of(network, element_step), self._like
+    def __init__(self, network: LatticeNetwork, run: Run) -> None:
+        super().__init__(network, run)
+        steps, like = SourceSteps.of(network, run.element_step), self._like
         own, self._last_given = steps.own, steps.last_given
-        self._schedule = schedule = Schedule(self._wiring, steps, draw_step)
+        self._schedule = schedule = Schedule(self._wiring, steps, run.draw_step)
         self._sites = {layer.target: schedule.sites(layer.target) for layer in self._wiring.layers}
         self._rows, self._row = self._caches(like)
         self._scratch: dict[object, Tensor] = {}
         if self._wiring.sizes[INPUT][1] == 1 and bool((own >= 0).all()):
-            self._take_over(own)
+            self.slots = self._make_slots(own)
         self._turn_of = {int(step): turn for turn, step in enumerate(schedule.steps)}
         self._calls: list[list[Call] | None] = [None] * len(schedule.steps)
         self._stale = True
-        self._weights: dict[tuple[str, int, int], Tensor] = {}
+        self._weights: dict[tuple[Layer, tuple[int, ...], int], Tensor] = {}
         self._bases = {
-            layer.target: like.new_zeros(layer.groups, layer.features, batch)
+            layer.target: like.new_zeros(layer.groups, layer.features, run.batch)
             for layer in self._wiring.layers
             if layer.kind == "convolve" and not layer.added
         }
         self._located = {
-            layer.target: like.new_zeros(self._wiring.lattice.positions * layer.groups, layer.features, batch)
+            layer.target: like.new_zeros(self._wiring.lattice.positions * layer.groups, layer.features, run.batch)
             for layer in self._wiring.layers
             if layer.kind == "convolve" and network.convolution(layer.target).locate is not None
         }
@@ -74,19 +76,26 @@ class LatticeProgram(LatticeInputs):
         shared = {features: like.new_zeros(count, features, self._batch) for features, count in counts.items()}
         return rows | {name: shared[self._wiring.sizes[name][1]] for name in row}, row
 
-    def _take_over(self, own: np.ndarray) -> None:
-        """Where the elements of a step are drawn to, if what the network reads of one is its value: ``written[step]``
-        [draws, batch]; ``x`` has all of them in the order of the steps."""
+    def _make_slots(self, own: np.ndarray) -> Slots:
+        """Where the elements of each step are drawn to: what the network reads of one is a single number."""
         rows, first = self._rows[INPUT][:, 0], int(self._row[INPUT][:-1].min())
-        self.x = rows[first : first + len(own)]
+        every = rows[first : first + len(own)]
         ends = np.searchsorted(np.sort(own), np.arange(own.max() + 1), side="right").tolist()
-        self.written = [self.x[a:b] for a, b in zip([0, *ends], ends, strict=False)]
+        return Slots(every, [every[a:b] for a, b in zip([0, *ends], ends, strict=False)])
 
-    def finish(self, step: int) -> None:
+    def advance(self, step: int) -> None:
         """Nothing follows what is written: a step looks up what it reads."""
 
-    def start(self, inputs: Tensor) -> None:
-        self._take(-1, inputs)
+    def refresh(self) -> None:
+        for key, kept in self._weights.items():
+            kept.copy_(self._make_flat(*key))
+
+    def caches(self) -> Iterable[Tensor]:
+        shared = {id(rows): rows for rows in self._rows.values()}
+        return (*shared.values(), *self._bases.values(), *self._located.values(), *self._given.values())
+
+    def start(self, known: Tensor) -> None:
+        self._take(-1, known)
         self._stale = True
 
     def _take_own(self, sites: np.ndarray, features: Tensor) -> None:
@@ -95,7 +104,7 @@ class LatticeProgram(LatticeInputs):
 
     def _fill_bases(self) -> None:
         """What does not depend on the variable: each convolution's bias, and what is given."""
-        _, given = self._network.inputs(self._features.T)
+        given = self._network.features(self._conditions())
         for layer in self._wiring.layers:
             if layer.target not in self._bases:
                 continue
@@ -113,7 +122,7 @@ class LatticeProgram(LatticeInputs):
 
     # What a step computes
 
-    def raw(self, step: int) -> Tensor:
+    def parameters(self, step: int) -> Tensor:
         if self._stale:  # until all that is given is known
             self._fill_bases()
             self._stale = step <= self._last_given
@@ -234,17 +243,20 @@ class LatticeProgram(LatticeInputs):
 
     def _flat(self, layer: Layer, numbers: list[int], group: int) -> Tensor:
         """A group's weights on what :meth:`_columns` gives, [features, slots · inputs]."""
-        key = (layer.target, numbers[0], group)
+        key = (layer, tuple(numbers), group)
         if key not in self._weights:
-            parts = []
-            for number in numbers:
-                weight = self._network.convolution(layer.target).weights()[number].detach()
-                sources = layer.sources[number][1].reads.shape[2]
-                whole = weight.unflatten(0, (layer.groups, -1))[group]  # [features, inputs, offsets]
-                by_slot = whole.unflatten(1, (sources, -1)).permute(0, 3, 1, 2).flatten(1, 2)
-                parts.append(by_slot[:, torch.from_numpy(self._slots(layer, number, group))].flatten(1))
-            self._weights[key] = torch.cat(parts, 1).contiguous()
+            self._weights[key] = self._make_flat(*key)
         return self._weights[key]
+
+    def _make_flat(self, layer: Layer, numbers: tuple[int, ...], group: int) -> Tensor:
+        parts = []
+        for number in numbers:
+            weight = self._network.convolution(layer.target).weights()[number].detach()
+            sources = layer.sources[number][1].reads.shape[2]
+            whole = weight.unflatten(0, (layer.groups, -1))[group]  # [features, inputs, offsets]
+            by_slot = whole.unflatten(1, (sources, -1)).permute(0, 3, 1, 2).flatten(1, 2)
+            parts.append(by_slot[:, torch.from_numpy(self._slots(layer, number, group))].flatten(1))
+        return torch.cat(parts, 1).contiguous()
 
 
 def _product(base: Tensor, weight: Tensor, columns: Tensor, out: Tensor) -> Call:

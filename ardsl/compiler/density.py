@@ -1,0 +1,189 @@
+"""The density of a spec on flat values: networks, conditionals and units. It knows no form of users' data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ardsl.compiler.base import CompiledModel
+from ardsl.compiler.guards import same_orders
+from ardsl.compiler.missing import Pattern, by_pattern, may_miss, present, with_last
+from ardsl.compiler.spans import pieces
+from ardsl.compiler.units import Units
+from ardsl.compiler.values import Values, encode, legal
+from ardsl.families.distributions import build_family
+from ardsl.model.model import Variable
+from ardsl.networks.module import NetworkModule, Span
+from ardsl.networks.registry import network
+from ardsl.networks.stepper import Orders
+from ardsl.spec import Spec
+
+
+class Density(CompiledModel):
+    """The conditionals of a spec, group by group: a group's factors share one network.
+
+    Values are [batch, elements] by variable, in the model's units.
+    """
+
+    def __init__(self, spec: Spec) -> None:
+        super().__init__(spec)
+        self.groups = [plan.group for plan in spec.plan.groups]
+        self.networks = nn.ModuleList([network(plan.network).build(plan) for plan in spec.plan.groups])
+        self.networks_by_group: tuple[NetworkModule, ...] = tuple(self.networks)  # type: ignore[arg-type]
+        """The same, without torch's own way of finding each."""
+        self.conditionals = [
+            [build_family(t.family, t.variable.element_domain(int(t.elements[0, 0]))) for t in group.targets]
+            for group in self.groups
+        ]
+        self.units = Units(spec.model, spec.plan.groups)
+        self.may_miss = may_miss(spec.model)
+        for variable in spec.model.observed:
+            # Saved with the weights: a random order is a function of its seed only for one version of numpy.
+            ranks = np.stack([order.rank for order in variable.orders.orders]).astype(np.int32)
+            self.register_buffer(f"rank_{variable.name}", torch.from_numpy(ranks))
+        self.register_load_state_dict_pre_hook(same_orders)
+        for plan, net, conditionals in zip(spec.plan.groups, self.networks, self.conditionals, strict=True):
+            starts = [
+                conditional.initial_raw().repeat(t.draws if plan.back is None else t.draws // t.variable.shape[0])
+                for t, conditional in zip(plan.group.targets, conditionals, strict=True)
+            ]
+            net.start_at(torch.cat(starts) if starts else torch.zeros(0))  # type: ignore[operator]
+
+    def measure(self, examples: Mapping[str, Tensor]) -> None:
+        """Take the units of these examples, [examples, *shape] by variable; of others the units stay."""
+        self.units.measure(examples)
+
+    # Conditionals
+
+    def inputs(self, group: int, values: Values, columns: range | None = None, *, validate: bool = False) -> Tensor:
+        """What a group's network reads, [batch, columns]: all of it, or what some consecutive source elements give."""
+        reads = self.networks_by_group[group].reads
+        return encode(self.groups[group], values, reads, columns, validate=validate)
+
+    def conditional_parameters(
+        self, group: int, values: Values, orders: Orders = 0, *, validate: bool = False
+    ) -> list[Tensor]:
+        """The parameters of a group's conditionals, one [batch, draws, width] tensor per target block; with
+        ``validate`` also where values that it reads are outside their domains."""
+        inputs = self.inputs(group, values, validate=validate)
+        return self.split(group, self.networks_by_group[group](inputs, orders))
+
+    def split(self, group: int, rows: Tensor) -> list[Tensor]:
+        """A network's output [batch, rows] as one [batch, draws, width] tensor per target block."""
+        targets = self.groups[group].targets
+        parts = rows.split([t.draws * t.family.width for t in targets], dim=1)
+        return [part.unflatten(1, (t.draws, t.family.width)) for t, part in zip(targets, parts, strict=True)]
+
+    def draw_log_probs(
+        self, group: int, values: Values, orders: Orders = 0, *, validate: bool = True, span: Span | None = None
+    ) -> list[Tensor]:
+        """The log-probability of every draw of a group, one [batch, draws] tensor per target block, in nats; −inf for
+        values outside their domains, which ``validate = False`` takes to be absent. Of a group along time also those of
+        a ``span`` alone."""
+        spans = [span] if span is not None else pieces(self.spec.plan.groups[group], values)
+        if spans is None:
+            parameters = self.conditional_parameters(group, values, orders, validate=validate)
+            return self.block_log_probs(group, parameters, values, validate)
+        target = self.groups[group].targets[0]
+        net, inputs = self.networks_by_group[group], self.inputs(group, values, validate=validate)
+        log_probs = []
+        for piece in spans:
+            parameters = [net(inputs, orders, piece).unflatten(1, (-1, target.family.width))]
+            log_probs += self.block_log_probs(group, parameters, values, validate, piece)
+        whole = log_probs[0] if len(log_probs) == 1 else torch.cat(log_probs, 1)
+        return [whole if span is not None else F.pad(whole, (0, target.draws - whole.shape[1]))]
+
+    def block_log_probs(
+        self, group: int, parameters: list[Tensor], values: Values, validate: bool, span: Span | None = None
+    ) -> list[Tensor]:
+        """The log-probability of every draw given its conditional's parameters, as of :meth:`draw_log_probs`."""
+        log_probs = []
+        blocks = zip(self.groups[group].targets, self.conditionals[group], parameters, strict=True)
+        for target, conditional, own in blocks:
+            variable, beyond = target.variable, None
+            value = values[variable.name]
+            if span is not None:
+                value = span.of(value.unflatten(1, (variable.shape[0], -1)), torch.nan).flatten(1)
+            if variable.varies or span is not None:
+                beyond = value.isnan()
+                value = value.masked_fill(beyond, legal(variable.element_domain(0)))
+            if not target.whole:
+                value = value[:, target.elements.reshape(-1)]
+            if conditional.law.joint:
+                value = value.unflatten(1, (-1, target.elements.shape[1]))
+            log_prob = conditional.log_prob(own, value, validate=validate)
+            log_scale = self.units.log_scale(target)
+            if log_scale is not None and span is not None:  # it is the same at all time steps
+                log_scale = log_scale[: target.draws // variable.shape[0]].repeat(span.length)
+            log_prob = log_prob if log_scale is None else log_prob - log_scale
+            if beyond is not None:
+                gone = beyond[:, target.elements[:, 0]] if span is None else beyond[:, :: target.elements.shape[1]]
+                log_prob = log_prob.masked_fill(gone, 0.0)
+            log_probs.append(log_prob)
+        return log_probs
+
+    # Likelihoods
+
+    def log_prob_of(self, values: Values, order: int | None = None) -> Tensor:
+        """log p of each example, [batch], in nats."""
+        return torch.stack(tuple(self.variable_log_probs(values, order).values())).sum(0)
+
+    def variable_log_probs(self, values: Values, order: int | None = None) -> dict[str, Tensor]:
+        """log p(variable | its parents) of each example, by variable, [batch]: of those elements that are not NaN
+        (missing), which the orders place last."""
+        parts, back = by_pattern(values, self.may_miss, self.spec.variables)
+        # The mixture is over the joint log-probabilities of all its draws, never over logits or single conditionals.
+        log_probs = {
+            name: under.logsumexp(0) - math.log(len(under))
+            for name, under in self.order_log_probs(parts, order).items()
+        }
+        return log_probs if back is None else {name: each[back] for name, each in log_probs.items()}
+
+    def order_log_probs(self, parts: Sequence[Pattern], order: int | None = None) -> dict[str, Tensor]:
+        """:meth:`variable_log_probs` under each order of the variable by itself, [orders, batch], of the examples of
+        all parts one after the other."""
+        under: dict[str, dict[int, Tensor]] = {}
+        for index, group in enumerate(self.groups):
+            numbers = self.order_numbers(group.mixed, order)
+            for k in numbers:
+                for target, log_prob in zip(group.targets, self.present_log_probs(index, parts, k), strict=True):
+                    mixed = target.variable is group.mixed
+                    if mixed or k == numbers[0]:  # another variable of the group is the same under every order
+                        sums = under.setdefault(target.variable.name, {})
+                        place = k if mixed else 0
+                        sums[place] = sums.get(place, 0) + log_prob.sum(-1)
+        return {name: torch.stack(tuple(sums.values())) for name, sums in under.items()}
+
+    def present_log_probs(
+        self, group: int, parts: Sequence[Pattern], orders: Orders, validate: bool = True
+    ) -> list[Tensor]:
+        """:meth:`draw_log_probs` of the examples of all parts one after the other, with 0 for what is missing. Only
+        the networks, whose orders differ, are evaluated part by part."""
+        own = self.groups[group]
+        if len(parts) == 1:
+            ((values, missing),) = parts
+            log_probs = self.draw_log_probs(group, values, with_last(own, orders, missing), validate=validate)
+        else:
+            parameters = [
+                self.conditional_parameters(group, here, with_last(own, orders, missing), validate=validate)
+                for here, missing in parts
+            ]
+            values = {name: torch.cat([here[name] for here, _ in parts]) for name in parts[0][0]}
+            together = [torch.cat(blocks) for blocks in zip(*parameters, strict=True)]
+            log_probs = self.block_log_probs(group, together, values, validate)
+        masks = [present(target, parts) for target in own.targets]
+        return [
+            log_prob if mask is None else torch.where(mask.to(log_prob.device), log_prob, 0.0)
+            for log_prob, mask in zip(log_probs, masks, strict=True)
+        ]
+
+    def order_numbers(self, mixed: Variable | None, order: int | None) -> Sequence[int]:
+        """Those of the orders of a variable under ``any(…)``, or the one asked for."""
+        if mixed is None:
+            return (0,)
+        return range(len(mixed.orders.orders)) if order is None else (order,)

@@ -1,0 +1,1 @@
+"""Evaluation by steps: schedules, draws, the walk, and what it is used for."""

@@ -1,0 +1,155 @@
+"""Evaluators: the steppers of all networks of a density, for one schedule and size; kept, and lent to one user at a
+time."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from threading import Lock
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ardsl.compiler.density import Density
+from ardsl.compiler.steps.draws import Draw
+from ardsl.compiler.steps.schedule import Steps
+from ardsl.compiler.steps.walk import Walker, code_table, columns
+from ardsl.compiler.values import Values
+from ardsl.networks.realize import sampling_steps
+from ardsl.networks.slot_stepper import SlotStepper
+from ardsl.networks.stepper import Orders, Run, Stepper
+
+MakeStepper = Callable[[Density, int, Run], Stepper]
+"""The stepper of a group's network, by the group's number."""
+
+
+def _own_stepper(density: Density, group: int, run: Run) -> Stepper:
+    return density.networks_by_group[group].stepper(run)
+
+
+def whole_stepper(density: Density, group: int, run: Run) -> Stepper:
+    """The slow, obvious reference: the whole network again at every step."""
+    network, own = density.networks_by_group[group], density.groups[group]
+
+    def rows(inputs: Tensor, draws: np.ndarray) -> Tensor:
+        return network(inputs, run.orders)[:, np.flatnonzero(np.isin(own.output_draw, draws))]
+
+    columns_of = own.feature_element if network.reads == "features" else np.arange(own.elements)
+    return SlotStepper(rows, run.element_step[columns_of], run, density.like)
+
+
+class Evaluator:
+    """Walks a density under some orders, for a batch size, with its weights as they are at the time.
+
+    ``known`` are elements whose values all examples have, bool [elements] by variable: their draws are not made.
+    ``stepper`` makes that of each network; by default its own, which computes each activation once.
+    """
+
+    def __init__(
+        self,
+        density: Density,
+        orders: Sequence[Orders],
+        batch: int,
+        known: Mapping[str, np.ndarray] | None = None,
+        stepper: MakeStepper | None = None,
+    ) -> None:
+        step_of = sampling_steps(density.spec.plan.groups, orders)
+        self._steps = steps = Steps(density.groups, _compressed(density, step_of, known) if known else step_of)
+        self._steppers = [
+            (stepper or _own_stepper)(density, group, steps.run(group, under, batch))
+            if stepper is not None or not steps.reads_all_before(group)
+            else None
+            for group, under in enumerate(orders)
+        ]
+        self._walker = Walker(density, orders, steps, self._steppers, code_table(density))
+
+    @torch.inference_mode()
+    def refresh(self) -> None:
+        """Take the density's weights as they are now."""
+        for stepper in self._steppers:
+            if stepper is not None:
+                stepper.refresh()
+
+    @torch.inference_mode()
+    def run(self, values: Values, draw: Draw) -> None:
+        """Leaves draws in ``values``, [batch, elements] by variable, which hold what is given and what is known, and
+        NaN beyond the end of each example."""
+        for group, stepper in enumerate(self._steppers):
+            if stepper is not None:
+                stepper.start(columns(self._walker.density, group, values, self._steps.known_elements(group)))
+        self._walker.walk(values, draw, range(self._steps.count))
+
+
+def _compressed(density: Density, step_of: np.ndarray, known: Mapping[str, np.ndarray]) -> np.ndarray:
+    """The steps without those of draws that are known, whose step is −1."""
+    targets = [target for group in density.groups for target in group.targets]
+    gone = [
+        known[t.variable.name][t.elements[:, 0]] if t.variable.name in known else np.zeros(t.draws, dtype=bool)
+        for t in targets
+    ]
+    made = ~np.concatenate(gone)
+    left = np.full_like(step_of, -1)
+    left[made] = np.unique(step_of[made], return_inverse=True)[1]
+    return left
+
+
+class Refreshed(Protocol):
+    def refresh(self) -> None: ...
+
+
+_Kept = TypeVar("_Kept", bound=Refreshed)
+
+
+class Lender:
+    """Keeps what is made of a density's weights, and lends each to one thread at a time.
+
+    What it lends has the weights that there are: they are compared with a copy, number by number, since an edit by
+    ``.data``, by numpy or by a fused optimizer leaves no other mark.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._idle: OrderedDict[object, list[tuple[Any, int]]] = OrderedDict()
+        self._weights: list[Tensor] = []
+        self._version = 0
+        self._lock = Lock()
+
+    @contextmanager
+    def lend(self, density: Density, key: object, make: Callable[[], _Kept]) -> Iterator[_Kept]:
+        """One for this key, made where none is idle."""
+        key = (key, density.like.dtype, density.like.device)
+        with self._lock:
+            version = self._current([weight.detach() for weight in density.parameters()])
+            idle = self._idle.get(key)
+            kept, made = idle.pop() if idle else (None, version)
+        if kept is None:
+            kept = make()
+        elif made != version:
+            kept.refresh()
+        yield kept
+        with self._lock:
+            self._idle.setdefault(key, []).append((kept, version))
+            self._idle.move_to_end(key)
+            while sum(map(len, self._idle.values())) > self._most:
+                oldest = next(iter(self._idle))
+                self._idle[oldest].pop()
+                if not self._idle[oldest]:
+                    del self._idle[oldest]
+
+    def _current(self, weights: list[Tensor]) -> int:
+        """The number of the weights that there are, counted up with every change."""
+        new, old = ([(weight.dtype, weight.device) for weight in each] for each in (weights, self._weights))
+        if new != old:
+            self._weights = [weight.clone() for weight in weights]
+            self._version += 1
+        elif not all(map(torch.equal, weights, self._weights)):
+            for copy, weight in zip(self._weights, weights, strict=True):
+                copy.copy_(weight)
+            self._version += 1
+        return self._version
+
+    def __reduce__(self) -> tuple[type[Lender], tuple[int]]:
+        return Lender, (self._most,)  # a copy has nothing to lend yet

@@ -1,0 +1,58 @@
+"""Samples of a density: of each variable after those it reads, under the orders that the noise chooses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ardsl.compiler.density import Density
+from ardsl.compiler.steps.draws import FromNoise
+from ardsl.compiler.steps.evaluator import Evaluator, Lender, whole_stepper
+from ardsl.compiler.steps.noise import Noise
+from ardsl.compiler.steps.series import Series, draws_in_turn, series
+from ardsl.compiler.values import Values
+from ardsl.networks.group import Group
+
+MAX_CHUNK = 1024
+"""Samples drawn at once: past this, more batch buys no speed, only memory."""
+
+
+def sample(density: Density, lender: Lender, values: Values, noise: Noise, known: int, *, whole: bool) -> None:
+    """Draws every observed variable into ``values``, [batch, elements] by variable, which hold what is given, the first
+    ``known`` elements of a variable along time, and NaN beyond the end of each example. ``whole``: by running the whole
+    networks at every step."""
+    for orders, rows in _by_orders(density.groups, noise):
+        # Noise shares samples out among orders by chance: a few sizes serve them all.
+        size = len(rows) if len(rows) == noise.count else 1 << (len(rows) - 1).bit_length()
+        padded = torch.cat([rows, rows[-1:].expand(min(size, MAX_CHUNK) - len(rows))])
+        part, uniforms = {name: value[padded] for name, value in values.items()}, noise.rows(padded).draws
+        if whole:
+            variable = series(density)
+            prefix = {variable.name: np.arange(variable.size) < known} if variable is not None and known else None
+            Evaluator(density, orders, len(padded), prefix, whole_stepper).run(part, FromNoise(uniforms))
+        elif known or draws_in_turn(density):
+            with lender.lend(density, ("series", len(padded)), partial(Series, density, len(padded))) as along:
+                along.sample(part, uniforms[0][0], known)
+        else:
+            make = partial(Evaluator, density, orders, len(padded))
+            with lender.lend(density, (orders, len(padded)), make) as evaluator:
+                evaluator.run(part, FromNoise(uniforms))
+        for variable in density.spec.model.observed:
+            values[variable.name][rows] = part[variable.name][: len(rows)]
+
+
+def _by_orders(groups: Sequence[Group], noise: Noise) -> Iterator[tuple[tuple[int, ...], Tensor]]:
+    """The samples by the orders their noise chooses for each group, in chunks."""
+    choice = torch.zeros(noise.count, len(groups), dtype=torch.long)
+    for index, group in enumerate(groups):
+        if group.mixed is not None:
+            chosen = (noise.orders[group.mixed.name] * group.order_count).long()
+            choice[:, index] = chosen.clamp(max=group.order_count - 1).cpu()
+    for orders in torch.unique(choice, dim=0):
+        rows = torch.nonzero((choice == orders).all(dim=1)).flatten()
+        for chunk in rows.split(MAX_CHUNK):
+            yield tuple(orders.tolist()), chunk

@@ -1,0 +1,127 @@
+"""Walks along time, part by part: but for what is drawn, memory does not grow with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ardsl.compiler.density import Density
+from ardsl.compiler.steps.draws import Draw, FromNoise, Given
+from ardsl.compiler.steps.schedule import TimeSteps
+from ardsl.compiler.steps.walk import Walker, code_table, columns
+from ardsl.compiler.values import Values, lengths_of
+from ardsl.model.model import Variable
+
+_LOOK = 16
+"""Steps after which it is looked whether all examples have ended."""
+
+
+def series(density: Density) -> Variable | None:
+    """The only variable of a density, where its network runs along time."""
+    observed, plans = density.spec.model.observed, density.spec.plan.groups
+    return observed[0] if len(observed) == len(plans) == 1 and plans[0].back is not None else None
+
+
+def draws_in_turn(density: Density) -> bool:
+    """Whether a density draws its only variable along time, each draw by a step of its own."""
+    return series(density) is not None and density.spec.plan.steps == density.groups[0].draws
+
+
+class Series:
+    """The evaluator of a density whose only variable runs along time, for a batch size."""
+
+    def __init__(self, density: Density, batch: int) -> None:
+        self._density, self._batch = density, batch
+        (self._group,), (plan,) = density.groups, density.spec.plan.groups
+        (self._target,) = self._group.targets
+        self._stepper, self._table = density.networks_by_group[0].time_stepper(batch), code_table(density)
+        self._size = self._target.elements.shape[1]
+        """Elements of each draw."""
+        variable = self._target.variable
+        steps = self._target.draws // variable.shape[0]
+        order = variable.orders.orders[0].rank.reshape(variable.shape[0], -1)[0, :: self._size]
+        self._order = np.argsort(order[:steps]).tolist()
+        """The draws of a time step, in the order in which they are made."""
+        self._back = plan.back or 0
+        start, own = 0, range(0)
+        for source in self._group.sources:
+            if source.variable is variable:
+                own = range(start, start + len(source.elements))
+            start += len(source.elements)
+        self._own = own
+        """Which of the group's source elements are the variable's own."""
+
+    def refresh(self) -> None:
+        """Take the density's weights as they are now."""
+        self._stepper.refresh()
+
+    def sample(self, values: Values, noise: Tensor, known: int) -> None:
+        """Draws the variable into ``values``, which have what is given, the first elements, so many as are ``known``,
+        and NaN beyond the end of each example. ``noise``: [batch, draws, uniforms]."""
+        variable = self._target.variable
+        value = values[variable.name]
+        longest = int(lengths_of(value, variable).max()) if self._batch else 0
+        first, last = known // self._size, longest * len(self._order)
+        chunks = self.run(values, value[:, :known], [noise[:, first:last]] if first < last else [])
+        drawn = torch.cat([value[:, :known], *chunks], 1)
+        rest = value[:, drawn.shape[1] :]
+        if variable.end is not None:
+            rest = torch.full_like(rest, variable.end)
+        drawn = torch.cat([drawn, rest], 1)
+        value.copy_(drawn.masked_fill(value.isnan(), torch.nan) if variable.varies else drawn)
+
+    @torch.inference_mode()
+    def run(self, given: Values, prefix: Tensor, noise: Iterable[Tensor]) -> Iterator[Tensor]:
+        """What follows a prefix [batch, elements], in the model's units: as many draws at a time as each part of the
+        noise is for. What follows an end is the end; after that of every example, nothing is drawn."""
+        end, first = self._target.variable.end, prefix.shape[1] // self._size
+        over = (prefix == end).any(1) if end is not None else prefix.new_zeros(len(prefix), dtype=torch.bool)
+        for number, uniforms in enumerate(noise):
+            if end is not None and bool(over.all()):
+                return
+            if number == 0:
+                self._begin(given, prefix)
+            drawn = self._draw(given, uniforms, first, over)
+            first += uniforms.shape[1]
+            if end is not None:
+                seen = (drawn == end).cumsum(1) + over[:, None]
+                over = seen[:, -1] > 0
+                drawn = drawn.masked_fill(seen > 0, end)
+            yield drawn
+
+    def _begin(self, given: Values, prefix: Tensor) -> None:
+        """Goes through a prefix, from as far back as what follows depends on it."""
+        each, name = len(self._order), self._target.variable.name
+        last = prefix.shape[1] // self._size // each
+        first = max(0, last - self._back)
+        own = self._own
+        others = [run for run in (range(own.start), range(own.stop, self._group.elements)) if run]
+        self._stepper.start(columns(self._density, 0, given | {name: prefix}, others), first)
+        part = prefix[:, first * each * self._size : last * each * self._size].clone()
+        self._walk(given, part, Given(), first * each, range(first * each, last * each))
+
+    def _draw(self, given: Values, uniforms: Tensor, first: int, over: Tensor) -> Tensor:
+        """Draws from number ``first`` of all on, [batch, elements]; fewer than there is noise for once all are over."""
+        end, count = self._target.variable.end, uniforms.shape[1]
+        drawn = uniforms.new_zeros(self._batch, count * self._size)
+        if end is None:
+            self._walk(given, drawn, FromNoise(((uniforms,),)), first, range(first, first + count))
+            return drawn
+        for start in range(0, count, _LOOK):  # a variable with an end has one draw of one element a time step
+            stop = min(start + _LOOK, count)
+            part = drawn[:, start:stop]
+            steps = range(first + start, first + stop)
+            self._walk(given, part, FromNoise(((uniforms[:, start:stop],),)), first + start, steps)
+            if bool((over | (drawn[:, :stop] == end).any(1)).all()):
+                return drawn[:, :stop]
+        return drawn
+
+    def _walk(self, given: Values, own: Tensor, draw: Draw, first: int, steps: range) -> None:
+        """Takes steps into the elements of a part of time, whose first draw is number ``first`` of all."""
+        variable = self._target.variable
+        schedule = TimeSteps(self._order, first, self._size if self._own else 0, self._own.start)
+        walker = Walker(self._density, (0,), schedule, [self._stepper], self._table)
+        walker.walk(given | {variable.name: own}, draw, steps)

@@ -1,0 +1,222 @@
+"""The walk: step by step, the networks give parameters, draws are made of them, and the networks learn what they are.
+
+It is the only loop of its kind. Sampling, completing, continuing a prefix and streaming differ in the schedule, in the
+steppers and in how draws get their values.
+
+A step is taken in one of three ways, which give the same draws. :class:`ByValue` serves every model. Where all draws
+are of one finite domain, :class:`ByCode` passes their codes on, with no values between; where they are bits that the
+network reads as they are, :class:`ByThreshold` makes a step's draws by one comparison, written where the next step
+reads them.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ardsl.compiler.density import Density
+from ardsl.compiler.steps.draws import Draw
+from ardsl.compiler.steps.schedule import Schedule, Steps
+from ardsl.compiler.values import Values, encode_source, ended
+from ardsl.families.distributions import Conditional
+from ardsl.families.encoding import encode_features
+from ardsl.networks.group import SourceBlock, TargetBlock
+from ardsl.networks.stepper import Orders, Slots, Stepper
+
+_MOST_CODES = 1 << 16
+
+
+@dataclass(frozen=True)
+class Walker:
+    """Walks a density by a schedule, with the stepper of each network, or None where it is evaluated at once: all that
+    it reads is known before its first draw. ``orders`` are those of each group; ``table`` has the features of every
+    code, where draws may be codes."""
+
+    density: Density
+    orders: Sequence[Orders]
+    schedule: Schedule
+    steppers: Sequence[Stepper | None]
+    table: Tensor | None
+
+    @torch.inference_mode()
+    def walk(self, values: Values, draw: Draw, steps: Iterable[int]) -> None:
+        """Takes the steps in turn, and leaves the draws in ``values``, [batch, elements] by variable, where NaN stands
+        for elements beyond the end of an example. The steppers have been started."""
+        way = self._way(values, draw)
+        take = way.take
+        for number in steps:
+            take(number)
+        way.finish()
+
+    def _way(self, values: Values, draw: Draw) -> Way:
+        stepper = self.steppers[0] if self.steppers else None
+        if draw.noise is None or self.table is None or stepper is None or not self.schedule.all_drawn:
+            return ByValue(self, values, draw)
+        (target,), ((conditional,),) = self.density.groups[0].targets, self.density.conditionals
+        value, noise = values[target.variable.name], draw.noise[0][0]
+        if target.variable.varies and bool(value.isnan().any()):
+            return ByValue(self, values, draw)
+        if isinstance(self.schedule, Steps) and stepper.slots is not None and self._takes_bits(target):
+            return ByThreshold(self.schedule, stepper, stepper.slots, value, noise)
+        return ByCode(self.schedule, stepper, self.table, target, conditional, value, noise)
+
+    def _takes_bits(self, target: TargetBlock) -> bool:
+        """Whether draws are of a Bernoulli family with a logit of its own, and the network reads 0 as 0 and 1 as 1."""
+        bits = self.table is not None and self.table.shape == (2, 1) and self.table.flatten().tolist() == [0.0, 1.0]
+        return bits and target.family.name == "bernoulli" and target.family.width == 1
+
+
+class Way(ABC):
+    """A way to take steps."""
+
+    @abstractmethod
+    def take(self, number: int) -> None:
+        """Takes one step, by number."""
+
+    @abstractmethod
+    def finish(self) -> None:
+        """Leaves in the values what is not there yet."""
+
+
+class ByValue(Way):
+    """Steps of any model: draws are values in the data's own form, which each network encodes for itself."""
+
+    def __init__(self, walker: Walker, values: Values, draw: Draw) -> None:
+        self._density, self._schedule, self._steppers = walker.density, walker.schedule, walker.steppers
+        self._orders = walker.orders
+        self._values, self._draw = values, draw
+        self._features: dict[object, Tensor] = {}
+        """What networks that are evaluated at once read, by source: several read the same."""
+        self._at_once: dict[int, list[Tensor]] = {}
+        """All parameters of these networks, by group."""
+
+    def take(self, number: int) -> None:
+        density, values, step = self._density, self._values, self._schedule.step(number)
+        for group, own_number, blocks in step.draws:
+            stepper = self._steppers[group]
+            rows, start = (None if stepper is None else stepper.parameters(own_number)), 0
+            for block in blocks:
+                target = density.groups[group].targets[block.block]
+                conditional = density.conditionals[group][block.block]
+                if rows is None:
+                    parameters = self._parameters(group)[block.block][:, block.draws]
+                else:
+                    width, count = target.family.width, len(block.draws)
+                    parameters = rows[start : start + count * width].unflatten(0, (count, width)).permute(2, 0, 1)
+                    start += count * width
+                keep(values, target, block.draws, self._draw(block, target, conditional, parameters, values))
+        for group, own_number, runs in step.inputs:
+            stepper = self._steppers[group]
+            if stepper is not None:
+                stepper.write(own_number, columns(density, group, values, runs))
+
+    def _parameters(self, group: int) -> list[Tensor]:
+        """The parameters of a group that is evaluated at once, [batch, draws, width] of each block."""
+        if group not in self._at_once:
+            density, sources = self._density, self._density.groups[group].sources
+            network = density.networks_by_group[group]
+            inputs = [self._read(source, network.reads) for source in sources]
+            some = next(iter(self._values.values()))
+            inputs = inputs or [density.like.new_zeros(len(some), 0)]
+            together = inputs[0] if len(inputs) == 1 else torch.cat(inputs, 1)
+            self._at_once[group] = density.split(group, network(together, self._orders[group]))
+        return self._at_once[group]
+
+    def _read(self, source: SourceBlock, reads: str) -> Tensor:
+        key = (source.variable.name, source.elements, reads)
+        if key not in self._features:
+            self._features[key] = encode_source(source, self._values[source.variable.name], reads)
+        return self._features[key]
+
+    def finish(self) -> None:
+        """Every draw is in the values as soon as it is made."""
+
+
+class ByCode(Way):
+    """Steps of a density of one finite domain: draws stay codes until all are made, and reach the network through a
+    ``table`` of features, [codes, features]."""
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        stepper: Stepper,
+        table: Tensor,
+        target: TargetBlock,
+        conditional: Conditional,
+        value: Tensor,
+        noise: Tensor,
+    ) -> None:
+        self._schedule, self._stepper, self._table = schedule, stepper, table
+        self._target, self._conditional, self._value, self._noise = target, conditional, value, noise
+        self._codes = torch.zeros_like(value)
+
+    def take(self, number: int) -> None:
+        ((_, own_number, (block,)),) = self._schedule.step(number).draws
+        count, first = len(block.draws), int(block.draws[0])
+        where = slice(first, first + 1) if count == 1 else block.draws  # the quicker index
+        rows = self._stepper.parameters(own_number)
+        parameters = rows.unflatten(0, (count, self._target.family.width)).permute(2, 0, 1)
+        drawn = self._codes[:, where] = self._conditional.draw(parameters, self._noise[:, where])
+        self._stepper.write(own_number, self._table[drawn.T.long()].transpose(1, 2).flatten(0, 1))
+
+    def finish(self) -> None:
+        value, end = self._conditional.decode(self._codes, self._codes.dtype), self._target.variable.end
+        self._value.copy_(value if end is None else ended(value[..., None], end)[..., 0])
+
+
+class ByThreshold(Way):
+    """Steps of bits that the network reads as they are: 1 where the logit exceeds −logit(u)."""
+
+    def __init__(self, steps: Steps, stepper: Stepper, slots: Slots, value: Tensor, noise: Tensor) -> None:
+        self._value, self._slots = value, slots
+        self._order = torch.as_tensor(steps.order, device=noise.device)
+        self._thresholds = (-torch.logit(noise[..., 0])).T[self._order].split(steps.sizes)
+        self._parameters, self._advance = stepper.parameters, stepper.advance
+
+    def take(self, number: int) -> None:
+        torch.gt(self._parameters(number), self._thresholds[number], out=self._slots.at[number])
+        self._advance(number)
+
+    def finish(self) -> None:
+        self._value[:, self._order] = self._slots.every.T
+
+
+def code_table(density: Density) -> Tensor | None:
+    """The features of every code, [codes, features], where all draws of a density are of one finite domain, element by
+    element, and its only network reads those of each."""
+    if len(density.groups) != 1 or len(density.groups[0].targets) != 1:
+        return None
+    group, target, reads = density.groups[0], density.groups[0].targets[0], density.networks[0].reads
+    domain = target.variable.element_domain(0)
+    own = [s for s in group.sources if s.variable is target.variable]
+    if target.factor.event_axes or target.variable.is_record or not domain.levels or domain.levels > _MOST_CODES:
+        return None
+    if reads != "features" or len(own) != 1 or own[0].elements != range(target.variable.size) or not target.whole:
+        return None
+    codes = torch.arange(domain.levels, dtype=density.like.dtype, device=density.like.device)
+    return encode_features(domain, density.conditionals[0][0].decode(codes, codes.dtype))
+
+
+def columns(density: Density, group: int, values: Values, runs: Sequence[range]) -> Tensor:
+    """What some source elements of a group give its network, [columns, batch]."""
+    parts = [density.inputs(group, values, run).T for run in runs]
+    if len(parts) == 1:
+        return parts[0]
+    return torch.cat(parts) if parts else density.like.new_zeros(0, len(next(iter(values.values()))))
+
+
+def keep(values: Values, target: TargetBlock, draws: np.ndarray, drawn: Tensor) -> None:
+    """Writes draws [batch, draws(, event)] of a block where they belong; what lies beyond an example's end, NaN."""
+    value, elements = values[target.variable.name], target.elements[draws].reshape(-1)
+    drawn = drawn.reshape(len(value), len(elements)).to(value.dtype)
+    if target.variable.varies:
+        drawn = drawn.masked_fill(value[:, elements].isnan(), torch.nan)
+    if target.variable.end is not None:  # drawn in the order of its elements
+        before = value[:, : int(elements[0])]
+        drawn = drawn.masked_fill((before == target.variable.end).any(1, keepdim=True), torch.nan)
+    value[:, elements] = drawn

@@ -1,0 +1,51 @@
+"""The evaluator by steps of networks that keep nothing between draws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ardsl.networks.stepper import Run, Stepper
+
+
+class SlotStepper(Stepper):
+    """Evaluates any network that computes each draw from its own inputs alone: nothing is shared between draws, so
+    there is nothing to cache.
+
+    ``rows`` gives the parameters of some draws: inputs [batch, columns] and draws [n] to [batch, n, width]. It reads
+    the network's own weights, which therefore are always those that there are. ``input_step``: the step of each input.
+    """
+
+    def __init__(
+        self, rows: Callable[[Tensor, np.ndarray], Tensor], input_step: np.ndarray, run: Run, like: Tensor
+    ) -> None:
+        self._rows = rows
+        self._inputs = torch.zeros(len(input_step), run.batch, dtype=like.dtype, device=like.device)
+        self._columns = {s: torch.as_tensor(c, device=like.device) for s, c in _by_step(input_step).items()}
+        self._draws = _by_step(run.draw_step)
+
+    def start(self, known: Tensor) -> None:
+        if -1 in self._columns:
+            self._inputs[self._columns[-1]] = known
+
+    def parameters(self, step: int) -> Tensor:
+        return self._rows(self._inputs.T, self._draws[step]).flatten(1).T
+
+    def write(self, step: int, inputs: Tensor) -> None:
+        self._inputs[self._columns[step]] = inputs
+
+    def refresh(self) -> None:
+        """Nothing is kept of the weights."""
+
+    def caches(self) -> Iterable[Tensor]:
+        yield self._inputs
+
+
+def _by_step(steps: np.ndarray) -> dict[int, np.ndarray]:
+    """The places that each step has, ascending."""
+    order = np.argsort(steps, kind="stable")
+    known, first = np.unique(steps[order], return_index=True)
+    return dict(zip(known.tolist(), np.split(order, first[1:]), strict=False))  # nothing is split into one part
