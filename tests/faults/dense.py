@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ardsl.compiler.steps.draws import FromNoise
 from ardsl.networks.dense.labels import SetLabelling
 from ardsl.relations import Labelled, Levels, boolean_product
 from tests.support.planting import Fault
@@ -116,20 +115,22 @@ def first_layer_residual(right: Any, self: Any, inputs: Tensor, orders: Any = 0)
         self.activation = activation
 
 
-def sources_backwards(right: Any, group: Any, values: Any, reads: str, columns: range | None = None) -> Tensor:
+def sources_backwards(
+    right: Any, group: Any, values: Any, reads: str, columns: range | None = None, **named: Any
+) -> Tensor:
     wanted = range(group.elements) if columns is None else columns
     parts, start = [], 0
     for source in group.sources:
         stop = start + len(source.elements)
         some = range(max(wanted.start, start), min(wanted.stop, stop))
-        parts += [right(group, values, reads, some)] if len(some) else []
+        parts += [right(group, values, reads, some, **named)] if len(some) else []
         start = stop
-    return torch.cat(parts[::-1], 1) if parts else right(group, values, reads, columns)
+    return torch.cat(parts[::-1], 1) if parts else right(group, values, reads, columns, **named)
 
 
-def fields_shifted(right: Any, group: Any, values: Any, *more: Any) -> Tensor:
+def fields_shifted(right: Any, group: Any, values: Any, *more: Any, **named: Any) -> Tensor:
     records = {s.variable.name for s in group.sources if s.variable.is_record}
-    return right(group, {n: v.roll(1, 1) if n in records else v for n, v in values.items()}, *more)
+    return right(group, {n: v.roll(1, 1) if n in records else v for n, v in values.items()}, *more, **named)
 
 
 def draws_interleaved(right: Any, self: Any, group: int, raw: Tensor) -> Any:
@@ -177,8 +178,9 @@ def biases_backwards(right: Any, self: Any, **given: Any) -> None:
     right(self, **given | {"weights": weights})
 
 
-def noise_of_others(right: Any, self: Any, values: Any, draw: FromNoise) -> Any:
-    return right(self, values, FromNoise(tuple(tuple(u.flip(1) for u in blocks) for blocks in draw.noise)))
+def noise_of_others(right: Any, self: Any, *more: Any) -> None:
+    *others, noise = more
+    right(self, *others, noise.flip(1))
 
 
 FAULTS = [
@@ -265,5 +267,5 @@ FAULTS = [
         f"{STEPPER}:DenseStepper.__init__",
         biases_backwards,
     ),
-    Fault("noise of another draw", "ardsl.compiler.steps.evaluator:Evaluator.run", noise_of_others),
+    Fault("noise of another draw", "ardsl.compiler.steps.walk:ByCode.__init__", noise_of_others),
 ]

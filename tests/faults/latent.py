@@ -88,7 +88,7 @@ FAULTS = [
     Fault(
         "draws without a gradient",
         f"{BOUND}:inside",
-        lambda right, part, value: right(part, value).detach(),
+        lambda right, part, site, value: right(part, site, value).detach(),
         of_test(test_latent.test_pathwise_gradients_are_those_of_the_bound),
     ),
     Fault(

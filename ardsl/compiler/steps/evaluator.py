@@ -64,7 +64,8 @@ class Evaluator:
             else None
             for group, under in enumerate(orders)
         ]
-        self._walker = Walker(density, orders, steps, self._steppers, code_table(density))
+        table = code_table(density) if stepper is None else None  # the reference takes no shortcut
+        self._walker = Walker(density, orders, steps, self._steppers, table)
 
     @torch.inference_mode()
     def refresh(self) -> None:
