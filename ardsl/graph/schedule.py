@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ardsl.relations import Labelled, Levels, Order, Relation, Translated, Union
+from ardsl.relations import Labelled, Levels, Order, Relation, Sparse, Translated, Union
 from ardsl.relations.selection import EarlierInOrder
 from ardsl.relations.sweep import sweep
 
@@ -55,6 +55,8 @@ def layers(relation: Relation | np.ndarray, order: Order | None = None) -> np.nd
         return _label_layers(relation)
     if isinstance(relation, Translated):
         return _swept_layers(relation)
+    if isinstance(relation, Sparse):
+        return _edge_layers(relation.targets, relation.target, relation.read)
     return _edge_layers(relation.targets, *_edges(relation))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -11,8 +11,15 @@ import numpy as np
 from ardsl.families.domains import Domain
 from ardsl.families.family import Family
 from ardsl.model.model import Factor, Model, NetworkCall, Variable
-from ardsl.relations import Beside, Earlier, Everything, Levels, Listed, Matrix, Order, Part, Relation, Union
+from ardsl.relations import Beside, Earlier, Everything, Levels, Listed, Matrix, Order, Part, Relation, Sparse, Union
 from ardsl.relations.selection import EarlierInOrder
+
+SMALL = 1 << 20
+"""Draws × source elements whose pairs are told by a matrix in any case."""
+LARGE = 1 << 27
+"""Draws × source elements that are too many for a matrix."""
+SPARSE = 32
+"""Where fewer than one pair of so many is declared, those that are get listed."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +148,20 @@ class Group:
 
     def declared(self, orders: Mapping[str, Order]) -> Relation:
         """What the spec lets each draw read: draws × source elements."""
-        return self._levels(orders) or Matrix(self._matrix(orders))
+        chain = self.chain(orders)
+        if chain is not None:
+            return chain
+        cells = self.draws * self.elements
+        if cells > LARGE or (cells > SMALL and SPARSE * self.at_most(orders) < cells):
+            return self._sparse(orders)
+        return Matrix(self._matrix(orders))
+
+    def at_most(self, orders: Mapping[str, Order]) -> int:
+        """A bound on the pairs that are declared, which lists none of them."""
+        chain = self.chain(orders)
+        if chain is not None:
+            return chain.count
+        return sum(int(relation.at_most(own).sum()) for _, _, own, relation in self.readings(orders))
 
     def by_source(self, orders: Mapping[str, Order]) -> Beside:
         """The same, source by source and without listing pairs, for a group of one factor."""
@@ -165,7 +185,7 @@ class Group:
         assert isinstance(relation, EarlierInOrder | Part)
         return replace(relation, elements=range(0, self.targets[0].variable.size, event))
 
-    def _levels(self, orders: Mapping[str, Order]) -> Levels | None:
+    def chain(self, orders: Mapping[str, Order]) -> Levels | None:
         """The declared relation as a chain where that shows without unrolling: one variable, all of its own past and
         all of every other source."""
         if len({t.variable.name for t in self.targets}) != 1 or len(self.factors) != 1:
@@ -184,23 +204,44 @@ class Group:
         first = np.concatenate([t.elements[:, 0] for t in self.targets])
         return Levels(rank[first] if reads_own else np.zeros(len(first), np.int64), source_level)
 
-    def _matrix(self, orders: Mapping[str, Order]) -> np.ndarray:
-        columns: dict[str, tuple[int, SourceBlock]] = {}
-        start = 0
-        for source in self.sources:
-            columns[source.variable.name] = (start, source)
-            start += len(source.elements)
-        found = np.zeros((self.draws, self.elements), dtype=bool)
+    def readings(self, orders: Mapping[str, Order]) -> Iterator[tuple[int, SourceBlock, np.ndarray, Relation]]:
+        """What each context of each target block reads: the block's first draw, the source, and of the relation, which
+        is of all the factor's elements, the rows that are the block's draws: all elements of a draw read the same."""
+        sources = {source.variable.name: source for source in self.sources}
         row = 0
         for target in self.targets:
-            # A factor's relations are numbered by its own elements; all elements of a draw read the same.
             own = target.elements[:, 0] - target.factor.elements.start
             for context in target.factor.contexts:
-                start, source = columns[context.variable]
-                rows = context.relation(orders[target.variable.name]).rows(own)
-                found[row : row + target.draws, start : start + len(source.elements)] |= rows[:, source.elements]
+                yield row, sources[context.variable], own, context.relation(orders[target.variable.name])
             row += target.draws
-        return found
+
+    @cached_property
+    def first_columns(self) -> dict[str, int]:
+        """The column of the first element of each source."""
+        ends = np.cumsum([0, *(len(source.elements) for source in self.sources)]).tolist()
+        return {source.variable.name: start for source, start in zip(self.sources, ends, strict=False)}
+
+    def columns(self, source: SourceBlock) -> np.ndarray:
+        """The column of each element of a source's variable, int64 [elements]; −1 for those that are not read."""
+        columns = np.full(source.variable.size, -1)
+        columns[list(source.elements)] = self.first_columns[source.variable.name] + np.arange(len(source.elements))
+        return columns
+
+    def _matrix(self, orders: Mapping[str, Order]) -> np.ndarray:
+        declared = np.zeros((self.draws, self.elements), dtype=bool)
+        for row, source, own, relation in self.readings(orders):
+            start = self.first_columns[source.variable.name]
+            columns = slice(start, start + len(source.elements))
+            declared[row : row + len(own), columns] |= relation.rows(own)[:, source.elements]
+        return declared
+
+    def _sparse(self, orders: Mapping[str, Order]) -> Sparse:
+        draws, elements = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
+        for row, source, own, relation in self.readings(orders):
+            draw, element = relation.pairs(own)
+            draws.append(row + draw)
+            elements.append(self.columns(source)[element])
+        return Sparse.of_pairs(self.draws, self.elements, np.concatenate(draws), np.concatenate(elements))
 
 
 def make_groups(model: Model) -> tuple[Group, ...]:

@@ -29,6 +29,9 @@ class LayerPlan:
     activation: str | None = None
     activated: int = 0
     """Numbers that its activation keeps for the backward pass, where it has one of several inputs."""
+    packed: int | None = None
+    """Of a layer whose outputs read few of its inputs and store no weights for the others: how many each has weights
+    for."""
 
 
 @dataclass(frozen=True)

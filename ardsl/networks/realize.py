@@ -15,11 +15,11 @@ from ardsl.model.model import Factor, Model
 from ardsl.networks.group import Group
 from ardsl.networks.plan import GroupPlan, Plan
 from ardsl.networks.resolve import Resolved
-from ardsl.relations import Beside, Levels, Listed, Matrix, Order, Relation, Translated
+from ardsl.relations import Beside, Levels, Listed, Matrix, Order, Relation, Sparse, Translated
 
 MAX_PARAMETERS = 1 << 31
-MAX_DRAWS = 1 << 14
-"""Draws of a model with several networks: their schedule is found on a matrix of draws × draws."""
+MAX_READINGS = 1 << 27
+"""Pairs of a draw and an element that it reads, over all of several networks: their schedule lists them."""
 
 
 def make_plan(model: Model, resolved: Sequence[Resolved], sink: Sink) -> Plan | None:
@@ -38,10 +38,10 @@ def make_plan(model: Model, resolved: Sequence[Resolved], sink: Sink) -> Plan | 
             )
             continue
         groups.append(plan)
-    draws = sum(plan.group.draws for plan in groups)
-    if len(groups) > 1 and draws > MAX_DRAWS:
-        largest = max(groups, key=lambda plan: plan.group.draws).group
-        sink.add(rules.TOO_MANY_DRAWS.at(largest.call.span, draws=f"{draws:,}", limit=f"{MAX_DRAWS:,}"))
+    pairs = [max(relation.count for relation in plan.realized) for plan in groups]
+    if len(groups) > 1 and sum(pairs) > MAX_READINGS:
+        largest = groups[pairs.index(max(pairs))].group
+        sink.add(rules.TOO_MANY_READINGS.at(largest.call.span, pairs=f"{sum(pairs):,}", limit=f"{MAX_READINGS:,}"))
         return None
     if len(groups) < len(resolved):
         return None
@@ -66,6 +66,8 @@ def _reading_for_parameters(plan: GroupPlan) -> GroupPlan:
         return plan
 
     def read(relation: Relation) -> Relation:
+        if widths.any() and isinstance(relation, Sparse):
+            return relation.only(widths[relation.target] > 0)
         if widths.any():
             return Matrix(relation.matrix() & (widths > 0)[:, None])
         if isinstance(relation, Beside):
@@ -135,7 +137,7 @@ def sampling_steps(plans: Sequence[GroupPlan], orders: Sequence[int | Mapping[st
     return layers(_reading(plans, orders))
 
 
-def _reading(plans: Sequence[GroupPlan], orders: Sequence[int | Mapping[str, Order]]) -> Relation | np.ndarray:
+def _reading(plans: Sequence[GroupPlan], orders: Sequence[int | Mapping[str, Order]]) -> Relation:
     """Which draws each draw reads, numbered over all groups. Under orders that are not planned for, what is declared:
     nothing else is realized."""
     realized = [
@@ -149,14 +151,15 @@ def _reading(plans: Sequence[GroupPlan], orders: Sequence[int | Mapping[str, Ord
     if len(plans) == 1 and isinstance(realized[0], Levels):
         return _chain(realized[0], owner[0])
     total = sum(p.group.draws for p in plans)
-    needs = np.zeros((total, total + 1), dtype=bool)
+    targets, sources = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
     start = 0
     for plan, relation, columns in zip(plans, realized, owner, strict=True):
-        block = relation.matrix()
-        for column in np.flatnonzero(block.any(axis=0)):
-            needs[start : start + plan.group.draws, columns[column]] |= block[:, column]  # −1: the spare column
+        target, element = relation.pairs(np.arange(relation.targets))
+        drawn = columns[element] >= 0
+        targets.append(start + target[drawn])
+        sources.append(columns[element[drawn]])
         start += plan.group.draws
-    return needs[:, :total]
+    return Sparse.of_pairs(total, total, np.concatenate(targets), np.concatenate(sources))
 
 
 def _chain(realized: Levels, owner: np.ndarray) -> Levels:
@@ -183,13 +186,13 @@ def _comparisons(plan: GroupPlan) -> Iterator[Comparison]:
             yield compare(
                 *(declared, realized)
                 if len(group.factors) == 1
-                else (RowRange(declared, start, stop), RowRange(realized, start, stop)),
+                else (_rows(declared, start, stop), _rows(realized, start, stop)),
                 factor=factor.text,
                 variable=factor.variable,
                 order=orders[factor.variable].name,
                 target_name=lambda draw, start=start: group.draw_name(start + draw),  # type: ignore[misc]
                 source_name=group.element_name,
-                hidden=hidden if hidden is None or len(group.factors) == 1 else RowRange(hidden, start, stop),
+                hidden=hidden if hidden is None or len(group.factors) == 1 else _rows(hidden, start, stop),
             )
 
 
@@ -202,6 +205,11 @@ def factor_rows(group: Group) -> Iterator[tuple[Factor, int, int]]:
         start = stop
 
 
+def _rows(relation: Relation, start: int, stop: int) -> Relation:
+    """Some consecutive targets of a relation."""
+    return relation.select(np.arange(start, stop)) if isinstance(relation, Sparse) else RowRange(relation, start, stop)
+
+
 class RowRange(Relation):
     """Some consecutive targets of a relation."""
 
@@ -211,6 +219,9 @@ class RowRange(Relation):
 
     def rows(self, targets: np.ndarray) -> np.ndarray:
         return self._whole.rows(targets + self._start)
+
+    def holds(self, targets: np.ndarray, sources: np.ndarray) -> np.ndarray:
+        return self._whole.holds(targets + self._start, sources)
 
     def counts(self, targets: np.ndarray) -> np.ndarray:
         return self._whole.counts(targets + self._start)

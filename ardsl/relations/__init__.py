@@ -6,6 +6,7 @@ from ardsl.relations.labelled import Labelled, Levels, Matrix, boolean_product
 from ardsl.relations.order import ORDER_NAMES, Order, OrderError, OrderForm, OrderMixture
 from ardsl.relations.relation import Beside, Relation, Stacked, Union
 from ardsl.relations.selection import Affine, AxisPart, Earlier, Everything, Listed, Part, Selection
+from ardsl.relations.sparse import Sparse
 from ardsl.relations.stencil import Stencil
 from ardsl.relations.translated import Translated
 
@@ -29,6 +30,7 @@ __all__ = [
     "Part",
     "Relation",
     "Selection",
+    "Sparse",
     "Stacked",
     "Stencil",
     "Translated",

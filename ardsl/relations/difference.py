@@ -11,6 +11,7 @@ from ardsl.relations.labelled import Levels
 from ardsl.relations.lexicographic import priority
 from ardsl.relations.relation import Beside, Relation, Union
 from ardsl.relations.selection import EarlierInOrder
+from ardsl.relations.sparse import Sparse
 from ardsl.relations.translated import Translated
 
 
@@ -67,6 +68,10 @@ def difference(left: Relation, right: Relation) -> Relation:
     if isinstance(left, Beside) and isinstance(right, Beside):
         parts = zip(left.parts, right.parts, strict=True)
         return Beside(left.targets, tuple(difference(a, b) for a, b in parts))
+    if isinstance(left, Sparse):
+        return left.only(~right.holds(left.target, left.read))
+    if isinstance(right, Sparse):
+        return Difference(left, right, right.only(left.holds(right.target, right.read)))
     if isinstance(left, Translated) and _comparable(right):
         return left.only(~right.holds(*_places(left)))
     if isinstance(right, Translated) and _comparable(left):

@@ -44,6 +44,9 @@ class Levels(Relation):
         below = np.searchsorted(self.source_level[order], self.target_level, side="right")
         return np.maximum.accumulate(np.concatenate([[NONE], numbers[order]]))[below]
 
+    def column_counts(self) -> np.ndarray:
+        return Levels(-self.source_level, -self.target_level).row_counts()
+
     def after(self, earlier: Levels) -> Levels:
         """The composition: ``j`` reads ``i`` if some unit between reads ``i`` and is read by ``j``.
 
@@ -129,3 +132,6 @@ class Matrix(Relation):
 
     def rows(self, targets: np.ndarray) -> Rows:
         return self.values[targets]
+
+    def holds(self, targets: np.ndarray, sources: np.ndarray) -> np.ndarray:
+        return self.values[targets, sources]

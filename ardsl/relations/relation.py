@@ -74,6 +74,17 @@ class Relation(ABC):
         """How many sources every target reads, int64 [targets]."""
         return self.counts(np.arange(self.targets))
 
+    def column_counts(self) -> np.ndarray:
+        """How many targets read each source, int64 [sources]."""
+        counts = np.zeros(self.sources, dtype=np.int64)
+        for chunk in self._chunks(np.arange(self.targets)):
+            counts += self.rows(chunk).sum(axis=0)
+        return counts
+
+    def totals(self, sizes: np.ndarray) -> np.ndarray:
+        """The sum of the ``sizes`` of what every target reads: int64 [sources] to int64 [targets]."""
+        return _joined([self.rows(chunk) @ sizes for chunk in self._chunks(np.arange(self.targets))])
+
     @property
     def count(self) -> int:
         """The number of pairs."""

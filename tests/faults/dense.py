@@ -185,7 +185,7 @@ def noise_of_others(right: Any, self: Any, *more: Any) -> None:
 
 FAULTS = [
     # Masks
-    Fault("≤ for < : a draw reads itself", f"{GROUP}._levels", own_level_lowered),
+    Fault("≤ for < : a draw reads itself", f"{GROUP}.chain", own_level_lowered),
     Fault(
         "< for ≤ between hidden units and draws",
         f"{LABELS}:ChainLabelling.outputs",
@@ -217,7 +217,7 @@ FAULTS = [
     Fault("features repeated feature by feature, not element by element", f"{NETWORK}._make_masks", columns_by_feature),
     Fault("a residual link around the first layer", f"{NETWORK}.forward", first_layer_residual),
     # Orders
-    Fault("a permutation used for a rank", f"{GROUP}._levels", permutations_for_ranks),
+    Fault("a permutation used for a rank", f"{GROUP}.chain", permutations_for_ranks),
     Fault(
         "rank and permutation mixed up in the declared order",
         "ardsl.relations.selection:EarlierInOrder.rows",

@@ -14,10 +14,13 @@ from ardsl.relations import (
     Beside,
     Earlier,
     Everything,
+    Matrix,
     Part,
+    Sparse,
     Stacked,
     Union,
     boolean_product,
+    difference,
 )
 from ardsl.relations.order import raster
 from tests.support.strategies import any_order, earlier, labelled, levels, parts, selections, shapes, total_orders
@@ -123,3 +126,32 @@ def test_beside(data: st.DataObject, shape: tuple[int, ...]) -> None:
     matrices = [unroll(context, order, shape) for context in contexts]
     assume(each[0].targets == each[1].targets)  # a context may be that of some elements
     check(Beside(each[0].targets, tuple(each)), np.concatenate(matrices, axis=1))
+
+
+def matrices(rows: int, columns: int) -> st.SearchStrategy[np.ndarray]:
+    flat = st.lists(st.booleans(), min_size=rows * columns, max_size=rows * columns)
+    return flat.map(lambda found: np.array(found, dtype=bool).reshape(rows, columns))
+
+
+@quick
+@given(st.data(), st.integers(0, 4), st.integers(0, 4), st.integers(0, 4))
+def test_sparse(data: st.DataObject, targets: int, between: int, sources: int) -> None:
+    """Listed pairs are the matrix, and so is what is made of them."""
+    upper, lower, other = (
+        data.draw(matrices(*shape)) for shape in ((targets, between), (between, sources), (targets, between))
+    )
+    left, right, beside = (Sparse.of(Matrix(each)) for each in (upper, lower, other))
+    check(left, upper)
+    check(left.after(right), boolean_product(upper, lower))
+    check(left.union(beside), upper | other)
+    check(left.only(beside.holds(left.target, left.read)), upper & other)
+    check(difference(left, beside), upper & ~other)
+    check(difference(Matrix(upper), beside), upper & ~other)
+    check(difference(left, Matrix(other)), upper & ~other)
+    check(left.select(np.arange(targets)[::-2]), upper[::-2])
+    included = (~other[None] | upper[:, None]).all(-1) & other.any(-1)[None]
+    check(left.including(beside), included)
+    sizes = np.arange(between) + 2
+    for relation in (left, Matrix(upper)):
+        assert relation.totals(sizes).tolist() == (upper @ sizes).tolist()
+        assert relation.column_counts().tolist() == upper.sum(axis=0).tolist()

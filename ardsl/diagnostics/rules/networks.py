@@ -106,11 +106,12 @@ ONE_FAMILY = Rule(
 TOO_MANY_PAIRS = Rule(
     code="AR410",
     title="too large for a dense network",
-    message="`{network}` would join {draws} draws to {elements} elements one by one; that is too many",
+    message="`{network}` would join draws to the elements that they read by {pairs} pairs; the most are {limit}",
     label="a dense network has a weight for every pair",
     explanation=(
-        "A dense network has parameters of its own for every pair of a draw and an element it may read. For large "
-        "arrays use a network that ties its weights, or a smaller variable."
+        "A dense network has parameters of its own for every pair of a draw and an element that it reads; one that is "
+        "tied keeps a list of them. For large arrays limit what is read, with `within`, `last` or an offset, or use "
+        "`wavenet` (along time) or `pixelcnn` (images), whose weights depend on distances alone."
     ),
     wrong="observed x[100000] : binary\np(x[i] | x[<i]) = bernoulli via linear\n",
     right="observed x[1000] : binary\np(x[i] | x[<i]) = bernoulli via linear\n",
@@ -175,17 +176,23 @@ TABLE_UNDER_ANY = Rule(
     right="observed x[4] : binary\norder x by any(orders = 2)\np(x[i] | x[<i]) = bernoulli via made(hidden = 8)\n",
 )
 
-TOO_MANY_DRAWS = Rule(
+TOO_MANY_READINGS = Rule(
     code="AR416",
-    title="too many draws for several networks",
-    message="the model makes {draws} draws through several networks; at most {limit} can be scheduled together",
+    title="several networks that read too much",
+    message="the draws read {pairs} elements through several networks; at most {limit} are scheduled together",
     label="the most of them here",
     explanation=(
-        "The sampling steps of a model with several networks are found by comparing all its draws. Use smaller "
-        "variables, or one network for all of them."
+        "The sampling steps of a model with several networks are found from a list of what each draw reads. Read less "
+        "(`within`, `last`), or use one network for all draws."
     ),
-    wrong="observed x[20000] : binary\nobserved y : binary\np(x) = bernoulli\np(y) = bernoulli\n",
-    right="observed x[2000] : binary\nobserved y : binary\np(x) = bernoulli\np(y) = bernoulli\n",
+    wrong=(
+        "observed x[12000] : binary\nobserved y[12000] : binary\n"
+        "p(x[i] | x[<i]) = bernoulli via linear\np(y[i] | y[<i]) = bernoulli via linear\n"
+    ),
+    right=(
+        "observed x[12000] : binary\nobserved y[12000] : binary\n"
+        "p(x[i] | x[<i] last 8) = bernoulli via linear\np(y[i] | y[<i] last 8) = bernoulli via linear\n"
+    ),
 )
 
 LATTICE_AXES = Rule(

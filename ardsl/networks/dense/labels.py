@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ardsl.relations import Labelled, Levels, Relation, boolean_product
+from ardsl.relations import Labelled, Levels, Relation, Sparse, boolean_product
 
 
 class Labelling(ABC):
@@ -115,10 +115,40 @@ class SetLabelling(Labelling):
         return Labelled(self.target, self._elements(), self.sets)
 
 
+@dataclass(frozen=True, eq=False)
+class ListedLabelling(Labelling):
+    """Contexts of few elements out of many: ``declared`` lists them, and a label is one of the draws that have it."""
+
+    declared: Sparse
+    labels: np.ndarray
+
+    @property
+    def useful(self) -> np.ndarray:
+        return self.labels[self.declared.counts(self.labels) > 0]
+
+    @property
+    def nothing(self) -> np.ndarray:
+        return self.labels[:1]  # the smallest context comes first
+
+    def inputs(self, units: np.ndarray) -> Sparse:
+        return self.declared.select(units)
+
+    def between(self, units: np.ndarray, below: np.ndarray) -> Sparse:
+        return self.inputs(units).including(self.inputs(below))
+
+    def outputs(self, units: np.ndarray) -> Sparse:
+        return self.declared.including(self.inputs(units))
+
+    def direct(self) -> Sparse:
+        return self.declared
+
+
 def label(declared: Relation) -> Labelling:
     """The labelling of a declared relation: a chain where its contexts form one, sets joined by inclusion otherwise."""
     if isinstance(declared, Levels):
         return ChainLabelling(declared)
+    if isinstance(declared, Sparse):
+        return _listed(declared)
     matrix = declared.matrix()
     sizes = matrix.sum(axis=1)
     rows = matrix[np.argsort(sizes, kind="stable")]
@@ -133,3 +163,20 @@ def label(declared: Relation) -> Labelling:
     sets = matrix[first][order]
     inclusion = ~boolean_product(~sets, sets.T)  # a includes b: b has nothing that a lacks
     return SetLabelling(sets, rank[inverse.reshape(-1)], inclusion)
+
+
+def _listed(declared: Sparse) -> Labelling:
+    """A chain, or each distinct context by the first draw that has it, the smaller ones first."""
+    sizes = declared.row_counts()
+    by_size = np.argsort(sizes, kind="stable")
+    nested = declared.select(by_size)
+    below = slice(0, int(nested.starts[-2]))  # all but what the largest holds
+    if nested.holds(nested.target[below] + 1, nested.read[below]).all():
+        held = np.full(declared.sources, np.iinfo(np.int64).max)
+        np.minimum.at(held, declared.read, sizes[declared.target])
+        return ChainLabelling(Levels(sizes, held))
+    first = []
+    for same in np.split(by_size, np.flatnonzero(np.diff(sizes[by_size])) + 1):
+        read = declared.select(same).read.reshape(len(same), -1)
+        first.append(same[np.unique(read, axis=0, return_index=True)[1]] if read.shape[1] else same[:1])
+    return ListedLabelling(declared, np.concatenate(first))

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     import torch
 
 MAX_PAIRS = 1 << 27
-"""Draws × source elements that a dense network lists one by one (128 MB of booleans)."""
+"""Pairs of a draw and an element it reads that a dense network may have."""
+MAX_LISTED = 1 << 24
+"""The same where they are listed one by one, there being too many draws × elements for a matrix."""
+MAX_SLOTS = 1 << 22
+"""The same of tied ones, which hold a place for each."""
 MAX_TABLE_ROWS = 1 << 24
 
 ACTIVATIONS = ("relu", "elu", "gelu", "silu", "tanh", "sigmoid", "softplus", "leaky_relu")
@@ -46,12 +50,10 @@ class Dense(Network):
         return {**defaults, **options}
 
     def problems(self, group: Group, options: Mapping[str, Any]) -> Iterator[Diagnostic]:
-        if group.draws * group.elements > MAX_PAIRS:
-            yield rules.TOO_MANY_PAIRS.at(
-                group.call.span, network=self.name, draws=f"{group.draws:,}", elements=f"{group.elements:,}"
-            )
-            return
-        if options.get("tied"):
+        too_many = too_many_pairs(self.name, group)
+        if too_many is not None:
+            yield too_many
+        elif options.get("tied"):
             yield from tied_problems(self.name, group)
 
     def plan(self, group: Group, options: Mapping[str, Any]) -> GroupPlan:
@@ -64,6 +66,10 @@ class Dense(Network):
             from ardsl.networks.dense.slot_module import TiedNetwork
 
             return TiedNetwork(plan)
+        if any(layer.packed is not None for layer in plan.layers):
+            from ardsl.networks.dense.packed import PackedNetwork
+
+            return PackedNetwork(plan)
         from ardsl.networks.dense.module import DenseNetwork
 
         return DenseNetwork(plan)
@@ -192,10 +198,9 @@ class Table(Network):
     options = (TIED,)
 
     def problems(self, group: Group, options: Mapping[str, Any]) -> Iterator[Diagnostic]:
-        if group.draws * group.elements > MAX_PAIRS:
-            yield rules.TOO_MANY_PAIRS.at(
-                group.call.span, network="table", draws=f"{group.draws:,}", elements=f"{group.elements:,}"
-            )
+        too_many = too_many_pairs("table", group)
+        if too_many is not None:
+            yield too_many
             return
         continuous = [i for i, levels in enumerate(element_levels(group)) if levels is None]
         if continuous:
@@ -214,9 +219,9 @@ class Table(Network):
             yield from found
             if found:
                 return
-        rows = table_rows(group, options)
-        if rows > MAX_TABLE_ROWS:
-            shown = f"{rows:,}" if rows < 10**15 else f"about 10^{len(str(rows)) - 1}"
+        rows, power = table_rows(group, options)
+        if rows is None or rows > MAX_TABLE_ROWS:
+            shown = f"about 10^{power}" if rows is None else f"{rows:,}"
             yield rules.TABLE_TOO_LARGE.at(group.call.span, rows=shown, limit=f"{MAX_TABLE_ROWS:,}")
 
     def plan(self, group: Group, options: Mapping[str, Any]) -> GroupPlan:
@@ -228,14 +233,24 @@ class Table(Network):
         return TableNetwork(plan)
 
 
+def too_many_pairs(network: str, group: Group, limit: int = MAX_PAIRS) -> Diagnostic | None:
+    """Where more is declared than is worked on."""
+    orders = [group.orders(k) for k in range(group.order_count)]
+    if group.draws * group.elements > MAX_PAIRS and any(group.chain(each) is None for each in orders):
+        limit = min(limit, MAX_LISTED)
+    pairs = max(group.at_most(each) for each in orders)
+    if pairs <= limit:
+        return None
+    help = "read less, as `[<] within 8` or `[<] last 8` do"
+    return rules.TOO_MANY_PAIRS.at(group.call.span, network=network, pairs=f"{pairs:,}", limit=f"{limit:,}", help=help)
+
+
 def tied_problems(network: str, group: Group) -> Iterator[Diagnostic]:
     """Tied parameters need one kind of draw, and few enough slots to list."""
     if len(group.targets) > 1:
         yield rules.ONE_FAMILY.at(group.call.span, what=f"`{network}` with `tied = true`")
-    elif group.draws * group.elements > 1 << 20:
-        yield rules.TOO_MANY_PAIRS.at(
-            group.call.span, network=network, draws=f"{group.draws:,}", elements=f"{group.elements:,}"
-        )
+    elif (too_many := too_many_pairs(network, group, MAX_SLOTS)) is not None:
+        yield too_many
     elif group.mixed is not None and (own := _not_by_rank(group)):
         what = f"`{network}` with `tied = true` on {own}"
         yield rules.TABLE_UNDER_ANY.at(group.call.span, what=what, variable=group.mixed.name)

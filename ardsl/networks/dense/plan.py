@@ -11,7 +11,10 @@ import numpy as np
 from ardsl.networks.dense.labels import label
 from ardsl.networks.group import Group
 from ardsl.networks.plan import GroupPlan, LayerPlan
-from ardsl.relations import Levels, Matrix, Order, Relation
+from ardsl.relations import Order, Relation, Sparse
+
+PACKED = 8
+"""Weights are stored for what is read alone where all of them would be so many times more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +34,7 @@ class DenseRelations:
         """Orders of the input features and of the output numbers in which the masks are staircases: the columns of a
         layer by how few rows read them, the rows by how little they read."""
         read = self.direct if self.direct is not None else self.hidden[0]
-        inputs = np.argsort(-_column_counts(read)[group.feature_element], kind="stable")
+        inputs = np.argsort(-read.column_counts()[group.feature_element], kind="stable")
         last = self.hidden[-1] if self.hidden else read
         outputs = np.argsort(last.row_counts()[group.output_draw], kind="stable")
         return inputs, outputs
@@ -53,13 +56,6 @@ class DenseRelations:
             assert found is not None  # a dense network has a hidden layer or a direct path
             return found
         return hidden.union(self.direct)  # type: ignore[attr-defined]
-
-
-def _column_counts(relation: Relation) -> np.ndarray:
-    """How many targets read each source."""
-    if isinstance(relation, Levels):
-        return Levels(-relation.source_level, -relation.target_level).row_counts()
-    return relation.matrix().sum(axis=0)
 
 
 def relations(group: Group, options: Mapping[str, Any], orders: Mapping[str, Order]) -> DenseRelations:
@@ -84,30 +80,40 @@ def plan_dense(group: Group, network: str, options: Mapping[str, Any]) -> GroupP
     outputs = np.bincount(group.output_draw, minlength=group.draws)
     ones = [np.ones(len(labels), dtype=np.int64) for labels in first.units]
     counts = [features, *ones, outputs]
+    sources = [*counts[: len(first.hidden)], *([features] if first.direct is not None else [])]
+    read = _read(first, sources) if group.mixed is None else None
     layers = []
     for number, relation in enumerate(first.hidden):
         last = number == len(first.hidden) - 1
         name = "output" if last else f"hidden {number + 1}"
-        layers.append(
-            masked_layer(name, relation, counts[number], counts[number + 1], None if last else options["activation"])
-        )
+        activation = None if last else options["activation"]
+        packed = read[number] if read is not None else None
+        layers.append(masked_layer(name, relation, counts[number], counts[number + 1], activation, packed=packed))
     if first.direct is not None:
-        layers.append(masked_layer("direct", first.direct, features, outputs, bias=not first.hidden))
+        packed = read[-1] if read is not None else None
+        layers.append(masked_layer("direct", first.direct, features, outputs, bias=not first.hidden, packed=packed))
     hidden = tuple(found for r in under if (found := r.through_hidden()) is not None)  # all of them, or none
     return GroupPlan(
         group,
         network,
         dict(options),
         tuple(layers),
-        tuple(_drawing(r.realized(), outputs) for r in under),
+        tuple(r.realized() for r in under),
         hidden if hidden and first.direct is not None else None,
         "remove `direct = false`, or widen the hidden layers" if network == "made" else None,
     )
 
 
-def _drawing(realized: Relation, outputs: np.ndarray) -> Relation:
-    """A draw without raw numbers (all its parameters are fixed) depends on nothing."""
-    return realized if outputs.all() else Matrix(realized.matrix() & (outputs > 0)[:, None])
+def _read(found: DenseRelations, source_sizes: list[np.ndarray]) -> list[int] | None:
+    """The most numbers that an output of each layer, and at last of the direct path, reads, where these are few: None
+    where it would not pay to store weights for these alone."""
+    layers = [*found.hidden, *([found.direct] if found.direct is not None else [])]
+    if not all(isinstance(layer, Sparse) for layer in layers):
+        return None
+    read = [int(layer.totals(sizes).max(initial=0)) for layer, sizes in zip(layers, source_sizes, strict=True)]
+    packed = sum(layer.targets * most for layer, most in zip(layers, read, strict=True))
+    masked = sum(layer.targets * int(sizes.sum()) for layer, sizes in zip(layers, source_sizes, strict=True))
+    return read if PACKED * packed <= masked else None
 
 
 def masked_layer(
@@ -117,21 +123,24 @@ def masked_layer(
     target_sizes: np.ndarray,
     activation: str | None = None,
     bias: bool = True,
+    packed: int | None = None,
 ) -> LayerPlan:
     """A masked linear layer between things that take several numbers each (features of an element, raw numbers of a
-    draw)."""
+    draw). ``packed``: for so many inputs each output stores weights, and for no others."""
     inputs, outputs = int(source_sizes.sum()), int(target_sizes.sum())
     if (source_sizes == source_sizes[:1]).all():
         connections = int((relation.row_counts() * target_sizes).sum()) * int(source_sizes[0] if inputs else 0)
     else:
-        connections = int(target_sizes @ (relation.matrix() @ source_sizes))
+        connections = int(target_sizes @ relation.totals(source_sizes))
+    weights = outputs * (inputs if packed is None else packed)
     return LayerPlan(
         name=name,
         inputs=inputs,
         outputs=outputs,
-        parameters=inputs * outputs + (outputs if bias else 0),
+        parameters=weights + (outputs if bias else 0),
         connections=connections,
-        flops=2 * inputs * outputs,
+        flops=2 * weights,
         relation=relation,
         activation=activation,
+        packed=packed,
     )

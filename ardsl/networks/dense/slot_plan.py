@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from ardsl.networks.dense.slots import Slots, own_slots, tied_slots
 from ardsl.networks.group import Group
 from ardsl.networks.plan import GroupPlan, LayerPlan
-from ardsl.relations import AxisPart, Order, Part
+from ardsl.relations import AxisPart, Order, Part, Sparse
 
 
 def slots_of(group: Group, options: Mapping[str, Any], orders: Mapping[str, Order]) -> Slots:
@@ -35,21 +36,22 @@ def element_levels(group: Group) -> list[int | None]:
     return [s.variable.element_domain(e).levels for s in group.sources for e in s.elements]
 
 
-def table_rows(group: Group, options: Mapping[str, Any]) -> int:
-    """The number of rows, in Python's integers: it may be astronomical, and is known before anything is allocated."""
-    slots = slots_of(group, options, group.orders(0))
-    levels = [n or 0 for n in element_levels(group)]
-    total = 0
-    for row in slots.gather[:1] if options["tied"] else slots.gather:
-        product = 1
-        for slot, element in enumerate(row):
-            if options["tied"]:
-                known = slots.gather[:, slot].max()
-                product *= levels[known] + int(slots.absent[slot])
-            elif element >= 0:
-                product *= levels[element]
-        total += product
-    return total
+def table_rows(group: Group, options: Mapping[str, Any]) -> tuple[int | None, int]:
+    """The number of rows, and the power of ten that it reaches, both known before anything is allocated: it may be
+    astronomical, and is None from 10¹⁵ on."""
+    levels = np.array([n or 0 for n in element_levels(group)], dtype=np.int64)
+    if options["tied"]:
+        slots = tied_slots(group, group.orders(0))
+        sizes = levels[slots.gather.max(axis=0, initial=-1)] + slots.absent
+        ends = np.array([len(sizes)])
+    else:
+        declared = Sparse.of(group.declared(group.orders(0)))
+        sizes, ends = levels[declared.read], declared.starts[1:]
+    logs = np.diff(np.concatenate([[0.0], np.cumsum(np.log10(sizes))])[ends], prepend=0.0)
+    power = logs.max() + np.log10((10 ** (logs - logs.max())).sum())
+    if power >= 15:
+        return None, int(power + 1e-9)
+    return sum(prod(part.tolist()) for part in np.split(sizes, ends[:-1])), int(power)
 
 
 def table_shape(group: Group, options: Mapping[str, Any], orders: Mapping[str, Order]) -> TableShape:
@@ -70,6 +72,7 @@ def table_shape(group: Group, options: Mapping[str, Any], orders: Mapping[str, O
 def plan_table(group: Group, options: Mapping[str, Any]) -> GroupPlan:
     """A row of raw numbers for every value of every draw's context."""
     shapes = [table_shape(group, options, group.orders(k)) for k in range(group.order_count)]
+    realized = tuple(shape.slots.relation() for shape in shapes)
     width = group.targets[0].family.width
     layer = LayerPlan(
         name="table",
@@ -78,9 +81,8 @@ def plan_table(group: Group, options: Mapping[str, Any]) -> GroupPlan:
         parameters=shapes[0].rows * width,
         connections=shapes[0].rows * width,
         flops=2 * int((shapes[0].slots.gather >= 0).sum()),
-        relation=shapes[0].slots.relation(),
+        relation=realized[0],
     )
-    realized = tuple(s.slots.relation() for s in shapes)
     return GroupPlan(group, "table", dict(options), (layer,), realized, alike=alike(group) if options["tied"] else {})
 
 
@@ -93,6 +95,7 @@ def slot_features(group: Group, slots: Slots) -> list[int]:
 def plan_tied(group: Group, network: str, options: Mapping[str, Any]) -> GroupPlan:
     """One dense network applied to every draw's slots."""
     slots = [tied_slots(group, group.orders(k)) for k in range(group.order_count)]
+    realized = tuple(each.relation() for each in slots)
     sizes = [sum(slot_features(group, slots[0])), *options.get("hidden", ()), group.targets[0].family.width]
     layers = []
     for number, (inputs, outputs) in enumerate(zip(sizes, sizes[1:], strict=False)):
@@ -105,11 +108,10 @@ def plan_tied(group: Group, network: str, options: Mapping[str, Any]) -> GroupPl
                 parameters=inputs * outputs + outputs,
                 connections=inputs * outputs,
                 flops=2 * inputs * outputs * group.draws,
-                relation=slots[0].relation(),
+                relation=realized[0],
                 activation=None if last else options["activation"],
             )
         )
-    realized = tuple(s.relation() for s in slots)
     return GroupPlan(group, network, dict(options), tuple(layers), realized, alike=alike(group))
 
 

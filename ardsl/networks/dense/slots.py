@@ -13,7 +13,8 @@ import numpy as np
 
 from ardsl.model.model import Context
 from ardsl.networks.group import Group, TargetBlock
-from ardsl.relations import Earlier, Matrix, Order, Part
+from ardsl.relations import Affine, Earlier, Order, Part, Sparse
+from ardsl.relations.selection import unraveled
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,83 +28,74 @@ class Slots:
     def absent(self) -> np.ndarray:
         return np.any(self.gather < 0, axis=0)
 
-    def relation(self) -> Matrix:
+    def relation(self) -> Sparse:
         """Draws × source elements, read off the slots themselves."""
-        found = np.zeros((len(self.gather), self.elements + 1), dtype=bool)
-        np.put_along_axis(found, self.gather, True, axis=1)  # −1 lands in the extra column
-        return Matrix(found[:, :-1])
+        draw, slot = np.nonzero(self.gather >= 0)
+        return Sparse.of_pairs(len(self.gather), self.elements, draw, self.gather[draw, slot])
 
 
 def own_slots(group: Group, orders: Mapping[str, Order]) -> Slots:
     """Each draw's context elements in ascending order: slots that mean something else for every draw."""
-    matrix = group.declared(orders).matrix()
-    counts = matrix.sum(axis=1)
-    gather = np.full((group.draws, int(counts.max(initial=0))), -1, dtype=np.int64)
-    draw, element = np.nonzero(matrix)
-    position = np.arange(len(draw)) - np.repeat(np.cumsum(counts) - counts, counts)
-    gather[draw, position] = element
+    declared = Sparse.of(group.declared(orders))
+    gather = np.full((group.draws, declared.most), -1, dtype=np.int64)
+    gather[declared.target, np.arange(declared.count) - declared.starts[declared.target]] = declared.read
     return Slots(gather, group.elements)
 
 
 def tied_slots(group: Group, orders: Mapping[str, Order]) -> Slots:
     """Slots that mean the same for every draw: by distance where a context moves with the target, else by element."""
     target = group.targets[0]
-    columns = _columns(group)
-    pairs: list[tuple[int, tuple[int, ...], int]] = []
-    for number, context in enumerate(target.factor.contexts):
-        relation = context.relation(orders[target.variable.name])
-        firsts = target.elements[:, 0] - target.factor.elements.start
-        for draw, first in enumerate(firsts):
-            read = relation.reads(int(first))
-            for key, element in zip(_places(context, target, draw, read, orders), read, strict=True):
-                pairs.append((draw, (number, *key), columns[context.variable][int(element)]))
-    slots = {key: slot for slot, key in enumerate(sorted({key for _, key, _ in pairs}))}
-    gather = np.full((group.draws, len(slots)), -1, dtype=np.int64)
-    for draw, key, element in pairs:
-        gather[draw, slots[key]] = element
+    draws = [np.zeros(0, dtype=np.int64)]
+    elements, slots, count = list(draws), list(draws), 0
+    for context, (_, source, own, relation) in zip(target.factor.contexts, group.readings(orders), strict=True):
+        draw, read = relation.pairs(own)
+        distinct, slot = np.unique(_keys(context, target, draw, read, orders), return_inverse=True)
+        draws.append(draw)
+        elements.append(group.columns(source)[read])
+        slots.append(count + slot.reshape(-1))
+        count += len(distinct)
+    gather = np.full((group.draws, count), -1, dtype=np.int64)
+    gather[np.concatenate(draws), np.concatenate(slots)] = np.concatenate(elements)
     return Slots(gather, group.elements)
 
 
-def _columns(group: Group) -> dict[str, dict[int, int]]:
-    """For each source variable the column of each of its elements."""
-    columns: dict[str, dict[int, int]] = {}
-    start = 0
-    for source in group.sources:
-        columns[source.variable.name] = {element: start + i for i, element in enumerate(source.elements)}
-        start += len(source.elements)
-    return columns
-
-
-def _places(
-    context: Context, target: TargetBlock, draw: int, read: np.ndarray, orders: Mapping[str, Order]
-) -> list[tuple[int, ...]]:
-    """What tells the elements a draw reads apart in a way that is the same for every draw."""
+def _keys(
+    context: Context, target: TargetBlock, draw: np.ndarray, read: np.ndarray, orders: Mapping[str, Order]
+) -> np.ndarray:
+    """A number for each pair of a draw and an element that it reads, which tells the elements of a draw apart in a way
+    that is the same for every draw."""
     selection = context.selection
     element = target.elements[draw, 0]
     if isinstance(selection, Earlier):
         order = orders[target.variable.name]
         if selection.limits is None:
             # Elements of one rank are told apart by their place in it.
-            elements, starts = order.by_rank
+            by_rank, starts = order.by_rank
             place = np.empty(order.size, dtype=np.int64)
-            place[elements] = np.arange(order.size) - starts[order.rank[elements]]
-            return [(int(order.rank[element] - order.rank[e]), int(place[e])) for e in read]
-        here = np.array(np.unravel_index(element, target.variable.shape))[:, None]
-        there = np.array(np.unravel_index(read, target.variable.shape))
-        return [tuple(map(int, column)) for column in (here - there).T]
+            place[by_rank] = np.arange(order.size) - starts[order.rank[by_rank]]
+            return _numbered([order.rank[element] - order.rank[read], place[read]])
+        here, there = (np.unravel_index(each, target.variable.shape) for each in (element, read))
+        return _numbered([a - b for a, b in zip(here, there, strict=True)])
     if isinstance(selection, Part):
-        there = np.array(np.unravel_index(read, selection.source_shape)).reshape(len(selection.source_shape), -1)
-        bounds = selection.bounds(np.array([element - target.factor.elements.start]))
-        base = np.array(
+        bounds = selection.bounds(element - target.factor.elements.start)
+        places = unraveled(read, selection.source_shape)
+        return _numbered(
             [
-                high[0]
-                if part.high and part.high.axis is not None
-                else low[0]
-                if part.low and part.low.axis is not None
-                else 0
-                for part, (low, high) in zip(selection.parts, bounds, strict=True)
-            ],
-            dtype=np.int64,
+                (high if _moves(part.high) else low if _moves(part.low) else 0) - at
+                for part, (low, high), at in zip(selection.parts, bounds, places, strict=True)
+            ]
         )
-        return [tuple(map(int, column)) for column in (base[:, None] - there).T]
-    return [(int(e),) for e in read]
+    return read
+
+
+def _moves(bound: Affine | None) -> bool:
+    return bound is not None and bound.axis is not None
+
+
+def _numbered(parts: list[np.ndarray]) -> np.ndarray:
+    """One number for each tuple of whole numbers, in their order."""
+    numbers = np.zeros(1, dtype=np.int64)
+    for part in parts:
+        low, high = part.min(initial=0), part.max(initial=0)
+        numbers = numbers * (high - low + 1) + (part - low)
+    return numbers
