@@ -29,7 +29,7 @@ def constrain(constraint: str, raw: Tensor) -> Tensor:
         return raw.softmax(-1)
     if constraint == "ordered_vector":
         steps = softplus(raw[..., 1:]) + FLOOR
-        return torch.cat([raw[..., :1], steps], -1).cumsum(-1)
+        return wide(torch.cat([raw[..., :1], steps], -1)).cumsum(-1)  # float32 would let small steps vanish
     if constraint == "lower_cholesky":
         return _lower_cholesky(raw)
     raise ValueError(f"there is no map from raw numbers to `{constraint}`")
@@ -41,6 +41,11 @@ def unconstrain(constraint: str, value: float) -> float:
         above = max(value - FLOOR, FLOOR)
         return above + math.log(-math.expm1(-above))
     return value
+
+
+def wide(x: Tensor) -> Tensor:
+    """A tensor in float64, where its device has that."""
+    return x if x.device.type == "mps" else x.double()
 
 
 def triangle_size(numbers: int) -> int:

@@ -11,11 +11,14 @@ from torch import Tensor
 from torch.distributions import Categorical, Distribution
 from torch.nn.functional import logsigmoid
 
+from ardsl.families.constraints import wide
+from ardsl.families.density import in_double
 from ardsl.families.domains import Domain
+from ardsl.families.intervals import LOG_INTERVALS, Interval
 from ardsl.families.inverse import LARGEST_COUNT
 from ardsl.families.law import Law, Parts
 from ardsl.families.laws import CatalogueLaw
-from ardsl.families.special import log_ndtr
+from ardsl.families.special import log1mexp
 from ardsl.families.starting import Start
 
 Parameters = Mapping[str, Tensor]
@@ -23,15 +26,20 @@ Parameters = Mapping[str, Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Code k's cell is [origin + k·step, origin + (k + 1)·step]; the first cell and the last are open outwards.
+    """Code k's cell is half a step to either side of middle + k·step; the first cell and the last are open outwards.
 
     ``lower`` is where the continuous law begins. ``levels`` is None for counts, which have no last cell.
     """
 
-    origin: float
+    middle: float
     step: float
     levels: int | None
     lower: float = -math.inf
+
+    @property
+    def origin(self) -> float:
+        """The lower edge of the first cell, were it closed."""
+        return self.middle - self.step / 2
 
 
 def grid(domain: Domain, support: str) -> tuple[Grid, Start]:
@@ -43,13 +51,12 @@ def grid(domain: Domain, support: str) -> tuple[Grid, Start]:
     """
     n = domain.levels
     if n is None:
-        return Grid(-0.5, 1.0, None, _lower(support)), Start(2.0 if support == "real" else 1.0, 2.0)
+        return Grid(0.0, 1.0, None, _lower(support)), Start(2.0 if support == "real" else 1.0, 2.0)
     if support == "real":
-        half = 1 / max(n - 1, 1)
-        return Grid(-1 - half, 2 * half, n), Start(0.0, 0.9, 0.3)
+        return Grid(-1.0, 2 / max(n - 1, 1), n), Start(0.0, 0.9, 0.3)
     if support == "unit_interval":
-        return Grid(0.0, 1 / n, n, 0.0), Start()
-    return Grid(-0.5, 1.0, n, 0.0), Start(math.log(n) / 2, 0.45 * math.log(n))
+        return Grid(0.5 / n, 1 / n, n, 0.0), Start()
+    return Grid(0.0, 1.0, n, 0.0), Start(math.log(n) / 2, 0.45 * math.log(n))
 
 
 def _lower(support: str) -> float:
@@ -64,16 +71,16 @@ class DiscretizedLaw(Law):
         self.cells = cells
 
     def log_prob(self, parts: Parts, code: Tensor) -> Tensor:
-        parameters = self.base.parameters(parts)
         code = code.to(parts.dtype)
         if self.cells.levels == 1:
             return torch.zeros_like(code)
-        cell = cell_of(self.cells, code)
+        return self.log_mass(self.base.parameters(parts), code)
+
+    def log_mass(self, parameters: Parameters, code: Tensor) -> Tensor:
+        """The log-probability of codes under parameters that are in their sets already."""
         if self.base.entry.name == "logistic":
-            return logistic_mass(parameters, cell)
-        if self.base.entry.name == "normal":
-            return _normal(parameters, cell)
-        return self._general(parameters, cell)
+            return logistic_mass(parameters, cell_of(self.cells, code))
+        return in_double(self._log_interval)(parameters, code)
 
     def sample(self, parts: Parts, uniforms: Tensor) -> Tensor:
         """The cell in which the continuous law's own draw falls: exactly the law that log_prob gives."""
@@ -92,75 +99,49 @@ class DiscretizedLaw(Law):
     def initial(self, position: float) -> dict[str, Tensor]:
         return self.base.initial(position)
 
-    def _general(self, parameters: Parameters, cell: Cell) -> Tensor:
-        """The difference of the distribution function, or, where that has lost its digits, three-point quadrature."""
-        # A large count's cell has a width that the difference of its edges, rounded, may not show.
-        inner, width = cell.low, torch.full_like(cell.low, cell.step)
-        if math.isfinite(cell.lower):
-            inner = cell.low.clamp(min=cell.lower)
-            width = torch.where(cell.first, cell.high - inner, width)
-        middle = inner + width / 2
-        # At an open edge the function is 0 or 1; the cell's middle stands in, so that no gradient is lost to 0 · ∞.
-        below = torch.where(cell.first, 0.0, self.base.cdf(parameters, torch.where(cell.first, middle, inner)))
-        above = torch.where(cell.last, 1.0, self.base.cdf(parameters, torch.where(cell.last, middle, cell.high)))
-        mass = above - below
-        lost = mass < math.sqrt(torch.finfo(mass.dtype).eps)
-        exact = torch.where(lost, 1.0, mass).log()
-        node = math.sqrt(0.6) * width / 2
-        terms = [
-            self.base.log_density(parameters, middle + offset) + math.log(weight / 18)
-            for offset, weight in ((-node, 5), (torch.zeros_like(node), 8), (node, 5))
-        ]
-        return torch.where(lost, torch.logsumexp(torch.stack(torch.broadcast_tensors(*terms)), 0) + width.log(), exact)
+    def _log_interval(self, parameters: Parameters, code: Tensor) -> Tensor:
+        cells = self.cells
+        first, last = _ends(cells, code)
+        middle = cells.middle + code * cells.step
+        width = torch.full_like(middle, cells.step)
+        # At an open edge something inside stands in, so that no gradient is lost to 0 · ∞.
+        low = middle - width / 2
+        if math.isfinite(cells.lower):
+            low = torch.where(first, cells.lower + width / 8, low)
+        high = torch.where(last, middle, middle + width / 2)
+        interval = Interval(middle, low, high, width, first, last)
+        return LOG_INTERVALS[self.base.entry.name](parameters, interval)
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Cells with their edges; ``first`` and ``last`` are open outwards."""
+    """Cells by their middles, each a number of the working type and the rest that this type has no room for; ``first``
+    and ``last`` are open outwards."""
 
-    low: Tensor
-    high: Tensor
+    middle: Tensor
+    rest: Tensor
     step: float
     first: Tensor
     last: Tensor
-    lower: float
 
 
 def cell_of(cells: Grid, code: Tensor) -> Cell:
     """The cells of some codes."""
+    middle = cells.middle + wide(code) * cells.step
+    rounded = middle.to(code.dtype)
+    return Cell(rounded, (middle - rounded).to(code.dtype), cells.step, *_ends(cells, code))
+
+
+def _ends(cells: Grid, code: Tensor) -> tuple[Tensor, Tensor]:
     first = code <= 0
-    last = torch.zeros_like(first) if cells.levels is None else code >= cells.levels - 1
-    low = cells.origin + code * cells.step
-    return Cell(low, low + cells.step, cells.step, first, last, cells.lower)
+    return first, torch.zeros_like(first) if cells.levels is None else code >= cells.levels - 1
 
 
 def logistic_mass(p: Parameters, cell: Cell) -> Tensor:
     """σ(b) − σ(a) = σ(b) σ(−a) (1 − e^(a − b)): three factors, none of them a difference of near numbers."""
-    log_below = logsigmoid((cell.high - p["loc"]) / p["scale"])
-    log_above = logsigmoid((p["loc"] - cell.low) / p["scale"])
-    log_width = torch.log(-torch.expm1(-cell.step / p["scale"]))
+    away = cell.middle - p["loc"]
+    log_below = logsigmoid((away + (cell.rest + cell.step / 2)) / p["scale"])
+    log_above = logsigmoid(-(away + (cell.rest - cell.step / 2)) / p["scale"])
     zero = torch.zeros((), dtype=log_below.dtype, device=log_below.device)
-    closed = torch.where(cell.first | cell.last, zero, log_width)
+    closed = torch.where(cell.first | cell.last, zero, log1mexp(-cell.step / p["scale"]))
     return torch.where(cell.last, zero, log_below) + torch.where(cell.first, zero, log_above) + closed
-
-
-def _normal(p: Parameters, cell: Cell) -> Tensor:
-    """The cell is reflected to the left of the mean, where log Φ keeps its digits.
-
-    Cells narrow beside the scale would lose them again; there the density at the middle, with its second-order term,
-    is exact to about the fourth power of the width.
-    """
-    a, b = (cell.low - p["loc"]) / p["scale"], (cell.high - p["loc"]) / p["scale"]
-    right = a + b > 0
-    near, far = torch.where(right, -a, b), torch.where(right, -b, a)
-    log_near, log_far = log_ndtr(near), log_ndtr(far)
-    # For an open cell one of the two alone is the mass: Φ(b) on the left, Φ(−a) on the right.
-    open_mass = log_ndtr(torch.where(cell.last, -a, b))
-    width = cell.step / p["scale"]
-    middle = (near + far) / 2
-    narrow = width * (1 + middle.abs()) < 0.03
-    curvature = torch.where(narrow, width**2 * (middle**2 - 1) / 24, 0.0)
-    density = -0.5 * middle**2 - 0.5 * math.log(2 * math.pi) + width.log() + torch.log1p(curvature)
-    gap = torch.where(narrow, -1.0, log_far - log_near).clamp(max=-torch.finfo(a.dtype).eps)
-    difference = log_near + torch.log(-torch.expm1(gap))
-    return torch.where(cell.first | cell.last, open_mass, torch.where(narrow, density, difference))

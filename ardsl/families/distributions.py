@@ -133,7 +133,7 @@ def is_inside(domain: Domain, code: Tensor) -> Tensor:
     """Which codes are in the domain, elementwise; a nan is not."""
     if domain.discrete:
         whole = (code >= 0) & (code == code.floor())
-        return whole & (code < (domain.levels or math.inf))
+        return whole & (code.isfinite() if domain.levels is None else code <= domain.levels - 1)
     if domain.name == "positive":
         return (code > 0) & (code < math.inf)
     if domain.name == "unit_interval":

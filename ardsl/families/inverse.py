@@ -95,7 +95,7 @@ def von_mises_draw(concentration: Tensor, uniform: Tensor) -> Tensor:
     bound = (14 / kappa.clamp(min=1e-12).sqrt()).clamp(max=math.pi)
     side = torch.where(u < 0.5, -1.0, 1.0)
     target = (u - 0.5).abs()
-    nodes, weights = (torch.tensor(values, dtype=torch.float64, device=u.device) for values in _legendre(80))
+    nodes, weights = (torch.tensor(values, dtype=torch.float64, device=u.device) for values in legendre(80))
     log_total = torch.log(2 * math.pi * torch.special.i0e(kappa))
 
     def log_density(x: Tensor) -> Tensor:
@@ -144,7 +144,7 @@ def _newton(
 
 
 @lru_cache(maxsize=4)
-def _legendre(count: int) -> tuple[list[float], list[float]]:
+def legendre(count: int) -> tuple[list[float], list[float]]:
     """Nodes and weights of Gauss-Legendre quadrature on [−1, 1]."""
     import numpy
 

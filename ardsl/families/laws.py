@@ -13,7 +13,7 @@ from torch.distributions import Categorical, Distribution, MixtureSameFamily
 
 from ardsl.families.catalogue import CATALOGUE
 from ardsl.families.constraints import constrain
-from ardsl.families.density import CDFS, LOG_DENSITIES
+from ardsl.families.density import LOG_DENSITIES
 from ardsl.families.family import Family
 from ardsl.families.law import Law, Parts
 from ardsl.families.resolve import component_name
@@ -50,11 +50,6 @@ class CatalogueLaw(Law):
         own = LOG_DENSITIES.get(self.entry.name)
         return own(parameters, code) if own is not None else self._distribution(parameters).log_prob(code)
 
-    def cdf(self, parameters: Parameters, value: Tensor) -> Tensor:
-        """The distribution function, where the catalogue says that there is one."""
-        own = CDFS.get(self.entry.name)
-        return own(parameters, value) if own is not None else self._distribution(parameters).cdf(value)
-
     def sample(self, parts: Parts, uniforms: Tensor) -> Tensor:
         sampler = SAMPLERS.get(self.entry.name)
         if sampler is not None:
@@ -70,8 +65,8 @@ class CatalogueLaw(Law):
         return {slot.name: starting_values(self.entry, slot, self.start, position) for slot in self.family.slots}
 
     def log_table(self, parts: Parts, levels: int) -> Tensor:
-        if self.entry.support == "levels":
-            return self._distribution(self.parameters(parts)).logits
+        if self.entry.name == "categorical":
+            return self.parameters(parts)["logits"].log_softmax(-1)
         return super().log_table(parts, levels)
 
     def _distribution(self, parameters: Parameters) -> Any:

@@ -218,8 +218,14 @@ class _Resolver:
         return True
 
     def _check_discretizes(self, entry: Entry, span: Span) -> bool:
+        levels = self.domain.levels
         if discretizes(entry, self.domain):
-            return True
+            if entry.support != "unit_interval" or levels is None or levels <= MAX_LEVELS:
+                return True
+            shown_levels, limit, help = counted(levels), counted(MAX_LEVELS), "use `discretized(logistic)`"
+            what = f"`discretized({entry.name})`"
+            self.sink.add(rules.TOO_MANY_LEVELS.at(span, what=what, levels=shown_levels, limit=limit, help=help))
+            return False
         good = [name for name, other in CATALOGUE.items() if discretizes(other, self.domain)]
         if entry.discrete:
             reason = "it is discrete already"

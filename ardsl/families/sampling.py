@@ -52,6 +52,15 @@ def _normal(p: Parameters, u: Tensor) -> Tensor:
     return p["loc"] + p["scale"] * torch.special.ndtri(u[..., 0])
 
 
+def _half_normal(p: Parameters, u: Tensor) -> Tensor:
+    return -p["scale"] * torch.special.ndtri((1 - u[..., 0]) / 2)
+
+
+def _laplace(p: Parameters, u: Tensor) -> Tensor:
+    u = u[..., 0]
+    return p["loc"] + p["scale"] * torch.where(u < 0.5, (2 * u).log(), -(2 * (1 - u)).log())
+
+
 def _multivariate_normal(p: Parameters, u: Tensor) -> Tensor:
     standard = torch.special.ndtri(u)
     return p["loc"] + (p["scale_tril"] @ standard.unsqueeze(-1)).squeeze(-1)
@@ -178,8 +187,10 @@ SAMPLERS: dict[str, Sampler] = {
     "gamma": Sampler(1, _gamma),
     "gamma_poisson": Sampler(2, _gamma_poisson),
     "geometric": Sampler(1, _geometric),
+    "half_normal": Sampler(1, _half_normal),
     "inverse_gamma": Sampler(1, _inverse_gamma),
     "kumaraswamy": Sampler(1, _kumaraswamy),
+    "laplace": Sampler(1, _laplace),
     "logistic": Sampler(1, _logistic),
     "multivariate_normal": Sampler(1, _multivariate_normal),
     "negative_binomial": Sampler(2, _negative_binomial),

@@ -6,8 +6,11 @@ import subprocess
 import sys
 
 from ardsl.families.catalogue import CATALOGUE
-from ardsl.families.density import CDFS, LOG_DENSITIES
+from ardsl.families.density import LOG_DENSITIES
+from ardsl.families.domains import Integer
+from ardsl.families.fitting import discretizes
 from ardsl.families.generate import CATALOGUE_PATH, source
+from ardsl.families.intervals import LOG_INTERVALS
 from ardsl.families.page import families_page, family_rows
 from ardsl.families.sampling import SAMPLERS
 
@@ -22,7 +25,9 @@ def test_holds_the_language_page_names() -> None:
 
 
 def test_tables_name_families() -> None:
-    assert set(SAMPLERS) | set(LOG_DENSITIES) | set(CDFS) <= set(CATALOGUE)
+    assert set(SAMPLERS) | set(LOG_DENSITIES) <= set(CATALOGUE)
+    discretized = {name for name, entry in CATALOGUE.items() if discretizes(entry, Integer(0, 9))}
+    assert {*LOG_INTERVALS, "logistic"} == discretized
 
 
 def test_every_family_can_be_drawn() -> None:

@@ -84,3 +84,21 @@ def test_discretized_logistic_against_long_decimals(dtype: torch.dtype) -> None:
             high = Decimal(1) if k == 255 else cdf(center + half)
             tolerance = 1e-9 if dtype == torch.float64 else 2e-4
             assert found[row].item() == pytest.approx(float((high - low).ln()), rel=tolerance, abs=tolerance)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
+@pytest.mark.parametrize("case", family_cases.ALL, ids=str)
+def test_samples_are_possible(case: family_cases.Case, dtype: torch.dtype) -> None:
+    """A draw of whatever parameters lies in the domain, and its own log-probability is a number."""
+    generator = torch.Generator().manual_seed(0)
+    n, width = 400, case.family.width
+    size = 10 ** (torch.rand(n, 1, generator=generator, dtype=torch.float64) * 3 - 1)
+    if case.family.event > 1:
+        size = size.clamp(max=10)
+    raw = (size * torch.randn(n, width, generator=generator, dtype=torch.float64)).to(dtype)
+    noise = torch.rand(n, case.family.uniforms, generator=generator, dtype=torch.float64)
+    noise[::10], noise[1::10] = 0, 1
+    drawn = case.law.sample(raw, noise)
+    log_prob = case.law.log_prob(raw, drawn)
+    wrong = ~log_prob.isfinite() | (log_prob < -1e20)
+    assert not wrong.any(), [(case.law.parameters(raw[wrong]), drawn[wrong], log_prob[wrong])]

@@ -293,6 +293,7 @@ def test_every_family_on_every_domain(domain: Domain) -> None:
         ("discretized", Integer(0, 4), "AR321"),
         ("categorical(0.5)", Category(4), "AR322"),
         ("categorical", Integer(0, 65_536), "AR305"),
+        ("discretized(kumaraswamy)", Integer(0, 65_536), "AR305"),
         ("color_mixture(components = 3)", Integer(0, 255), "AR318"),
         ("color_mixture(components = 3)", Real(), "AR311"),
     ],
