@@ -64,8 +64,15 @@ def network_page(network: Network | ContextNetwork, use: str = "") -> str:
 
 
 @click.command("families")
-def families_command() -> None:
-    """List the families of distributions, with the domains they fit."""
-    from ardsl.families.page import families_page
+@click.argument("name", metavar="[NAME]", required=False)
+def families_command(name: str | None) -> None:
+    """List the families of distributions with the domains they fit, or one with its parameters and links."""
+    from ardsl.diagnostics.suggest import did_you_mean
+    from ardsl.errors import ArdslError
+    from ardsl.families.catalogue import CATALOGUE
+    from ardsl.families.page import families_page, family_page
 
-    print_text(families_page().rstrip())
+    if name is not None and name not in CATALOGUE:
+        hint = did_you_mean(name, tuple(CATALOGUE))
+        raise ArdslError(f"there is no family `{name}` in the catalogue" + (f": {hint}" if hint else ""))
+    print_text((families_page() if name is None else family_page(name)).rstrip())

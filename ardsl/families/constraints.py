@@ -13,8 +13,12 @@ FLOOR = 1e-6
 without bound, and its square is still a normal number in float32."""
 
 
-def constrain(constraint: str, raw: Tensor) -> Tensor:
-    """A parameter in its own set, from raw numbers of shape [..., size].
+_STEEPEST = 30.0
+"""Beyond this raw number the link ``exp`` goes on along its tangent: neither it nor its gradients overflow."""
+
+
+def constrain(constraint: str, raw: Tensor, link: str = "softplus") -> Tensor:
+    """A parameter in its own set, from raw numbers of shape [..., size]; a positive one by its ``link``.
 
     Scalars come as [...], vectors as [..., size], and a lower triangle of n(n + 1)/2 raw numbers, row by row, as
     [..., n, n] with a positive diagonal.
@@ -22,7 +26,7 @@ def constrain(constraint: str, raw: Tensor) -> Tensor:
     if constraint == "real":
         return raw.squeeze(-1)
     if constraint == "positive":
-        return softplus(raw.squeeze(-1)) + FLOOR
+        return _positive(raw.squeeze(-1), link) + FLOOR
     if constraint == "real_vector":
         return raw
     if constraint == "simplex":
@@ -35,12 +39,18 @@ def constrain(constraint: str, raw: Tensor) -> Tensor:
     raise ValueError(f"there is no map from raw numbers to `{constraint}`")
 
 
-def unconstrain(constraint: str, value: float) -> float:
+def _positive(raw: Tensor, link: str) -> Tensor:
+    if link == "softplus":
+        return softplus(raw)
+    return raw.clamp(max=_STEEPEST).exp() * (1 + (raw - _STEEPEST).clamp(min=0))
+
+
+def unconstrain(constraint: str, value: float, link: str = "softplus") -> float:
     """The raw number that :func:`constrain` maps to a scalar parameter's ``value``."""
-    if constraint == "positive":
-        above = max(value - FLOOR, FLOOR)
-        return above + math.log(-math.expm1(-above))
-    return value
+    if constraint != "positive":
+        return value
+    above = max(value - FLOOR, FLOOR)
+    return math.log(above) if link == "exp" else above + math.log(-math.expm1(-above))
 
 
 def wide(x: Tensor) -> Tensor:

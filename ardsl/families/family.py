@@ -11,13 +11,15 @@ from functools import cached_property
 class Slot:
     """One named parameter among a draw's raw numbers: ``raw[..., start:start + size]``.
 
-    ``constraint`` names the set the parameter lives in; raw numbers are unconstrained, and the family maps them.
+    ``constraint`` names the set the parameter lives in; raw numbers are unconstrained, and the family maps them: to a
+    positive number by ``link``.
     """
 
     name: str
     constraint: str
     start: int
     size: int
+    link: str = "softplus"
 
 
 @dataclass(frozen=True)
@@ -25,14 +27,15 @@ class Family:
     """A conditional family fitted to a domain: ``width`` raw numbers per draw, laid out by ``slots``.
 
     ``inner`` is the wrapped family of ``mixture`` and ``discretized``; ``components`` is ``mixture``'s.
-    ``fixed`` holds the parameters the spec gave as numbers. ``event`` is the number of elements one draw covers
-    (1 for scalar families). A draw is a function of ``uniforms`` uniform numbers.
+    ``fixed`` holds the parameters the spec gave as numbers, ``links`` the links that it names. ``event`` is the number
+    of elements one draw covers (1 for scalar families). A draw is a function of ``uniforms`` uniform numbers.
     """
 
     name: str
     domain_name: str
     slots: tuple[Slot, ...]
     fixed: Mapping[str, float] = field(default_factory=dict, hash=False)
+    links: Mapping[str, str] = field(default_factory=dict, hash=False)
     inner: Family | None = None
     components: int | None = None
     event: int = 1
@@ -48,4 +51,5 @@ class Family:
         parts = [str(self.inner)] if self.inner else []
         parts += [f"components = {self.components}"] if self.components else []
         parts += [f"{name} = {value:g}" for name, value in self.fixed.items()]
+        parts += [f"{name} = {link}" for name, link in self.links.items()]
         return f"{self.name}({', '.join(parts)})" if parts else self.name

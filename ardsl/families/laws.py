@@ -32,13 +32,14 @@ class CatalogueLaw(Law):
         self.levels = levels
         self.start = start
         self.joint = self.entry.joint
+        self.links = {slot.name: slot.link for slot in family.slots}
 
     def parameters(self, parts: Parts) -> dict[str, Tensor]:
         fixed = self.family.fixed
         return {
             p.name: torch.full((), fixed[p.name], dtype=parts.dtype, device=parts.device)
             if p.name in fixed
-            else constrain(p.constraint, parts.slots[p.name])
+            else constrain(p.constraint, parts.slots[p.name], self.links[p.name])
             for p in self.entry.parameters
         }
 

@@ -8,6 +8,7 @@ from ardsl.families.catalogue import CATALOGUE
 from ardsl.families.domains import Angle, Binary, Category, Count, Domain, Integer, MuLaw, Positive, Real, UnitInterval
 from ardsl.families.entry import Entry
 from ardsl.families.fitting import default_spelling, discretizes, fits
+from ardsl.families.links import default_link, fitting_links
 
 _EXAMPLES: tuple[Domain, ...] = (
     Binary(),
@@ -66,7 +67,8 @@ def families_page() -> str:
             *table,
             "",
             "A parameter in <> is a whole number that the spec gives. Any other that is one number may be given, and",
-            "is then not learned: `normal(scale = 1)`.",
+            "is then not learned: `normal(scale = 1)`. `ardsl families NAME` prints the parameters of one with their",
+            "links, which can be given too: `poisson(rate = softplus)`.",
             "",
             "mixture(F, components = K)   K laws of one family and their weights",
             "discretized(F)               integers by the cells of a continuous law; of integer, mulaw and count",
@@ -77,6 +79,23 @@ def families_page() -> str:
             "",
         ]
     )
+
+
+def family_page(name: str) -> str:
+    """One family of the catalogue: its domains, and its parameters with their sets and links."""
+    entry, row = CATALOGUE[name], _row(CATALOGUE[name])
+    lines = [f"{name}: of {', '.join(row.domains) or 'no domain'} ({row.library})"]
+    width = max(len(parameter.name) for parameter in entry.parameters)
+    for parameter in entry.parameters:
+        own = default_link(entry, parameter)
+        others = ", ".join(f"or `{link}`" for link in fitting_links(parameter) if link != own)
+        told = {
+            "positive": f"above 0, by the link `{own}` ({others})",
+            "real": "any number, as the network gives it",
+            "nonnegative_integer": "a whole number, which the spec gives",
+        }
+        lines.append(f"    {parameter.name.ljust(width)}  {told.get(parameter.constraint, 'a vector or a matrix')}")
+    return "\n".join(lines) + "\n"
 
 
 def _row(entry: Entry) -> FamilyRow:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeGuard
 
 from ardsl.diagnostics import Diagnostic, Sink, Span, did_you_mean
@@ -22,6 +22,7 @@ from ardsl.families.fitting import (
     fits,
     fitting_names,
 )
+from ardsl.families.links import LINKS, NO_LINKS, default_link, fitting_links
 from ardsl.families.resolve_domain import MAX_INTEGER, MAX_LEVELS
 from ardsl.language import syntax
 
@@ -66,18 +67,25 @@ def default_family(domain: Domain, event: int = 1) -> Family:
     return mixture_family(family, 10) if spelling.startswith("mixture") else family
 
 
-def catalogue_family(entry: Entry, domain: Domain, event: int = 1, fixed: Mapping[str, float] | None = None) -> Family:
+def catalogue_family(
+    entry: Entry,
+    domain: Domain,
+    event: int = 1,
+    fixed: Mapping[str, float] | None = None,
+    links: Mapping[str, str] | None = None,
+) -> Family:
     """A family of the catalogue: one slot for each parameter that is not fixed, in the constructor's order."""
-    fixed = dict(fixed or {})
+    fixed, links = dict(fixed or {}), dict(links or {})
     slots: list[Slot] = []
     start = 0
     for parameter in entry.parameters:
         if parameter.name not in fixed:
             size = _size(parameter, domain.levels or 1, event)
-            slots.append(Slot(parameter.name, parameter.constraint, start, size))
+            link = links.get(parameter.name, default_link(entry, parameter))
+            slots.append(Slot(parameter.name, parameter.constraint, start, size, link))
             start += size
     uniforms = event if entry.joint else entry.uniforms
-    return Family(entry.name, domain.name, tuple(slots), fixed, event=event, uniforms=uniforms)
+    return Family(entry.name, domain.name, tuple(slots), fixed, links, event=event, uniforms=uniforms)
 
 
 def mixture_family(inner: Family, components: int) -> Family:
@@ -88,7 +96,12 @@ def mixture_family(inner: Family, components: int) -> Family:
     """
     slots = [Slot("weights", "simplex", 0, components)]
     slots += [
-        Slot(component_name(slot.name), slot.constraint, components + components * slot.start, components * slot.size)
+        replace(
+            slot,
+            name=component_name(slot.name),
+            start=components + components * slot.start,
+            size=components * slot.size,
+        )
         for slot in inner.slots
     ]
     return Family(
@@ -169,10 +182,15 @@ class _Resolver:
         if bound is None:
             return None
         fixed: dict[str, float] = {}
+        links: dict[str, str] = {}
         sound = fitting
         for parameter in entry.parameters:
             argument = bound.get(parameter.name)
-            if argument is not None:
+            written = None if argument is None else argument.value
+            if isinstance(written, syntax.Reference) and written.name in (*LINKS, *NO_LINKS):
+                sound &= self._check_link(entry, parameter, written)
+                links[parameter.name] = written.name
+            elif argument is not None:
                 value = self._fixed(entry, parameter, argument)
                 sound &= value is not None
                 if value is not None:
@@ -194,7 +212,7 @@ class _Resolver:
             help = None if self.domain.name != "integer" else "use `discretized(logistic)` or a mixture of it"
             rule = rules.TOO_MANY_LEVELS
             return self._refuse(rule.at(span, what=self._domain(), levels=shown_levels, limit=limit, help=help))
-        return catalogue_family(entry, self.domain, self.event, fixed)
+        return catalogue_family(entry, self.domain, self.event, fixed, links)
 
     def _check_fit(self, entry: Entry, span: Span, discretized: bool) -> bool:
         if entry.joint and self.event == 1:
@@ -257,6 +275,18 @@ class _Resolver:
             }
             return self._refuse(rules.FIXED_VALUE.at(argument.value.span, **values))
         return float(value)
+
+    def _check_link(self, entry: Entry, parameter: Parameter, written: syntax.Reference) -> bool:
+        fitting = fitting_links(parameter)
+        if written.name in fitting:
+            return True
+        constraint = _CONSTRAINTS.get(parameter.constraint, "a vector or a matrix")
+        help = f"for `{parameter.name}` there is {' and '.join(f'`{link}`' for link in fitting)}" if fitting else None
+        if written.name == "log" and fitting:
+            help = f"a link is written as what it does to the network's number: `{parameter.name} = exp`"
+        values = {"name": parameter.name, "family": entry.name, "link": written.name, "constraint": constraint}
+        self.sink.add(rules.LINK.at(written.span, help=help, **values))
+        return False
 
     def _wrong_count(self, entry: Entry, total: int, span: Span, levels: int) -> None:
         values = {"family": f"{entry.name}(total_count = {total})", "domain": self._domain()}

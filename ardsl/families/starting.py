@@ -27,7 +27,7 @@ def starting_values(entry: Entry, slot: Slot, start: Start, position: float) -> 
     shift = start.reach * (2 * position - 1)
     if slot.constraint in ("real", "positive"):
         value = _scalar(entry, slot.name, start.center + shift, start.scale, shift, position)
-        return torch.tensor([unconstrain(slot.constraint, value)])
+        return torch.tensor([unconstrain(slot.constraint, value, slot.link)])
     if slot.constraint == "ordered_vector":
         cuts = torch.logit(torch.arange(1, slot.size + 1, dtype=torch.float64) / (slot.size + 1)).tolist()
         steps = [unconstrain("positive", high - low) for low, high in zip(cuts, cuts[1:], strict=False)]

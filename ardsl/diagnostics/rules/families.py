@@ -212,6 +212,20 @@ FAMILY_EXPECTED = Rule(
     right="observed x[8] : real\np(x[i] | x[<i]) = mixture(normal, components = 10) via made(hidden = [64])\n",
 )
 
+LINK = Rule(
+    code="AR323",
+    title="a link that does not fit its parameter",
+    message="`{link}` is no link of `{name}` of `{family}`, which is {constraint}",
+    label="no link of `{name}`",
+    explanation=(
+        "A network gives any real number, and a link takes it to the parameter's set: `exp` or `softplus` to the "
+        "numbers above 0, `identity` to all. `ardsl families NAME` prints the links that a family has where the spec "
+        "says nothing."
+    ),
+    wrong="observed x[8] : count\np(x[i] | x[<i]) = poisson(rate = log) via linear\n",
+    right="observed x[8] : count\np(x[i] | x[<i]) = poisson(rate = exp) via linear\n",
+)
+
 NOT_FIXABLE = Rule(
     code="AR322",
     title="a parameter that a bare number cannot fix",
