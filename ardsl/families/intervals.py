@@ -42,8 +42,8 @@ class Interval:
 
     def scaled(self, p: Parameters) -> Interval:
         """The interval of x / scale, of a positive x."""
-        scaled = (x / p["scale"] for x in (self.middle, self.low, self.high, self.width))
-        return Interval(*scaled, self.first, self.last)
+        middle, low, high, width = (x / p["scale"] for x in (self.middle, self.low, self.high, self.width))
+        return Interval(middle, low, high, width, self.first, self.last)
 
 
 def _log_fall(log_rise: Tensor) -> Tensor:

@@ -240,9 +240,15 @@ class _Resolver:
         if discretizes(entry, self.domain):
             if entry.support != "unit_interval" or levels is None or levels <= MAX_LEVELS:
                 return True
-            shown_levels, limit, help = counted(levels), counted(MAX_LEVELS), "use `discretized(logistic)`"
-            what = f"`discretized({entry.name})`"
-            self.sink.add(rules.TOO_MANY_LEVELS.at(span, what=what, levels=shown_levels, limit=limit, help=help))
+            self.sink.add(
+                rules.TOO_MANY_LEVELS.at(
+                    span,
+                    what=f"`discretized({entry.name})`",
+                    levels=counted(levels),
+                    limit=counted(MAX_LEVELS),
+                    help="use `discretized(logistic)`",
+                )
+            )
             return False
         good = [name for name, other in CATALOGUE.items() if discretizes(other, self.domain)]
         if entry.discrete:
@@ -284,7 +290,12 @@ class _Resolver:
         help = f"for `{parameter.name}` there is {' and '.join(f'`{link}`' for link in fitting)}" if fitting else None
         if written.name == "log" and fitting:
             help = f"a link is written as what it does to the network's number: `{parameter.name} = exp`"
-        values = {"name": parameter.name, "family": entry.name, "link": written.name, "constraint": constraint}
+        values: dict[str, Any] = {
+            "name": parameter.name,
+            "family": entry.name,
+            "link": written.name,
+            "constraint": constraint,
+        }
         self.sink.add(rules.LINK.at(written.span, help=help, **values))
         return False
 
