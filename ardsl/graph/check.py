@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,11 @@ from ardsl.relations import Earlier, Order, Part
 
 if TYPE_CHECKING:
     import networkx
+
+MOST_SHOWN = 8
+"""Edges of a cycle that a message shows."""
+MOST_LOOKS = 1 << 17
+"""Edges that are looked at in search of a short cycle."""
 
 
 def check_graph(model: Model, sink: Sink) -> None:
@@ -45,29 +52,50 @@ def _check_cycles(model: Model, graph: networkx.DiGraph, sink: Sink) -> bool:
     found = [part for part in networkx.strongly_connected_components(graph) if len(part) > 1]
     for part in found:
         among = graph.subgraph(part)
-        cycle = _shortest_cycle(among)
+        cycle = _short_cycle(among)
         edges = list(zip(cycle, [*cycle[1:], cycle[0]], strict=True))
         rule = rules.COUPLED if _coupled(model, among) else rules.CYCLE
         first = min(range(len(edges)), key=lambda i: _edge_span(among, *edges[i]))
         edges = edges[first:] + edges[:first]
-        path = " -> ".join(f"`{name}`" for name in [edges[0][0], *(target for _, target in edges)])
+        names = [f"`{name}`" for name in (edges[0][0], *(target for _, target in edges))]
+        notes = []
+        if len(edges) > MOST_SHOWN:
+            names[MOST_SHOWN // 2 : -MOST_SHOWN // 2] = ["…"]
+            notes.append(f"the cycle has {len(edges):,} variables; {len(names) - 2} of them are shown")
         source, target = edges[0]
-        others = [(_edge_span(among, s, t), f"`{t}` reads `{s}` here") for s, t in edges[1:]]
-        sink.add(rule.at(_edge_span(among, source, target), others=others, path=path, source=source, target=target))
+        others = [(_edge_span(among, s, t), f"`{t}` reads `{s}` here") for s, t in edges[1:MOST_SHOWN]]
+        place, path = _edge_span(among, source, target), " -> ".join(names)
+        sink.add(rule.at(place, others=others, notes=notes, path=path, source=source, target=target))
     return not found
 
 
-def _shortest_cycle(graph: networkx.DiGraph) -> list[str]:
-    """The nodes of a shortest cycle, in the direction of the arrows."""
-    import networkx
-
+def _short_cycle(graph: networkx.DiGraph) -> list[str]:
+    """The nodes of a cycle, in the direction of the arrows: a shortest one, or, where a search from every node would
+    take long, the shortest through some."""
+    following = {node: list(graph.successors(node)) for node in sorted(graph)}
     best: list[str] = []
-    for node in sorted(graph):
-        paths = networkx.single_source_shortest_path(graph, node)
-        closed = min((paths[last] for last in graph.predecessors(node)), key=len)
-        if not best or len(closed) < len(best):
-            best = closed
+    searches = max(1, MOST_LOOKS // graph.number_of_edges())
+    for node in list(following)[:searches]:
+        cycle = _cycle_through(node, following)
+        if not best or len(cycle) < len(best):
+            best = cycle
     return best
+
+
+def _cycle_through(node: str, following: Mapping[str, list[str]]) -> list[str]:
+    """A shortest cycle through a node, which begins there; there is one."""
+    before: dict[str, str] = {}
+    reached = deque([node])
+    while node not in before:
+        here = reached.popleft()
+        for after in following[here]:
+            if after not in before:
+                before[after] = here
+                reached.append(after)
+    cycle = [before[node]]
+    while cycle[-1] != node:
+        cycle.append(before[cycle[-1]])
+    return cycle[::-1]
 
 
 def _edge_span(graph: networkx.DiGraph, source: str, target: str) -> Span:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from ardsl.diagnostics import Rule, Sink, Source
 from ardsl.diagnostics.render import render
 from ardsl.diagnostics.rules import graph as rules
+from ardsl.graph import check
 from ardsl.graph.check import check_graph
 from ardsl.relations import Affine, AxisPart, Earlier, Part
 from ardsl.relations.order import drawn_together, raster
@@ -202,3 +205,38 @@ def test_independence_across_a_mixture_over_orders() -> None:
     (found,) = diagnostics(text + "check independent(y, z | x[1])")
     assert found.code == "AR209" and "x is a mixture over orders" in found.notes[-1]
     assert codes(text + "check independent(x[0], x[1] | z)") == ["AR210"]
+
+
+def ring(variables: int) -> str:
+    declared = [f"observed x{i} : binary" for i in range(variables)]
+    factors = [f"p(x{i} | x{(i - 1) % variables}) = bernoulli" for i in range(variables)]
+    return "\n".join(declared + factors)
+
+
+def test_of_a_long_cycle_the_ends_are_shown() -> None:
+    (found,) = diagnostics(ring(1000))
+    assert found.message == (
+        "these variables depend on each other: "
+        "`x999` -> `x0` -> `x1` -> `x2` -> … -> `x996` -> `x997` -> `x998` -> `x999`"
+    )
+    assert found.notes == ("the cycle has 1,000 variables; 7 of them are shown",)
+    assert len(found.labels) == 8
+
+
+def test_a_shortest_cycle_is_shown_among_others() -> None:
+    (found,) = diagnostics(ring(60).replace("p(x30 | x29)", "p(x30 | x29, x31)"))
+    assert found.message == "these variables depend on each other: `x31` -> `x30` -> `x31`"
+
+
+def test_the_search_for_a_cycle_grows_with_the_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Edges that are looked at: at most as many as are allowed, and those of one search."""
+    looked: list[int] = []
+    search = check._cycle_through
+
+    def counted(node: str, following: Mapping[str, list[str]]) -> list[str]:
+        looked.append(sum(map(len, following.values())))
+        return search(node, following)
+
+    monkeypatch.setattr(check, "_cycle_through", counted)
+    diagnostics(ring(2000))
+    assert sum(looked) <= check.MOST_LOOKS + 2000

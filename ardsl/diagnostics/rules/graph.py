@@ -10,7 +10,7 @@ CYCLE = Rule(
     explanation=(
         "The joint distribution is a product of conditionals, one per variable, and such a product is a distribution "
         "only where the variables can be put in an order in which each comes after those that it reads. The message "
-        "shows the shortest cycle, and marks the context behind each of its edges."
+        "shows a shortest cycle, or the ends of a long one, and marks the context behind each of its edges."
     ),
     wrong="observed a : binary\nobserved b : binary\np(a | b) = bernoulli\np(b | a) = bernoulli",
     right="observed a : binary\nobserved b : binary\np(a) = bernoulli\np(b | a) = bernoulli",
