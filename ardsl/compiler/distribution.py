@@ -14,6 +14,7 @@ from ardsl.compiler.density import Density
 from ardsl.compiler.values import blank, by_name, conditioning, expand_given, numbers
 from ardsl.errors import ArdslError
 from ardsl.families.domains import Integer, MuLaw
+from ardsl.families.shapes import common_shape
 
 
 class ModelDistribution(TorchDistribution):
@@ -57,7 +58,7 @@ class ModelDistribution(TorchDistribution):
         event = len(self.event_shape)
         if tuple(value.shape[value.ndim - event :]) != tuple(self.event_shape):
             raise ArdslError(f"values must end in the shape {list(self.event_shape)}, not {list(value.shape)}")
-        batch = torch.broadcast_shapes(value.shape[: value.ndim - event], self.batch_shape)
+        batch = common_shape(value.shape[: value.ndim - event], self.batch_shape)
         every = value.expand((*batch, *self.event_shape)).reshape(batch.numel(), *self.event_shape)
         found = self.model.log_prob(every, self._flat(batch))
         assert isinstance(found, Tensor)  # of whole examples
@@ -94,7 +95,7 @@ def together(model: Density, given: Any) -> tuple[dict[str, Tensor], torch.Size]
             value = found[variable.name] = value[None]
         conditioning({variable.name: value.reshape(-1, *variable.shape)}, (variable,), model.like)
     shapes = [value.shape[: value.ndim - len(v.shape)] for v, value in zip(variables, found.values(), strict=True)]
-    batch = torch.broadcast_shapes(*shapes) if shapes else torch.Size()
+    batch = common_shape(*shapes) if shapes else torch.Size()
     return {v.name: found[v.name].expand((*batch, *v.shape)) for v in variables}, batch
 
 

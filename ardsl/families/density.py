@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, logsigmoid, softplus
 
 from ardsl.families.constraints import wide
+from ardsl.families.shapes import common_shape
 from ardsl.families.special import deviance, log1mexp, log_erfcx, log_factorial_rest, log_ratio
 
 Parameters = Mapping[str, Tensor]
@@ -41,7 +42,7 @@ def _bernoulli(p: Parameters, value: Tensor) -> Tensor:
 
 
 def _categorical(p: Parameters, value: Tensor) -> Tensor:
-    shape = torch.broadcast_shapes(p["logits"].shape[:-1], value.shape)
+    shape = common_shape(p["logits"].shape[:-1], value.shape)
     logits = p["logits"].expand(*shape, -1).reshape(-1, p["logits"].shape[-1])
     return -cross_entropy(logits, value.expand(shape).reshape(-1).long(), reduction="none").reshape(shape)
 
@@ -273,7 +274,7 @@ def _beta_binomial(p: Parameters, value: Tensor) -> Tensor:
 def _ordered_logistic(p: Parameters, value: Tensor) -> Tensor:
     """σ(b) − σ(a) = σ(b) σ(−a) (1 − e^(a − b)) between two cutpoints a and b, less what the predictor says."""
     cuts = p["cutpoints"]
-    shape = torch.broadcast_shapes(cuts.shape[:-1], p["predictor"].shape, value.shape)
+    shape = common_shape(cuts.shape[:-1], p["predictor"].shape, value.shape)
     cuts, code = cuts.expand(*shape, -1), value.expand(shape).long().unsqueeze(-1)
     first, last = (code == 0).squeeze(-1), (code == cuts.shape[-1]).squeeze(-1)
     low = cuts.gather(-1, (code - 1).clamp(min=0)).squeeze(-1)

@@ -16,6 +16,7 @@ from ardsl.families.encoding import mulaw_decode, mulaw_encode
 from ardsl.families.family import Family
 from ardsl.families.law import Law, Parts
 from ardsl.families.laws import CatalogueLaw, MixtureLaw
+from ardsl.families.shapes import common_shape
 from ardsl.families.starting import Start
 
 
@@ -58,9 +59,7 @@ class Conditional:
 
     def draw(self, raw: Tensor, noise: Tensor) -> Tensor:
         """The same as a code, the index of a value of a finite domain."""
-        batch = raw.shape[:-1]
-        if batch != noise.shape[:-1]:
-            batch = torch.broadcast_shapes(batch, noise.shape[:-1])
+        batch = common_shape(raw.shape[:-1], noise.shape[:-1])
         parts = self._parts(raw.expand(*batch, -1))
         info = torch.finfo(parts.dtype)
         uniforms = noise.to(parts.dtype).clamp(info.tiny, 1 - info.eps / 2).expand(*batch, -1)
@@ -126,7 +125,7 @@ class Conditional:
     def _shaped(self, result: Tensor, raw: Tensor, code: Tensor) -> Tensor:
         """A family without free parameters broadcasts too."""
         values = code.shape[:-1] if self.law.joint else code.shape
-        return result.expand(torch.broadcast_shapes(raw.shape[:-1], values))
+        return result.expand(common_shape(raw.shape[:-1], values))
 
 
 def is_inside(domain: Domain, code: Tensor) -> Tensor:
