@@ -71,5 +71,5 @@ def _lines(model: Model) -> list[str]:
         for factor in model.guide:
             if factor.variable == variable.name:
                 inferred = ", ".join(context.text for context in factor.contexts) or "nothing"
-                lines.append("  is summed out" if factor.exact else f"  is inferred from {inferred}")
+                lines.append("  is enumerated" if factor.exact else f"  is inferred from {inferred}")
     return lines

@@ -51,6 +51,14 @@ def listed(names: Iterable[object], most: int = 6) -> str:
     return few + (f" and {rest:,} more" if rest > 0 else "") if every else "none"
 
 
+def series(items: Iterable[object], most: int = 6) -> str:
+    """Writes items as in a sentence: ``a``, ``a and b``, ``a, b and c``; past ``most`` of them the rest is counted."""
+    every = [str(item) for item in items]
+    if len(every) > most:
+        every = [*every[:most], f"{len(every) - most:,} more"]
+    return " and ".join([", ".join(every[:-1]), every[-1]] if len(every) > 1 else every)
+
+
 def plural(count: int, noun: str) -> str:
     """Writes a count with its noun: ``1 row``, ``2,000 rows``."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -7,8 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeGuard
 
+from ardsl.common.wording import plural
 from ardsl.diagnostics import Diagnostic, Sink, Span, did_you_mean
+from ardsl.diagnostics.reserved import FAMILIES, reserved
 from ardsl.diagnostics.rules import families as rules
+from ardsl.diagnostics.rules.names import NOT_BUILT_YET
 from ardsl.families.arguments import Evaluate, bind, counted, is_integer, parts, shown
 from ardsl.families.catalogue import CATALOGUE
 from ardsl.families.domains import Domain
@@ -30,6 +33,7 @@ MAX_COMPONENTS = 10_000
 FAMILY_NAMES: tuple[str, ...] = (*CATALOGUE, *WRAPPERS, "default")
 """Every family a spec may name."""
 
+_ONE_BY_ONE = "draw the elements one by one, `p(x[i] | x[<i]) = …`"
 _CONSTRAINTS = {
     "real": "a number",
     "positive": "a number above 0",
@@ -168,8 +172,11 @@ class _Resolver:
             return self._discretized(span, arguments, discretized)
         if name == "color_mixture":
             return self._color_mixture(span, arguments)
+        planned = reserved(FAMILIES, name, span)
+        if planned is not None:
+            return self._refuse(planned)
         if name not in CATALOGUE:
-            fitting = f"for {self._domain()} there are {self._fitting()}"
+            fitting = f"for {self._domain()} there are {self._fitting()}" if self._fitting() else self._use()
             help = did_you_mean(name, FAMILY_NAMES)
             return self._refuse(rules.UNKNOWN_FAMILY.at(span, name=name, notes=[fitting], help=help))
         return self._catalogue(CATALOGUE[name], span, arguments, discretized)
@@ -216,18 +223,18 @@ class _Resolver:
 
     def _check_fit(self, entry: Entry, span: Span, discretized: bool) -> bool:
         if entry.joint and self.event == 1:
-            self.sink.add(rules.JOINT_ON_SCALAR.at(span, family=entry.name, help=f"there are {self._fitting()}"))
+            self.sink.add(rules.JOINT_ON_SCALAR.at(span, family=entry.name, help=self._joint_help()))
             return False
         if not entry.joint and self.event > 1:
             joint = fitting_names(self.domain, joint=True)
             help = f"a joint family for {self._domain()}: {_listed(joint)}" if joint else "draw the elements one by one"
-            event = f"{self.event:,} elements"
+            event = plural(self.event, "element")
             self.sink.add(rules.SCALAR_ON_JOINT.at(span, family=entry.name, event=event, help=help))
             return False
         if discretized:
             return self._check_discretizes(entry, span)
         if not fits(entry, self.domain):
-            help = f"use {self._fitting()}"
+            help = self._use()
             if discretizes(entry, self.domain):
                 help = f"use `discretized({entry.name})`, or {self._fitting()}"
             values = {"family": entry.name, "support": SUPPORTS[entry.support], "domain": self._domain()}
@@ -262,6 +269,14 @@ class _Resolver:
         return False
 
     def _fixed(self, entry: Entry, parameter: Parameter, argument: syntax.Argument) -> float | None:
+        if isinstance(argument.value, syntax.Reference) and argument.value.name == "free":
+            feature = f"`{parameter.name} = free`, a parameter that reads no context,"
+            help = "fix it by a number, or leave it out: then the network gives it"
+            return self._refuse(NOT_BUILT_YET.at(argument.span, feature=feature, help=help))
+        if _has_call(argument.value):
+            values = {"name": parameter.name, "family": entry.name, "reason": "is fixed by a number, not by a formula"}
+            help = f"leave it to the network: `{entry.name} via linear`, with what it reads among the contexts"
+            return self._refuse(rules.NOT_FIXABLE.at(argument.value.span, help=help, **values))
         value = self.evaluate(argument.value)
         if value is None:
             return None
@@ -273,7 +288,7 @@ class _Resolver:
             )
         if not _allowed(value, parameter):
             constraint, quoted = _CONSTRAINTS[parameter.constraint], shown(value)
-            values: dict[str, Any] = {
+            values = {
                 "name": parameter.name,
                 "family": entry.name,
                 "constraint": constraint,
@@ -321,12 +336,9 @@ class _Resolver:
             return None
         if self.domain.name not in ("integer", "mulaw"):
             values = {"family": "color_mixture", "support": "ordered integers", "domain": self._domain()}
-            return self._refuse(
-                rules.SUPPORT.at(span, help=f"use {self._fitting()}", others=self._declared(), **values)
-            )
+            return self._refuse(rules.SUPPORT.at(span, help=self._use(), others=self._declared(), **values))
         if self.event == 1:
-            help = f"there are {self._fitting()}"
-            return self._refuse(rules.JOINT_ON_SCALAR.at(span, family="color_mixture", help=help))
+            return self._refuse(rules.JOINT_ON_SCALAR.at(span, family="color_mixture", help=self._joint_help()))
         components = self._components(span, bound, "color_mixture", "color_mixture(components = 10)")
         return None if components is None else color_mixture_family(self.domain, self.event, components)
 
@@ -355,9 +367,7 @@ class _Resolver:
             return None
         if self.domain.name not in ("integer", "mulaw", "count"):
             values = {"family": "discretized", "support": "ordered integers", "domain": self._domain()}
-            return self._refuse(
-                rules.SUPPORT.at(span, help=f"use {self._fitting()}", others=self._declared(), **values)
-            )
+            return self._refuse(rules.SUPPORT.at(span, help=self._use(), others=self._declared(), **values))
         inner = self._inner("discretized", span, bound, True)
         return None if inner is None else discretized_family(inner)
 
@@ -375,15 +385,24 @@ class _Resolver:
         if bind("default", arguments, (), self.sink) is None:
             return None
         if discretized:
-            reason = "`default` is a law of the domain itself"
+            reason = "`default` is a distribution of the domain itself"
             return self._refuse(rules.WRAPPER.at(span, wrapper="discretized", family="default", reason=reason))
         if self.event > 1 and self.domain.name not in ("real", "integer", "mulaw"):
-            event, help = f"{self.event:,} elements", f"there is no joint family for {self._domain()} yet"
+            event = plural(self.event, "element")
+            help = f"there is no joint family for {self._domain()}: {_ONE_BY_ONE}"
             return self._refuse(rules.SCALAR_ON_JOINT.at(span, family="default", event=event, help=help))
         return default_family(self.domain, self.event)
 
     def _fitting(self) -> str:
-        return _listed(fitting_names(self.domain, joint=self.event > 1)) or "no families yet"
+        return _listed(fitting_names(self.domain, joint=self.event > 1))
+
+    def _use(self) -> str:
+        """What to write in place of a family that does not fit the domain."""
+        fitting = self._fitting()
+        return f"use {fitting}" if fitting else f"there is no joint family for {self._domain()}: {_ONE_BY_ONE}"
+
+    def _joint_help(self) -> str:
+        return f"draw several elements at once, `x[*]` or `x[t, *]`, or one by one from {self._fitting()}"
 
     def _domain(self) -> str:
         """The domain as a message says it: a category's many labels are counted."""
@@ -395,6 +414,15 @@ class _Resolver:
 
     def _refuse(self, diagnostic: Diagnostic) -> None:
         self.sink.add(diagnostic)
+
+
+def _has_call(value: syntax.Expression) -> bool:
+    """Says whether a function is called in an expression."""
+    if isinstance(value, syntax.Call):
+        return True
+    return any(
+        _has_call(part) for name in ("left", "right", "operand") if (part := getattr(value, name, None)) is not None
+    )
 
 
 def _allowed(value: object, parameter: Parameter) -> TypeGuard[int | float]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ardsl.diagnostics import Sink, Span, did_you_mean
+from ardsl.diagnostics.reserved import DOMAINS, reserved
 from ardsl.diagnostics.rules import families as rules
 from ardsl.families.arguments import Evaluate, counted, is_integer, parts, shown
 from ardsl.families.domains import (
@@ -51,6 +52,10 @@ def resolve_domain(expression: syntax.Expression, evaluate: Evaluate, sink: Sink
         return _PLAIN[name]
     if name in _BUILDERS:
         return _BUILDERS[name](span, arguments, evaluate, sink)
+    planned = reserved(DOMAINS, name, span)
+    if planned is not None:
+        sink.add(planned)
+        return None
     others = "the domains are " + ", ".join(f"`{known}`" for known in DOMAIN_NAMES)
     help = did_you_mean(name, DOMAIN_NAMES)
     sink.add(rules.UNKNOWN_DOMAIN.at(span, name=name, notes=[others], help=help))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
@@ -65,8 +65,23 @@ def _check_cycles(model: Model, graph: networkx.DiGraph, sink: Sink) -> bool:
         source, target = edges[0]
         others = [(_edge_span(among, s, t), f"`{t}` reads `{s}` here") for s, t in edges[1:MOST_SHOWN]]
         place, path = _edge_span(among, source, target), " -> ".join(names)
-        sink.add(rule.at(place, others=others, notes=notes, path=path, source=source, target=target))
+        help = _coupled_help(model, cycle) if rule is rules.COUPLED else None
+        sink.add(rule.at(place, others=others, notes=notes, help=help, path=path, source=source, target=target))
     return not found
+
+
+def _coupled_help(model: Model, names: Sequence[str]) -> str:
+    """How series that read each other are declared today: as one variable, or one of them whole before the other."""
+    variables = [model.variables[name] for name in names]
+    first, domains = variables[0], {str(variable.domain) for variable in variables}
+    alike = all(v.kind == "observed" and v.shape == first.shape and len(v.shape) == 1 for v in variables)
+    if len(domains) > 1 or not alike or len(names) > MOST_SHOWN:
+        return "draw one of them whole before the others, which may read all of it"
+    size = f"{first.axes[0].name}: {first.shape[0]}, series: {len(variables)}"
+    return (
+        f"make them one variable, `observed {''.join(names)}[{size}] : {first.domain}`, of which each element may read "
+        "all that is earlier"
+    )
 
 
 def _short_cycle(graph: networkx.DiGraph) -> list[str]:
@@ -141,6 +156,8 @@ def _check_orders(model: Model, sink: Sink) -> set[str]:
         for context in factor.contexts:
             if context.variable == variable.name and not _check_context(model, variable, factor, context, sink):
                 unsound.add(variable.name)
+                if variable.orders.orders[0].weak:
+                    break  # its neighbours are as wrong, and one window stands for all of them
     return unsound
 
 
@@ -186,6 +203,9 @@ def _report_violation(
         note = f"{target} is drawn {ordinal(drawn)}, and would read {source}, which is drawn {ordinal(read)}"
     others, notes = _where_declared(variable, order)
     help = f"remove `{context.text}`, or declare an order in which it comes first"
+    if order.weak:
+        distance = max(_distance(each) for each in factor.contexts if each.variable == variable.name)
+        help = f"read those neighbours that come earlier: `{variable.name}[<] within {distance}`"
     if variable.orders.mixed:
         notes = [f"this is under {order.name}", *notes]
         help = f"read what comes earlier in each order: `{variable.name}[<]`"
@@ -193,6 +213,13 @@ def _report_violation(
         help = f"read only what comes earlier: `{variable.name}[<]`"
     values: dict[str, Any] = {"context": context.text, "fault": fault, "target": written}
     sink.add(rules.NOT_EARLIER.at(context.span, others=others, notes=[note, *notes], help=help, **values))
+
+
+def _distance(context: Context) -> int:
+    """How far from its target a context at fixed distances reads, at least 1."""
+    parts = context.selection.parts if isinstance(context.selection, Part) else ()
+    ends = [end for part in parts for end in (part.low, part.high) if end is not None and end.axis is not None]
+    return max([1, *(abs(end.offset + end.inner) for end in ends)])
 
 
 def _where_declared(variable: Variable, order: Order) -> tuple[list[tuple[Span, str]], list[str]]:

@@ -96,7 +96,7 @@ def to_png(model: Model) -> bytes:
     pixels = max(shown.width, shown.height) / 72 * _DPI
     if pixels > _MOST_PIXELS:
         wide = f"{pixels:,.0f} pixels {'wide' if shown.width >= shown.height else 'high'}"
-        raise ArdslError(f"the picture would be {wide}, and a png has at most {_MOST_PIXELS:,}: write an svg")
+        raise ArdslError(f"the image would be {wide}, and a png has at most {_MOST_PIXELS:,}: write an svg")
     figure = Figure(figsize=(shown.width / 72, shown.height / 72), dpi=_DPI, facecolor=_PAPER)
     FigureCanvasAgg(figure)
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, shown.width), ylim=(shown.height, 0))

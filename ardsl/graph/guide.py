@@ -21,8 +21,9 @@ def check_guide(model: Model, sink: Sink) -> None:
             reason = help = None
             if context.variable == factor.variable:
                 reason = "it draws all elements at once"
+                help = f"leave `{context.text}` out: given what else the guide reads, the elements are independent"
             elif context.variable in summed:
-                reason = f"`{context.variable}` is summed out, with `exact`"
+                reason = f"`{context.variable}` is enumerated, with `exact`"
                 help = f"leave `{context.variable}` out here, or give it a guide of its own"
             if reason is not None:
                 sound = False

@@ -9,6 +9,7 @@ from typing import Any
 
 from ardsl.diagnostics import Diagnostic, Rule, Span
 from ardsl.diagnostics.rules import syntax as rules
+from ardsl.diagnostics.rules.names import NOT_BUILT_YET
 from ardsl.language.faults import Fault
 
 
@@ -150,6 +151,33 @@ MISTAKES: tuple[Mistake, ...] = (
         after=rf"<\s*(?P<name>{_WORD})?",
         needs="NOISE NAME",
         help="name the variable: `x[<{name}]`",
+    ),
+    # What is reserved, and not built yet
+    Mistake(
+        NOT_BUILT_YET,
+        ("record hour[time: 24] { wind : angle }", "record hour[24] { wind : angle }"),
+        before=rf"\A\s*record\s+(?P<name>{_WORD})\s*",
+        after=rf"(?P<at>(?P<axes>\[\s*(?:{_WORD}\s*:\s*)?[0-9][^\]\n]*\]))",
+        values={"feature": "a record with axes (`{name}{axes}`)"},
+        help="declare each field as a variable with that axis: `observed wind{axes} : angle`",
+    ),
+    Mistake(
+        NOT_BUILT_YET,
+        ("p(a, b | x) = multivariate_normal", "q(a, b) = normal"),
+        before=rf"\b(?P<kind>[pq])\s*\(\s*(?P<at>(?P<first>{_WORD})(?:\[[^\]\n]*\])?)\s*",
+        after=rf"(?P<at>,\s*(?P<second>{_WORD})(?:\[[^\]\n]*\])?)",
+        needs="RPAR",
+        values={"feature": "one draw of several variables (`{first}`, `{second}`)"},
+        help="draw one given the other, `{kind}({first} | …)` and `{kind}({second} | {first}, …)`, or make them one "
+        "variable and draw all of it: `{kind}(y[*] | …)`",
+    ),
+    Mistake(
+        NOT_BUILT_YET,
+        ("p(x[i] | x[parent[i]]) = bernoulli",),
+        before=rf"\b[pq]\s*\([^=]*\b(?P<read>{_WORD})\s*\[[^\]\[]*?(?P<at>\b(?P<index>{_WORD}))\s*",
+        after=r"(?P<at>\[[^\]\[\n]*\])",
+        values={"feature": "an index that is a variable itself (`{index}[…]`)"},
+        help="read all that it may point to, `{read}[<]` or `{read}`, and `{index}` beside it",
     ),
     # Brackets
     Mistake(

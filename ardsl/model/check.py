@@ -103,7 +103,8 @@ def _ends(variable: Variable, draft: Draft, scope: Scope) -> bool:
     elif variable.orders.mixed or priority(variable.orders.orders[0]) != ((0, 1),):
         reason = "its order is not that of its indices"
     if reason is not None:
-        scope.report(names.END_WITHOUT_END.at(draft.domain_spans[0], name=variable.name, reason=reason))
+        help = f"leave out `end`, or declare `observed {variable.name}[..8] : …`, in the order of its indices"
+        scope.report(names.END_WITHOUT_END.at(draft.domain_spans[0], name=variable.name, reason=reason, help=help))
     return reason is None
 
 

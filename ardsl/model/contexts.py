@@ -29,7 +29,8 @@ def check_context(context: syntax.Context, target: Target, variables: dict[str, 
     source = variables[place.variable.text]
     if context.noise:
         feature = f"a context on noise (`{scope.text(context.span)}`)"
-        scope.report(names.NOT_BUILT_YET.at(context.span, feature=feature))
+        help = f"read the values themselves: `{scope.text(place.span)}`"
+        scope.report(names.NOT_BUILT_YET.at(context.span, feature=feature, help=help))
         return None
     selection = _selection(context, source, target, scope)
     if selection is None or not sound:

@@ -139,6 +139,12 @@ def _axes(statement: syntax.VariableStatement, scope: Scope) -> tuple[Axis, ...]
                 scope.report(rules.DECLARED_TWICE.at(axis.name.span, what=what, others=others))
                 sizes.append(None)
             places.setdefault(axis.name.text, axis.name.span)
+        if axis.up_to and isinstance(axis.extent, syntax.Reference) and axis.extent.name in places:
+            feature = f"an axis that is as long as an index of another (`{scope.text(axis.span)}`)"
+            help = "declare all of it, and read the elements that matter by ranges"
+            scope.report(rules.NOT_BUILT_YET.at(axis.span, feature=feature, help=help))
+            sizes.append(None)
+            continue
         sizes.append(_size(axis, scope))
     known = [size for size in sizes if size is not None]
     if len(known) < len(sizes):

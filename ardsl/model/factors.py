@@ -203,6 +203,16 @@ def _families(expression: syntax.Expression, target: Target, scope: Scope) -> tu
     return tuple(found)
 
 
+_GUIDES = {
+    "real": "normal",
+    "positive": "log_normal",
+    "unit_interval": "beta",
+    "angle": "von_mises",
+    "count": "poisson",
+}
+"""By domain without a finite number of values, a family that a guide may have."""
+
+
 def _is_exact(family: syntax.Expression) -> bool:
     return isinstance(family, syntax.Reference) and family.name == "exact"
 
@@ -211,18 +221,23 @@ def _exact(
     statement: syntax.FactorStatement, target: Target, variables: dict[str, Draft], scope: Scope
 ) -> Factor | None:
     variable, span = target.variable, statement.family.span
-    problem = None
+    problem, help = None, None
     if statement.kind == "p":
         problem = "stands in a `q` factor only"
+        help = f"name a family here, and write `q({variable.name}) = exact` beside it"
     elif variable.domain is None or variable.domain.levels is None:
         domain = "" if variable.domain is None else f", not {variable.domain}"
         problem = f"needs a finite domain for `{variable.name}`{domain}"
+        family = _GUIDES.get(variable.domain.name if variable.domain is not None else "", "…")
+        help = f"give it a guide of a family, `q({variable.name} | …) = {family} via mlp(hidden = [64])`"
     elif statement.contexts:
         problem, span = "takes no contexts: it reads whatever the true posterior does", statement.contexts[0].span
+        help = f"write `q({variable.name}) = exact`"
     elif statement.network is not None:
         problem, span = "takes no network", statement.network.span
+        help = f"write `q({variable.name}) = exact`"
     if problem is not None:
-        scope.report(rules.EXACT.at(span, problem=problem))
+        scope.report(rules.EXACT.at(span, problem=problem, help=help))
         _look_up(statement, variables, scope)
         return None
     network = omitted(False, statement.family.span)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ardsl.common.wording import series
 from ardsl.diagnostics import Rule, Span, did_you_mean
 from ardsl.diagnostics.rules import names
 from ardsl.diagnostics.rules import orders as rules
@@ -316,10 +317,7 @@ def _explicit(values: tuple[object, ...], spans: list[Span], whole: Span, draws:
             return _no_permutation(span, draws, f"{value} stands twice", scope)
         seen[value] = span
     if len(values) < draws.count:
-        missing = next(element for element in range(draws.count) if element not in seen)
-        absent = draws.count - len(values)
-        reason = f"{missing} is missing" if absent == 1 else f"{missing} and {absent - 1:,} more are missing"
-        return _no_permutation(whole, draws, reason, scope)
+        return _no_permutation(whole, draws, _lacks(e for e in range(draws.count) if e not in seen), scope)
     return explicit(draws.shape, values)  # type: ignore[arg-type]
 
 
@@ -335,9 +333,13 @@ def _by_fields(written: list[str], spans: list[Span], whole: Span, draws: Draws,
         seen[known[name]] = span
     missing = [f"`{name}`" for name, number in known.items() if number not in seen]
     if missing:
-        listed = ", ".join(missing[:6]) + (", …" if len(missing) > 6 else "")
-        return _no_permutation(whole, draws, f"{listed} {'is' if len(missing) == 1 else 'are'} missing", scope)
+        return _no_permutation(whole, draws, _lacks(missing), scope)
     return explicit(draws.shape, list(seen), list(known))
+
+
+def _lacks(items: Iterable[object]) -> str:
+    every = list(items)
+    return f"{series(every)} {'is' if len(every) == 1 else 'are'} missing"
 
 
 def _no_permutation(span: Span, draws: Draws, reason: str, scope: Scope, help: str | None = None) -> None:

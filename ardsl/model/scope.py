@@ -126,7 +126,7 @@ def walk(node: object) -> Iterator[syntax.Node]:
 _DECLARATION = re.compile(
     r"\b(?:param|observed|latent|given|record|net)\s+([A-Za-z_]\w*)|\b[A-Za-z_]\w*\s+([A-Za-z_]\w*)\s*[\[:={]"
 )
-_FACTOR = re.compile(r"\(\s*([A-Za-z_]\w*)")
+_FACTOR = re.compile(r"[(,]\s*([A-Za-z_]\w*)")
 
 
 @dataclass(frozen=True)

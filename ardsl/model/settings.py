@@ -21,7 +21,7 @@ class DataSettings:
 
     ``columns`` maps a variable to its column or key, or to a list of columns; ``{split}`` stands for the split's name.
     ``dequantize``: integers that a continuous variable takes get uniform noise, so that a density has something to be
-    a density of (Uria, Murray & Larochelle 2013, RNADE, section 4). ``rate``: moments a second of sounds, read and
+    a density of (Uria, Murray & Larochelle 2013, RNADE, section 4). ``rate``: time steps a second of sounds, read and
     written.
     """
 
@@ -41,8 +41,8 @@ class TrainSettings:
     ``optimizer``: adam, adamw, sgd, rmsprop, adagrad or adadelta, each with ``rate`` and ``weight_decay`` (sgd also
     ``momentum``; adam and adamw ``beta1``, ``beta2``). ``schedule``: constant, cosine(warmup = steps),
     exponential(factor per epoch), plateau(factor, patience in epochs). ``clip``: the gradient norm's bound.
-    ``window``: how many moments of time a step sees of each example, at a place of its own each time, with those before
-    them that the network reads (None: all).
+    ``window``: how many time steps of each example a training step sees, at a place of its own each time, with those
+    before them that the network reads (None: all).
     ``accumulate``: batches whose gradients make a step. ``ema``: the decay of the exponential moving average of the
     weights that is measured and kept in their place (None: no average).
     Of latent variables: ``samples`` draws of the guide for each example; ``estimator`` of the gradient of discrete

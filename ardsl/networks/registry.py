@@ -19,6 +19,9 @@ LATER: dict[str, str] = {
     "spatial_lstm": "spatial LSTM (Theis & Bethge 2015)",
     "video_pixel": "video pixel networks (Kalchbrenner et al. 2017)",
     "multiscale": "parallel multiscale (Reed et al. 2017)",
+    "lstm": "long short-term memory (Hochreiter & Schmidhuber 1997)",
+    "gru": "gated recurrent units (Cho et al. 2014)",
+    "transformer": "the Transformer (Vaswani et al. 2017)",
 }
 """Names that are reserved for networks to come."""
 

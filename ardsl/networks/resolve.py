@@ -7,7 +7,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ardsl.common.wording import plural, series
 from ardsl.diagnostics import Diagnostic, Sink, Span, did_you_mean
+from ardsl.diagnostics.reserved import NETWORKS
 from ardsl.diagnostics.rules import networks as rules
 from ardsl.diagnostics.rules.names import NOT_BUILT_YET
 from ardsl.model.model import Context, Factor, Model, NetworkCall, Variable
@@ -74,8 +76,19 @@ def _latent_problems(model: Model) -> Iterator[Diagnostic]:
     logarithm = sum(_log_values(model.variables[factor.variable]) for factor in exact)
     if logarithm > math.log(MAX_VALUES) + 1e-9:
         shown = f"{round(math.exp(logarithm)):,}" if logarithm < 30 else f"about 10^{int(logarithm / math.log(10))}"
-        names = " and ".join(f"`{factor.variable}`" for factor in exact)
-        yield rules.TOO_MANY_VALUES.at(exact[-1].span, values=shown, variables=names, limit=f"{MAX_VALUES:,}")
+        largest = max((model.variables[factor.variable] for factor in exact), key=_log_values)
+        family = "bernoulli" if largest.element_domain(0).name == "binary" else "categorical"
+        help = f"give `{largest.name}` a guide, `q({largest.name} | …) = {family} via mlp(hidden = [64])`"
+        fitting = int(math.log(MAX_VALUES) / max(1e-9, _log_values(largest) / largest.size))
+        if len(exact) == 1 and largest.size > 1:
+            help += f"; of so many values each, up to {plural(fitting, 'element')} can be enumerated"
+        yield rules.TOO_MANY_VALUES.at(
+            exact[-1].span,
+            values=shown,
+            variables=series(f"`{factor.variable}`" for factor in exact),
+            limit=f"{MAX_VALUES:,}",
+            help=help,
+        )
 
 
 def _log_values(variable: Variable) -> float:
@@ -133,8 +146,9 @@ def _mixed(group: Group) -> Iterator[Diagnostic]:
 
 
 def _call(call: NetworkCall, nets: Collection[str], sink: Sink) -> tuple[Network, dict[str, Any]] | None:
-    if call.name in LATER:
-        sink.add(rules.LATER_NETWORK.at(call.span, name=call.name, what=LATER[call.name]))
+    if call.name in LATER and call.name not in network_names():
+        help = f"today: {NETWORKS[call.name]}"
+        sink.add(rules.LATER_NETWORK.at(call.span, name=call.name, what=LATER[call.name], help=help))
         return None
     if call.name not in network_names():
         known = network_names()

@@ -49,11 +49,11 @@ class Folder:
         files = sorted(_found(path, images.SUFFIXES))
         heard = sorted(_found(path, sounds.SUFFIXES))
         if files and heard:
-            raise fault(UNREADABLE, path=path, problem=f"has pictures ({files[0]}) and sounds ({heard[0]})")
+            raise fault(UNREADABLE, path=path, problem=f"has images ({files[0]}) and sounds ({heard[0]})")
         files = files or heard
         if not files:
             known = ", ".join((*images.SUFFIXES, *sounds.SUFFIXES))
-            raise fault(UNREADABLE, path=path, problem=f"is a folder without pictures and sounds ({known})")
+            raise fault(UNREADABLE, path=path, problem=f"is a folder without images and sounds ({known})")
         columns = {}
         parents = [Path(name).parent.name for name in files]
         if all(parents):

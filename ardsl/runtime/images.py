@@ -46,7 +46,7 @@ def _picture(name: str) -> np.ndarray:
             picture = _plain(ImageOps.exif_transpose(opened))
             if picture.mode not in _MODES:
                 known = "black and white, grey or RGB: save it as one of these"
-                raise fault(UNREADABLE, path=name, problem=f"has the mode {opened.mode}, and pictures are {known}")
+                raise fault(UNREADABLE, path=name, problem=f"has the mode {opened.mode}, and images are {known}")
             pixels = np.asarray(picture)
             return pixels.astype(np.uint8) * (255 if picture.mode == "1" else 1)
     except PermissionError:
@@ -54,7 +54,7 @@ def _picture(name: str) -> np.ndarray:
     except Image.DecompressionBombError:
         problem = f"claims more than {_MOST_PIXELS:,} pixels"
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError):
-        problem = "is no picture, or is damaged"
+        problem = "is no image, or is damaged"
     raise fault(UNREADABLE, path=name, problem=problem)
 
 

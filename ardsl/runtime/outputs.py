@@ -233,7 +233,7 @@ def _picture(path: Path, spec: Spec) -> Variable:
     """The first observed variable that is a picture, or else a wave."""
     found = [v for kind in (is_picture, is_wave) for v in spec.model.observed if kind(v)]
     if not found:
-        problem = "no variable is a picture: that takes two axes of at least 4, and numbers; or a wave, of one axis"
+        problem = "no variable is an image: that takes two axes of at least 4, and numbers; or a wave, of one axis"
         raise fault(BAD_OUTPUT, path=path, problem=problem)
     return found[0]
 

@@ -39,7 +39,7 @@ def lengths(folder: Path, files: Sequence[str], rate: int | None) -> np.ndarray:
             raise fault(UNREADABLE, path=name, problem=f"has {channels} channels: mix them down to one")
         if rate is not None and own != rate:
             other = f"{files[0]} has" if found else "the sounds are to have"
-            problem = f"has {own:,} moments a second, and {other} {rate:,}: resample it"
+            problem = f"has {own:,} time steps a second, and {other} {rate:,}: resample it"
             raise fault(UNREADABLE, path=name, problem=problem)
         if _is_cut(name):
             raise fault(UNREADABLE, path=name, problem="is cut short")
@@ -53,9 +53,9 @@ def lengths(folder: Path, files: Sequence[str], rate: int | None) -> np.ndarray:
 def _moments(file: Any, count: int, kind: str, name: str) -> np.ndarray:
     found: np.ndarray = file.read(dtype=kind)
     if len(found) != count:
-        raise fault(UNREADABLE, path=name, problem=f"is cut short: of {count:,} moments there are {len(found):,}")
+        raise fault(UNREADABLE, path=name, problem=f"is cut short: of {count:,} time steps there are {len(found):,}")
     if found.dtype.kind == "f" and np.isnan(found).any():
-        raise fault(UNREADABLE, path=name, problem="has moments that are no numbers (NaN)")
+        raise fault(UNREADABLE, path=name, problem="has time steps that are no numbers (NaN)")
     return found
 
 

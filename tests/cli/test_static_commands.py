@@ -55,7 +55,7 @@ def test_the_guide_is_told_and_drawn(run: Run) -> None:
     assert run("graph", "latent.ar").stdout.splitlines() == [
         "latent k : category(3)",
         "  reads nothing",
-        "  is summed out",
+        "  is enumerated",
         "latent z : real",
         "  reads nothing",
         "  is inferred from x",

@@ -112,7 +112,7 @@ def test_what_is_no_label(text: object, problem: str) -> None:
     [
         (TEXT, lambda m: m.log_prob(["abc"]), "`x` takes one of `a`, `b`, `.`, not 'c'"),
         (TEXT, lambda m: m.log_prob(["abababa"]), "`x` must have the shape [batch, 6], not [1, 7]"),
-        (TEXT, lambda m: m.sample(2, begin=["ab", "b"]), "the beginnings of `x` are of one length, and these differ"),
+        (TEXT, lambda m: m.sample(2, begin=["ab", "b"]), "the prefixes of `x` are of one length, and these differ"),
         (RECORD, lambda m: m.log_prob([["u", "x"]]), "`r.b` must be numbers, not 'x'"),
         (RECORD, lambda m: m.log_prob([["w", 0]]), "`r.a` takes one of `u`, `v`, not 'w'"),
         (RECORD, lambda m: m.log_prob([["u"]]), "`r` has 2 fields, and needs a value for each"),

@@ -338,7 +338,7 @@ def test_messages_help() -> None:
 
     assert last("bernouli", Binary()) == "there is no family `bernouli` / did you mean `bernoulli`?"
     assert last("normal", UnitInterval()) == (
-        "`normal` is a law of the real numbers, but the values here are unit_interval / "
+        "`normal` is a distribution of the real numbers, but the values here are unit_interval / "
         "use `beta`, `continuous_bernoulli`, `kumaraswamy`"
     )
     assert last("normal", Integer(0, 255)).endswith(

@@ -181,7 +181,7 @@ def test_no_file(suffix: str, trained: Path, tmp_path: Path, monkeypatch: pytest
     (tmp_path / f"circle.{suffix}").symlink_to(f"circle.{suffix}")
     for name, expected in {
         "absent": "error[AR501]: DIR/FILE: there is no such file",
-        "folder": "error[AR501]: DIR/FILE: is a folder without pictures and sounds (.png, .jpg, .jpeg, .wav, .flac)",
+        "folder": "error[AR501]: DIR/FILE: is a folder without images and sounds (.png, .jpg, .jpeg, .wav, .flac)",
         "pipe": SPECIAL,
         "zero": SPECIAL,
         "circle": "error[AR501]: DIR/FILE: cannot be read: too many levels of symbolic links",

@@ -192,7 +192,7 @@ ARCHIVES: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "a directory": (
         lambda p: p.mkdir(),
         "d.npz",
-        "error[AR501]: DIR/d.npz: is a folder without pictures and sounds (.png, .jpg, .jpeg, .wav, .flac)",
+        "error[AR501]: DIR/d.npz: is a folder without images and sounds (.png, .jpg, .jpeg, .wav, .flac)",
     ),
     "absent": (lambda p: None, "d.npz#x", "error[AR501]: DIR/d.npz: there is no such file"),
     "another format": (

@@ -150,14 +150,14 @@ def all_of_another_size(folder: Path) -> None:
 
 
 BROKEN: dict[str, tuple[Callable[[Path], None], str]] = {
-    "cut short": (truncated, r"1/p4\.png: is no picture, or is damaged"),
+    "cut short": (truncated, r"1/p4\.png: is no image, or is damaged"),
     "of another size": (other_size, r"1/p4\.png: is 5 × 5 pixels, and 0/p0\.png is 5 × 4 pixels"),
     "in colour": (in_colour, r"1/p4\.png: is 5 × 4 pixels in colour, and 0/p0\.png is 5 × 4 pixels"),
     "transparent": (
         transparent,
-        r"1/p4\.png: has the mode RGBA, and pictures are black and white, grey or RGB: save it as one of these",
+        r"1/p4\.png: has the mode RGBA, and images are black and white, grey or RGB: save it as one of these",
     ),
-    "text": (text, r"1/p4\.png: is no picture, or is damaged"),
+    "text": (text, r"1/p4\.png: is no image, or is damaged"),
     "huge": (huge, r"1/p4\.png: claims more than 67,108,864 pixels"),
     "a label out of range": (out_of_range, r"9/p4\.png.*`label`.*9"),
     "a picture without a label": (no_label, r"labels\.csv: says nothing of 0/p3\.png and 4 more"),
@@ -167,7 +167,7 @@ BROKEN: dict[str, tuple[Callable[[Path], None], str]] = {
         no_folders,
         r"there is no array `label`: its files stand in no folders that would be their labels",
     ),
-    "no pictures": (none, r"is a folder without pictures and sounds \(\.png, \.jpg, \.jpeg, \.wav, \.flac\)"),
+    "no pictures": (none, r"is a folder without images and sounds \(\.png, \.jpg, \.jpeg, \.wav, \.flac\)"),
     "all of another size": (all_of_another_size, r"`x` needs rows of the shape \[4, 5\], not \[6, 6\]"),
 }
 

@@ -84,7 +84,7 @@ def test_an_npz_has_the_forms_of_the_data(tmp_path: Path) -> None:
 
 
 def test_outputs_that_cannot_be_written(tmp_path: Path) -> None:
-    for name, problem in {"s.jpg": "samples are written to", "s.png": "no variable is a picture"}.items():
+    for name, problem in {"s.jpg": "samples are written to", "s.png": "no variable is an image"}.items():
         with pytest.raises(ardsl.DataError, match=f"AR530.*{problem}"):
             check_output(tmp_path / name, made())
         with pytest.raises(ardsl.DataError, match=f"AR530.*{problem}"):

@@ -68,7 +68,7 @@ def no_numbers(folder: Path) -> str:
     wave = np.zeros(20)
     wave[5] = np.nan
     soundfile.write(folder / "s1.wav", wave, 8000, subtype="FLOAT")
-    return r"s1\.wav: has moments that are no numbers \(NaN\)"
+    return r"s1\.wav: has time steps that are no numbers \(NaN\)"
 
 
 def no_manifest(folder: Path) -> str:
@@ -78,13 +78,13 @@ def no_manifest(folder: Path) -> str:
 
 def other_rate(folder: Path) -> str:
     soundfile.write(folder / "s1.wav", np.zeros(20), 16000)
-    return r"s1\.wav: has 16,000 moments a second, and s0\.wav has 8,000"
+    return r"s1\.wav: has 16,000 time steps a second, and s0\.wav has 8,000"
 
 
 def all_of_another_rate(folder: Path) -> str:
     for path in folder.glob("*.wav"):
         soundfile.write(path, np.zeros(20), 16000)
-    return r"s0\.wav: has 16,000 moments a second, and the sounds are to have 8,000"
+    return r"s0\.wav: has 16,000 time steps a second, and the sounds are to have 8,000"
 
 
 def empty(folder: Path) -> str:
@@ -126,7 +126,7 @@ def pictures_too(folder: Path) -> str:
     from PIL import Image
 
     Image.new("L", (4, 4)).save(folder / "p.png")
-    return r"has pictures \(p\.png\) and sounds \(s0\.wav\)"
+    return r"has images \(p\.png\) and sounds \(s0\.wav\)"
 
 
 def out_of_range(folder: Path) -> str:
@@ -207,6 +207,6 @@ def test_a_training_leaves_sounds_and_a_sound_is_gone_on_with(tmp_path: Path) ->
 
     soundfile.write(begin, np.zeros(9), 16000)
     refused = run.invoke(main, words)
-    assert refused.exit_code == 2 and "s2.wav: has 16,000 moments a second" in refused.output
+    assert refused.exit_code == 2 and "s2.wav: has 16,000 time steps a second" in refused.output
     refused = run.invoke(main, [*words[:-2], "-o", "x.wav", "--begin", "none.npz"])
     assert refused.exit_code == 2 and "none.npz: there is no such file" in refused.output

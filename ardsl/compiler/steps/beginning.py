@@ -32,7 +32,7 @@ def along_time(density: Density, what: str) -> Variable:
     """The only variable of a density, where its network runs along time; without one, an error of ``what``."""
     found = series(density)
     if found is None:
-        raise ArdslError(f"{what} is of one variable along time, as `wavenet` draws it, first moment first")
+        raise ArdslError(f"{what} is of one variable along time, as `wavenet` draws it, first time step first")
     return found
 
 
@@ -44,7 +44,7 @@ def start(density: Density, count: int, given: Any, lengths: Any, begin: Any) ->
     values |= conditions(density, count, given)
     known = 0
     if begin is not None:
-        variable = along_time(density, "a beginning")
+        variable = along_time(density, "a prefix")
         first = beginning(begin, variable, count, density.like)
         known = first.shape[1]
         values[variable.name][:, :known] = first
@@ -64,7 +64,7 @@ def moments_of(variable: Variable, length: int | None, known: int) -> int:
     for."""
     if length is None:
         return variable.shape[0]
-    checked_count(length, "moments")
+    checked_count(length, "time steps")
     varying = [variable] if variable.varies else []
     checked_lengths([*lengths_by_name([length], varying).values()][0], 1, variable, drawn=True)
     if length < known // (variable.size // variable.shape[0]):
@@ -79,24 +79,22 @@ def _too_short(variable: Variable) -> ArdslError:
 def beginning(value: Any, variable: Variable, count: int, like: Tensor) -> Tensor:
     """The first moments of each sample, flat [count, elements], from one's [moments, …] or from [count, moments, …]; of
     audio, the values of its codes; of a text, from its characters or those of each sample."""
-    found = numbers(coded(value, variable), f"the beginning of `{variable.name}`", like.device)
+    found = numbers(coded(value, variable), f"the prefix of `{variable.name}`", like.device)
     found = found.to(data_type(variable, like))
     if found.ndim == len(variable.shape):
         found = found[None]
     fits = found.ndim == 1 + len(variable.shape) and found.shape[2:] == variable.shape[1:]
     if fits and len(found) not in (1, count):
-        raise ArdslError(f"there are {len(found)} beginnings of `{variable.name}` for {count} samples")
+        raise ArdslError(f"there are {len(found)} prefixes of `{variable.name}` for {count} samples")
     if not fits or found.shape[1] > variable.shape[0]:
         most = ", ".join(map(str, (f"up to {variable.shape[0]}", *variable.shape[1:])))
-        raise ArdslError(
-            f"the beginning of `{variable.name}` must have the shape [{most}], not {list(found.shape[1:])}"
-        )
+        raise ArdslError(f"the prefix of `{variable.name}` must have the shape [{most}], not {list(found.shape[1:])}")
     if is_text(variable) and bool(found.isnan().any()):
-        raise ArdslError(f"the beginnings of `{variable.name}` are of one length, and these differ")
+        raise ArdslError(f"the prefixes of `{variable.name}` are of one length, and these differ")
     check_domain(found, variable)
     domain, end = variable.element_domain(0), variable.end
     if isinstance(domain, MuLaw):
         found = mulaw_decode(mulaw_encode(found, domain.count), domain.count, found.dtype)
     if end is not None and bool(((found == end).cummax(1).values & (found != end)).any()):
-        raise ArdslError(f"the beginning of `{variable.name}` goes on after its end")
+        raise ArdslError(f"the prefix of `{variable.name}` goes on after its end")
     return found.flatten(1).expand(count, -1)

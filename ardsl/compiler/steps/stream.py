@@ -23,7 +23,7 @@ def stream(
 ) -> Iterator[Tensor]:
     """See :meth:`AutoregressiveModel.stream`."""
     variable = along_time(density, "a stream")
-    count, moments = checked_count(count, "samples"), checked_count(moments, "moments of a chunk", 1)
+    count, moments = checked_count(count, "samples"), checked_count(moments, "time steps of a chunk", 1)
     values = cut(conditions(density, count, given), None, density.spec.model.given)
     first = density.like.new_zeros(count, 0) if begin is None else beginning(begin, variable, count, density.like)
     last = moments_of(variable, length, first.shape[1])

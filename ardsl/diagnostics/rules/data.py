@@ -200,6 +200,6 @@ BAD_OUTPUT = Rule(
         "Samples go to `.npz` (every model), `.csv` (a column for each element) or `.png` (a grid, for a variable of "
         "two axes, or of three with 1 or 3 channels). Files are written whole or not at all."
     ),
-    wrong="$ ardsl sample runs/table -n 9 -o table.png\nerror[AR530]: table.png: no variable is a picture: …",
+    wrong="$ ardsl sample runs/table -n 9 -o table.png\nerror[AR530]: table.png: no variable is an image: …",
     right="$ ardsl sample runs/table -n 9 -o table.csv",
 )

@@ -58,7 +58,7 @@ NO_GUIDE = Rule(
     label="no `q({variable} ...)` is given",
     explanation=(
         "Every latent variable has exactly one `q` factor, its variational guide: the distribution that infers it from "
-        "the data. A latent variable of finitely many values may have `q(z) = exact` instead, and is summed out."
+        "the data. A latent variable of finitely many values may have `q(z) = exact` instead, and is enumerated."
     ),
     wrong="latent z : real\nobserved x : real\np(z) = normal(0, 1)\np(x | z) = normal",
     right="latent z : real\nobserved x : real\np(z) = normal(0, 1)\np(x | z) = normal\nq(z | x) = normal",

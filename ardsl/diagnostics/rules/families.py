@@ -83,8 +83,8 @@ UNKNOWN_FAMILY = Rule(
 SUPPORT = Rule(
     code="AR311",
     title="a family that does not fit its domain",
-    message="`{family}` is a law of {support}, but the values here are {domain}",
-    label="not a law of {domain}",
+    message="`{family}` is a distribution of {support}, but the values here are {domain}",
+    label="not a distribution of {domain}",
     explanation=(
         "A family gives probability to a set of values, its support. Were that set larger than the domain, the "
         "probabilities of the domain would not sum to one; were it smaller, some data would be impossible. The two "
@@ -163,7 +163,7 @@ COMPONENTS = Rule(
 JOINT_ON_SCALAR = Rule(
     code="AR318",
     title="a joint family on a single element",
-    message="`{family}` is a law of several elements at once, and each draw here is one element",
+    message="`{family}` is a distribution of several elements at once, and each draw here is one element",
     label="a joint family",
     explanation=(
         "A joint family draws the elements of an axis together. The target says so with `*`: `p(x[t, *] | x[<])` "
@@ -176,7 +176,7 @@ JOINT_ON_SCALAR = Rule(
 SCALAR_ON_JOINT = Rule(
     code="AR319",
     title="a scalar family on several elements",
-    message="`{family}` is a law of one element, and each draw here covers {event}",
+    message="`{family}` is a distribution of one element, and each draw here covers {event}",
     label="one element only",
     explanation=(
         "`*` in a target makes one draw of all the elements on these axes, which needs a joint family. A scalar family "

@@ -169,7 +169,7 @@ GUIDE_CONTEXT = Rule(
     explanation=(
         "The guide draws the latent variables one after the other, given the data: each `q` may read the data, what is "
         "given, and latent variables that another `q` has drawn before it. A variable with `q(k) = exact` is not drawn "
-        "but summed out; and guides that draw one element after another are not built."
+        "but enumerated; and guides that draw one element after another are not built."
     ),
     wrong=(
         "latent k : category(3)\nlatent z : real\nobserved x : real\np(k) = categorical\np(z | k) = normal\n"

@@ -217,7 +217,7 @@ LATTICE_CONTEXT = Rule(
     explanation=(
         "A lattice network reads of its own variable all that is earlier, or what of that is within a distance. "
         "Another variable it reads whole, or one element of it for each position, aligned along rows and columns "
-        "(`low[r / 4, c / 4, *]`); `wavenet`, which passes on what it is given, all up to a moment "
+        "(`low[r / 4, c / 4, *]`); `wavenet`, which passes on what it is given, all up to a time step "
         "(`text[..t / 80, *]`). `made` realizes any other structure."
     ),
     wrong="observed x[8, 8] : binary\np(x[r, c] | x[r, c-1]) = bernoulli via pixelcnn(layers = 3)\n",
@@ -278,7 +278,7 @@ LEAK = Rule(
     label="for example, `{target}` would read `{source}`",
     explanation=(
         "The compiled network's outputs could depend on elements outside their declared contexts, so the product of "
-        "the conditionals would not be a density. No built-in network does this: it means a fault in a network plug-in."
+        "the conditionals would not be a density. No built-in network does this: it is an error of a plug-in."
     ),
     wrong="",
     right="",
@@ -318,10 +318,10 @@ INCOMPLETE = Rule(
 WINDOW_WITHOUT_TIME = Rule(
     code="AR425",
     title="`window` without a network along time",
-    message="`window` needs a network that runs along time, first moment first, and `{network}` does not",
+    message="`window` needs a network that runs along time, first time step first, and `{network}` does not",
     label="not evaluated in parts",
     explanation=(
-        "With `window` a training step sees a part of each example, and those moments before it that the network "
+        "With `window` a training step sees a part of each example, and those time steps before it that the network "
         "reads. That takes a network along time, as `wavenet` is in the order of time."
     ),
     wrong="observed x[4] : binary\np(x[i] | x[<i]) = bernoulli via made\ntrain { window = 2 }\n",
@@ -353,9 +353,9 @@ LATENT_NET = Rule(
 
 TOO_MANY_VALUES = Rule(
     code="AR427",
-    title="too many values to sum over",
-    message="`exact` sums over all {values} values of {variables}; the most are {limit}",
-    label="summed out",
+    title="too many values to enumerate",
+    message="`exact` enumerates all {values} values of {variables}; the most are {limit}",
+    label="enumerated",
     explanation=(
         "`q(z) = exact` goes through every value of the latent variable, jointly with those of all others that are "
         "`exact`: a variable of n elements with k values each has kⁿ. Give a larger one a guide, `q(z | x) = …`."

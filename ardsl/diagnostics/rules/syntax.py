@@ -134,7 +134,7 @@ NOT_TEXT = Rule(
     label="here",
     explanation=(
         "Control characters and halves of surrogate pairs do not occur in text. Often the wrong file was given (an "
-        "array, a picture), or one in another encoding than UTF-8."
+        "array, an image), or one in another encoding than UTF-8."
     ),
     wrong="observed x : binary\x00\n",
     right="observed x : binary\n",

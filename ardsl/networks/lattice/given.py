@@ -132,8 +132,8 @@ def _spread_reason(context: Context, lattice: Lattice) -> str:
     selection = context.selection
     first = selection.parts[0] if isinstance(selection, Part) else None
     if first is not None and first.low is not None and first.low == first.high and len(lattice.shape) == 1:
-        return "what enters at one moment reaches later ones: read all up to it, as in `y[..t / 80, *]`"
-    return "of another variable it reads the whole, or all up to a moment, as in `y[..t / 80, *]`"
+        return "what enters at one time step reaches later ones: read all up to it, as in `y[..t / 80, *]`"
+    return "of another variable it reads the whole, or all up to a time step, as in `y[..t / 80, *]`"
 
 
 def unreadable(group: Group, lattice: Lattice, spreads: bool) -> Iterator[tuple[Context, str]]:

@@ -131,7 +131,7 @@ class LatticePlugin(Network):
             if difference(spread_relation(wiring, each), group.at_draws(each.part)).count:
                 context = next(c for c in group.factors[0].contexts if c.variable == each.source.variable.name)
                 far = spread_reach(wiring)
-                reason = f"what enters at one moment reaches the {far:,} after it, and must be declared as far"
+                reason = f"what enters at one time step reaches the {far:,} after it, and must be declared as far"
                 yield rules.LATTICE_CONTEXT.at(context.span, network=self.name, text=context.text, reason=reason)
 
     def plan(self, group: Group, options: Mapping[str, Any]) -> GroupPlan:
@@ -140,7 +140,7 @@ class LatticePlugin(Network):
         for each in given(group, wiring.lattice).spread:
             if difference(group.at_draws(each.part), spread_relation(wiring, each)).count:
                 far, name = spread_reach(wiring), each.source.variable.name
-                helps.insert(0, f"what `{name}` gives reaches {far:,} moments on: begin its range as far back")
+                helps.insert(0, f"what `{name}` gives reaches {far:,} time steps on: begin its range as far back")
         completion = "; ".join(filter(None, helps)) or None
         return plan_lattice(group, self.name, options, wiring, completion)
 

@@ -100,15 +100,15 @@ class WaveNet(LatticePlugin):
     options = (
         Option("blocks", "integer", 3, "how often the dilations 1, 2, 4 … are gone through", 1, 100),
         Option("layers", "integer", 10, "the layers of a block: the last has the dilation 2^(layers − 1)", 1, 24),
-        Option("features", "integer", 64, "the features of a moment, in the residual and the gated layers", 1, 10_000),
+        Option("features", "integer", 64, "the features of a time step, in residual and gated layers", 1, 10_000),
         Option("skip", "integer", 256, "the features that the skip connections add up to", 1, 10_000),
-        Option("kernel", "integer", 2, "how many moments each layer reads, a dilation apart", 2, 16),
+        Option("kernel", "integer", 2, "how many time steps each layer reads, a dilation apart", 2, 16),
         Option("dropout", "real", 0.0, "the share of features left out at each training step", 0.0, 0.95),
         Option(
             "upsampling",
             "choice",
             "learned",
-            "how what is given at a lower rate reaches every moment",
+            "how what is given at a lower rate reaches every time step",
             choices=("learned", "repeated"),
         ),
     )
@@ -132,7 +132,7 @@ class WaveNet(LatticePlugin):
         axes = "" if lattice.groups * lattice.each == 1 else ", *"
         if whole > back:
             return (
-                f"what would reach beyond the window is left out, and {back:,} moments are reached; "
+                f"what would reach beyond the window is left out, and {back:,} time steps are reached; "
                 f"`within {f'({whole}{axes})' if axes else whole}` takes all layers in"
             )
         window = f"({back}{axes})" if axes else f"{back}"

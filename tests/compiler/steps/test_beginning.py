@@ -95,12 +95,12 @@ def test_a_beginning_of_audio_is_that_of_its_codes() -> None:
 
 
 def test_beginnings_that_do_not_fit() -> None:
-    with pytest.raises(ardsl.ArdslError, match="the beginning of `x` goes on after its end"):
+    with pytest.raises(ardsl.ArdslError, match="the prefix of `x` goes on after its end"):
         compiled("an end").sample(1, begin=torch.tensor([5, 0, 7]))
     model = compiled("codes")
     for begin, problem in (
         (torch.zeros(41), r"must have the shape \[up to 40\], not \[41\]"),
-        (torch.zeros(2, 4), "there are 2 beginnings of `x` for 3 samples"),
+        (torch.zeros(2, 4), "there are 2 prefixes of `x` for 3 samples"),
         (torch.zeros(3, 4, 1), r"must have the shape \[up to 40\], not \[4, 1\]"),
         (torch.full((4,), 1.5), r"`x` takes values of mulaw\(16\), not 1.5"),
         (torch.tensor([0.0, math.nan]), r"`x` takes values of mulaw\(16\), not nan"),
@@ -111,5 +111,5 @@ def test_beginnings_that_do_not_fit() -> None:
     with pytest.raises(ardsl.ArdslError, match="shorter than what it begins with"):
         model.sample(3, begin=torch.zeros(4), lengths=[4, 4, 3])
     dense = ardsl.compile(ardsl.loads("observed x[4] : binary\np(x[i] | x[<i]) = bernoulli via made\n"))
-    with pytest.raises(ardsl.ArdslError, match="a beginning is of one variable along time"):
+    with pytest.raises(ardsl.ArdslError, match="a prefix is of one variable along time"):
         dense.sample(1, begin=[0])

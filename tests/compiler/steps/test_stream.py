@@ -129,7 +129,7 @@ def test_streams_that_cannot_be() -> None:
     model = ardsl.compile(ardsl.loads(SPECS["codes"]), seed=0)
     with pytest.raises(ardsl.ArdslError, match="from 0 to 40"):
         next(model.stream(length=41))
-    with pytest.raises(ardsl.ArdslError, match="moments of a chunk is an integer of at least 1, not 0"):
+    with pytest.raises(ardsl.ArdslError, match="time steps of a chunk is an integer of at least 1, not 0"):
         model.stream(moments=0)
     with pytest.raises(ardsl.ArdslError, match="samples is an integer of at least 0, not -1"):
         model.stream(n=-1)
