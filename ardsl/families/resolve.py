@@ -274,9 +274,10 @@ class _Resolver:
             help = "fix it by a number, or leave it out: then the network gives it"
             return self._refuse(NOT_BUILT_YET.at(argument.span, feature=feature, help=help))
         if _has_call(argument.value):
-            values = {"name": parameter.name, "family": entry.name, "reason": "is fixed by a number, not by a formula"}
+            reason = "is fixed by a number, not by a formula"
             help = f"leave it to the network: `{entry.name} via linear`, with what it reads among the contexts"
-            return self._refuse(rules.NOT_FIXABLE.at(argument.value.span, help=help, **values))
+            name, place = parameter.name, argument.value.span
+            return self._refuse(rules.NOT_FIXABLE.at(place, name=name, family=entry.name, reason=reason, help=help))
         value = self.evaluate(argument.value)
         if value is None:
             return None
@@ -288,7 +289,7 @@ class _Resolver:
             )
         if not _allowed(value, parameter):
             constraint, quoted = _CONSTRAINTS[parameter.constraint], shown(value)
-            values = {
+            values: dict[str, Any] = {
                 "name": parameter.name,
                 "family": entry.name,
                 "constraint": constraint,
