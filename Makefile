@@ -4,13 +4,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test check-all lint bench
+.PHONY: demo test quick check-all lint bench
 
 demo: $(READY)
 	$(BIN)/python demo.py
 
 test: $(READY)
 	$(BIN)/python -m pytest -q
+
+quick: $(READY)
+	$(BIN)/python -m pytest -q --quick
 
 check-all: $(READY) lint
 	$(BIN)/python -m pytest -q -m 'slow or not slow'

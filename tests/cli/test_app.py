@@ -102,6 +102,7 @@ def test_a_reader_that_goes_away_is_no_error(here: Path) -> None:
     assert (done.returncode, done.stderr) == (141, b"")
 
 
+@pytest.mark.thorough
 def test_a_process_gives_the_exit_codes(here: Path) -> None:
     assert _ardsl("check", "good.ar").returncode == 0
     assert _ardsl("check", "bad.ar").returncode == 1

@@ -40,6 +40,7 @@ def trained(run: Run) -> str:
     return "runs/t"
 
 
+@pytest.mark.thorough
 def test_a_table_a_picture_and_a_verdict(run: Run, trained: str) -> None:
     result = run("calibrate", trained)
     assert (result.exit_code, result.stderr) == (0, "")
@@ -54,6 +55,7 @@ def test_a_table_a_picture_and_a_verdict(run: Run, trained: str) -> None:
         assert image.format == "PNG" and image.size[0] > 500
 
 
+@pytest.mark.thorough
 def test_the_same_seed_prints_the_same(run: Run, trained: str) -> None:
     first = run("calibrate", trained, "-o", "one.png").stdout
     assert first.replace("one.png", "two.png") == run("calibrate", trained, "-o", "two.png", "--seed", "0").stdout
@@ -68,6 +70,7 @@ def test_data_of_another_kind_differs(run: Run, trained: str) -> None:
     assert sum(line.endswith("differs") for line in lines) == 3
 
 
+@pytest.mark.thorough
 def test_of_many_elements_the_farthest_are_shown(run: Run) -> None:
     x = np.random.default_rng(0).integers(0, 2, (60, 5, 8)).astype(np.uint8)
     x[:, 2, 3] = 1

@@ -15,6 +15,8 @@ import pytest
 import ardsl
 from tests.support.commands import GOOD
 
+pytestmark = pytest.mark.thorough
+
 ENDLESS = "train { epochs = 100000  batch = 10 }\n"
 COMMAND = "from ardsl.cli import main; main()"
 SCRIPT = (

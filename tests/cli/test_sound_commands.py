@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 import soundfile
 
 from tests.support.commands import Run
@@ -16,6 +17,7 @@ SPEC = (
 )
 
 
+@pytest.mark.thorough
 def test_a_recording_is_generated(run: Run, here: Path) -> None:
     for number in range(4):
         path = Path("sounds", str(number % 3), f"s{number}.wav")

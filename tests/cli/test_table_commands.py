@@ -53,6 +53,7 @@ def test_new_tells_what_it_leaves_out_and_never_writes_over(trained: Path) -> No
     assert run("fmt", "--check", trained / "forced.ar").exit_code == 0
 
 
+@pytest.mark.thorough
 def test_every_question_of_a_table_s_user(trained: Path) -> None:
     data = ["--data", trained / "trees.csv"]
     assert f"examples      {ROWS}" in run("eval", trained / "run", *data).output

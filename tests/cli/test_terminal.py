@@ -30,6 +30,7 @@ def _clean(text: str) -> bool:
     return all(c.isprintable() or c == "\n" for c in text)
 
 
+@pytest.mark.thorough
 def test_names_cannot_steer_the_terminal(run: Run, spec: str) -> None:
     folder = f"run{HOSTILE}"
     table = f"t{HOSTILE}.csv"
@@ -102,6 +103,7 @@ def _ardsl(redirected: str, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="takes Linux's /dev/full")
 def test_a_full_disk_is_one_line(here: Path) -> None:
     for words in (("check", "good.ar"), ("--help",), ("graph", "good.ar", "--json"), ("families",)):
@@ -112,6 +114,7 @@ def test_a_full_disk_is_one_line(here: Path) -> None:
     assert (done.returncode, done.stderr) == (1, "")
 
 
+@pytest.mark.thorough
 def test_closed_streams_are_as_good_as_nowhere(here: Path) -> None:
     assert _ardsl(">&- 2>&-", "check", "good.ar").returncode == 0
     assert _ardsl(">&- 2>&-", "check", "bad.ar").returncode == 1
@@ -120,6 +123,7 @@ def test_closed_streams_are_as_good_as_nowhere(here: Path) -> None:
     assert Path("g.json").read_text().startswith("{")  # the file has not got the place of standard output
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="takes Linux's /dev/full")
 @pytest.mark.parametrize("redirected, code", [(">/dev/full 2>&1", 2), ("2>&1 | true; exit ${PIPESTATUS[0]}", 141)])
 def test_a_training_outlives_its_output(spec: str, redirected: str, code: int) -> None:

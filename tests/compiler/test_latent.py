@@ -43,6 +43,7 @@ def drawn(model: LatentModel, count: int, seed: int = 0) -> tuple[Any, Any]:
 # Sums and integrals
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["summed out", "hidden Markov"])
 def test_what_is_summed_out_is_exact(name: str) -> None:
     """Σ_x p(x) = 1, and log p(x) is the sum of p(x, z) over every z, one at a time."""
@@ -75,6 +76,7 @@ def known(model: LatentModel, x: Tensor, z: dict[str, Tensor]) -> dict[str, Tens
     return model.values(x) | z
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("guide", ["discrete", "one of two summed out"])
 def test_the_bound_rises_to_the_enumerated_likelihood(guide: str) -> None:
     exact, guided = model_of(latent_specs.EXACT), model_of(SPECS[guide], seed=4)
@@ -120,6 +122,7 @@ def gaussian() -> tuple[LatentModel, Tensor, Tensor]:
     return model, x, exact
 
 
+@pytest.mark.thorough
 def test_a_linear_gaussian_model_has_its_closed_form() -> None:
     model, x, exact = gaussian()
     with torch.no_grad():
@@ -131,6 +134,7 @@ def test_a_linear_gaussian_model_has_its_closed_form() -> None:
     assert bound.mean().item() == pytest.approx(exact.mean().item(), abs=0.02)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["hierarchy", "Gaussian", "conditional", "discrete", "autoregressive prior"])
 @torch.no_grad()
 def test_closed_forms_do_not_change_the_bound(name: str) -> None:
@@ -172,6 +176,7 @@ def test_which_divergences_have_a_closed_form() -> None:
 # Gradients
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("samples", [1, 4])
 def test_the_score_function_has_the_gradient_of_the_bound(samples: int) -> None:
     """Against that of the bound with the guide's draws summed over."""
@@ -250,6 +255,7 @@ def test_bounds_of_no_examples(name: str) -> None:
         assert bound.shape == (0,)
 
 
+@pytest.mark.thorough
 def test_pathwise_gradients_are_those_of_the_bound() -> None:
     """Of the linear Gaussian model, whose bound for a Gaussian guide is known."""
     model, x, _ = gaussian()
@@ -274,6 +280,7 @@ def test_pathwise_gradients_are_those_of_the_bound() -> None:
         torch.testing.assert_close(one, other, atol=0.05 * other.abs().max().item(), rtol=0)
 
 
+@pytest.mark.thorough
 def test_relaxed_draws_are_binary_and_have_gradients() -> None:
     """That of the exact bound, roughly: on average they point the same way."""
     text = (
@@ -414,6 +421,7 @@ def test_model_and_guide_are_the_program_by_hand() -> None:
     assert ours == pytest.approx(Trace_ELBO().loss(program, guide, x), abs=1e-9)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["hierarchy", "conditional", "autoregressive prior"])
 @torch.no_grad()
 def test_pyros_bound_is_ours(name: str) -> None:
@@ -460,6 +468,7 @@ def test_pyros_tools_take_the_programs() -> None:
     pyro.clear_param_store()
 
 
+@pytest.mark.thorough
 def test_nuts_samples_the_posterior() -> None:
     """Of the linear Gaussian model, whose posterior is known."""
     model, x, _ = gaussian()
@@ -544,6 +553,7 @@ def test_the_order_of_conditionals_is_that_of_the_declarations() -> None:
     assert [*spec.conditionals, *spec.guide] == ["a", "b", "c", "x", "a", "b", "c"]
 
 
+@pytest.mark.thorough
 def test_the_order_of_conditionals_is_the_same_in_every_process() -> None:
     """Sets of names have another order in each."""
     program = f"import ardsl; print(*ardsl.loads({DECLARED!r}).conditionals, *ardsl.loads({DECLARED!r}).guide)"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from ardsl.families.catalogue import CATALOGUE
 from ardsl.families.density import LOG_DENSITIES
 from ardsl.families.domains import Integer
@@ -53,6 +55,7 @@ def test_checking_imports_no_torch() -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.thorough
 def test_torch_families_import_no_pyro() -> None:
     program = (
         "import sys, torch\n"

@@ -53,6 +53,7 @@ def test_names() -> None:
     assert len(names) == len(set(names)) == 104
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("checks", [DENSE, LATTICE], ids=["dense", "lattice"])
 def test_nothing_is_objected_to_after_all_faults(checks: Sequence[Check]) -> None:
     """Nothing of one stays, not even where it is planted twice."""

@@ -116,6 +116,7 @@ def is_open(graph: networkx.DiGraph, path: list, given: set) -> bool:  # type: i
     return True
 
 
+@pytest.mark.thorough
 @settings(max_examples=150, deadline=None)
 @given(st.data(), models().filter(lambda found: sum(v.size for v in found.variables.values()) > 1))
 def test_against_moral_graphs(data: st.DataObject, found: Model) -> None:

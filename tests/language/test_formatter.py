@@ -41,6 +41,7 @@ def test_layout_carries_no_meaning(name: str) -> None:
     assert read(packed.replace("\n", " "))[0] == tree
 
 
+@pytest.mark.thorough
 @given(st.data())
 def test_any_spacing_is_accepted(data: st.DataObject) -> None:
     """Comments and line breaks may stand wherever a space may."""

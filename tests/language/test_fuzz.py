@@ -38,12 +38,14 @@ def holds(text: str) -> None:
         assert format_tree(again) == once
 
 
+@pytest.mark.thorough
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(grammatical())
 def test_texts_from_the_grammar(text: str) -> None:
     holds(text)
 
 
+@pytest.mark.thorough
 @settings(max_examples=250, deadline=None)
 @given(mangled())
 def test_mangled_specs(text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -202,12 +203,14 @@ def check(text: str) -> None:
     assert check_model(parse(source, partial), partial, partial=True) is not None
 
 
+@pytest.mark.thorough
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(st.lists(STATEMENTS, max_size=8))
 def test_specs_about_few_names(statements: list[str]) -> None:
     check("\n".join(statements))
 
 
+@pytest.mark.thorough
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(grammatical())
 def test_texts_from_the_grammar(text: str) -> None:

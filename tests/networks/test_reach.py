@@ -86,6 +86,7 @@ def specs(draw: st.DrawFn) -> str:
     return text + f"p({target} | {context}{', y' if other else ''}) = {family} via {draw(st.sampled_from(NETWORKS))}\n"
 
 
+@pytest.mark.thorough
 @settings(max_examples=150, deadline=None)
 @given(specs())
 def test_the_reach_of_any_spec(text: str) -> None:

@@ -6,6 +6,7 @@ from itertools import product
 from math import prod
 
 import numpy as np
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -67,6 +68,7 @@ def unrolled(shape: tuple[int, ...], groups: int, maps: Maps) -> dict[str, np.nd
     return found
 
 
+@pytest.mark.thorough
 @quick
 @given(st.data(), small, st.integers(1, 2))
 def test_a_composition_is_the_union_of_all_paths(data: st.DataObject, shape: tuple[int, ...], each: int) -> None:
@@ -81,6 +83,7 @@ def test_a_composition_is_the_union_of_all_paths(data: st.DataObject, shape: tup
         assert matrix[targets, sources * each].all()
 
 
+@pytest.mark.thorough
 @quick
 @given(st.data(), small)
 def test_a_sweep_is_a_schedule_and_where_it_says_so_the_shortest(data: st.DataObject, shape: tuple[int, ...]) -> None:
@@ -122,6 +125,7 @@ def test_the_sweeps_of_pixelcnns() -> None:
         assert found is not None and found.shortest and found.depth == 136
 
 
+@pytest.mark.thorough
 @quick
 @given(st.data(), small, st.sampled_from(["before", "until", None]))
 def test_cuts_by_rank(data: st.DataObject, shape: tuple[int, ...], cut: str | None) -> None:
@@ -145,6 +149,7 @@ def test_cuts_by_rank(data: st.DataObject, shape: tuple[int, ...], cut: str | No
     assert (composed == ((matrices[1].astype(int) @ matrices[0] > 0) | matrices[0])).all()
 
 
+@pytest.mark.thorough
 @quick
 @given(st.data(), small)
 def test_what_a_composition_has_beyond_what_is_declared(data: st.DataObject, shape: tuple[int, ...]) -> None:
@@ -163,6 +168,7 @@ def test_what_a_composition_has_beyond_what_is_declared(data: st.DataObject, sha
     check(difference(declared, realized), one & ~other)
 
 
+@pytest.mark.thorough
 @quick
 @given(st.data(), small)
 def test_orders_that_compare_coordinates(data: st.DataObject, shape: tuple[int, ...]) -> None:

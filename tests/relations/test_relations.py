@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 
 import numpy as np
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -91,6 +92,7 @@ def test_stacks(data: st.DataObject, size: int) -> None:
     check(Stacked(size, size, ((range(cut), first), (range(cut, end), second))), matrix)
 
 
+@pytest.mark.thorough
 @quick
 @given(st.data())
 def test_levels_compose(data: st.DataObject) -> None:

@@ -116,6 +116,7 @@ def check_uniform(found: Calibration) -> None:
         assert (np.abs(correlations - np.eye(u.shape[1])) < 4.5 / np.sqrt(np.maximum(together, 1))).all()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", SPECS)
 def test_the_models_own_samples_are_uniform(name: str) -> None:
     model = compiled(SPECS[name], dtype=torch.float32)
@@ -124,6 +125,7 @@ def test_the_models_own_samples_are_uniform(name: str) -> None:
     check_uniform(found)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", SPECS)
 def test_samples_of_other_weights_are_told_apart(name: str) -> None:
     other = compiled(SPECS[name], seed=3, spread=0.8)
@@ -223,6 +225,7 @@ def with_gaps(model: AutoregressiveModel, n: int) -> Tensor:
     return found
 
 
+@pytest.mark.thorough
 @torch.no_grad()
 def test_what_is_there_is_uniform_beside_gaps() -> None:
     model = compiled(RECORD.replace("ORDER", ANY) + "data { missing = marginalize }")
@@ -234,6 +237,7 @@ def test_what_is_there_is_uniform_beside_gaps() -> None:
     check_uniform(found)
 
 
+@pytest.mark.thorough
 @torch.no_grad()
 def test_transforms_beside_gaps_are_those_of_the_orders_that_place_them_last() -> None:
     model = compiled(FINITE.replace("ORDER", ANY) + "data { missing = marginalize }")
@@ -272,6 +276,7 @@ def test_an_element_that_is_never_there_is_not_tested() -> None:
 # The same numbers again
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", SPECS)
 def test_transforms_are_a_function_of_the_seed_alone(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     model = compiled(SPECS[name])

@@ -33,6 +33,8 @@ from ardsl.runtime.runs import METRICS, STATE, WEIGHTS
 from ardsl.runtime.train import TrainingError
 from tests.support.runtime_specs import correlated
 
+pytestmark = pytest.mark.thorough
+
 MADE = "observed x[4] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden = [8, 8])\n"
 DROPOUT = MADE.replace("[8, 8]", "[8, 8], dropout = 0.3")
 DRAWN = (

@@ -48,6 +48,7 @@ def test_a_run_is_restored_with_its_bound(tmp_path: Path) -> None:
     assert found.kl["z"] == pytest.approx(float(rows[run.best_epoch - 1]["kl z"]), abs=1e-5)
 
 
+@pytest.mark.thorough
 def test_training_raises_the_bound_and_more_samples_tighten_it() -> None:
     run = fit(VAE, "epochs = 40  batch = 25  optimizer = adam(rate = 0.02)")
     curve = [row["valid"] for row in run.metrics]
@@ -58,6 +59,7 @@ def test_training_raises_the_bound_and_more_samples_tighten_it() -> None:
     assert np.allclose(ardsl.score(run.model, DATA["valid"], samples=200).mean(), -many.nll)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("network", ["table", "linear"])
 def test_the_components_of_a_mixture_come_apart(network: str) -> None:
     """Two clusters, far from each other: with one component for both the likelihood is that of one normal, 2.1 nats
@@ -73,6 +75,7 @@ def test_the_components_of_a_mixture_come_apart(network: str) -> None:
     assert run.best_valid is not None and run.best_valid < 2 * (0.5 + math.log(0.5 * math.sqrt(2 * math.pi))) + 1
 
 
+@pytest.mark.thorough
 def test_what_is_summed_out_trains_by_its_likelihood(tmp_path: Path) -> None:
     text = (
         "latent k : category(4)\nobserved x[4] : binary\np(k) = categorical\np(x | k) = bernoulli via linear\n"
@@ -85,6 +88,7 @@ def test_what_is_summed_out_trains_by_its_likelihood(tmp_path: Path) -> None:
     assert "kl" not in (tmp_path / "metrics.csv").read_text()
 
 
+@pytest.mark.thorough
 def test_a_latent_variable_that_is_not_used_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     """No decoder uses one less than that which does not read it."""
     text = (

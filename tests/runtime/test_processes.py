@@ -21,6 +21,8 @@ from ardsl.runtime.faults import fault
 from ardsl.runtime.launch import Broken, launch
 from ardsl.runtime.processes import Processes, join, were_started
 
+pytestmark = pytest.mark.thorough
+
 
 @dataclass
 class Job:

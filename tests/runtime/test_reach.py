@@ -26,6 +26,7 @@ def test_elements_by_kind() -> None:
     assert [_KINDS[kind][0] for kind in kinds] == ["read", "declared, never seen", "a leak", "not read", "the element"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("text", [PLAIN, COLOUR, "observed x[30] : binary\np(x[i] | x[<i]) = bernoulli via made\n"])
 def test_a_picture_with_the_colours_of_what_there_is(text: str, tmp_path: Path) -> None:
     spec = ardsl.loads(text)

@@ -90,6 +90,7 @@ def same(a: Path, b: Path) -> bool:
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", SPECS)
 @pytest.mark.parametrize("breaks", [[3], [7], [1, 2, 9, 14]])
 def test_broken_and_unbroken_trainings_agree(name: str, breaks: list[int], tmp_path: Path) -> None:
