@@ -75,6 +75,7 @@ def read_variable(variable: Variable, source: Source, place: str | None = None) 
     if key and key not in source.keys:
         raise no_such(variable, key, source)
     slot = _Slot(key, variable, None)
+    slot.check_header(source)
     found = []
     for block, first in source.blocks([key]):
         found.append(slot.part(block[key], source, first, place).converted(None, np.dtype(np.float32)))
@@ -90,6 +91,14 @@ class _Slot:
     key: str
     variable: Variable
     element: int | None
+
+    def check_header(self, source: Source) -> None:
+        """Refuses an array by what its header says, before it is read: it may be large."""
+        header = source.header(self.key) if self.key in source.keys else None
+        if header is not None:
+            shape, kind = header
+            claimed = np.broadcast_to(np.zeros((), kind), (*(min(1, rows) for rows in shape[:1]), *shape[1:]))
+            self.part(claimed, source, 0)
 
     def part(self, values: Any, source: Source, first: int, place: str | None = None) -> Part:
         """The part that a block's array, or a table's column, is; ``first`` is the number of the block's first row."""
@@ -132,6 +141,9 @@ class _Reader:
         slots = [slot for variable in variables(self.spec) for slot in self._slots(variable, absent)]
         keys = [slot.key for slot in slots]
         ends = {key: f"{key}{LENGTHS}" for key in keys if f"{key}{LENGTHS}" in self.source.keys}
+        for slot in slots:
+            if not slot.variable.varies and slot.key not in ends:
+                slot.check_header(self.source)
         store = _Store(self.source.bound)
         for block, first in self.source.blocks([*filter(None, keys), *(ends[key] for key in keys if key in ends)]):
             for slot in slots:

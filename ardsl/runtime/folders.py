@@ -21,6 +21,8 @@ from ardsl.runtime.lengths import LENGTHS
 IMAGE, LABEL = "image", "label"
 SOUND, SAMPLES = "sound", "samples"
 """Sounds from −1 to 1, or as the integers that 16 bits hold; all of them one after the other."""
+Header = tuple[tuple[int, ...], np.dtype]
+"""What an array's header says of it: its shape and its type."""
 SPLIT = "split"
 TABLES = ("labels.csv", "manifest.csv")
 """A table in the folder: the name of each file, as in the folder, in its first column, and what is known of it."""
@@ -58,7 +60,7 @@ class Folder:
         parents = [Path(name).parent.name for name in files]
         if all(parents):
             columns[LABEL] = np.array(parents)
-        table = next((path / name for name in TABLES if (path / name).is_file()), None)
+        table = next((path / name for name in TABLES if (path / name).exists()), None)
         if table is not None:
             columns |= _told(table, files)
         return cls(path, tuple(files), bool(heard), rate, columns)
@@ -78,6 +80,10 @@ class Folder:
 
     def name(self, row: int) -> str:
         return str(self.path / self.files[row])
+
+    def header(self, key: str) -> Header | None:
+        """The shape and the type of an array, as the headers of the files say, where no file needs to be read."""
+        return (images.shape(self.path, self.files), np.dtype(np.uint8)) if key == IMAGE else None
 
     def read(self, key: str) -> np.ndarray:
         if key == IMAGE:

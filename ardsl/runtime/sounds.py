@@ -10,11 +10,16 @@ from typing import Any
 import numpy as np
 
 from ardsl.diagnostics.rules.data import UNREADABLE
-from ardsl.runtime.faults import fault
+from ardsl.runtime.faults import fault, not_a_file
 
 SUFFIXES = (".wav", ".flac")
 _UNKNOWN = 0x7FFFF000
-"""At least what is written as the length of a file that is not known yet."""
+"""At least what is written as the length of a `.wav` file that is not known yet."""
+_TOTAL = (1 << 36) - 1
+"""Of the 8 bytes from byte 18 of a `.flac` file these bits are its length, 0 where that is not known (RFC 9639, 8.2);
+bytes 10 and 11 are the most moments that a frame has."""
+_LEAST_FRAME = 10
+"""Bytes of a frame: a header of 6, a constant for all its moments and a checksum."""
 
 
 def read(folder: Path, files: Sequence[str], rate: int | None, kind: str) -> np.ndarray:
@@ -41,10 +46,8 @@ def lengths(folder: Path, files: Sequence[str], rate: int | None) -> np.ndarray:
             other = f"{files[0]} has" if found else "the sounds are to have"
             problem = f"has {own:,} time steps a second, and {other} {rate:,}: resample it"
             raise fault(UNREADABLE, path=name, problem=problem)
-        if _is_cut(name):
-            raise fault(UNREADABLE, path=name, problem="is cut short")
-        if not frames:
-            raise fault(UNREADABLE, path=name, problem="is empty")
+        if problem := _problem(name, frames):
+            raise fault(UNREADABLE, path=name, problem=problem)
         rate = own
         found.append(frames)
     return np.array(found, dtype=np.int64)
@@ -59,12 +62,18 @@ def _moments(file: Any, count: int, kind: str, name: str) -> np.ndarray:
     return found
 
 
-def _is_cut(name: str) -> bool:
-    """Whether a `.wav` file ends before its header says so, which libsndfile takes for a shorter sound."""
+def _problem(name: str, frames: int) -> str | None:
+    """What is wrong with the number of moments that a file's header claims; None where nothing is."""
     with open(name, "rb") as file:
-        start = file.read(8)
-        said = int.from_bytes(start[4:], "little")
-        return start[:4] == b"RIFF" and said < _UNKNOWN and said + 8 > os.fstat(file.fileno()).st_size
+        start = file.read(26)
+        size = os.fstat(file.fileno()).st_size
+    if start[:4] == b"RIFF" and (said := int.from_bytes(start[4:8], "little")) < _UNKNOWN and said + 8 > size:
+        return "is cut short"  # libsndfile takes it for a shorter sound
+    if start[:4] == b"fLaC" and not int.from_bytes(start[18:26], "big") & _TOTAL:
+        return "does not say how long it is, as streams do not: write it anew (`ffmpeg -i STREAM.flac FILE.flac`)"
+    if start[:4] == b"fLaC" and frames > size // _LEAST_FRAME * int.from_bytes(start[10:12], "big"):
+        return f"claims {frames:,} moments, more than its {size:,} bytes can hold"
+    return None if frames else "is empty"
 
 
 def _opened(name: str, use: Any) -> Any:
@@ -76,6 +85,8 @@ def _opened(name: str, use: Any) -> Any:
         raise fault(UNREADABLE, path=name, problem=problem) from None
     if not os.path.exists(name):
         raise fault(UNREADABLE, path=name, problem="does not exist")
+    if other := not_a_file(name):
+        raise fault(UNREADABLE, path=name, problem=other)
     try:
         with soundfile.SoundFile(name) as file:
             return use(file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from ardsl.diagnostics.rules.data import NO_SUCH_KEY, UNREADABLE, WRONG_FORMAT, 
 from ardsl.model.arrays import reading_arrays
 from ardsl.runtime import images, sounds, tables, texts
 from ardsl.runtime.faults import fault, not_a_file
-from ardsl.runtime.folders import SPLIT, Folder
+from ardsl.runtime.folders import SPLIT, Folder, Header
 from ardsl.runtime.tables import Table
 from ardsl.runtime.texts import Text
 
@@ -44,6 +45,8 @@ class Source:
     row_name: Callable[[int], str] | None = field(repr=False, default=None)
     """What messages call an example, where it has a name of its own: a picture's file, or a line of text."""
     text: Text | None = None
+    header: Callable[[str], Header | None] = field(repr=False, default=lambda _: None)
+    """The shape and the type of an array, by its header, where it can be known before the array is read."""
 
     @property
     def is_table(self) -> bool:
@@ -110,7 +113,14 @@ def _open_path(source: str | Path, directory: Path, rate: int | None) -> Source:
             there = listed(sorted(set(folder.columns[SPLIT].tolist())))
             raise fault(NO_SUCH_KEY, path=name, problem=f"none of its files is of the split `{key}`: there are {there}")
         key, folder = (key, folder) if chosen is None else (None, chosen)
-        return Source(name, folder.keys, folder.read, key=key, row_name=folder.name)
+        return Source(
+            name,
+            folder.keys,
+            folder.read,
+            key=key,
+            row_name=folder.name,
+            header=lambda key: _guarded(name, lambda: folder.header(key)),
+        )
     if problem := "there is no such file" if "\0" in name else not_a_file(path):
         raise fault(UNREADABLE, path=name, problem=problem)
     if suffix not in SUFFIXES:
@@ -142,7 +152,24 @@ def _open_path(source: str | Path, directory: Path, rate: int | None) -> Source:
             raise fault(UNREADABLE, path=f"{name}#{wanted}", problem="is no array of values")
         return array
 
-    return Source(name, found, read, key)
+    return Source(name, found, read, key, header=lambda key: _load(path, f"{name}#{key}", lambda it: _header(it, key)))
+
+
+def _header(file: Any, key: str) -> Header | None:
+    """What the header of an array in a `.npz` file says. Raises ``ValueError`` where the file has less than that."""
+    names = {name.removesuffix(".npy"): name for name in file.zip.namelist()}
+    entry = file.zip.getinfo(names[key])
+    with file.zip.open(entry) as stream:
+        read = _HEADERS.get(np.lib.format.read_magic(stream))
+        if read is None:
+            return None
+        shape, _, kind = read(stream)
+    if not kind.hasobject and math.prod(shape) * kind.itemsize > entry.file_size:
+        raise ValueError("cut short")
+    return shape, kind
+
+
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
 def _load(path: Path, name: str, use: Callable[[Any], Any]) -> Any:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ardsl.diagnostics.rules.data import BAD_TABLE, UNREADABLE, UNUSABLE_OPTION
-from ardsl.runtime.faults import fault
+from ardsl.runtime.faults import fault, not_a_file
 
 SUFFIXES = (".csv", ".tsv", ".parquet")
 Block = dict[str, Any]
@@ -45,6 +45,8 @@ def open_table(path: Path, name: str) -> Table:
     """The table in a file, by its suffix; ``name`` is what messages call it. Reads the header alone."""
     if find_spec("pyarrow") is None:
         raise fault(UNUSABLE_OPTION, problem=f"{name}: tables are read by pyarrow: pip install 'ardsl[tables]'")
+    if problem := not_a_file(path):
+        raise fault(UNREADABLE, path=name, problem=problem)
     return _parquet(path, name) if path.suffix.lower() == ".parquet" else _csv(path, name)
 
 
@@ -121,7 +123,7 @@ def _csv_blocks(
             for batch in reader:
                 yield {column: batch.column(name) for column, name in wanted.items()}
     except pyarrow.ArrowException as error:
-        for line, row, _ in _records(path, name, separator):  # says what is wrong, and where
+        for line, row, _ in _records(path, name, separator, strict=True):  # says what is wrong, and where
             if len(row) != len(header):
                 cells = f"{len(row)} cell{'s' if len(row) != 1 else ''}"
                 problem = f"{cells} where the header has {len(header)}"
@@ -129,9 +131,10 @@ def _csv_blocks(
         raise fault(UNREADABLE, path=name, problem=str(error).splitlines()[0]) from None
 
 
-def _records(path: Path, name: str, separator: str) -> Iterator[tuple[int, list[str], int]]:
-    """Every row with its first and its last line, the header too; empty lines do not count."""
-    reader = csv.reader(_lines(path, name), delimiter=separator)
+def _records(path: Path, name: str, separator: str, strict: bool = False) -> Iterator[tuple[int, list[str], int]]:
+    """Every row with its first and its last line, the header too; empty lines do not count. ``strict`` refuses a quote
+    that is left open."""
+    reader = csv.reader(_lines(path, name), delimiter=separator, strict=strict)
     start = 1
     try:
         for row in reader:
@@ -139,9 +142,12 @@ def _records(path: Path, name: str, separator: str) -> Iterator[tuple[int, list[
                 yield start, row, reader.line_num
             start = reader.line_num + 1
     except csv.Error as error:
-        if "limit" not in str(error):
+        if "limit" in str(error):
+            problem = f"a cell of more than {csv.field_size_limit():,} characters: is a quote left open?"
+        elif "end of data" in str(error):
+            problem = "a quote is opened here, or in a line after it, and never closed"
+        else:
             raise fault(BAD_TABLE, path=name, line=reader.line_num, problem=str(error)) from None
-        problem = f"a cell of more than {csv.field_size_limit():,} characters: is a quote left open?"
         raise fault(BAD_TABLE, path=name, line=start, problem=problem) from None
 
 
