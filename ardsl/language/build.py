@@ -24,6 +24,7 @@ _PUNCTUATION = _BRACKETS | _SIGNS | _KEYWORDS
 
 _OPERATORS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/"}
 _ESCAPES = {'"': '"', "\\": "\\", "n": "\n", "t": "\t"}
+_ESCAPE = re.compile(r"\\(u\{([0-9a-fA-F]{1,6})\}|.)")
 
 LarkNode = Tree[Token] | Token
 
@@ -281,7 +282,8 @@ class _Builder:
         start = token_span(token).start
 
         def unescape(found: re.Match[str]) -> str:
-            meant = _ESCAPES.get(found[1])
+            code = int(found[2], 16) if found[2] else None
+            meant = _ESCAPES.get(found[1]) if code is None else chr(code) if _is_character(code) else None
             if meant is None:
                 span = Span(start + 1 + found.start(), start + 1 + found.end())
                 self._sink.add(
@@ -292,4 +294,9 @@ class _Builder:
                 return found[0]
             return meant
 
-        return re.sub(r"\\(.)", unescape, token[1:-1])
+        return _ESCAPE.sub(unescape, token[1:-1])
+
+
+def _is_character(code: int) -> bool:
+    """Whether Unicode has text with this code: not halves of surrogate pairs."""
+    return code < 0xD800 or 0xE000 <= code < 0x110000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -15,6 +16,8 @@ INDENT = 2
 _SUM, _PRODUCT, _ATOM = 1, 2, 3
 _PRECEDENCE = {"+": _SUM, "-": _SUM, "*": _PRODUCT, "/": _PRODUCT}
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t"}
+_ESCAPED = re.compile(r'["\\\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]')
+"""Quotes and backslashes; control characters, line separators, and marks that change the direction of text."""
 
 
 @dataclass(frozen=True)
@@ -115,8 +118,8 @@ def _argument(node: syntax.Argument) -> Document:
 
 
 def string(value: str) -> str:
-    """A string as it is written, with its escapes."""
-    return '"' + "".join(_ESCAPES.get(c, c) for c in value) + '"'
+    """A string as it is written, with escapes for what ends it, and for what steers terminals or hides in a text."""
+    return '"' + _ESCAPED.sub(lambda found: _ESCAPES.get(found[0], f"\\u{{{ord(found[0]):x}}}"), value) + '"'
 
 
 # Places and contexts

@@ -20,6 +20,7 @@ from ardsl.runtime.atomic import replacing
 from ardsl.runtime.faults import fault, not_a_file
 
 _PLAIN = (bool, int, float, str, type(None))
+_LARGEST = 1 << 62
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
@@ -53,6 +54,35 @@ def load_state(path: Path) -> dict[str, Any]:
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, IndexError, RecursionError):
         raise fault(BAD_CHECKPOINT, path=path, problem="is damaged, or no checkpoint") from None
     return state
+
+
+def require_like(template: Any, value: Any) -> None:
+    """Raises ``ValueError`` where a value of a state lacks its template's form: nested alike, with tensors of the same
+    shapes and plain values of the same types."""
+    if isinstance(template, Tensor):
+        same = isinstance(value, Tensor) and value.shape == template.shape
+        if not same or value.is_floating_point() != template.is_floating_point():
+            raise ValueError("a tensor of another shape")
+    elif isinstance(template, dict):
+        if not isinstance(value, dict) or value.keys() != template.keys():
+            raise ValueError("other keys")
+        for key, part in template.items():
+            require_like(part, value[key])
+    elif isinstance(template, list | tuple):
+        if type(value) is not type(template) or len(value) != len(template):
+            raise ValueError("another length")
+        for part, own in zip(template, value, strict=True):
+            require_like(part, own)
+    elif isinstance(template, float):
+        if isinstance(value, bool) or not isinstance(value, int | float) or _is_too_large(value):
+            raise ValueError("no number")
+    elif type(value) is not type(template) or (isinstance(value, int) and _is_too_large(value)):
+        raise ValueError("another type")
+
+
+def _is_too_large(value: float) -> bool:
+    """Integers that no counter of torch's can hold; floats may be as large as they can."""
+    return isinstance(value, int) and abs(value) > _LARGEST
 
 
 def _packed(value: Any, tensors: dict[str, Tensor]) -> Any:

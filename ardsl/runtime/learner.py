@@ -23,9 +23,10 @@ from ardsl.compiler.spans import Window
 from ardsl.errors import ArdslError
 from ardsl.model.settings import TrainSettings
 from ardsl.runtime.batches import DRAWN, Batches
+from ardsl.runtime.checkpoint import require_like
 from ardsl.runtime.data import Examples
 from ardsl.runtime.evaluate import Evaluation, evaluate_examples
-from ardsl.runtime.optimizers import make_optimizer, make_schedule
+from ardsl.runtime.optimizers import check_optimizer, make_optimizer, make_schedule
 from ardsl.runtime.processes import Processes
 from ardsl.runtime.sharding import load_optimizer, split, whole
 
@@ -208,26 +209,50 @@ class Learner(LightningModule):
     def _go_on(self, state: Mapping[str, Any]) -> None:
         """Take up a state, but for what Lightning has yet to make."""
         with _fitting():
+            require_like({"steps": 0, "seconds": 0.0, "tally": (0.0, 0)}, {k: state[k] for k in _COUNTED})
+            _require_finite(state["seconds"], state["tally"][0])
+            weights = dict(self.model.state_dict())
+            require_like(weights, state["model"])
             self.model.load_state_dict(state["model"])
             if self._average is not None:
+                require_like(dict(self._average.state_dict()), state["average"])
                 self._average.load_state_dict(state["average"])
-            self.steps, self.metrics = int(state["steps"]), list(state["metrics"])
+            self.steps, self.metrics = state["steps"], [self._checked(row, k) for k, row in enumerate(state["metrics"])]
+            if not 0 <= self.done <= self.batches or self.steps > self.settings.epochs * self.batches:
+                raise ValueError("steps that are not of these epochs")
             self.started = time.perf_counter() - state["seconds"]
             if state["best"] is not None:
-                epoch, weights, valid = state["best"]
-                self.best = Best(epoch, dict(weights), None if valid is None else Evaluation(**valid))
+                epoch, best, valid = state["best"]
+                require_like((1, weights), (epoch, best))
+                if not 1 <= epoch <= len(self.metrics):
+                    raise ValueError("an epoch that has not been")
+                self.best = Best(epoch, dict(best), None if valid is None else _checked_evaluation(valid))
+
+    def _checked(self, row: Mapping[str, Any], before: int) -> dict[str, Any]:
+        """A row of the curve, that of the epoch after so many. Raises ``ValueError`` for anything else."""
+        valid = None if self.valid_examples is None else 0.0
+        divergences = {name: 0.0 for name in row if name.startswith("kl ")}
+        require_like({"epoch": 0, "seconds": 0.0, "train": 0.0, "valid": valid} | divergences, row)
+        _require_finite(*(value for value in row.values() if value is not None))
+        if row["epoch"] != before + 1:
+            raise ValueError("another epoch")
+        return dict(row)
 
     def on_train_start(self) -> None:
         state = self._resumed
         if state is None:
             return
         with _fitting():
-            load_optimizer(self.trainer.optimizers[0], state["optimizer"])
-            for config, kept in zip(self.trainer.lr_scheduler_configs, state["schedules"], strict=True):
-                config.scheduler.load_state_dict(kept)
-            if self.trainer.early_stopping_callback is not None:
-                self.trainer.early_stopping_callback.load_state_dict(state["stopping"])
-            self.trainer.precision_plugin.load_state_dict(state["precision"])
+            trainer = self.trainer
+            check_optimizer(self.settings.optimizer, trainer.optimizers[0], state["optimizer"])
+            load_optimizer(trainer.optimizers[0], state["optimizer"])
+            schedules = [config.scheduler for config in trainer.lr_scheduler_configs]
+            parts = [*zip(schedules, state["schedules"], strict=True), (trainer.precision_plugin, state["precision"])]
+            if trainer.early_stopping_callback is not None:
+                parts.append((trainer.early_stopping_callback, state["stopping"]))
+            for part, kept in parts:
+                require_like(part.state_dict(), kept)
+                part.load_state_dict(kept)
 
     # Lightning's loop
 
@@ -312,6 +337,22 @@ class Learner(LightningModule):
         self.best.epoch, self.best.valid = len(self.metrics), valid
         for name, weight in weights.items():
             self.best.weights[name].copy_(weight)
+
+
+_COUNTED = ("steps", "seconds", "tally")
+
+
+def _require_finite(*numbers: float) -> None:
+    if not all(map(math.isfinite, numbers)):
+        raise ValueError("a number that is none")
+
+
+def _checked_evaluation(valid: Mapping[str, Any]) -> Evaluation:
+    """An evaluation as ``asdict`` gave it. Raises ``ValueError`` for anything else."""
+    numbers = {"nll": 0.0, "standard_error": 0.0, "bits_per_dim": 0.0, "examples": 0, "seconds": 0.0}
+    bound = {"samples": None if valid["samples"] is None else 0, "elbo": None if valid["elbo"] is None else 0.0}
+    require_like(numbers | bound | {"kl": dict.fromkeys(valid["kl"], 0.0)}, valid)
+    return Evaluation(**valid)
 
 
 @contextmanager

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ExponentialLR, LambdaLR, ReduceLROnPlateau
 
 from ardsl.model.settings import Choice
+from ardsl.runtime.checkpoint import require_like
 
 _CLASSES: dict[str, type[Optimizer]] = {
     "adam": torch.optim.Adam,
@@ -38,6 +40,30 @@ def make_optimizer(choice: Choice, parameters: Iterable[torch.nn.Parameter], *, 
     if "fused" in options:
         optimizer.register_step_post_hook(_count_versions)
     return optimizer
+
+
+def check_optimizer(choice: Choice, optimizer: Optimizer, state: Mapping[str, Any]) -> None:
+    """Raises ``ValueError`` where a state is none that an optimizer of a ``train`` block can have after some steps: its
+    options are the block's, but for the rate, and what it keeps of a parameter has the parameter's shape."""
+    fresh = optimizer.state_dict()["param_groups"]
+    require_like(fresh, state["param_groups"])
+    for ours, kept in zip(fresh, state["param_groups"], strict=True):
+        if {**kept, "lr": 0} != {**ours, "lr": 0} or not 0 <= kept["lr"] < math.inf:
+            raise ValueError("other options")
+    stepped = _after_a_step(choice, [p for group in optimizer.param_groups for p in group["params"]])
+    stepped = {number: moments for number, moments in stepped.items() if number in state["state"]}
+    require_like(stepped, state["state"])
+
+
+def _after_a_step(choice: Choice, tensors: Iterable[Tensor]) -> dict[int, Any]:
+    """What an optimizer keeps of parameters like these once it has made a step, on torch's device without memory."""
+    parameters = [torch.nn.Parameter(torch.empty(t.shape, dtype=t.dtype, device="meta")) for t in tensors]
+    for parameter in parameters:
+        parameter.grad = torch.empty_like(parameter)
+    optimizer = make_optimizer(choice, parameters, fused=False)
+    optimizer.step()
+    kept: dict[int, Any] = optimizer.state_dict()["state"]
+    return kept
 
 
 def _count_versions(optimizer: Optimizer, *_: object) -> None:

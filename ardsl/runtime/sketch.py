@@ -11,15 +11,18 @@ from pathlib import Path
 
 import numpy as np
 
-from ardsl.diagnostics import Sink, Source
-from ardsl.diagnostics.rules.data import UNREADABLE, WRONG_FORMAT
-from ardsl.language import format_tree, parse
+from ardsl.common.wording import one_line, printable
+from ardsl.diagnostics import Source
+from ardsl.diagnostics.rules.data import BAD_OUTPUT, UNREADABLE, WRONG_FORMAT
+from ardsl.language import format_tree
 from ardsl.language.layout import string
 from ardsl.runtime.columns import Column, look_at
 from ardsl.runtime.faults import fault
 from ardsl.runtime.sources import open_source
 from ardsl.runtime.tables import SUFFIXES
+from ardsl.spec import diagnose
 
+SPLIT = "{split}"
 _MOST_LABELS = 256
 _MOST_LEVELS = 32
 """Up to this many values an integer has a probability for each; past it, a smooth law cut into integers."""
@@ -55,7 +58,24 @@ def sketch(path: str | Path, output: str | Path) -> tuple[str, int, list[str]]:
         raise fault(UNREADABLE, path=str(path), problem="no column is left to model: " + "; ".join(left_out))
     rows, gaps = columns[0].rows, any(f.column.missing for f in fields)
     ordered = [fields[place] for place in _by_information([_codes(f) for f in fields])]
-    return _text(Path(path), Path(output), rows, ordered, left_out, gaps), len(fields), left_out
+    text = _text(Path(path), Path(output), rows, ordered, left_out, gaps)
+    return _checked(text, Path(output), ordered), len(fields), left_out
+
+
+def _checked(text: str, output: Path, fields: Sequence[_Field]) -> str:
+    """The text in the canonical layout. Raises ``DataError`` where it is no spec of exactly these columns: names and
+    labels may hold anything."""
+    diagnostics, spec = diagnose(Source(text, str(output), str(output.parent)))
+    if spec is None:
+        first = next(each for each in diagnostics if each.severity == "error")
+        problem = f"no spec can be written for this table: {first.message} ({first.code})"
+        raise fault(BAD_OUTPUT, path=output, problem=problem)
+    variable = spec.variables["row"]
+    columns = spec.model.data.columns.get("row", tuple(field.name for field in variable.fields))
+    written = [(field.name, str(field.domain)) for field in variable.fields]
+    if written != [(f.name, f.domain) for f in fields] or list(columns) != [f.column.name for f in fields]:
+        raise fault(BAD_OUTPUT, path=output, problem="no spec can be written for this table: its columns would change")
+    return format_tree(spec.tree)
 
 
 # Columns to fields
@@ -80,6 +100,8 @@ def _why_not(column: Column) -> str | None:
     """Why a column is left out, None where it is not."""
     if not column.name:
         return "without a name, such as a row number"
+    if SPLIT in column.name:
+        return f"`{SPLIT}` in a name stands for the name of a split"
     if column.unread is not None:
         return f"holds {column.unread}, neither numbers nor text"
     if not column.present:
@@ -203,14 +225,14 @@ def _mutual_information(a: np.ndarray, b: np.ndarray) -> float:
 def _text(path: Path, output: Path, rows: int, fields: Sequence[_Field], left_out: Sequence[str], gaps: bool) -> str:
     name = _name(path.stem, ())
     width, batch, epochs, share, dropout = _size(rows)
-    lines = [f"# Written by `ardsl new` from {path.name}: {rows:,} rows. Every choice may be changed."]
+    lines = [f"# Written by `ardsl new` from {printable(path.name)}: {rows:,} rows. Every choice may be changed."]
     lines += [f"model {name}", ""]
     if left_out:
-        lines += ["# Left out:", *(f"#   {each}" for each in left_out), ""]
+        lines += ["# Left out:", *(f"#   {one_line(each)}" for each in left_out), ""]
     lines.append("record row {")
     for each in fields:
         family = f" ~ {each.family}" if each.family else ""
-        lines += [f"  {each.name} : {each.domain}{family}  # {each.reason}"]
+        lines += [f"  {each.name} : {each.domain}{family}  # {one_line(each.reason)}"]
     lines += ["}", ""]
     if gaps:
         lines += ["# Cells are missing: a model of all orders can leave any of them out."]
@@ -231,8 +253,7 @@ def _text(path: Path, output: Path, rows: int, fields: Sequence[_Field], left_ou
         lines += ["  patience = 12", "  clip = 5", "  schedule = plateau(factor = 0.3, patience = 4)", "}"]
     else:
         lines += ["  clip = 5", "  schedule = cosine(warmup = 200)", "}"]
-    source = Source("\n".join(lines) + "\n", str(output))
-    return format_tree(parse(source, Sink(source)))
+    return "\n".join(lines) + "\n"
 
 
 def _size(rows: int) -> tuple[int, int, int, float, float]:

@@ -164,9 +164,9 @@ def _header(file: Any, key: str) -> Header | None:
         if read is None:
             return None
         shape, _, kind = read(stream)
-    if not kind.hasobject and math.prod(shape) * kind.itemsize > entry.file_size:
+    if math.prod(shape) * kind.itemsize > entry.file_size and not kind.hasobject:
         raise ValueError("cut short")
-    return shape, kind
+    return None if kind.hasobject else (shape, kind)
 
 
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}

@@ -7,6 +7,7 @@ looked for again by Python's csv module, which knows the line.
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -50,6 +51,13 @@ def open_table(path: Path, name: str) -> Table:
     return _parquet(path, name) if path.suffix.lower() == ".parquet" else _csv(path, name)
 
 
+def _file(path: Path) -> Any:
+    """A file as pyarrow reads it: its own way to a path takes names in UTF-8 only."""
+    from pyarrow import OSFile
+
+    return OSFile(os.fsencode(path))
+
+
 # Parquet
 
 
@@ -58,7 +66,7 @@ def _parquet(path: Path, name: str) -> Table:
     from pyarrow.parquet import ParquetFile
 
     try:
-        with ParquetFile(path) as file:
+        with _file(path) as opened, ParquetFile(opened) as file:
             header, bound = tuple(file.schema_arrow.names), file.metadata.num_rows
     except (ArrowException, ValueError):
         raise fault(UNREADABLE, path=name, problem="is cut short or damaged") from None
@@ -66,7 +74,7 @@ def _parquet(path: Path, name: str) -> Table:
 
     def blocks(columns: Sequence[str]) -> Iterator[Block]:
         try:
-            with ParquetFile(path) as file:
+            with _file(path) as opened, ParquetFile(opened) as file:
                 for group in range(file.num_row_groups):  # one by one, or pyarrow reads ahead and keeps them
                     for batch in file.iter_batches(1 << 16, row_groups=[group], columns=list(columns)):
                         yield {column: batch.column(column) for column in columns}
@@ -119,7 +127,7 @@ def _csv_blocks(
         strings_can_be_null=False,
     )
     try:
-        with open_csv(path, read, parse, convert) as reader:
+        with _file(path) as opened, open_csv(opened, read, parse, convert) as reader:
             for batch in reader:
                 yield {column: batch.column(name) for column, name in wanted.items()}
     except pyarrow.ArrowException as error:

@@ -171,3 +171,13 @@ def test_damaged_tables_are_made_anew(tmp_path: Path, monkeypatch: pytest.Monkey
     again = grammar._parser.__wrapped__()
     text = "observed x : binary\np(x) = bernoulli\n"
     assert first.parse(text) == again.parse(text)
+
+
+def test_a_character_by_its_number() -> None:
+    assert _statement(r'model m "\u{1b}[2J \u{41}\u{1F600} \u{0}"').doc == "\x1b[2J A\U0001f600 \x00"
+
+
+@pytest.mark.parametrize("escape", [r"\u{d800}", r"\u{110000}", r"\u{}", r"\u{1234567}", r"\u41", r"\x1b"])
+def test_no_character(escape: str) -> None:
+    _, diagnostics = read(f'model m "{escape}"')
+    assert [d.code for d in diagnostics] == ["AR007"]

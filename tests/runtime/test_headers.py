@@ -1,4 +1,4 @@
-"""Data is judged by its headers before it is read: no file of the wrong shape, or that claims too much, costs memory."""
+"""Data is judged by its headers before it is read: a wrong shape, or a file that claims too much, costs no memory."""
 
 from __future__ import annotations
 

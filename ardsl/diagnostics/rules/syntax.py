@@ -85,7 +85,10 @@ UNKNOWN_ESCAPE = Rule(
     title="A string holds an unknown escape",
     message="`{escape}` is not an escape of a string",
     label="unknown escape",
-    explanation='A backslash in a string starts one of the escapes `\\"`, `\\\\`, `\\n` and `\\t`.',
+    explanation=(
+        'A backslash in a string starts one of the escapes `\\"`, `\\\\`, `\\n` and `\\t`, or `\\u{1b}`: the character '
+        "with this number, of up to six hexadecimal digits, in Unicode."
+    ),
     wrong='data { train = "C:\\data\\digits.npz" }\n',
     right='data { train = "C:\\\\data\\\\digits.npz" }\n',
 )
