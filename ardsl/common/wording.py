@@ -11,14 +11,18 @@ LONGEST_MESSAGE = 900
 """Characters of a message: half a terminal's screen of 24 lines."""
 _ENDING = 300
 """Characters that are kept of the end of a longer message, where the way out stands."""
-_REPLACED = "\N{REPLACEMENT CHARACTER}"
 
 
 def printable(text: str, keep: str = "") -> str:
-    """Replaces every character that could steer a terminal, or that none can show, but for those in ``keep``."""
+    """Replaces every character that could steer a terminal, or that none can show, but for those in ``keep``; spaces of
+    any kind are plain ones."""
     if text.isprintable():
         return text
-    return "".join(c if c in keep or c.isprintable() or unicodedata.category(c) == "Zs" else _REPLACED for c in text)
+    return "".join(c if c in keep or c.isprintable() else _plain(c) for c in text)
+
+
+def _plain(character: str) -> str:
+    return " " if unicodedata.category(character) == "Zs" else "\N{REPLACEMENT CHARACTER}"
 
 
 def one_line(text: str) -> str:

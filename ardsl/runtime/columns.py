@@ -94,7 +94,7 @@ def _add(column: Column, cells: Any, name: str) -> None:
     if column.numeric:
         known = values[~np.isnan(values.astype(np.float64))]
         if len(known):
-            column.ascending &= bool(column.most < known[0] and (np.diff(known) > 0).all())
+            column.ascending &= bool(column.most < known[0] and (known[1:] > known[:-1]).all())
             column.least, column.most = min(column.least, known.min()), max(column.most, known.max())
             column.whole &= bool(np.isfinite(known).all() and (known == np.floor(known)).all())
     room = SAMPLE - sum(map(len, column.values))

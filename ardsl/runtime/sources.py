@@ -156,17 +156,22 @@ def _open_path(source: str | Path, directory: Path, rate: int | None) -> Source:
 
 
 def _header(file: Any, key: str) -> Header | None:
-    """What the header of an array in a `.npz` file says. Raises ``ValueError`` where the file has less than that."""
+    """What the header of an array in a `.npz` file says; None where it is none that could be read without the array.
+
+    Raises ``ValueError`` where the file has less than its header claims.
+    """
     names = {name.removesuffix(".npy"): name for name in file.zip.namelist()}
     entry = file.zip.getinfo(names[key])
     with file.zip.open(entry) as stream:
-        read = _HEADERS.get(np.lib.format.read_magic(stream))
-        if read is None:
+        try:
+            shape, _, kind = _HEADERS[np.lib.format.read_magic(stream)](stream)
+        except (ValueError, KeyError):
             return None
-        shape, _, kind = read(stream)
-    if math.prod(shape) * kind.itemsize > entry.file_size and not kind.hasobject:
+    if kind.hasobject or min(shape, default=0) < 0:
+        return None
+    if math.prod(shape) * kind.itemsize > entry.file_size:
         raise ValueError("cut short")
-    return None if kind.hasobject else (shape, kind)
+    return shape, kind
 
 
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}

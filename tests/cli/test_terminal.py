@@ -76,7 +76,7 @@ def test_no_message_is_over_a_screen(run: Run) -> None:
 
 
 def test_what_cannot_be_shown_is_replaced() -> None:
-    assert printable("a\x1b[2Jb\u202e\x85c\u00a0d\te") == "a\ufffd[2Jb\ufffd\ufffdc\u00a0d\ufffde"
+    assert printable("a\x1b[2Jb\u202e\x85c\u00a0d\te") == "a\ufffd[2Jb\ufffd\ufffdc d\ufffde"
     assert printable("a\nb", keep="\n") == "a\nb"
 
 
