@@ -43,7 +43,7 @@ def read(folder: Path, files: Sequence[str]) -> np.ndarray:
     whole: np.ndarray | None = None
     for row, file in enumerate(files):
         name = str(folder / file)
-        picture = _opened(name, lambda opened, at=name: _pixels(opened, at))
+        picture = _opened(name, _pixels)
         if whole is None:
             whole = np.empty((len(files), *picture.shape), dtype=np.uint8)
         if picture.shape != whole.shape[1:]:
@@ -95,14 +95,14 @@ def _is_on_side(opened: Any) -> bool:
     return opened.getexif().get(_ORIENTATION, 1) in _ON_SIDE
 
 
-def _pixels(opened: Any, name: str) -> np.ndarray:
+def _pixels(opened: Any) -> np.ndarray:
     """The pixels of a picture: uint8 [rows, columns] or [rows, columns, 3]; 0 and 255 where it is black and white."""
     from PIL import ImageOps
 
     picture = _plain(ImageOps.exif_transpose(opened))
     if picture.mode not in _MODES:
         known = "black and white, grey or RGB: save it as one of these"
-        raise fault(UNREADABLE, path=name, problem=f"has the mode {opened.mode}, and images are {known}")
+        raise fault(UNREADABLE, path=opened.filename, problem=f"has the mode {opened.mode}, and images are {known}")
     pixels = np.asarray(picture)
     return pixels.astype(np.uint8) * (255 if picture.mode == "1" else 1)
 

@@ -246,7 +246,7 @@ class Learner(LightningModule):
             trainer = self.trainer
             check_optimizer(self.settings.optimizer, trainer.optimizers[0], state["optimizer"])
             load_optimizer(trainer.optimizers[0], state["optimizer"])
-            schedules = [config.scheduler for config in trainer.lr_scheduler_configs]
+            schedules: list[Any] = [config.scheduler for config in trainer.lr_scheduler_configs]
             parts = [*zip(schedules, state["schedules"], strict=True), (trainer.precision_plugin, state["precision"])]
             if trainer.early_stopping_callback is not None:
                 parts.append((trainer.early_stopping_callback, state["stopping"]))

@@ -46,8 +46,8 @@ def lengths(folder: Path, files: Sequence[str], rate: int | None) -> np.ndarray:
             other = f"{files[0]} has" if found else "the sounds are to have"
             problem = f"has {own:,} time steps a second, and {other} {rate:,}: resample it"
             raise fault(UNREADABLE, path=name, problem=problem)
-        if problem := _problem(name, frames):
-            raise fault(UNREADABLE, path=name, problem=problem)
+        if wrong := _problem(name, frames):
+            raise fault(UNREADABLE, path=name, problem=wrong)
         rate = own
         found.append(frames)
     return np.array(found, dtype=np.int64)

@@ -56,7 +56,7 @@ def test_any_names_and_labels(names: list[str], labels: list[str], as_csv: bool,
     assert format_tree(spec.tree) == text
     assert set(spec.model.params) == set() and set(spec.variables) == {"row"}
     fields = spec.variables["row"].fields
-    assert count == len(fields) and count + len(left_out) == len({name.strip() if as_csv else name for name in names})
+    assert count == len(fields) and count + len(left_out) == len(names)
     output.write_text(text, encoding="utf-8")
     data = load_split(ardsl.load(output), None, "train")["row"]
     assert data.shape[1] == count  # each field finds its column, and each label its code
