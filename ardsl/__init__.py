@@ -18,20 +18,31 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ardsl.compiler.audit import audit
-    from ardsl.compiler.compile import compile_model as compile
-    from ardsl.compiler.latent import LatentModel
-    from ardsl.compiler.model import AutoregressiveModel
-    from ardsl.compiler.probe import verify_numeric
-    from ardsl.diagnostics import Diagnostic
-    from ardsl.errors import ArdslError, DataError, SpecError
-    from ardsl.runtime.calibrate import calibrate
-    from ardsl.runtime.evaluate import evaluate, score
-    from ardsl.runtime.reach import save_reach
-    from ardsl.runtime.runs import restore
-    from ardsl.runtime.sweep import sweep
-    from ardsl.runtime.train import fit
-    from ardsl.spec import Spec, dependence, load, loads, plan, realized, verify
+    from ardsl.compiler.audit import audit as audit
+    from ardsl.compiler.compile import compile_model
+    from ardsl.compiler.latent import LatentModel as LatentModel
+    from ardsl.compiler.model import AutoregressiveModel as AutoregressiveModel
+    from ardsl.compiler.probe import verify_numeric as verify_numeric
+    from ardsl.diagnostics import Diagnostic as Diagnostic
+    from ardsl.errors import ArdslError as ArdslError
+    from ardsl.errors import DataError as DataError
+    from ardsl.errors import SpecError as SpecError
+    from ardsl.runtime.calibrate import calibrate as calibrate
+    from ardsl.runtime.evaluate import evaluate as evaluate
+    from ardsl.runtime.evaluate import score as score
+    from ardsl.runtime.reach import save_reach as save_reach
+    from ardsl.runtime.runs import restore as restore
+    from ardsl.runtime.sweep import sweep as sweep
+    from ardsl.runtime.train import fit as fit
+    from ardsl.spec import Spec as Spec
+    from ardsl.spec import dependence as dependence
+    from ardsl.spec import load as load
+    from ardsl.spec import loads as loads
+    from ardsl.spec import plan as plan
+    from ardsl.spec import realized as realized
+    from ardsl.spec import verify as verify
+
+    compile = compile_model
 
 _HOME = {
     "audit": "compiler.audit:audit",

@@ -1,10 +1,11 @@
-"""The wheel is complete: installed away from the checkout, it finds its grammar and its networks."""
+"""The wheel is complete: installed away from the checkout, it finds its grammar, its networks and its types."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -31,6 +32,24 @@ def test_the_wheel_holds_the_grammar_and_nothing_but_the_package(wheel: Path) ->
         grammar = archive.read("ardsl/grammars/ardsl.lark")
     assert grammar == (ROOT / "grammars/ardsl.lark").read_bytes()
     assert {name.split("/")[0].split("-")[0] for name in names} == {"ardsl"}
+    assert "ardsl/py.typed" in names
+
+
+@pytest.mark.slow
+def test_the_source_distribution_says_that_it_is_typed(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "build", "--sdist", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)]
+    subprocess.run(words, check=True, capture_output=True)
+    (found,) = tmp_path.glob("ardsl-*.tar.gz")
+    with tarfile.open(found) as archive:
+        assert any(name.endswith("/ardsl/py.typed") for name in archive.getnames())
+
+
+@pytest.mark.slow
+def test_a_typed_script_passes_strict_mypy() -> None:
+    """What README shows, with types, against the types that the package says it has."""
+    words = [sys.executable, "-m", "mypy", "--strict", "--config-file=", str(ROOT / "tests/typed/script.py")]
+    done = subprocess.run(words, cwd=ROOT, env=os.environ | {"MYPYPATH": str(ROOT)}, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "Success: no issues found in 1 source file\n")
 
 
 @pytest.mark.slow
