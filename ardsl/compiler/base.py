@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ardsl.compiler.values import examples_by_name
 from ardsl.spec import Spec
 
 
@@ -26,9 +27,15 @@ class CompiledModel(nn.Module, ABC):
         """The number of observed elements: bits/dim is nats / (dims · ln 2)."""
         return sum(v.size for v in self.spec.model.observed)
 
+    def measure(self, examples: Any) -> None:
+        """Standardizes real and positive variables, observed and given, by the mean and spread of these examples:
+        arrays [examples, *shape] by name, or one of the only observed variable. ``ardsl.fit`` does so with its training
+        data; a training loop of one's own calls it once before it begins. Other variables keep the units they have."""
+        self.take_units(examples_by_name(examples, self.spec.variables))
+
     @abstractmethod
-    def measure(self, examples: Mapping[str, Tensor]) -> None:
-        """Take the units of these examples, [examples, *shape] by variable; of others the units stay."""
+    def take_units(self, examples: Mapping[str, Tensor]) -> None:
+        """:meth:`measure`, of tensors of the right shapes."""
 
     @abstractmethod
     def log_prob(self, x: Any, given: Any = None) -> Any:

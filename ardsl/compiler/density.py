@@ -54,8 +54,7 @@ class Density(CompiledModel):
             ]
             net.start_at(torch.cat(starts) if starts else torch.zeros(0))  # type: ignore[operator]
 
-    def measure(self, examples: Mapping[str, Tensor]) -> None:
-        """Take the units of these examples, [examples, *shape] by variable; of others the units stay."""
+    def take_units(self, examples: Mapping[str, Tensor]) -> None:
         self.units.measure(examples)
 
     # Conditionals

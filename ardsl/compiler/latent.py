@@ -134,10 +134,9 @@ class LatentModel(CompiledModel):
         yield from self.p.values()
         yield from self.q.values()
 
-    def measure(self, examples: Mapping[str, Tensor]) -> None:
-        """Take the units of these examples, as of an :class:`AutoregressiveModel`."""
+    def take_units(self, examples: Mapping[str, Tensor]) -> None:
         for part in self.parts:
-            part.measure(examples)
+            part.take_units(examples)
 
     # Likelihood
 
@@ -183,14 +182,23 @@ class LatentModel(CompiledModel):
         if self.guide:
             names = " and ".join(f"`{name}`" for name in self.q)
             raise ArdslError(f"log p(x) is an integral over {names}: `log_prob_bound` and `elbo` bound it")
-        return draw(self, self.values(x, given, lengths)).elbo
+        return draw(self, self._scored(x, given, lengths)).elbo
+
+    def _scored(self, x: Any, given: Any, lengths: Any) -> Data:
+        """:meth:`values` that are to be scored."""
+        values = self.values(x, given, lengths)
+        for part in self.p.values():
+            if part.units.fresh and not torch.compiler.is_compiling():
+                sizes = {name: variable.size for name, variable in self.spec.variables.items()}
+                part.units.warn_if_far({name: value.view(len(value), sizes[name]) for name, value in values.items()})
+        return values
 
     def elbo(
         self, x: Any, given: Any = None, *, lengths: Any = None, samples: int = 1, seed: int | None = None
     ) -> Tensor:
         """The evidence lower bound on log p(x | given), [batch], in nats: E_q[log p(x, z) − log q(z | x)] from
         ``samples`` draws of the guide, divergences in closed form where there is one (Kingma & Welling 2014)."""
-        values, count = self.values(x, given, lengths), checked_count(samples, "samples", 1)
+        values, count = self._scored(x, given, lengths), checked_count(samples, "samples", 1)
         with seeded(seed, self.like.device):
             return torch.stack([draw(self, values).differentiable for _ in range(count)]).mean(0)
 
@@ -199,7 +207,7 @@ class LatentModel(CompiledModel):
     ) -> Tensor:
         """The importance-weighted bound on log p(x | given), [batch], in nats, tighter the more ``samples`` (Burda,
         Grosse & Salakhutdinov 2016). Under ``torch.no_grad()`` memory does not grow with them."""
-        values = self.values(x, given, lengths)
+        values = self._scored(x, given, lengths)
         with seeded(seed, self.like.device):
             return importance_weighted(self, values, checked_count(samples, "samples", 1))[0]
 

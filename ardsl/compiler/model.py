@@ -78,6 +78,8 @@ class AutoregressiveModel(Density):
         order = None if order is None else self._checked_order(order)
         values = self.values(x, given, lengths)
         require_values(values, self.spec.model.observed, self.may_miss)
+        if self.units.fresh and not torch.compiler.is_compiling():
+            self.units.warn_if_far(values)
         return by_element(self, values, order) if elementwise else self.log_prob_of(values, order)
 
     def _checked_order(self, order: object) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from math import prod
 
@@ -16,6 +17,8 @@ from ardsl.networks.group import TargetBlock
 from ardsl.networks.plan import GroupPlan
 
 _CHUNK = 1 << 20
+_FAR = 30.0
+"""A root mean square, in the model's units, that no standardized data has."""
 _STEADY = {torch.float64: 1e-12}
 """A spread of less than this share of the values themselves is rounding, not a scale; 1e-6 in narrower types."""
 _ROUNDING = 1e-3
@@ -44,6 +47,7 @@ class Units(nn.Module):
             for name, axes in plan.alike.items():
                 self._alike.setdefault(name, set()).update(axes)
         self._positive: dict[str, Tensor] = {}
+        self.fresh = True
         self.register_buffer("like", torch.zeros(()), persistent=False)
         for name, mask in self._measured.items():
             domains = map(model.variables[name].element_domain, range(len(mask)))
@@ -62,6 +66,25 @@ class Units(nn.Module):
             place = self.get_buffer(name).device
             self._buffers[name] = buffer.to(place, torch.float32 if place.type == "mps" else torch.float64)
         return self
+
+    def warn_if_far(self, values: Values) -> None:
+        """Warns, the first time that a model that was never measured scores data, where these are far from the numbers
+        of order one that it begins with. ``fresh`` until then."""
+        self.fresh = False
+        for name, positive in self._positive.items():
+            buffers = (self.get_buffer(f"center_{name}"), self.get_buffer(f"scale_{name}") - 1)
+            if name not in values or any(bool(buffer.any()) for buffer in buffers):
+                continue
+            mask = torch.as_tensor(self._measured[name], device=self.like.device)
+            value = torch.where(positive.to(mask.device), values[name].log(), values[name]).detach()[:, mask]
+            value = value[value.isfinite()].double()
+            if value.numel() and bool(value.square().mean().sqrt() > _FAR):
+                call = f'`model.measure({{"{name}": {name}}})`'
+                warnings.warn(
+                    f"`{name}` is not standardized, and far from the numbers of order 1 that training begins with: "
+                    f"call {call} with the training data, once, before the first step",
+                    stacklevel=3,
+                )
 
     def measure(self, examples: Mapping[str, Tensor]) -> None:
         """Take the units of these examples, [examples, *shape] by variable: NaN (a missing value) does not count.

@@ -119,6 +119,28 @@ def flat(value: object, variable: Variable, like: Tensor) -> Tensor:
     return tensor.reshape(len(tensor), variable.size)
 
 
+def examples_by_name(examples: object, variables: Mapping[str, Variable]) -> dict[str, Tensor]:
+    """Examples of some variables, [examples, *shape] by name, as they are: a bare array stands for the only observed
+    variable. What is shorter than a variable of varying length can be has NaN for the rest."""
+    observed = [variable for variable in variables.values() if variable.kind == "observed"]
+    named = examples if isinstance(examples, Mapping) else by_name(examples, observed, "the examples")
+    found = {}
+    for name, value in named.items():
+        if name not in variables:
+            raise ArdslError(f"there is no variable `{name}`: there is {', '.join(variables)}")
+        variable = variables[name]
+        tensor = numbers(coded(value, variable), f"`{name}`")
+        if variable.shape == () and tensor.ndim == 2 and tensor.shape[1] == 1:
+            tensor = tensor[:, 0]
+        if variable.varies and tensor.ndim > 1 and tensor.shape[2:] == variable.shape[1:]:
+            tensor = _padded(tensor, variable.shape[0])
+        if tensor.ndim == 0 or tuple(tensor.shape[1:]) != variable.shape or not len(tensor):
+            shape = ", ".join(map(str, ("examples", *variable.shape)))
+            raise ArdslError(f"`{name}` must have the shape [{shape}], not {list(tensor.shape)}")
+        found[name] = tensor
+    return found
+
+
 def numbers(value: object, what: str, device: torch.device | None = None) -> Tensor:
     """Anybody's array as a tensor of real numbers: of numpy, of a data frame, of lists. Raises ``ArdslError`` where it
     is none."""

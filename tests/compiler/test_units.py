@@ -176,3 +176,35 @@ def test_what_a_network_treats_alike_has_one_unit() -> None:
     apart = ardsl.compile(spec, dtype=torch.float64)
     apart.units.measure({"r": x[:, 0].abs() + 1})
     assert apart.units.get_buffer("scale_r").unique().numel() == 2
+
+
+@pytest.mark.parametrize("domain", ["real", "positive"])
+def test_a_first_loss_far_off_says_how_to_standardize(domain: str, recwarn: pytest.WarningsRecorder) -> None:
+    """Once, and never of a model that is measured or of data of order one."""
+    spec = ardsl.loads(f"observed x[2] : {domain}\np(x[i] | x[<i]) = default via made(hidden = [8])")
+    x = torch.rand(50, 2, generator=torch.Generator().manual_seed(0)) + 100
+    far = x if domain == "real" else (x - 60).exp()
+    model = ardsl.compile(spec)
+    with pytest.warns(UserWarning, match=r"call `model.measure\(\{\"x\": x\}\)` with the training data"):
+        model.log_prob(far)
+    before = model.log_prob(far).mean()
+    model.measure({"x": far})
+    assert model.log_prob(far).mean() > before + 30
+    ardsl.compile(spec).log_prob(x - 99)
+    measured = ardsl.compile(spec)
+    measured.measure(far.numpy())
+    measured.log_prob(far)
+    restored = ardsl.compile(spec)
+    restored.load_state_dict(measured.state_dict())
+    restored.log_prob(far)
+    assert not recwarn
+
+
+def test_what_measure_refuses() -> None:
+    model = ardsl.compile(ardsl.loads("given t : real\nobserved x[2] : real\np(x[i] | x[<i], t) = normal via made"))
+    with pytest.raises(ardsl.ArdslError, match=r"there is no variable `y`: there is t, x"):
+        model.measure({"y": torch.zeros(3)})
+    with pytest.raises(ardsl.ArdslError, match=r"`x` must have the shape \[examples, 2\], not \[3\]"):
+        model.measure({"x": torch.zeros(3)})
+    with pytest.raises(ardsl.ArdslError, match=r"`x` must be numbers, not 'lots'"):
+        model.measure({"x": "lots"})
