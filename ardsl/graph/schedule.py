@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ardsl.relations import Labelled, Levels, Order, Relation, Sparse, Translated, Union
+from ardsl.relations.relation import distinct
 from ardsl.relations.selection import EarlierInOrder
 from ardsl.relations.sweep import sweep
 
@@ -146,7 +147,7 @@ def _sorted_layers(count: int, targets: np.ndarray, sources: np.ndarray) -> np.n
         freed = reached[0] if len(reached) == 1 else np.concatenate(reached)
         np.subtract.at(waiting, freed, 1)
         freed = freed[waiting[freed] == 0]
-        ready, layer = (freed if len(reached) == 1 else np.unique(freed)), layer + 1
+        ready, layer = (freed if len(reached) == 1 else distinct(freed)), layer + 1
     if (found < 0).any():
         raise CycleError(f"{int((found < 0).sum())} elements wait for each other")
     return found
@@ -162,7 +163,7 @@ def _edges(relation: Relation) -> tuple[np.ndarray, np.ndarray]:
         raise TooLargeError(f"it may have {upto[-1]} edges, and at most {MOST_EDGES} are unrolled")
     targets, sources = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
     portions = np.searchsorted(upto, np.arange(_PORTION, MOST_EDGES, _PORTION))
-    for chunk in np.split(everyone, np.unique(portions)):
+    for chunk in np.split(everyone, distinct(portions)):
         position, source = relation.pairs(chunk)
         targets.append(chunk[position])
         sources.append(source)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ardsl.relations.relation import NONE, Relation, Rows
+from ardsl.relations.relation import NONE, Relation, Rows, distinct
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +102,8 @@ class Labelled(Relation):
     def after(self, earlier: Labelled) -> Labelled:
         """The composition, label by label: a unit between connects what may read its label here to what its label in
         ``earlier`` may read. The two may label their units differently; only pairs that a unit carries count."""
-        read_as, reads_as = np.unique(np.stack([self.source_label, earlier.target_label]), axis=1)
+        labels = len(earlier.table)
+        read_as, reads_as = np.divmod(distinct(self.source_label * labels + earlier.target_label), max(labels, 1))
         table = boolean_product(self.table[:, read_as], earlier.table[reads_as])
         return Labelled(self.target_label, earlier.source_label, table)
 

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ardsl.relations.relation import NONE, Relation, Rows, expanded
+from ardsl.relations.relation import NONE, Relation, Rows, distinct, expanded
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,8 +21,7 @@ class Sparse(Relation):
     @classmethod
     def of_pairs(cls, targets: int, sources: int, target: np.ndarray, source: np.ndarray) -> Sparse:
         """The relation that has these pairs, in any order and as often as they come."""
-        codes = np.sort(target * sources + source, kind="stable")  # of several ascending runs a merge
-        target, read = np.divmod(codes[np.diff(codes, prepend=-1) > 0], max(sources, 1))
+        target, read = np.divmod(distinct(target * sources + source), max(sources, 1))
         return cls(_starts(np.bincount(target, minlength=targets)), read, sources)
 
     @classmethod

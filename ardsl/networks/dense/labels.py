@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ardsl.relations import Labelled, Levels, Relation, Sparse, boolean_product
+from ardsl.relations.relation import distinct
 
 
 class Labelling(ABC):
@@ -60,7 +61,7 @@ class ChainLabelling(Labelling):
 
     @property
     def useful(self) -> np.ndarray:
-        levels = np.unique(self.declared.target_level)
+        levels = distinct(self.declared.target_level)
         if not len(self.declared.source_level):
             return levels[:0]
         return levels[levels >= self.declared.source_level.min()]

@@ -15,7 +15,7 @@ from ardsl.networks.plan import GroupPlan, LayerPlan
 from ardsl.networks.slot_stepper import SlotStepper
 from ardsl.networks.stepper import Orders, Run
 from ardsl.relations import Sparse
-from ardsl.relations.relation import expanded
+from ardsl.relations.relation import distinct, expanded
 
 
 class PackedLinear(nn.Module):
@@ -98,7 +98,7 @@ class PackedNetwork(NetworkModule):
         layers: list[PackedLinear] = list(self.layers)  # type: ignore[arg-type]
         units: list[np.ndarray] = []
         for above in layers[:0:-1]:
-            read = np.unique(above.places[units[0] if units else outputs])
+            read = distinct(above.places[units[0] if units else outputs])
             units.insert(0, read[read < above.inputs])
         return self._evaluate(inputs, units, outputs)
 
