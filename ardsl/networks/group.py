@@ -109,15 +109,24 @@ class Group:
         return sum(s.features for s in self.sources)
 
     @cached_property
+    def element_features(self) -> np.ndarray:
+        """The number of inputs of each source element, int64 [elements]."""
+        return np.concatenate([np.zeros(0, dtype=np.int64), *(s.element_features for s in self.sources)])
+
+    @cached_property
+    def draw_outputs(self) -> np.ndarray:
+        """The number of outputs of each draw, int64 [draws]."""
+        return np.repeat([t.family.width for t in self.targets], [t.draws for t in self.targets])
+
+    @cached_property
     def feature_element(self) -> np.ndarray:
         """The source element (column of the declared relation) of each input feature."""
-        counts = [s.element_features for s in self.sources]
-        return np.repeat(np.arange(self.elements), np.concatenate([np.zeros(0, dtype=np.int64), *counts]))
+        return np.repeat(np.arange(self.elements), self.element_features)
 
     @cached_property
     def output_draw(self) -> np.ndarray:
-        """The draw (row of the declared relation) of each raw output number: draw by draw within a block."""
-        return np.repeat(np.arange(self.draws), [t.family.width for t in self.targets for _ in range(t.draws)])
+        """The draw (row of the declared relation) of each output: draw by draw within a block."""
+        return np.repeat(np.arange(self.draws), self.draw_outputs)
 
     @cached_property
     def mixed(self) -> Variable | None:

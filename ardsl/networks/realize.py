@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ardsl.diagnostics import Sink
+from ardsl.diagnostics import Diagnostic, Sink
 from ardsl.diagnostics.rules import networks as rules
 from ardsl.graph.schedule import CycleError, layers, longest_path
 from ardsl.graph.verify import Comparison, Report, compare
@@ -18,6 +18,8 @@ from ardsl.networks.resolve import Resolved
 from ardsl.relations import Beside, Levels, Listed, Matrix, Order, Relation, Sparse, Translated
 
 MAX_PARAMETERS = 1 << 31
+MANY_PARAMETERS = 1 << 26
+"""Parameters of one network that are warned of (256 MiB, and as much again for each of their gradients and moments)."""
 MAX_READINGS = 1 << 27
 """Pairs of a draw and an element that it reads, over all of several networks: their schedule lists them."""
 
@@ -26,17 +28,20 @@ def make_plan(model: Model, resolved: Sequence[Resolved], sink: Sink) -> Plan | 
     """Plan every group, and the sampling schedule over all of them; None where a group would be too large."""
     groups = []
     for item in resolved:
-        plan = _reading_for_parameters(item.network.plan(item.group, item.options))
-        if plan.parameters > MAX_PARAMETERS:
-            sink.add(
-                rules.TOO_MANY_PARAMETERS.at(
-                    item.group.call.span,
-                    parameters=f"{plan.parameters:,}",
-                    size=f"{plan.parameters * 4 / 2**30:,.0f} GiB",
-                    limit=f"{MAX_PARAMETERS:,}",
-                )
-            )
+        width = max(target.family.width for target in item.group.targets)
+        plan = None
+        if width <= MAX_PARAMETERS:  # or the biases of one draw would be too many
+            plan = _reading_for_parameters(item.network.plan(item.group, item.options))
+        parameters = width if plan is None else plan.parameters
+        if plan is None or parameters > MAX_PARAMETERS:
+            shown = f"{parameters:,}" if plan is not None else f"more than {width:,}"
+            size = f"{parameters * 4 / 2**30:,.0f} GiB"
+            limit = f"{MAX_PARAMETERS:,}"
+            span = item.group.call.span
+            sink.add(rules.TOO_MANY_PARAMETERS.at(span, parameters=shown, size=size, limit=limit))
             continue
+        if parameters > MANY_PARAMETERS:
+            sink.add(_many_parameters(plan))
         groups.append(plan)
     pairs = [max(relation.count for relation in plan.realized) for plan in groups]
     if len(groups) > 1 and sum(pairs) > MAX_READINGS:
@@ -59,9 +64,23 @@ def make_plan(model: Model, resolved: Sequence[Resolved], sink: Sink) -> Plan | 
         return found  # leaks that close a circle leave no order to draw in; the report names them
 
 
+def _many_parameters(plan: GroupPlan) -> Diagnostic:
+    """That a network is large, and where."""
+    layer = max(plan.layers, key=lambda layer: layer.parameters)
+    parameters, size = f"{plan.parameters:,}", f"{plan.parameters * 4 / 2**20:,.0f} MiB"
+    joined = (
+        f"{layer.parameters:,} are in layer `{layer.name}`, from {layer.inputs:,} inputs to {layer.outputs:,} outputs"
+    )
+    help = "read less, or make hidden layers or the family smaller: a category takes a number for each of its values"
+    if layer.name == "direct" and plan.layers[0] is not layer:
+        help = "leave the layer out, with `direct = false`, or read less"
+    span = plan.group.call.span
+    return rules.MANY_PARAMETERS.at(span, notes=[joined], help=help, parameters=parameters, size=size)
+
+
 def _reading_for_parameters(plan: GroupPlan) -> GroupPlan:
     """The plan, in which draws whose parameters are all fixed read nothing, whatever the network's layers connect."""
-    widths = np.repeat([t.family.width for t in plan.group.targets], [t.draws for t in plan.group.targets])
+    widths = plan.group.draw_outputs
     if widths.all():
         return plan
 

@@ -12,7 +12,6 @@ from torch import Tensor
 from ardsl.networks.dense.module import DenseNetwork
 from ardsl.networks.dense.networks import Linear
 from ardsl.networks.group import Group
-from ardsl.networks.module import Configuration
 from ardsl.networks.network import Network
 from ardsl.networks.plan import GroupPlan
 from ardsl.relations import Everything
@@ -38,7 +37,7 @@ class Unmasked(Straight):
 class _Unmasked(DenseNetwork):
     """It multiplies by no mask, in either evaluator."""
 
-    def masked(self, configuration: Configuration) -> tuple[list[Tensor], Tensor | None]:
+    def masked(self, masks: tuple[list[Tensor], Tensor | None]) -> tuple[list[Tensor], Tensor | None]:
         return list(self.weights), self.direct
 
 

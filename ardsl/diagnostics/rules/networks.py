@@ -122,9 +122,32 @@ TOO_MANY_PARAMETERS = Rule(
     title="too many parameters",
     message="this network would have {parameters} parameters ({size}); at most {limit} are built",
     label="declared here",
-    explanation="The size of a model is known before anything is allocated. Make the hidden layers narrower or fewer.",
+    explanation=(
+        "The size of a model is known before anything is allocated. Make the hidden layers narrower or fewer, or the "
+        "family smaller: fewer components, fewer elements to a draw."
+    ),
     wrong="observed x[8000] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden = [90000, 90000])\n",
-    right="observed x[8000] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden = [500, 500])\n",
+    right="observed x[4000] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden = [500, 500])\n",
+)
+
+MANY_PARAMETERS = Rule(
+    code="AR429",
+    title="many parameters",
+    message="this network has {parameters} parameters ({size})",
+    label="declared here",
+    severity="warning",
+    explanation=(
+        "More than 67,108,864 parameters are built, and warned of: a category of 10,000 values given another one is a "
+        "layer of 100 million. Training takes four times the memory of the parameters."
+    ),
+    wrong=(
+        "observed a : category(10000)\nobserved b : category(10000)\n"
+        "p(a) = categorical\np(b | a) = categorical via made\n"
+    ),
+    right=(
+        "observed a : category(10000)\nobserved b : category(10000)\n"
+        "p(a) = categorical\np(b | a) = categorical via mlp(hidden = 64)\n"
+    ),
 )
 
 CONTEXT_NETWORK = Rule(

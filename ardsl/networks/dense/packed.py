@@ -54,8 +54,7 @@ class PackedNetwork(NetworkModule):
         super().__init__()
         self.plan = plan
         group = plan.group
-        features = np.bincount(group.feature_element, minlength=group.elements)
-        numbers = np.bincount(group.output_draw, minlength=group.draws)
+        features, numbers = group.element_features, group.draw_outputs
         alike = bool((numbers == numbers[0]).all())
         self._ends = None if alike else np.cumsum(numbers)
 

@@ -76,8 +76,7 @@ def plan_dense(group: Group, network: str, options: Mapping[str, Any]) -> GroupP
     """The plan of a masked dense network, for each of the group's orders."""
     under = [relations(group, options, group.orders(k)) for k in range(group.order_count)]
     first = under[0]
-    features = np.bincount(group.feature_element, minlength=group.elements)
-    outputs = np.bincount(group.output_draw, minlength=group.draws)
+    features, outputs = group.element_features, group.draw_outputs
     ones = [np.ones(len(labels), dtype=np.int64) for labels in first.units]
     counts = [features, *ones, outputs]
     sources = [*counts[: len(first.hidden)], *([features] if first.direct is not None else [])]

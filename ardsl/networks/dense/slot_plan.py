@@ -77,7 +77,7 @@ def plan_table(group: Group, options: Mapping[str, Any]) -> GroupPlan:
     layer = LayerPlan(
         name="table",
         inputs=group.elements,
-        outputs=len(group.output_draw),
+        outputs=group.draws * width,
         parameters=shapes[0].rows * width,
         connections=shapes[0].rows * width,
         flops=2 * int((shapes[0].slots.gather >= 0).sum()),
@@ -88,7 +88,7 @@ def plan_table(group: Group, options: Mapping[str, Any]) -> GroupPlan:
 
 def slot_features(group: Group, slots: Slots) -> list[int]:
     """Inputs of each slot: its element's features, and one more that says it is there where it may be absent."""
-    features = [int(f) for s in group.sources for f in s.element_features]
+    features = group.element_features.tolist()
     return [features[column.max()] + int(gone) for column, gone in zip(slots.gather.T, slots.absent, strict=True)]
 
 
