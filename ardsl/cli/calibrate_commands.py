@@ -51,7 +51,7 @@ def calibrate_command(
     if output is not None and Path(output).suffix.lower() != ".png":
         raise fault(BAD_OUTPUT, path=output, problem="the histograms are written to .png")
     model = restored(directory, restore, device)
-    found = calibrate(model, **data_of(directory, data, split, data_dir), seed=seed)
+    found = calibrate(model, **data_of(directory, model.spec, data, split, data_dir), seed=seed)
     picture = output or str(Path(directory) / "calibration.png")
     _show(found)
     if can_draw():

@@ -35,7 +35,7 @@ def reconstruct_command(
 
     model = restored(directory, restore, device)
     check_output(output, model.spec)
-    where = data_of(directory, data, split, data_dir)
+    where = data_of(directory, model.spec, data, split, data_dir)
     found, given, ends = reconstruct(
         model, most=most, keep=keep, seed=seed, beside=output.lower().endswith(".png"), **where
     )

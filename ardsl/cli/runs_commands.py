@@ -70,7 +70,7 @@ def eval_command(
     from ardsl.runtime.runs import restore
 
     model = restored(directory, restore, device)
-    found = evaluate(model, samples=bound, **data_of(directory, data, split, data_dir))
+    found = evaluate(model, samples=bound, **data_of(directory, model.spec, data, split, data_dir))
     if as_json:
         told: dict[str, Any] = {
             "nll": found.nll,
@@ -120,7 +120,7 @@ def score_command(
     from ardsl.runtime.runs import restore
 
     model = restored(directory, restore, device)
-    chosen = data_of(directory, data, split, data_dir)
+    chosen = data_of(directory, model.spec, data, split, data_dir)
     found = score(model, samples=bound, **chosen)
     if by_column:
         try:
@@ -271,18 +271,27 @@ def restored(directory: str, restore: Callable[..., Any], device: str) -> Any:
     return model
 
 
-def data_of(directory: str, data: str | None, split: str, data_dir: str | None) -> dict[str, Any]:
+def data_of(directory: str, spec: Spec, data: str | None, split: str, data_dir: str | None) -> dict[str, Any]:
     """The data options as the runtime takes them; the spec's own paths start where the spec was trained from."""
     from ardsl.diagnostics.rules.data import BAD_RUN
     from ardsl.runtime.faults import fault
     from ardsl.runtime.runs import data_directory
+    from ardsl.runtime.sources import split_key
 
     if data is not None:
         return {"data": from_here(data), "split": split, "data_dir": data_dir}
-    start = data_directory(directory) if data_dir is None else Path(data_dir)
-    if data_dir is None and not os.path.isdir(start):  # also where no path can be so long
-        problem = "the spec it was trained from is not where it was: give --data-dir or --data"
-        raise fault(BAD_RUN, path=directory, problem=problem)
+    if data_dir is not None:
+        return {"data": None, "split": split, "data_dir": Path(data_dir)}
+    start = data_directory(directory)
+    block = spec.model.data
+    source = block.train if split == "valid" and isinstance(block.valid, float) else getattr(block, split)
+    problem = None
+    if not os.path.isdir(start):  # also where no path can be so long
+        problem = "the spec it was trained from is not where it was"
+    elif source is not None and not os.path.exists(start / split_key(source)[0]):
+        problem = f"its {split} data, `{split_key(source)[0]}`, is not where it was, in {os.path.normpath(start)}"
+    if problem is not None:
+        raise fault(BAD_RUN, path=directory, problem=f"{problem}: give --data-dir or --data")
     return {"data": None, "split": split, "data_dir": start}
 
 

@@ -61,7 +61,7 @@ def impute_command(
     from ardsl.runtime.sources import open_source
 
     model = restored(directory, restore, device)
-    chosen = data_of(directory, data, split, data_dir)
+    chosen = data_of(directory, model.spec, data, split, data_dir)
     try:
         filled, cells, rows = impute(model, **chosen, seed=seed, likely=likely)
     except OrderForbids as error:
@@ -92,7 +92,7 @@ def predict_command(
 
     model = restored(directory, restore, device)
     try:
-        found = predict(model, column, **data_of(directory, data, split, data_dir))
+        found = predict(model, column, **data_of(directory, model.spec, data, split, data_dir))
     except OrderForbids as error:
         complain(str(error))
         return 1

@@ -194,7 +194,7 @@ def _expand(text: str) -> list[tuple[str, int]]:
             width = _TAB - column % _TAB
             cells.append((" " * width, width))
         else:
-            shown = printable(character)
+            shown = character if unicodedata.category(character) == "Zs" else printable(character)
             width = _width(shown)
             cells.append((shown, width))
         column += width

@@ -117,8 +117,10 @@ def _orders(expression: syntax.Expression, draws: Draws, scope: Scope) -> OrderM
 
 
 def _from_param(value: object, span: Span, draws: Draws, scope: Scope) -> OrderMixture | None:
-    """A parameter may hold an explicit order, or the path of one."""
+    """A parameter may hold the name of an order, an explicit order, or the path of one, which ends in ``.npy``."""
     order = None
+    if isinstance(value, str) and not value.endswith(".npy"):
+        return _named(value, span, (), draws, scope)
     if isinstance(value, str):
         order = _from_file(value, span, draws, scope)
     elif isinstance(value, tuple):
@@ -348,9 +350,11 @@ def _no_permutation(span: Span, draws: Draws, reason: str, scope: Scope, help: s
 
 
 def _from_file(path: str, span: Span, draws: Draws, scope: Scope) -> Order | None:
-    def refuse(problem: str) -> None:
-        scope.report(rules.ORDER_FILE.at(span, path=path, problem=problem))
+    def refuse(problem: str, help: str | None = None) -> None:
+        scope.report(rules.ORDER_FILE.at(span, path=path, problem=problem, help=help))
 
+    if path in ORDER_NAMES:
+        return refuse("is not a `.npy` file", f"the order `{path}` is written without quotes")
     if not path.endswith(".npy") or "\0" in path:
         return refuse("is not a `.npy` file")
     listed = _read(Path(scope.source.directory, path), refuse)

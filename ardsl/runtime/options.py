@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from types import FunctionType
 from typing import Any
 
 import torch
+from lightning.pytorch import Callback
 
+from ardsl.common.wording import shown
 from ardsl.diagnostics.rules.data import UNUSABLE_OPTION
 from ardsl.errors import DataError
 from ardsl.model.settings import PRECISIONS, TrainSettings
@@ -15,6 +18,8 @@ from ardsl.runtime.faults import fault
 from ardsl.runtime.processes import Processes
 
 STRATEGIES = ("ddp", "fsdp")
+AfterEpoch = Callable[[dict[str, Any]], object]
+"""Hears the figures of each epoch: a row of the curve."""
 
 
 def override(settings: TrainSettings, epochs: int | None, seed: int | None, precision: str | None) -> TrainSettings:
@@ -73,11 +78,28 @@ def told_of(settings: TrainSettings, devices: int, strategy: str | None) -> dict
     return told if devices == 1 else told | {"devices": devices, "strategy": strategy or STRATEGIES[0]}
 
 
+def told_apart(callbacks: object) -> tuple[tuple[Callback, ...], tuple[AfterEpoch, ...]]:
+    """Parts what ``fit`` is to call: Lightning's callbacks, and functions of an epoch's figures."""
+    whole: list[Callback] = []
+    functions: list[AfterEpoch] = []
+    for each in callbacks if isinstance(callbacks, list | tuple) else [callbacks]:
+        if isinstance(each, Callback):
+            whole.append(each)
+        elif callable(each) and not isinstance(each, type):
+            functions.append(each)
+        else:
+            given = f"the class `{each.__name__}`" if isinstance(each, type) else f"{shown(each)}"
+            known = "an object of Lightning's `Callback`, or a function of the figures of an epoch (a dict)"
+            raise _unusable(f"a callback is {known}, not {given}")
+    return tuple(whole), tuple(functions)
+
+
 def check_carried(callbacks: Sequence[object]) -> None:
     """Callbacks that other processes of this machine are to run have classes that they can import."""
     for each in callbacks:
-        if type(each).__module__ == "__main__":
-            problem = f"other processes cannot import the callback `{type(each).__name__}` from the main script"
+        made = each if isinstance(each, FunctionType) else type(each)
+        if made.__module__ == "__main__":
+            problem = f"other processes cannot import the callback `{made.__name__}` from the main script"
             raise _unusable(f"{problem}: move it to a module, or start the script with torchrun")
 
 

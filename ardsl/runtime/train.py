@@ -28,7 +28,15 @@ from ardsl.runtime.interrupts import AtOnce, Interrupts, Unfinished, pass_on
 from ardsl.runtime.launch import launch
 from ardsl.runtime.learner import Diverged, Interrupted, Learner, Unfit
 from ardsl.runtime.lengths import with_lengths
-from ardsl.runtime.options import check_carried, check_precision, count_devices, override, told_of
+from ardsl.runtime.options import (
+    AfterEpoch,
+    check_carried,
+    check_precision,
+    count_devices,
+    override,
+    told_apart,
+    told_of,
+)
 from ardsl.runtime.processes import Processes, join
 from ardsl.runtime.progress import Progress
 from ardsl.runtime.reports import announce, conclude, figures, warn_of_collapse
@@ -84,7 +92,7 @@ def fit(
     seed: int | None = None,
     precision: str | None = None,
     data_dir: str | Path | None = None,
-    callbacks: Sequence[Callback] = (),
+    callbacks: Sequence[Callback | AfterEpoch] = (),
     progress: bool = True,
     resume: bool = False,
     checkpoint_every: float = 60.0,
@@ -108,6 +116,10 @@ def fit(
     spec's ``batch`` is that of all together, so the result is that of one process but for rounding. ``callbacks`` then
     run in those processes. A script started by torchrun trains in the processes it was started in.
 
+    ``callbacks`` are called as the training goes: functions of a row of ``metrics`` after each epoch (of several
+    processes in the first), and objects of Lightning's ``Callback`` with its trainer and the module that is trained,
+    whose ``model`` is the one that ``fit`` gives back: :mod:`ardsl.runtime.events` is one.
+
     The first Ctrl-C or SIGTERM ends the training after the step at work. Ctrl-C gives the run so far, with ``stopped =
     "interrupted"``, or is raised (``KeyboardInterrupt``) where no epoch has ended; a second one ends it at once.
     SIGTERM is raised again once the run is kept: by default it ends the process.
@@ -121,6 +133,7 @@ def fit(
     if as_spec(spec).plan.parameters == 0:
         raise fault(UNUSABLE_OPTION, problem=f"`{spec.name}` has no free parameters: there is nothing to train")
     settings = override(spec.model.train, epochs, seed, precision)
+    whole, functions = told_apart(callbacks)
     place = find_device(device)
     check_precision(settings.precision, place, strategy)
     processes = join(place.type)
@@ -128,7 +141,7 @@ def fit(
     if resume and out is None:
         raise fault(UNUSABLE_OPTION, problem="`resume` needs the run folder, `out`")
     if tensorboard:
-        callbacks = (*callbacks, _events(out))
+        whole = (*whole, _events(out))
     alone = processes.world == 1
     told = told_of(settings, here if alone else processes.world, strategy)
     earlier = processes.from_first(lambda: check_earlier(out, spec, told) if resume and out is not None else None)
@@ -142,13 +155,13 @@ def fit(
         first = slice(0, settings.batch)
         splits = replace(splits, train=take(splits.train, first), valid=splits.valid and take(splits.valid, first))
     path = None if out is None else Path(out)
-    asked = (progress, checkpoint_every, tuple(callbacks), fast_dev_run)
+    asked = (progress, checkpoint_every, whole, functions, fast_dev_run)
     training = _Training(spec, settings, splits, place, path, told, earlier is not None, *asked)
     try:
         if here == 1 or not alone:
             run = training.run(processes)
         else:
-            check_carried(callbacks)
+            check_carried([*whole, *functions])
             run = launch(training, here)
     except Unfinished as error:
         pass_on(error.number)
@@ -171,6 +184,7 @@ class _Training:
     progress: bool
     checkpoint_every: float
     callbacks: tuple[Callback, ...]
+    functions: tuple[AfterEpoch, ...]
     trial: bool
 
     def run(self, processes: Processes) -> Run:
@@ -319,6 +333,9 @@ class _Fit:
         row = learner.metrics[-1]
         left = row["seconds"] / row["epoch"] * (self.settings.epochs - row["epoch"])
         self.progress.epoch(row, improved, left)
+        if self.processes.first:
+            for hear in self.training.functions:
+                hear(dict(row))
         self._stale |= improved
         started = time.perf_counter()
         if self.folder is None or self._cost > _WRITE_SHARE * (started - self._written):

@@ -94,6 +94,19 @@ def test_scores_are_those_that_eval_sums(run: Run, trained: str) -> None:
     assert -sum(float(row["log_prob"]) for row in rows) / 30 == pytest.approx(nll, rel=1e-6)
 
 
+def test_the_data_of_a_run_that_was_moved(run: Run, trained: str) -> None:
+    """Where another folder stands in the place of the spec's."""
+    Path("runs/small").rename("small")
+    Path("specs").rename("elsewhere")
+    Path("specs").mkdir()
+    directory = Path("small/run.json")
+    directory.write_text(directory.read_text().replace("../../specs", "../specs"))
+    result = run("eval", "small")
+    problem = "its test data, `data.npz`, is not where it was, in specs: give --data-dir or --data"
+    assert (result.exit_code, result.stderr) == (2, f"error[AR520]: small: {problem}\n")
+    assert run("eval", "small", "--data-dir", "elsewhere").exit_code == 0
+
+
 def test_a_list_of_labels_needs_no_quotes(run: Run, trained: str) -> None:
     drawn = []
     for written in ('label=["odd", "even"]', "label=[odd, even]", "label=[ odd,even ]", "label=[0, 1]"):

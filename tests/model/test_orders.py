@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import ardsl
 from ardsl.relations.order import shuffle
 from tests.support.model_specs import codes, model_of, resolve
 
@@ -116,3 +117,13 @@ def test_order_of_fields() -> None:
     assert model_of(record + "shuffle(seed = 1)").variables["r"].orders.name == "shuffle(seed = 1)"
     assert codes(record + "[c, a]") == ["AR253"]
     assert codes(record + "raster(a, b, c)") == ["AR255"]
+
+
+@pytest.mark.parametrize("name", ["raster", "reverse", "snake", "diagonal", "spiral", "shuffle", "checkerboard"])
+def test_a_parameter_names_an_order(name: str) -> None:
+    """So orders can be set and swept."""
+    text = "observed x[4, 4] : binary\norder x by {order}\np(x[i] | x[<i]) = bernoulli\n"
+    swept = ardsl.loads('param order = "reverse"\n' + text.format(order="order"), order=name)
+    written = ardsl.loads(text.format(order=name))
+    ours, theirs = (spec.model.variables["x"].orders.orders[0].rank for spec in (swept, written))
+    assert (ours == theirs).all()

@@ -274,3 +274,16 @@ def test_on_a_terminal_the_line_is_written_over() -> None:
         "\repoch  2/12  train 1.0000  valid 1.7500    1 min 10 s  about 59.0 s left\x1b[K\ndone\n"
     )
     assert duration(59.96) == "1 min 00 s"
+
+
+def test_functions_hear_of_each_epoch() -> None:
+    rows: list[dict[str, Any]] = []
+    run = fit(callbacks=[rows.append])
+    assert rows == run.metrics and rows[0] is not run.metrics[0]
+
+
+@pytest.mark.parametrize("given, told", [(Callback, "the class `Callback`"), (3, "3"), ("print", "'print'")])
+def test_what_is_no_callback(given: object, told: str) -> None:
+    known = r"an object of Lightning's `Callback`, or a function of the figures of an epoch \(a dict\)"
+    with pytest.raises(ardsl.DataError, match=f"^error.AR510.: a callback is {known}, not {told}$"):
+        fit(callbacks=[given])
