@@ -153,9 +153,11 @@ def score_command(
 @click.option("--length", type=click.IntRange(min=1), help="How long samples are, where their length varies.")
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="The same of sound, in seconds.")
 @click.option(
+    "--prefix",
     "--begin",
+    "begin",
     metavar="PATH",
-    help="What samples along time begin with: a sound's file, PATH#KEY of an array, or of a text its characters.",
+    help="The first time steps of all samples: a sound's file, PATH#KEY of an array, or of a text its characters.",
 )
 @click.option("--fix", metavar="NAME", multiple=True, help="A latent variable of which all samples share one draw.")
 @click.option(
@@ -188,7 +190,7 @@ def sample_command(
     lengths = _lengths(model.spec, count, length, seconds)
     if any(variable.kind == "latent" for variable in model.spec.variables.values()):
         if begin is not None:
-            raise ArdslError("--begin is for models without latent variables")
+            raise ArdslError("--prefix is for models without latent variables")
         samples = _with_latent(model, count, conditioning, lengths, seed, fix, between)
     elif fix or between is not None:
         raise ArdslError(f"{'--fix' if fix else '--between'} is for latent variables, and this model has none")

@@ -60,5 +60,5 @@ def _characters(variable: Variable, written: str) -> np.ndarray:
         element, value = f"{variable.name}[{place}]", shown(written[place])
         allowed = f"one of {listed(characters(domain))}"
         told = {"element": element, "allowed": allowed, "domain": domain.name, "value": value}
-        raise fault(OUTSIDE_DOMAIN, place="--begin", more="", **told)
+        raise fault(OUTSIDE_DOMAIN, place="--prefix", more="", **told)
     return found

@@ -166,7 +166,7 @@ def test_what_a_model_with_latent_variables_cannot_do(pictures: Path, tmp_path: 
     run = str(pictures / "run")
     for words, line in {
         ("impute", run, "-o", "x.npz"): "error: `z` is latent, and this takes models without latent variables\n",
-        ("sample", run, "--begin", "a.wav", "-o", "x.npz"): "error: --begin is for models without latent variables\n",
+        ("sample", run, "--begin", "a.wav", "-o", "x.npz"): "error: --prefix is for models without latent variables\n",
         ("sample", run, "--fix", "z", "--between", "z", "-o", "x.npz"): (
             "error: with --between all else is alike: leave --fix out\n"
         ),

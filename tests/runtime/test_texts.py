@@ -99,8 +99,8 @@ def test_a_model_of_text_from_the_command_line(tmp_path: Path) -> None:
     assert trained.exit_code == 0 and f"samples in {out / 'samples.txt'}" in trained.output
     assert len((out / "samples.txt").read_text(encoding="utf-8").split("\n")) == 17
     written = tmp_path / "more.txt"
-    found = run.invoke(main, ["sample", str(out), "-n", "5", "--begin", "ab", "-o", str(written), "--seed", "1"])
+    found = run.invoke(main, ["sample", str(out), "-n", "5", "--prefix", "ab", "-o", str(written), "--seed", "1"])
     assert found.exit_code == 0
     assert all(line.startswith("ab") for line in written.read_text(encoding="utf-8").splitlines())
     refused = run.invoke(main, ["sample", str(out), "--begin", "axb", "-o", str(written)])
-    assert refused.exit_code == 2 and "--begin: `x[1]` takes one of" in refused.output and "not 'x'" in refused.output
+    assert refused.exit_code == 2 and "--prefix: `x[1]` takes one of" in refused.output and "not 'x'" in refused.output
