@@ -15,9 +15,9 @@ from ardsl.compiler.steps.evaluator import Evaluator, Lender
 from ardsl.compiler.steps.noise import Noise
 from ardsl.compiler.steps.walk import columns
 from ardsl.compiler.values import Values
+from ardsl.testing import every_value, some_given, with_random_weights
 from tests.support import lattice_specs, small_specs, time_specs
-from tests.support.small_specs import every_value, some_given
-from tests.support.soundness import compiled, only
+from tests.support.latent_specs import only
 
 PIXELCNN = "observed x[6, 6] : binary\np(x[i] | x[<i]) = bernoulli via pixelcnn(layers = 2, features = 6, gated = true)"
 WAVENET = "observed x[time: 24] : mulaw(8)\np(x[t] | x[<t]) = categorical via wavenet(layers = 3, features = 4)"
@@ -48,7 +48,7 @@ def same(first: object, second: object) -> bool:
 
 @pytest.mark.parametrize("text", NETWORKS.values(), ids=NETWORKS)
 def test_in_threads_each_draws_and_scores_as_alone(text: str) -> None:
-    model = compiled(ardsl.loads(text))
+    model = with_random_weights(ardsl.loads(text))
     alone = [model.sample(5, seed=seed) for seed in range(4)]
     scores = [model.log_prob(x) for x in alone]
     wrong: list[str] = []
@@ -71,7 +71,7 @@ def test_in_threads_each_draws_and_scores_as_alone(text: str) -> None:
 
 
 def test_streams_in_threads_are_what_they_are_alone() -> None:
-    model = compiled(ardsl.loads(WAVENET))
+    model = with_random_weights(ardsl.loads(WAVENET))
     alone = [torch.cat(list(model.stream(n=2, moments=5, seed=seed)), 1) for seed in range(4)]
     found: dict[int, torch.Tensor] = {}
 
@@ -101,7 +101,7 @@ def edited(weight: torch.Tensor, how: str) -> None:
 @pytest.mark.parametrize("how", ["data", "numpy", "one number", "in place"])
 @pytest.mark.parametrize("text", NETWORKS.values(), ids=NETWORKS)
 def test_edited_weights_are_seen(text: str, how: str) -> None:
-    model = compiled(ardsl.loads(text))
+    model = with_random_weights(ardsl.loads(text))
     noise = model.noise(40, seed=0)
     before = model.sample(40, noise=noise)
     with torch.no_grad():
@@ -128,7 +128,7 @@ def test_evaluation_mode_lasts_until_the_last_thread_is_done() -> None:
 
 
 def test_a_lender_lends_each_to_one_at_a_time_and_keeps_a_few() -> None:
-    density = compiled(ardsl.loads(NETWORKS["made, by code"]))
+    density = with_random_weights(ardsl.loads(NETWORKS["made, by code"]))
     lender, made = Lender(most=2), []
 
     def make() -> Evaluator:
@@ -157,7 +157,7 @@ ALL = {
 def test_a_selected_row_goes_on_as_the_one_it_was_taken_from(text: str) -> None:
     """Halfway row 0 becomes row 1, and both then have the same noise: they end alike, as row 1 does by itself."""
     spec = ardsl.loads(text)
-    model = compiled(spec)
+    model = with_random_weights(spec)
     if isinstance(model, ardsl.LatentModel):
         pytest.skip("each of its conditionals is a model of its own")
     noise = model.noise(2, seed=5)
@@ -192,7 +192,7 @@ def by_value(noise: Noise, values: Values) -> Known:
 def test_what_is_completed_last_follows_the_density(name: str) -> None:
     """Σ over the last draw's values of p(x) / p(the rest) is one, and completing draws by it: the most likely value."""
     spec = ardsl.loads(small_specs.SPECS[name])
-    model, given = compiled(spec), some_given(spec)
+    model, given = with_random_weights(spec), some_given(spec)
     variable = spec.model.observed[-1]
     if any(v.varies for v in spec.model.observed) or variable.is_record or len(spec.model.factors) > 1:
         pytest.skip("the last draw is not the last element of the only factor")
