@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -42,6 +42,8 @@ class Walker:
     schedule: Schedule
     steppers: Sequence[Stepper | None]
     table: Tensor | None
+    kept: dict[str, ByThreshold] = field(default_factory=dict)
+    """What one walk leaves for the next: views of thousands of slots take longer to make than to write to."""
 
     @torch.inference_mode()
     def walk(self, values: Values, draw: Draw, steps: Iterable[int]) -> None:
@@ -62,7 +64,10 @@ class Walker:
         if target.variable.varies and bool(value.isnan().any()):
             return ByValue(self, values, draw)
         if isinstance(self.schedule, Steps) and stepper.slots is not None and self._takes_bits(target):
-            return ByThreshold(self.schedule, stepper, stepper.slots, value, noise)
+            if "bits" not in self.kept:
+                self.kept["bits"] = ByThreshold(self.schedule, stepper, stepper.slots)
+            self.kept["bits"].begin(value, noise)
+            return self.kept["bits"]
         return ByCode(self.schedule, stepper, self.table, target, conditional, value, noise)
 
     def _takes_bits(self, target: TargetBlock) -> bool:
@@ -172,11 +177,19 @@ class ByCode(Way):
 class ByThreshold(Way):
     """Steps of bits that the network reads as they are: 1 where the logit exceeds −logit(u)."""
 
-    def __init__(self, steps: Steps, stepper: Stepper, slots: Slots, value: Tensor, noise: Tensor) -> None:
-        self._value, self._slots = value, slots
-        self._order = torch.as_tensor(steps.order, device=noise.device)
-        self._thresholds = (-torch.logit(noise[..., 0])).T[self._order].split(steps.sizes)
+    def __init__(self, steps: Steps, stepper: Stepper, slots: Slots) -> None:
+        self._slots = slots
+        self._order = torch.as_tensor(steps.order, device=slots.every.device)
+        dtype = torch.float64 if slots.every.dtype == torch.float64 else torch.float32  # of the noise
+        self._every = torch.empty_like(slots.every, dtype=dtype)
+        self._thresholds = self._every.split(steps.sizes)
         self._parameters, self._advance = stepper.parameters, stepper.advance
+        self._value = slots.every[:0].T
+
+    def begin(self, value: Tensor, noise: Tensor) -> None:
+        """Takes the noise [batch, draws, 1] of a walk into ``value``, [batch, draws]."""
+        self._value = value
+        self._every.copy_((-torch.logit(noise[..., 0])).T[self._order])
 
     def take(self, number: int) -> None:
         torch.gt(self._parameters(number), self._thresholds[number], out=self._slots.at[number])
