@@ -79,12 +79,19 @@ class Density(CompiledModel):
         return [part.unflatten(1, (t.draws, t.family.width)) for t, part in zip(targets, parts, strict=True)]
 
     def draw_log_probs(
-        self, group: int, values: Values, orders: Orders = 0, *, validate: bool = True, span: Span | None = None
+        self,
+        group: int,
+        values: Values,
+        orders: Orders = 0,
+        *,
+        validate: bool = True,
+        span: Span | None = None,
+        complete: bool = False,
     ) -> list[Tensor]:
         """The log-probability of every draw of a group, one [batch, draws] tensor per target block, in nats; −inf for
         values outside their domains, which ``validate = False`` takes to be absent. Of a group along time also those of
-        a ``span`` alone."""
-        spans = [span] if span is not None else pieces(self.spec.plan.groups[group], values)
+        a ``span`` alone. ``complete``: no example ends early."""
+        spans = [span] if span is not None else pieces(self.spec.plan.groups[group], values, complete=complete)
         if spans is None:
             parameters = self.conditional_parameters(group, values, orders, validate=validate)
             return self.block_log_probs(group, parameters, values, validate)
@@ -103,7 +110,7 @@ class Density(CompiledModel):
         """The log-probability of every draw given its conditional's parameters, as of :meth:`draw_log_probs`."""
         log_probs = []
         blocks = zip(self.groups[group].targets, self.conditionals[group], parameters, strict=True)
-        for target, conditional, own in blocks:
+        for block, (target, conditional, own) in enumerate(blocks):
             variable, beyond = target.variable, None
             value = values[variable.name]
             if span is not None:
@@ -116,7 +123,7 @@ class Density(CompiledModel):
             if conditional.law.joint:
                 value = value.unflatten(1, (-1, target.elements.shape[1]))
             log_prob = conditional.log_prob(own, value, validate=validate)
-            log_scale = self.units.log_scale(target)
+            log_scale = self.units.log_scale(group, block)
             if log_scale is not None and span is not None:  # it is the same at all time steps
                 log_scale = log_scale[: target.draws // variable.shape[0]].repeat(span.length)
             log_prob = log_prob if log_scale is None else log_prob - log_scale
@@ -128,45 +135,62 @@ class Density(CompiledModel):
 
     # Likelihoods
 
-    def log_prob_of(self, values: Values, order: int | None = None) -> Tensor:
-        """log p of each example, [batch], in nats."""
-        return torch.stack(tuple(self.variable_log_probs(values, order).values())).sum(0)
+    def log_prob_of(self, values: Values, order: int | None = None, *, complete: bool = False) -> Tensor:
+        """log p of each example, [batch], in nats. ``complete``: all values are there and inside their domains, which
+        is not looked at."""
+        log_probs = list(self.variable_log_probs(values, order, complete=complete).values())
+        return log_probs[0] if len(log_probs) == 1 else torch.stack(log_probs).sum(0)
 
-    def variable_log_probs(self, values: Values, order: int | None = None) -> dict[str, Tensor]:
+    def variable_log_probs(
+        self, values: Values, order: int | None = None, *, complete: bool = False
+    ) -> dict[str, Tensor]:
         """log p(variable | its parents) of each example, by variable, [batch]: of those elements that are not NaN
         (missing), which the orders place last."""
-        parts, back = by_pattern(values, self.may_miss, self.spec.variables)
+        parts: list[Pattern] = [(values, {})]
+        back = None
+        if not complete:
+            parts, back = by_pattern(values, self.may_miss, self.spec.variables)
         # The mixture is over the joint log-probabilities of all its draws, never over logits or single conditionals.
         log_probs = {
-            name: under.logsumexp(0) - math.log(len(under))
-            for name, under in self.order_log_probs(parts, order).items()
+            name: under[0] if len(under) == 1 else torch.stack(under).logsumexp(0) - math.log(len(under))
+            for name, under in self._by_order(parts, order, complete).items()
         }
         return log_probs if back is None else {name: each[back] for name, each in log_probs.items()}
 
     def order_log_probs(self, parts: Sequence[Pattern], order: int | None = None) -> dict[str, Tensor]:
         """:meth:`variable_log_probs` under each order of the variable by itself, [orders, batch], of the examples of
         all parts one after the other."""
+        return {name: torch.stack(under) for name, under in self._by_order(parts, order, False).items()}
+
+    def _by_order(self, parts: Sequence[Pattern], order: int | None, complete: bool) -> dict[str, list[Tensor]]:
         under: dict[str, dict[int, Tensor]] = {}
         for index, group in enumerate(self.groups):
             numbers = self.order_numbers(group.mixed, order)
             for k in numbers:
-                for target, log_prob in zip(group.targets, self.present_log_probs(index, parts, k), strict=True):
+                log_probs = self.present_log_probs(index, parts, k, not complete, complete)
+                for target, log_prob in zip(group.targets, log_probs, strict=True):
                     mixed = target.variable is group.mixed
                     if mixed or k == numbers[0]:  # another variable of the group is the same under every order
                         sums = under.setdefault(target.variable.name, {})
-                        place = k if mixed else 0
-                        sums[place] = sums.get(place, 0) + log_prob.sum(-1)
-        return {name: torch.stack(tuple(sums.values())) for name, sums in under.items()}
+                        place, total = k if mixed else 0, log_prob.sum(-1)
+                        sums[place] = sums[place] + total if place in sums else total
+        return {name: list(sums.values()) for name, sums in under.items()}
 
     def present_log_probs(
-        self, group: int, parts: Sequence[Pattern], orders: Orders, validate: bool = True
+        self,
+        group: int,
+        parts: Sequence[Pattern],
+        orders: Orders,
+        validate: bool = True,
+        complete: bool = False,
     ) -> list[Tensor]:
         """:meth:`draw_log_probs` of the examples of all parts one after the other, with 0 for what is missing. Only
         the networks, whose orders differ, are evaluated part by part."""
         own = self.groups[group]
         if len(parts) == 1:
             ((values, missing),) = parts
-            log_probs = self.draw_log_probs(group, values, with_last(own, orders, missing), validate=validate)
+            under = with_last(own, orders, missing)
+            log_probs = self.draw_log_probs(group, values, under, validate=validate, complete=complete)
         else:
             parameters = [
                 self.conditional_parameters(group, here, with_last(own, orders, missing), validate=validate)
@@ -175,6 +199,8 @@ class Density(CompiledModel):
             values = {name: torch.cat([here[name] for here, _ in parts]) for name in parts[0][0]}
             together = [torch.cat(blocks) for blocks in zip(*parameters, strict=True)]
             log_probs = self.block_log_probs(group, together, values, validate)
+        if not any(missing for _, missing in parts):
+            return log_probs
         masks = [present(target, parts) for target in own.targets]
         return [
             log_prob if mask is None else torch.where(mask.to(log_prob.device), log_prob, 0.0)

@@ -64,8 +64,9 @@ class AutoregressiveModel(Density):
         lengths: Any = None,
         elementwise: bool = False,
         order: int | None = None,
+        validate: bool = True,
     ) -> Tensor | dict[str, Tensor]:
-        """log p(x | given) of each example, [batch], in nats.
+        """log p(x | given) of each example, [batch], in nats: −inf for values outside their domains.
 
         ``elementwise`` gives the conditionals' own log-probabilities instead, by variable, [batch, *draws]; under
         ``any(orders = K)`` these need ``order = k``. There the density is the uniform mixture
@@ -74,13 +75,38 @@ class AutoregressiveModel(Density):
 
         Of a variable of varying length, ``lengths`` [batch] (by name where several vary) says where each example ends;
         what is NaN, or not in the array, lies beyond its end, too.
+
+        ``validate = False`` is for tensors [batch, *shape] that are complete, of full length and inside their domains:
+        no value is looked at and no branch depends on one, so that ``torch.vmap``, ``torch.export`` and
+        ``torch.compile(fullgraph = True)`` can take the model.
         """
         order = None if order is None else self._checked_order(order)
+        if not validate:
+            if lengths is not None or elementwise:
+                raise ArdslError("`validate = False` takes whole examples: neither `lengths` nor `elementwise`")
+            return self.log_prob_of(self._complete_values(x, given), order, complete=True)
         values = self.values(x, given, lengths)
         require_values(values, self.spec.model.observed, self.may_miss)
         if self.units.fresh and not torch.compiler.is_compiling():
             self.units.warn_if_far(values)
         return by_element(self, values, order) if elementwise else self.log_prob_of(values, order)
+
+    def forward(self, x: Any, given: Any = None, **options: Any) -> Any:
+        """:meth:`log_prob`, as what a torch module is called for."""
+        return self.log_prob(x, given, **options)
+
+    def _complete_values(self, x: Any, given: Any) -> Values:
+        """Tensors as :meth:`values` gives them, of which no value is looked at."""
+        observed, conditions = self.spec.model.observed, self.spec.model.given
+        named = by_name(x, observed, "the data") | (by_name(given, conditions, "`given`") if conditions else {})
+        values: Values = {}
+        for variable in (*observed, *conditions):
+            value = named[variable.name]
+            if not isinstance(value, Tensor) or tuple(value.shape[1:]) != variable.shape:
+                shape = ", ".join(map(str, ("batch", *variable.shape)))
+                raise ArdslError(f"`{variable.name}` must be a tensor [{shape}] where nothing is validated")
+            values[variable.name] = value.reshape(value.shape[0], variable.size)
+        return self.units.inward(values)
 
     def _checked_order(self, order: object) -> int:
         """The number of an order of the variables under ``any(…)``, or of the one order that there is without."""

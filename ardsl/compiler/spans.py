@@ -15,14 +15,14 @@ _MEMORY = 1 << 27
 """Bytes of activations that one part may take."""
 
 
-def pieces(plan: GroupPlan, values: Values) -> list[Span] | None:
+def pieces(plan: GroupPlan, values: Values, *, complete: bool = False) -> list[Span] | None:
     """The spans that cover all examples to their ends: one, or without gradients as many as keep the memory bounded.
-    None where that is everything at once."""
+    None where that is everything at once. ``complete``: no example ends early."""
     target = plan.group.targets[0].variable
     if plan.back is None:
         return None
     value, every = values[target.name], target.shape[0]
-    end = most = longest(value, target)
+    end = most = every if complete else longest(value, target)
     if not torch.is_grad_enabled():
         each = 4 * plan.activations * max(len(value), 1) / every
         most = max(1, plan.back, int(_MEMORY / each))  # to read back takes at most as long as the part itself

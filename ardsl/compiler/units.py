@@ -46,6 +46,11 @@ class Units(nn.Module):
         for plan in plans:
             for name, axes in plan.alike.items():
                 self._alike.setdefault(name, set()).update(axes)
+        self._elements = {
+            (group, block): _scaled(target, self._measured.get(target.variable.name))
+            for group, plan in enumerate(plans)
+            for block, target in enumerate(plan.group.targets)
+        }
         self._positive: dict[str, Tensor] = {}
         self.fresh = True
         self.register_buffer("like", torch.zeros(()), persistent=False)
@@ -133,13 +138,24 @@ class Units(nn.Module):
         """What one of the model's units is in the data's."""
         return self.get_buffer(f"scale_{variable.name}")[element].item() if variable.name in self._measured else 1.0
 
-    def log_scale(self, target: TargetBlock) -> Tensor | None:
-        """The logarithm of the scale of each draw of a block, [draws]; None where all are 1."""
-        name = target.variable.name
-        mask = self._measured.get(name)
-        if mask is None or not mask[target.elements].any():
+    def log_scale(self, group: int, block: int) -> Tensor | None:
+        """The logarithm of the scale of each draw of a target block, [draws]; None where all are 1."""
+        elements = self._elements[group, block]
+        if elements is None:
             return None
-        return self.get_buffer(f"scale_{name}").log()[torch.as_tensor(target.elements)].sum(-1).to(self.like.dtype)
+        name, place = elements
+        scale = self.get_buffer(f"scale_{name}") if place is None else self.get_buffer(f"scale_{name}")[place]
+        log_scale = scale.log()
+        return (log_scale if log_scale.ndim == 1 else log_scale.sum(-1)).to(self.like.dtype)
+
+
+def _scaled(target: TargetBlock, measured: np.ndarray | None) -> tuple[str, Tensor | None] | None:
+    """The variable of a block and the elements of each draw, None for all in their order; None where none is
+    measured."""
+    if measured is None or not measured[target.elements].any():
+        return None
+    plain = target.whole and target.elements.shape[1] == 1
+    return target.variable.name, None if plain else torch.as_tensor(target.elements)
 
 
 def measured_elements(model: Model, plans: Sequence[GroupPlan]) -> dict[str, np.ndarray]:

@@ -355,7 +355,7 @@ def encode(group: Group, values: Values, reads: str, columns: range | None = Non
             parts += _encoded(source, batch, reads, low, high, validate)
     if not parts:
         some = batch if batch is not None else next(iter(values.values()))
-        return some.new_zeros(len(some), 0)
+        return some.new_zeros(some.shape[0], 0)
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
 

@@ -51,6 +51,14 @@ def _normal(p: Parameters, value: Tensor) -> Tensor:
     return -0.5 * ((value - p["loc"]) / p["scale"]) ** 2 - p["scale"].log() - _HALF_LOG_TWO_PI
 
 
+def _multivariate_normal(p: Parameters, value: Tensor) -> Tensor:
+    scale = p["scale_tril"]
+    apart = (value - p["loc"]).unsqueeze(-1)
+    standard = torch.linalg.solve_triangular(scale, apart, upper=False).squeeze(-1)
+    log_volume = scale.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+    return -0.5 * standard.square().sum(-1) - log_volume - value.shape[-1] * _HALF_LOG_TWO_PI
+
+
 def _logistic(p: Parameters, value: Tensor) -> Tensor:
     z = (value - p["loc"]).abs() / p["scale"]
     return -z - 2 * softplus(-z) - p["scale"].log()
@@ -319,6 +327,7 @@ LOG_DENSITIES: dict[str, LogDensity] = {
     "categorical": _categorical,
     "geometric": _geometric,
     "logistic": _logistic,
+    "multivariate_normal": _multivariate_normal,
     "normal": _normal,
     **{name: in_double(density) for name, density in _DOUBLE.items()},
 }

@@ -125,6 +125,8 @@ class Conditional:
     def _shaped(self, result: Tensor, raw: Tensor, code: Tensor) -> Tensor:
         """A family without free parameters broadcasts too."""
         values = code.shape[:-1] if self.law.joint else code.shape
+        if result.shape == values == raw.shape[:-1]:
+            return result
         return result.expand(common_shape(raw.shape[:-1], values))
 
 

@@ -6,7 +6,6 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn.functional import one_hot
 
 from ardsl.families.domains import Category, Domain, Integer, MuLaw
 
@@ -22,7 +21,8 @@ def encode_features(domain: Domain, value: Tensor, dtype: torch.dtype | None = N
     if dtype is None:
         dtype = value.dtype if value.dtype.is_floating_point else torch.get_default_dtype()
     if isinstance(domain, Category):
-        return one_hot(value.long().clamp(0, domain.n - 1), domain.n).to(dtype)
+        codes = torch.arange(domain.n, dtype=value.dtype, device=value.device)
+        return (value.unsqueeze(-1) == codes).to(dtype)
     if isinstance(domain, Integer):
         scaled = value.to(dtype) - (domain.low + domain.high) / 2
         linear = scaled * (2 / max(domain.high - domain.low, 1))

@@ -32,6 +32,10 @@ SMALLEST_BANDED = 1 << 17
 """Weights with fewer numbers are multiplied by their whole mask: the calls for bands would cost more than they save."""
 
 
+Masks = tuple[list[Tensor | None], Tensor | None]
+"""Of the layers, and of the direct path; None where all is let through."""
+
+
 class DenseNetwork(NetworkModule):
     """A network whose raw numbers depend on exactly the inputs that its plan's masks let through (MADE, Eq. 9–11).
 
@@ -61,8 +65,10 @@ class DenseNetwork(NetworkModule):
         self._inputs, self._outputs = first.layout(plan.group)
         self.register_buffer("_sorted", _index(self._inputs), persistent=False)
         self.register_buffer("_unsorted", _index(np.argsort(self._outputs)), persistent=False)
-        self._bands: tuple[torch.dtype, list[list[Band] | Tensor]] | None = None
-        self._masks: dict[int, tuple[list[Tensor], Tensor | None]] = {}
+        self._bands: tuple[torch.dtype, list[list[Band] | Tensor | None]] | None = None
+        self._masks: dict[int, Masks] = {}
+        if plan.group.order_count == 1:
+            self.masks(0)  # what traces a forward pass finds them made
 
     def start_at(self, parameters: Tensor) -> None:
         with torch.no_grad():
@@ -70,20 +76,29 @@ class DenseNetwork(NetworkModule):
             if self.direct is not None:
                 self.direct.zero_()
 
-    def masks(self, orders: Orders) -> tuple[list[Tensor], Tensor | None]:
+    def masks(self, orders: Orders) -> Masks:
         """The masks of ``weights`` and of ``direct``, 0/1 in the weights' dtype; kept for declared orders."""
-        bias = self.biases[-1]
-        if isinstance(orders, int):
-            kept = self._masks.get(orders)
-            if kept is None or (kept[0] or [kept[1]])[0].device != bias.device:  # type: ignore[list-item]
-                kept = self._masks[orders] = self._make_masks(orders)
-            layers, direct = kept
-            return [m.to(bias.dtype) for m in layers], None if direct is None else direct.to(bias.dtype)
-        layers, direct = self._make_masks(orders)
-        return [m.to(bias.dtype) for m in layers], None if direct is None else direct.to(bias.dtype)
+        if not isinstance(orders, int):
+            return self._in_place(self._make_masks(orders))
+        kept = self._masks.get(orders)
+        if kept is None:
+            kept = self._masks[orders] = self._make_masks(orders)
+        placed = self._in_place(kept)
+        if self.plan.group.order_count == 1 and placed is not kept:
+            self._masks[orders] = placed
+        return placed
+
+    def _in_place(self, masks: Masks) -> Masks:
+        """Masks of the weights' dtype and device: the same, where they are."""
+        bias, (layers, direct) = self.biases[-1], masks
+        every = layers if direct is None else [*layers, direct]
+        if all(m is None or (m.dtype == bias.dtype and m.device == bias.device) for m in every):
+            return masks
+        moved = [None if m is None else m.to(bias.device, bias.dtype) for m in every]
+        return (moved, None) if direct is None else (moved[:-1], moved[-1])
 
     @torch.inference_mode(False)  # what is kept may be of use for gradients later
-    def _make_masks(self, orders: Orders) -> tuple[list[Tensor], Tensor | None]:
+    def _make_masks(self, orders: Orders) -> Masks:
         group = self.plan.group
         by_variable = group.orders(orders) if isinstance(orders, int) else orders
         found = relations(group, self.plan.options, by_variable)
@@ -97,16 +112,18 @@ class DenseNetwork(NetworkModule):
         # room.
         dtype = self.biases[-1].dtype if group.order_count == 1 else torch.bool
 
-        def tensor(mask: np.ndarray) -> Tensor:
+        def tensor(mask: np.ndarray) -> Tensor | None:
+            if mask.all():
+                return None
             return torch.from_numpy(np.ascontiguousarray(mask)).to(self.biases[-1].device, dtype)
 
         return [tensor(m) for m in layers], None if direct is None else tensor(direct)
 
-    def masked(self, masks: tuple[list[Tensor], Tensor | None]) -> tuple[list[Tensor], Tensor | None]:
+    def masked(self, masks: Masks) -> tuple[list[Tensor], Tensor | None]:
         """The weights of the layers and of the direct path with their masks applied."""
         layers, direct = masks
-        weights = [weight * mask for weight, mask in zip(self.weights, layers, strict=True)]
-        return weights, None if self.direct is None or direct is None else self.direct * direct
+        weights = [_masked(weight, mask) for weight, mask in zip(self.weights, layers, strict=True)]
+        return weights, None if self.direct is None else _masked(self.direct, direct)
 
     def forward(self, inputs: Tensor, orders: Orders = 0) -> Tensor:
         products = self._products(inputs, orders)
@@ -129,29 +146,38 @@ class DenseNetwork(NetworkModule):
     def _products(self, inputs: Tensor, orders: Orders) -> Callable[[int, Tensor], Tensor]:
         """The masked linear map of each layer, by number; the direct path's is the last."""
         biases = [*self.biases, None] if len(self.weights) else list(self.biases)
-        banded = self.training and self.plan.group.order_count == 1 and orders == 0 and inputs.device.type == "cpu"
-        if banded and torch.is_grad_enabled() and inputs.dtype == self.biases[-1].dtype and not _autocast(inputs):
+        if self.training and self._takes_bands(inputs, orders):
             parameters, parts = [*self.weights, self.direct], self._staircases()
 
             def product(n: int, x: Tensor) -> Tensor:
                 part, weight = parts[n], parameters[n]
-                if isinstance(part, Tensor):
-                    return F.linear(x, weight * part, biases[n])
-                return banded_linear(x, weight, biases[n], part)
+                if isinstance(part, list):
+                    return banded_linear(x, weight, biases[n], part)
+                return F.linear(x, _masked(weight, part), biases[n])
 
             return product
         weights, direct = self.masked(self.masks(orders))
         masked = [*weights, direct]
         return lambda n, x: F.linear(x, masked[n], biases[n])  # type: ignore[arg-type]
 
-    def _staircases(self) -> list[list[Band] | Tensor]:
+    def _takes_bands(self, inputs: Tensor, orders: Orders) -> bool:
+        """Whether a training step may multiply by the masks' real shape: on the CPU, under the one order, and where no
+        tracer and no transform of ``torch.func`` looks in."""
+        like = self.biases[-1]
+        if self.plan.group.order_count > 1 or orders != 0 or inputs.device.type != "cpu" or inputs.dtype != like.dtype:
+            return False
+        if not torch.is_grad_enabled() or torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu"):
+            return False
+        return not any(map(torch._C._functorch.is_functorch_wrapped_tensor, (inputs, like)))
+
+    def _staircases(self) -> list[list[Band] | Tensor | None]:
         """How each masked product is made in training: in bands, or, where the weight is too small to be worth it, with
         the whole mask."""
         like = self.biases[-1]
         if self._bands is None or self._bands[0] != like.dtype:
             layers, direct = self.masks(0)
-            masks = [*layers, *([direct] if direct is not None else [])]
-            parts = [bands(m.bool().numpy(), like) if m.numel() >= SMALLEST_BANDED else m for m in masks]
+            masks = [*layers, direct] if self.direct is not None else layers
+            parts = [m if m is None or m.numel() < SMALLEST_BANDED else bands(m.bool().numpy(), like) for m in masks]
             self._bands = (like.dtype, parts)
         return self._bands[1]
 
@@ -184,5 +210,5 @@ def _reorder(numbers: Tensor, index: Tensor | None) -> Tensor:
     return numbers if index is None else numbers.index_select(1, index)
 
 
-def _autocast(like: Tensor) -> bool:
-    return torch.is_autocast_enabled(like.device.type)
+def _masked(weight: Tensor, mask: Tensor | None) -> Tensor:
+    return weight if mask is None else weight * mask

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,7 +19,15 @@ from ardsl.networks.slot_stepper import SlotStepper
 from ardsl.networks.stepper import Orders, Run
 from ardsl.relations import Order
 
-_Address = tuple[Tensor, Tensor, Tensor, Tensor]
+
+class _Address(NamedTuple):
+    """How each draw's row is found: the number at ``gather`` [draws, slots] of the codes and, after these, of the
+    ``absent`` values of slots that have nothing, times ``stride``, and ``offset`` [draws]."""
+
+    gather: Tensor
+    stride: Tensor
+    offset: Tensor
+    absent: Tensor
 
 
 class TableNetwork(NetworkModule):
@@ -32,6 +41,7 @@ class TableNetwork(NetworkModule):
         self._shape = table_shape(plan.group, plan.options, plan.group.orders(0))
         self.rows = nn.Parameter(torch.zeros(self._shape.rows, plan.group.targets[0].family.width))
         self._addresses: dict[int, _Address] = {}
+        self._address(0)  # what traces a forward pass finds it made
 
     def start_at(self, parameters: Tensor) -> None:
         with torch.no_grad():
@@ -51,20 +61,22 @@ class TableNetwork(NetworkModule):
         shape = table_shape(self.plan.group, self.plan.options, orders)
         gather = shape.slots.gather
         # A tied table keeps its last row along a slot for draws that have nothing there.
-        absent = np.where(gather < 0, shape.levels - 1, -1)
+        absent, place = np.unique(shape.levels - 1, return_inverse=True)
+        gather = np.where(gather < 0, self.plan.group.elements + place.reshape(gather.shape), gather)
         parts = (gather, shape.stride, shape.offset, absent)
-        return tuple(torch.as_tensor(np.ascontiguousarray(p), device=self.rows.device) for p in parts)  # type: ignore[return-value]
+        return _Address(*(torch.as_tensor(np.ascontiguousarray(p), device=self.rows.device) for p in parts))
 
     def forward(self, inputs: Tensor, orders: Orders = 0) -> Tensor:
-        return self._look_up(inputs, self._address(orders), slice(None)).flatten(1)
+        return self._look_up(inputs, self._address(orders)).flatten(1)
 
-    def _look_up(self, codes: Tensor, address: _Address, draws: np.ndarray | slice) -> Tensor:
-        gather, stride, offset, absent = (part[draws] for part in address)
+    def _look_up(self, codes: Tensor, address: _Address, draws: np.ndarray | None = None) -> Tensor:
+        gather, stride, offset, absent = address
+        if isinstance(draws, np.ndarray):
+            gather, stride, offset = gather[draws], stride[draws], offset[draws]
         if gather.shape[1] == 0:
-            return self.rows[offset].expand(len(codes), -1, -1)
-        read = codes.long()[:, gather.clamp(min=0)]
-        read = torch.where(absent >= 0, absent, read)
-        return self.rows[offset + (stride * read).sum(-1)]
+            return self.rows[offset].expand(codes.shape[0], -1, -1)
+        known = torch.cat([codes.long(), absent.expand(codes.shape[0], -1)], 1)
+        return self.rows[offset + (stride * known[:, gather]).sum(-1)]
 
     def stepper(self, run: Run) -> SlotStepper:
         address = self._address(run.orders)
@@ -83,6 +95,7 @@ class TiedNetwork(NetworkModule):
             linear_(weight, bias)
         self.activation = ACTIVATIONS[plan.options["activation"]]
         self._columns: dict[int, Tensor] = {}
+        self._gather(0)  # what traces a forward pass finds it made
 
     def start_at(self, parameters: Tensor) -> None:
         with torch.no_grad():
@@ -120,8 +133,7 @@ class TiedNetwork(NetworkModule):
         return self._evaluate(inputs, self._gather(orders), slice(None)).flatten(1)
 
     def _evaluate(self, inputs: Tensor, gather: Tensor, draws: np.ndarray | slice) -> Tensor:
-        constants = torch.tensor([0.0, 1.0], dtype=inputs.dtype, device=inputs.device).expand(len(inputs), 2)
-        hidden = torch.cat([inputs, constants], dim=1)[:, gather[draws]]
+        hidden = F.pad(F.pad(inputs, (0, 1)), (0, 1), value=1.0)[:, gather[draws]]
         for weight, bias in zip(self.weights[:-1], self.biases, strict=False):
             hidden = self.activation(F.linear(hidden, weight, bias))
             if self.training and self.plan.options["dropout"]:

@@ -78,7 +78,7 @@ class DenseStepper(Stepper):
     def __init__(
         self,
         weights: Callable[[], Weights],
-        masks: list[Tensor],
+        masks: list[Tensor | None],
         activation: str,
         residual: bool,
         input_step: np.ndarray,
@@ -91,8 +91,8 @@ class DenseStepper(Stepper):
         like = biases[-1]
         inputs, outputs = Sorted(input_step, steps), Sorted(output_step, steps)
         layers, known = [inputs], input_step[layout[0]]
-        for mask in masks:
-            known = _completed(mask, known)
+        for mask, weight in zip(masks, layer_weights[:-1], strict=True):
+            known = _completed(mask, len(weight), known)
             layers.append(Sorted(known, steps))
         columns_at, rows_at = np.argsort(layout[0])[inputs.order], np.argsort(layout[1])[outputs.order]
         unit_orders = [columns_at, *(layer.order for layer in layers[1:]), rows_at]
@@ -232,8 +232,10 @@ class DenseStepper(Stepper):
             function(*arguments)
 
 
-def _completed(mask: Tensor, known: np.ndarray) -> np.ndarray:
-    """The step at which each row of a mask has all its inputs: −1 where it has none."""
+def _completed(mask: Tensor | None, units: int, known: np.ndarray) -> np.ndarray:
+    """The step at which each of a layer's units has all its inputs: −1 where it has none."""
+    if mask is None:
+        return np.full(units, known.max(initial=-1))
     connected = mask.bool().cpu().numpy()
     return np.where(connected, known[None, :], -1).max(axis=1, initial=-1)
 

@@ -95,7 +95,7 @@ class RankedWeight(StencilWeight):
         self.register_buffer("_near", torch.from_numpy(np.ascontiguousarray(place)), persistent=False)
 
     def forward(self, value: Tensor, bias: Tensor | None) -> Tensor:
-        batch, shape = len(value), value.shape[2:]
+        batch, shape = value.shape[0], value.shape[2:]
         groups, sources, _, positions = self._near.shape
         padded = F.pad(value.reshape(batch, sources, self.inputs, positions), (0, 1))
         weight = self.masked.unflatten(0, (groups, self.outputs)).unflatten(2, (sources, self.inputs))
@@ -218,7 +218,7 @@ class Convolution(nn.Module):
         if found is None:
             like = next(iter(maps.values()))
             assert bias is not None  # a layer that adds nothing has one
-            found = bias.reshape(1, -1, *[1] * axes).expand(len(like), -1, *like.shape[2:])
+            found = bias.reshape(1, -1, *[1] * axes).expand(like.shape[0], -1, *like.shape[2:])
         if self.condition is not None and given.whole is not None:
             found = found + (given.whole @ self.condition.T).unflatten(1, (-1, *[1] * axes))
         located = given.located(layer)

@@ -66,7 +66,7 @@ class LatticeNetwork(NetworkModule):
             maps[INPUT], given = during(maps[INPUT], wide), given.during(wide)
             if isinstance(wide.first, Tensor) and bool((wide.first < 0).any()):
                 # Before the first moment there are no features, not those of a layer that reads none.
-                before = during(own.new_ones(len(own), 1, *self.wiring.lattice.shape), wide)
+                before = during(own.new_ones(own.shape[0], 1, *self.wiring.lattice.shape), wide)
         for layer in self.wiring.layers:
             source = maps[layer.sources[0][0]] if layer.sources else None
             if layer.kind == "convolve":
