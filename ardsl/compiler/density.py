@@ -33,6 +33,8 @@ class Density(CompiledModel):
     def __init__(self, spec: Spec) -> None:
         super().__init__(spec)
         self.groups = [plan.group for plan in spec.plan.groups]
+        for group in self.groups:  # cached now, since a tracer cannot enter their locks
+            _ = group.mixed, group.elements, [t.whole for t in group.targets], [s.runs for s in group.sources]
         self.networks = nn.ModuleList([network(plan.network).build(plan) for plan in spec.plan.groups])
         self.networks_by_group: tuple[NetworkModule, ...] = tuple(self.networks)  # type: ignore[arg-type]
         """The same, without torch's own way of finding each."""

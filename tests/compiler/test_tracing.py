@@ -81,7 +81,7 @@ class LogProb(nn.Module):
 def case(request: pytest.FixtureRequest) -> tuple[ardsl.AutoregressiveModel, Tensor]:
     text, make = request.param
     torch.manual_seed(0)
-    return with_random_weights(ardsl.compile(ardsl.loads(text), seed=0)), make(4)
+    return with_random_weights(ardsl.loads(text)).float().train(), make(4)
 
 
 def test_a_model_called_is_its_log_density(case: tuple[ardsl.AutoregressiveModel, Tensor]) -> None:
