@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,10 @@ _LARGEST_INTEGER = 1 << 24
 """Up to here single precision holds every integer."""
 _ORDERS = 8
 _BINS = 12
+_MOST_COUNTED = 1 << 29
+"""Pairs of columns × rows that are counted for the mutual information."""
+_MOST_ORDERED = 1_000
+"""Columns that are ordered by it."""
 _WORDS = frozenset(["model", "param", "record", "order", "net", "check", "by", "via", "within", "last"])
 """What the language does not take for a name."""
 _IDENTIFIER = re.compile(r"(^|_|\b)(id|uuid|guid|key|index|row|number|no|nr)$", re.IGNORECASE)
@@ -57,7 +62,9 @@ def sketch(path: str | Path, output: str | Path) -> tuple[str, int, list[str]]:
     if not fields:
         raise fault(UNREADABLE, path=str(path), problem="no column is left to model: " + "; ".join(left_out))
     rows, gaps = columns[0].rows, any(f.column.missing for f in fields)
-    ordered = [fields[place] for place in _by_information([_codes(f) for f in fields])]
+    ordered = fields
+    if len(fields) <= _MOST_ORDERED:
+        ordered = [fields[place] for place in _by_information([_codes(f) for f in fields])]
     text = _text(Path(path), Path(output), rows, ordered, left_out, gaps)
     return _checked(text, Path(output), ordered), len(fields), left_out
 
@@ -168,13 +175,13 @@ def _skewness(values: np.ndarray) -> float:
     return float((((values - values.mean()) / spread) ** 3).mean()) if spread > 0 else 0.0
 
 
-def _name(column: str, taken: Iterable[str]) -> str:
+def _name(column: str, taken: Container[str]) -> str:
     """A name of the language for a column: its own where that is one."""
     name = re.sub(r"\W+", "_", column, flags=re.ASCII).strip("_") or "column"
     if name[0].isdigit() or name in _WORDS:
         name = f"c_{name}"
-    numbered = (name if k == 1 else f"{name}_{k}" for k in range(1, 10_000))
-    return next(each for each in numbered if each not in set(taken))
+    numbered = (name if k == 1 else f"{name}_{k}" for k in count(1))
+    return next(each for each in numbered if each not in taken)
 
 
 # The order
@@ -196,27 +203,37 @@ def _codes(field: _Field) -> np.ndarray:
 
 def _by_information(columns: Sequence[np.ndarray]) -> list[int]:
     """First the column that tells most of all others, then always the one that those before it tell most of."""
-    count = len(columns)
-    shared = np.zeros((count, count))
-    for a in range(count):
-        for b in range(a):
-            shared[a, b] = shared[b, a] = _mutual_information(columns[a], columns[b])
+    shared = _mutual_information(columns)
     order = [int(shared.sum(1).argmax())]
-    while len(order) < count:
-        left = [c for c in range(count) if c not in order]
-        order.append(max(left, key=lambda c: shared[c, order].max()))
+    told = shared[order[0]].copy()
+    while len(order) < len(columns):
+        told[order] = -np.inf
+        order.append(int(told.argmax()))
+        told = np.maximum(told, shared[order[-1]])
     return order
 
 
-def _mutual_information(a: np.ndarray, b: np.ndarray) -> float:
-    """In nats, from counts, less the bias of counting (Miller & Madow, 1955)."""
-    joint = np.zeros((a.max() + 1, b.max() + 1))
-    np.add.at(joint, (a, b), 1)
-    p = joint / joint.sum()
-    outer = p.sum(1, keepdims=True) * p.sum(0, keepdims=True)
-    seen = p > 0
-    bias = (seen.sum() - seen.any(1).sum() - seen.any(0).sum() + 1) / (2 * len(a))
-    return float((p[seen] * np.log(p[seen] / outer[seen])).sum() - bias)
+def _mutual_information(columns: Sequence[np.ndarray]) -> np.ndarray:
+    """Of each pair of columns of codes in nats, from counts, less the bias of counting (Miller & Madow, 1955): float
+    [columns, columns]."""
+    rows = max(1, min(len(columns[0]), _MOST_COUNTED // len(columns) ** 2))
+    sizes = np.array([column.max() + 1 for column in columns])
+    first = np.cumsum(sizes) - sizes
+    codes = np.stack(columns, axis=1)[:rows] + first  # numbered through all columns
+    shared = np.zeros((len(columns), len(columns)))
+    for a in range(1, len(columns)):
+        total = first[a]
+        cells = (codes[:, a, None] - first[a]) * total + codes[:, :a]
+        joint = np.bincount(cells.ravel(), minlength=sizes[a] * total).reshape(sizes[a], total) / rows
+        outer = joint[:, : sizes[0]].sum(1)[:, None] * joint.sum(0)
+        seen = joint > 0
+        information = np.where(seen, joint * np.log(np.where(seen, joint / np.where(seen, outer, 1), 1)), 0).sum(0)
+        cells_seen, values_seen = seen.sum(0), seen.any(0)
+        met = np.add.reduceat(np.stack([information, cells_seen, values_seen]), first[:a], axis=1)
+        own = seen[:, : sizes[0]].any(1).sum()
+        bias = (met[1] - own - met[2] + 1) / (2 * rows)
+        shared[a, :a] = shared[:a, a] = met[0] - bias
+    return shared
 
 
 # The text
@@ -239,7 +256,8 @@ def _text(path: Path, output: Path, rows: int, fields: Sequence[_Field], left_ou
         orders = min(_ORDERS, math.factorial(min(len(fields), _ORDERS)))
         lines += [f'order row by any(orders = {orders}, train = "all")']
     else:
-        lines += ["# By mutual information: what tells most of the others comes first."]
+        by_information = "# By mutual information: what tells most of the others comes first."
+        lines += [by_information if len(fields) <= _MOST_ORDERED else "# As in the table, which has many columns."]
         lines += [f"order row by [{', '.join(f.name for f in fields)}]"]
     hidden = f"made(hidden = [{width}, {width}], activation = gelu, dropout = {dropout})"
     lines += ["", f"p(row[i] | row[<i]) = default via {hidden}", "", "data {"]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import datetime
+from collections import Counter
 from collections.abc import Callable
+from itertools import combinations
+from math import log
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +17,7 @@ import pytest
 
 import ardsl
 from ardsl.language import format_tree
-from ardsl.runtime.sketch import sketch
+from ardsl.runtime.sketch import _mutual_information, sketch
 from ardsl.spec import Spec
 
 ROWS = 400
@@ -163,3 +166,31 @@ def test_text_that_a_person_reads_as_numbers_is_told(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("a;b\n" + "".join(f"{k % 4},5;{k % 3}%\n" for k in range(40)))
     text, _, _ = sketch(tmp_path / "t.csv", tmp_path / "t.ar")
     assert text.count("numbers are written as 12.5, without `%`") == 2
+
+
+def test_information_of_every_pair_is_that_of_the_pair() -> None:
+    """Counted at once, each pair has the plug-in estimate of its own table, less (cells − rows − columns + 1) / 2n."""
+    generator = np.random.default_rng(0)
+    columns = [generator.integers(low, high, 200) for low, high in ((0, 2), (1, 6), (0, 1), (0, 9), (2, 5))]
+    columns.append(columns[3] // 3)
+    found = _mutual_information(columns)
+    for a, b in combinations(range(len(columns)), 2):
+        pairs = Counter(zip(columns[a].tolist(), columns[b].tolist(), strict=True))
+        first, second = Counter(columns[a].tolist()), Counter(columns[b].tolist())
+        information = sum(n / 200 * log(n * 200 / first[x] / second[y]) for (x, y), n in pairs.items())
+        bias = (len(pairs) - len(first) - len(second) + 1) / 400
+        assert found[a, b] == found[b, a] == pytest.approx(information - bias)
+
+
+def test_a_table_of_many_columns(tmp_path: Path) -> None:
+    """In the order of the table, past the number that is compared; names that come to the same are numbered."""
+    generator = np.random.default_rng(0)
+    header = [f"c{i}" if i % 2 else "?" * (i % 200 + 1) + "!" * (i // 200) for i in range(1_001)]
+    rows = [header, *generator.normal(size=(8, 1_001)).round(2).tolist()]
+    table = tmp_path / "wide.csv"
+    table.write_text("\n".join(",".join(map(str, row)) for row in rows) + "\n")
+    text, columns, left_out = sketch(table, tmp_path / "wide.ar")
+    spec = ardsl.loads(text)
+    assert columns == 1_001 and not left_out
+    assert [field.name for field in spec.variables["row"].fields[:4]] == ["column", "c1", "column_2", "c3"]
+    assert (spec.variables["row"].orders.orders[0].rank == np.arange(1_001)).all()
