@@ -107,6 +107,7 @@ class Commands(click.Group):
         sys.exit(code or 0)
 
     def invoke(self, ctx: click.Context) -> Any:
+        from ardsl.common.memory import memory_problem
         from ardsl.errors import ArdslError, SpecError
 
         try:
@@ -122,6 +123,9 @@ class Commands(click.Group):
             complain(str(error))
             return MISUSED
         except Exception as error:
+            if problem := memory_problem(error):
+                complain(f"{problem}; a smaller model or batch, or fewer samples at once, take less")
+                return MISUSED
             _report_fault(error, ctx)
             return INTERNAL
 

@@ -120,15 +120,6 @@ def formula(spec: Spec) -> str:
     return shorten("; ".join(plan.formula for plan in plans), LONGEST_FORMULA, placeholder=" …")
 
 
-def size(count: float) -> str:
-    """Bytes in a unit that suits them: ``1.4 MiB``."""
-    for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if count < 1024:
-            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
-        count /= 1024
-    return f"{count:,.1f} TiB"
-
-
 def spelled(value: object) -> str:
     """A value as a spec would write it."""
     if isinstance(value, bool):

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ardsl.cli.output import MOST_ROWS, formula, print_json, print_table, say, size, spelled
+from ardsl.cli.output import MOST_ROWS, formula, print_json, print_table, say, spelled
 from ardsl.cli.reach import draw_reach, reach_options
 from ardsl.cli.specs import json_option, open_spec, set_option, spec_argument
-from ardsl.common.wording import plural
+from ardsl.common.wording import plural, size
 from ardsl.graph.verify import share_of
 
 if TYPE_CHECKING:

@@ -11,6 +11,8 @@ LONGEST_MESSAGE = 900
 """Characters of a message: half a terminal's screen of 24 lines."""
 _ENDING = 300
 """Characters that are kept of the end of a longer message, where the way out stands."""
+UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+"""Of sizes, each 1,024 of the one before."""
 
 
 def printable(text: str, keep: str = "") -> str:
@@ -66,3 +68,11 @@ def series(items: Iterable[object], most: int = 6) -> str:
 def plural(count: int, noun: str) -> str:
     """Writes a count with its noun: ``1 row``, ``2,000 rows``."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def size(count: float) -> str:
+    """Writes bytes in a unit that suits them: ``1.4 MiB``."""
+    power = 0
+    while count >= 1024 and power < len(UNITS) - 1:
+        count, power = count / 1024, power + 1
+    return f"{count:,.1f} {UNITS[power]}" if power else f"{count:.0f} bytes"

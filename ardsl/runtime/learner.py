@@ -17,6 +17,7 @@ from lightning.pytorch import LightningModule
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from ardsl.common.memory import memory_problem
 from ardsl.compiler.compile import Compiled
 from ardsl.compiler.latent import LatentModel
 from ardsl.compiler.spans import Window
@@ -361,4 +362,6 @@ def _fitting() -> Iterator[None]:
     try:
         yield
     except (ArdslError, KeyError, ValueError, TypeError, RuntimeError, AttributeError, IndexError) as error:
+        if memory_problem(error):
+            raise
         raise Unfit from error

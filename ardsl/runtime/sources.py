@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,7 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from ardsl.common.wording import listed
+from ardsl.common.memory import memory_problem
+from ardsl.common.wording import listed, size
 from ardsl.diagnostics.rules.data import NO_SUCH_KEY, UNREADABLE, WRONG_FORMAT, WRONG_SHAPE
 from ardsl.model.arrays import reading_arrays
 from ardsl.runtime import images, sounds, tables, texts
@@ -209,8 +211,10 @@ def _guarded(name: str, read: Callable[[], Any]) -> Any:
         problem = "may not be read (permission denied)"
     except OSError as error:
         problem = f"cannot be read: {os.strerror(error.errno).lower()}" if error.errno else "is cut short or damaged"
-    except MemoryError:
-        problem = "is larger than the memory"
+        if error.errno == errno.ENOMEM:
+            problem = f"is larger than the memory, with its {size(os.path.getsize(split_key(name)[0]))}"
+    except MemoryError as error:
+        problem = memory_problem(error) or ""
     except ValueError as error:
         # numpy offers pickle for anything it does not know, so only its words tell an object array from noise.
         objects = "Object arrays" in str(error) or "Python objects" in str(error)

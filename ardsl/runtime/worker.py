@@ -10,6 +10,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from ardsl.common.memory import memory_problem
 from ardsl.errors import ArdslError
 
 
@@ -34,7 +35,10 @@ def main(folder: Path) -> int:
     except (ArdslError, KeyboardInterrupt) as error:
         outcome = error
     except Exception as error:
-        outcome = Broken(f"{type(error).__name__}: {error}\n{traceback.format_exc()}")
+        problem = memory_problem(error)
+        outcome = (
+            ArdslError(problem) if problem else Broken(f"{type(error).__name__}: {error}\n{traceback.format_exc()}")
+        )
     failed = isinstance(outcome, BaseException)
     rank = os.environ["RANK"]
     if failed or rank == "0":
