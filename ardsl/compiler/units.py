@@ -17,8 +17,8 @@ from ardsl.networks.group import TargetBlock
 from ardsl.networks.plan import GroupPlan
 
 _CHUNK = 1 << 20
-_FAR = 30.0
-"""A root mean square, in the model's units, that no standardized data has."""
+_FAR = 10.0
+"""A median size, in the model's units, that no standardized data has."""
 _STEADY = {torch.float64: 1e-12}
 """A spread of less than this share of the values themselves is rounding, not a scale; 1e-6 in narrower types."""
 _ROUNDING = 1e-3
@@ -82,8 +82,8 @@ class Units(nn.Module):
                 continue
             mask = torch.as_tensor(self._measured[name], device=self.like.device)
             value = torch.where(positive.to(mask.device), values[name].log(), values[name]).detach()[:, mask]
-            value = value[value.isfinite()].double()
-            if value.numel() and bool(value.square().mean().sqrt() > _FAR):
+            value = value[value.isfinite()]
+            if value.numel() and bool(value.abs().median() > _FAR):
                 call = f'`model.measure({{"{name}": {name}}})`'
                 warnings.warn(
                     f"`{name}` is not standardized, and far from the numbers of order 1 that training begins with: "

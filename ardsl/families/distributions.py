@@ -115,7 +115,9 @@ class Conditional:
         elif self.domain.name == "unit_interval":
             code = code.clamp(info.tiny, 1 - info.eps / 2)
         elif self.domain.name == "real":
-            code = code.clamp(info.min, info.max)
+            # Tails may reach beyond all floats, and what reads the draw is to be finite.
+            largest = info.max**0.5
+            code = code.clamp(-largest, largest)
         return code.to(dtype)
 
     def _anywhere(self) -> float:

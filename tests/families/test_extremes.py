@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+import ardsl
 from ardsl.families.domains import Count, Integer, MuLaw
 from ardsl.families.encoding import mulaw_decode
 from tests.support import family_cases
@@ -102,3 +103,15 @@ def test_samples_are_possible(case: family_cases.Case, dtype: torch.dtype) -> No
     log_prob = case.law.log_prob(raw, drawn)
     wrong = ~log_prob.isfinite() | (log_prob < -1e20)
     assert not wrong.any(), [(case.law.parameters(raw[wrong]), drawn[wrong], log_prob[wrong])]
+
+
+def test_the_heaviest_tails_leave_networks_finite() -> None:
+    """Draws of a Student t law with 10⁻⁶ degrees of freedom lie beyond all floats, and a network reads them."""
+    model = ardsl.compile(ardsl.loads("observed x[3] : real\np(x[i] | x[<i]) = student_t(df = 0.000001) via linear"))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_(generator=torch.Generator().manual_seed(0))
+        model.measure(torch.arange(6.0).view(2, 3))
+        x = model.sample(200, seed=0)
+        assert x.isfinite().all() and (x.abs() > 1e18).any()
+        assert model.log_prob(x).isfinite().all()
