@@ -177,6 +177,7 @@ class Composer:
     variables: dict[str, Variable] = field(default_factory=dict)
     factors: list[Factor] = field(default_factory=list)
     nets: dict[str, str] = field(default_factory=dict)
+    parameters: dict[str, int] = field(default_factory=dict)
 
     def pick(self, options: Sequence[T]) -> T:
         return options[self.draw(st.integers(0, len(options) - 1))] if len(options) > 1 else options[0]
@@ -425,7 +426,7 @@ class Composer:
             if kind == "box":
                 for _ in range(3):
                     context = Context(variable.name, self.box(variable, variable, indices))
-                    if not oracle.faults(context, variable, variable, range(variable.size)):
+                    if self.chance(1) or not oracle.faults(context, variable, variable, range(variable.size)):
                         found.append(context)
                         break
             elif kind == "last":
@@ -465,7 +466,7 @@ class Composer:
                 continue
             for _ in range(3):
                 context = Context(source.name, self.box(variable, source, {} if alike else indices))
-                if not oracle.faults(context, variable, source, positions):
+                if self.chance(1) or not oracle.faults(context, variable, source, positions):
                     found.append(context)
                     break
         return found
@@ -493,6 +494,9 @@ class Composer:
     # Networks
 
     def hidden(self, least: int = 1, most: int = 3) -> str:
+        if self.chance(10):
+            self.parameters["width"] = self.number(2, 7)
+            return self.pick(("width", "[width]", "[width, 2 * width - 1]")) if most > 1 else "width"
         widths = [self.number(2, 7) for _ in range(self.number(least, most))]
         if len(widths) > 1 and self.chance(40):
             widths = widths[:1] * len(widths)
@@ -620,6 +624,10 @@ class Composer:
             if oracle.faults(context, variable, source, range(variable.size)):
                 continue
             through = f"deconv(hidden = {self.hidden(1, 2)})" if box is None and self.chance(30) else ""
+            if through and self.chance(30) and "grown" not in self.nets:
+                self.nets["grown"] = through
+                self.statements.append(f"net grown = {through}")
+                through = "grown"
             contexts.append(replace(context, through=through))
         options = f"layers = {self.number(0, 2)}, features = {self.number(2, 5)}, first = {self.pick((3, 3, 5, 7))}"
         options += (
@@ -782,6 +790,7 @@ class Composer:
             domain = self.domain(2) if self.finite or self.chance(40) else REAL
             shape = self.pick(((), (), (2,), (1,), (2, 1))) if self.most(domain) > 1 else ()
             variable = Variable("latent", self.name(), shape, (domain,), self.axis_names(shape))
+            variable = replace(variable, events=self.events(variable))
             variable = self.take(replace(variable, order=self.order(variable)) if shape else variable)
             self.dense(variable, [*sources, *latent])
             latent.append(variable)
@@ -800,7 +809,7 @@ class Composer:
             if variable.domains[0].levels is not None and self.chance(50):
                 self.factors.append(Factor("q", variable.name, variable.name, (), "exact", indices={}))
             else:
-                self.dense(replace(variable, events=()), [*seen, *sources, *drawn], "q")
+                self.dense(variable, [*seen, *sources, *drawn], "q")
                 drawn.append(variable)
 
     def finished(self) -> Described:
@@ -808,6 +817,10 @@ class Composer:
         lines = self.statements + [factor.text() for factor in self.factors]
         if self.chance(30):
             lines = list(self.draw(st.permutations(lines)))
+        lines = [f"param {name} = {value}" for name, value in self.parameters.items()] + lines
+        drawn = [v.name for v in self.variables.values() if v.kind != "given"]
+        if len(drawn) > 1 and self.chance(15):
+            lines.append(f"order {', '.join(drawn)}")
         if self.chance(10):
             lines.insert(0, f'model {self.pick(("m", "mine"))} "A spec"')
         observed = [v for v in self.variables.values() if v.kind == "observed"]

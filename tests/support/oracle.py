@@ -193,3 +193,64 @@ def longest_path(described: Described, chosen: Mapping[str, Ranks]) -> int:
         return depth[name]
 
     return max(map(deep, read))
+
+
+def legal(described: Described) -> bool:
+    """Whether every context reads only what is drawn earlier, and stays inside its source where it has to."""
+    return not any(
+        faults(context, target, described.variables[context.source], elements(factor, target))
+        for factor in described.factors
+        for target in (described.variables[factor.variable],)
+        for context in factor.contexts
+        if not (target.order.mixed and context.source == target.name)
+    )
+
+
+def own_reads(described: Described, variable: Variable, rank: Ranks) -> dict[int, set[int]]:
+    """What each element of a variable reads of the variable itself."""
+    found: dict[int, set[int]] = {}
+    for factor in described.factors:
+        if factor.kind != "p" or factor.variable != variable.name:
+            continue
+        for element in elements(factor, variable):
+            found[element] = set()
+            for context in factor.contexts:
+                if context.source == variable.name:
+                    found[element] |= reads(context, variable, element, variable, rank)
+    return found
+
+
+def steps(described: Described, variable: Variable, rank: Ranks) -> int:
+    """The draws on the longest path within a variable."""
+    read = own_reads(described, variable, rank)
+    depth: dict[int, int] = {}
+    for element in sorted(read, key=lambda e: rank[e]):
+        draw = variable.draw_of(element)
+        below = (depth[variable.draw_of(other)] for other in read[element])
+        depth[draw] = max(depth.get(draw, 1), 1 + max(below, default=0))
+    return max(depth.values())
+
+
+def reach(described: Described, variable: Variable, axis: int, rank: Ranks) -> int:
+    """The farthest along an axis that an element reads another of its variable."""
+    pairs = [(e, other) for e, read in own_reads(described, variable, rank).items() for other in read]
+    return max((abs(variable.coordinates(e)[axis] - variable.coordinates(o)[axis]) for e, o in pairs), default=0)
+
+
+def graph(described: Described) -> dict[str, set[str]]:
+    """By element that is drawn, those that it reads; the elements of one draw read one another in turn."""
+    found: dict[str, set[str]] = {}
+    for factor in described.factors:
+        if factor.kind != "p":
+            continue
+        variable = described.variables[factor.variable]
+        by_draw = declared(described, factor)
+        for element in elements(factor, variable):
+            name = variable.element_name(element)
+            together = {
+                variable.element_name(other)
+                for other in range(element)
+                if variable.events and variable.draw_of(other) == variable.draw_of(element)
+            }
+            found[name] = by_draw[variable.draw_name(element)] | together
+    return found

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 
+import networkx
 import numpy as np
 import pyro
 import pyro.infer
@@ -42,6 +43,8 @@ COUNTED = 3000
 DRAWN = 400
 """Draws of the guide for a bound."""
 UNLIKELY = 1e-6
+ILLEGAL = ("AR128", "AR129", "AR203")
+"""What is said of contexts that are not earlier, or leave their source."""
 
 
 @dataclass
@@ -230,6 +233,59 @@ def _chosen(case: Case, k: int) -> dict[str, list[int]]:
     return found
 
 
+def claim_problems(case: Case) -> Iterator[str]:
+    """Claims on steps, reach and independence hold exactly where the graph that the text means says so."""
+    if case.described is None:
+        return
+    random = np.random.default_rng(len(case.described.text))
+    claims = dict(_claims(case, random))
+    text = case.described.text + "".join(f"check {claim}\n" for claim in claims)
+    refused = [
+        text[d.labels[0].span.start :].splitlines()[0].removeprefix("check ")
+        for d in diagnose(Source(text))[0]
+        if d.severity == "error"
+    ]
+    for claim, holds in claims.items():
+        if holds == (claim in refused):
+            yield f"claims: `{claim}` is {'refused' if holds else 'accepted'}"
+
+
+def _claims(case: Case, random: np.random.Generator) -> Iterator[tuple[str, bool]]:
+    """Some claims, and whether each holds."""
+    described = case.described
+    assert described is not None
+    drawn = described.of("observed", "latent")
+    variable = drawn[random.integers(len(drawn))]
+    ranks = [oracle.ranks(variable)] if not variable.order.mixed else []
+    ranks = ranks or [order.rank.tolist() for order in case.spec.variables[variable.name].orders.orders]
+    steps = max(oracle.steps(described, variable, rank) for rank in ranks)
+    yield f"steps({variable.name}) <= {steps}", True
+    if steps > 1:
+        yield f"steps({variable.name}) <= {steps - 1}", False
+    for axis, name in enumerate(variable.axis_names):
+        if name is not None:
+            reach = min(oracle.reach(described, variable, axis, rank) for rank in ranks)
+            yield f"reach({variable.name}, {name}) >= {reach + 1}", False
+            if reach:
+                yield f"reach({variable.name}, {name}) >= {reach}", True
+    if not any(v.order.mixed for v in drawn):
+        yield from _independences(described, random)
+
+
+def _independences(described: Described, random: np.random.Generator) -> Iterator[tuple[str, bool]]:
+    graph = networkx.DiGraph()
+    for name, read in oracle.graph(described).items():
+        graph.add_node(name)
+        graph.add_edges_from((source, name) for source in read)
+    given = {v.element_name(e) for v in described.of("given") for e in range(v.size)} & set(graph)
+    names = sorted(set(graph) - given)
+    for _ in range(3):
+        if len(names) > 1:
+            first, second, *known = random.permutation(names)[: 2 + random.integers(3)].tolist()
+            holds = networkx.is_d_separator(graph, {first}, {second}, {*known, *given})
+            yield f"independent({first}, {second}{' | ' if known else ''}{', '.join(known)})", holds
+
+
 def soundness_problems(case: Case) -> Iterator[str]:
     """Nothing is realized that is not declared, by the plan and by the probe, which agree."""
     for comparison in case.spec.report.comparisons:
@@ -347,6 +403,52 @@ def g_test(counts: np.ndarray, p: np.ndarray) -> float:
     some = observed > 0
     statistic = 2 * (observed[some] * np.log(observed[some] / expected[some])).sum()
     return float(gammaincc(max(1, len(observed) - 1) / 2, statistic / 2))
+
+
+def fresh_problems(case: Case) -> Iterator[str]:
+    """A model as it is first made, in single precision: its samples and their loss are finite."""
+    model = ardsl.compile(case.spec, seed=0)
+    drawn = case.named(model.sample(SAMPLES, case.given, lengths=case.lengths, seed=1))
+    with torch.no_grad():
+        score = model.elbo if case.latent else model.log_prob
+        log_prob = score(drawn, case.given, lengths=case.lengths)
+    if not log_prob.isfinite().all():
+        worst = int((~log_prob.isfinite()).nonzero()[0])
+        yield f"fresh: log p of {[v[worst].tolist() for v in drawn.values()]} is {log_prob[worst].item()}"
+
+
+def length_problems(case: Case) -> Iterator[str]:
+    """Of what has a length that varies, the probabilities of all values of each length sum to one."""
+    varying = [v for v in case.spec.model.observed if v.varies and v.end is None]
+    if not varying or case.listed is None or (case.latent and case.model.guide):
+        return
+    lengths = {v.name: (len(v.name) + v.shape[0]) // 2 for v in varying}
+    data = dict(case.listed)
+    for variable in varying:
+        kept = data[variable.name].clone()
+        kept[:, lengths[variable.name] :] = torch.nan
+        data[variable.name] = kept
+    rows = torch.cat([value.reshape(len(value), -1) for value in data.values()], 1).nan_to_num(-999.0)
+    different = torch.from_numpy(np.unique(rows.numpy(), axis=0, return_index=True)[1])
+    total = case.score({name: value[different] for name, value in data.items()}).exp().sum().item()
+    if not abs(total - 1) <= 1e-6:
+        yield f"lengths: of the lengths {lengths} the probabilities sum to {total}"
+
+
+def missing_problems(case: Case) -> Iterator[str]:
+    """Where values may be missing, the probabilities of all others sum to one, whichever are missing."""
+    if case.latent or case.listed is None or not case.model.may_miss:
+        return
+    data = dict(case.listed)
+    for variable in case.model.may_miss:
+        value = data[variable.name].clone().reshape(len(data[variable.name]), -1)
+        value[:, :: 2 - len(variable.name) % 2] = torch.nan
+        data[variable.name] = value.reshape(-1, *variable.shape)
+    rows = torch.cat([value.reshape(len(value), -1) for value in data.values()], 1).nan_to_num(-999.0)
+    different = torch.from_numpy(np.unique(rows.numpy(), axis=0, return_index=True)[1])
+    total = case.score({name: value[different] for name, value in data.items()}).exp().sum().item()
+    if not abs(total - 1) <= 1e-6:
+        yield f"missing: the probabilities of what is there sum to {total}"
 
 
 # Latent variables
@@ -470,12 +572,16 @@ PROPERTIES: Mapping[str, Callable[[Case], Iterator[str]]] = {
     "declared": declared_problems,
     "orders": order_problems,
     "steps": step_problems,
+    "claims": claim_problems,
     "soundness": soundness_problems,
     "samples": sample_problems,
     "elementwise": elementwise_problems,
     "gradients": gradient_problems,
     "normalization": normalization_problems,
     "frequencies": frequency_problems,
+    "fresh": fresh_problems,
+    "lengths": length_problems,
+    "missing": missing_problems,
     "latent": latent_problems,
     "saving": saving_problems,
     "pyro": pyro_problems,
@@ -488,8 +594,14 @@ def problems(text: str, described: Described | None = None, excused: Collection[
         diagnostics, spec = diagnose(Source(text))
     except Exception as error:  # noqa: BLE001  whatever it is, it should have been a diagnostic
         return [f"check: {type(error).__name__}: {error}"]
+    errors = [d for d in diagnostics if d.severity == "error"]
     if spec is None:
-        return [] if any(d.severity == "error" for d in diagnostics) else ["check: refused without an error"]
+        illegal = [d for d in errors if d.code in ILLEGAL]
+        if illegal and described is not None and oracle.legal(described):
+            return [f"check: every context is legal, and {illegal[0]}"]
+        return [] if errors else ["check: refused without an error"]
+    if described is not None and not oracle.legal(described):
+        return ["check: a context that is not legal is accepted"]
     case = Case(spec, described)
     found = []
     for name, property in PROPERTIES.items():
