@@ -171,11 +171,13 @@ class Field:
 
 @dataclass(frozen=True)
 class Before:
-    """``x[<i]``: what is drawn earlier, perhaps ``within`` limits or the ``last`` few draws."""
+    """``x[<i]``: what is drawn earlier, perhaps ``within`` limits or the ``last`` few draws. ``alone``: one number is
+    written for the limits of all axes that no draw covers."""
 
     index: str = ""
     limits: tuple[int | None, ...] | None = None
     last: int | None = None
+    alone: bool = False
 
     def text(self, name: str, names: Mapping[int, str]) -> str:
         window = ""
@@ -183,8 +185,9 @@ class Before:
             window = f" last {self.last}"
         elif self.limits is not None:
             written = ["*" if limit is None else str(limit) for limit in self.limits]
-            alike = len(set(written)) == 1 and written[0] != "*"
-            window = f" within {written[0] if alike else '(' + ', '.join(written) + ')'}"
+            window = f" within ({', '.join(written)})"
+            if self.alone:
+                window = f" within {next(limit for limit in self.limits if limit is not None)}"
         return f"{name}[<{self.index}]{window}"
 
 

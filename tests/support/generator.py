@@ -127,6 +127,7 @@ PARAMETERS = {
     "zero_inflated_poisson": ("rate", "gate_logits"),
 }
 """The parameters of a family that a spec may fix."""
+UNBOUNDED = ("loc", "logits", "gate_logits", "predictor")
 
 REALS = (
     "normal",
@@ -320,13 +321,17 @@ class Composer:
 
     # Families
 
-    def fixed(self, family: str, vector: bool = False) -> str:
-        """The family, some of its parameters fixed."""
+    def fixed(self, family: str) -> str:
+        """The family, some of its parameters fixed, or given another link."""
         parameters = PARAMETERS.get(family, ())
         if not parameters or not self.chance(15):
             return family
         chosen = [p for p in parameters if self.chance(50)]
-        return f"{family}({', '.join(f'{p} = {self.pick(NUMBERS)}' for p in chosen)})" if chosen else family
+        written = []
+        for parameter in chosen:
+            links = ("identity",) if parameter in UNBOUNDED else ("exp", "softplus")
+            written.append(f"{parameter} = {self.pick(links if self.chance(40) else NUMBERS)}")
+        return f"{family}({', '.join(written)})" if written else family
 
     def mixed(self, family: str) -> str:
         if not self.chance(25):
@@ -432,14 +437,20 @@ class Composer:
             elif kind == "last":
                 found.append(Context(variable.name, Before(spelled, last=self.number(1, 3))))
             elif kind == "within":
-                limit = tuple(
-                    None if axis in variable.events or self.chance(20) else self.number(0, 2)
-                    for axis in range(len(variable.shape))
-                )
-                found.append(Context(variable.name, Before(spelled, limit)))
+                found.append(Context(variable.name, self.window(variable, spelled)))
             else:
                 found.append(Context(variable.name, Before(spelled)))
         return found
+
+    def window(self, variable: Variable, index: str) -> Before:
+        """``within`` limits, one number for all axes or one for each."""
+        axes = range(len(variable.shape))
+        if self.chance(40) and len(variable.events) < len(variable.shape):
+            limit = self.number(0, 2)
+            limits = tuple(None if axis in variable.events else limit for axis in axes)
+            return Before(index, limits, alone=True)
+        unlimited = [self.chance(90 if axis in variable.events else 20) for axis in axes]
+        return Before(index, tuple(None if free else self.number(0, 3) for free in unlimited))
 
     def others(
         self,
@@ -798,7 +809,8 @@ class Composer:
         seen: list[Variable] = []
         for _ in range(self.pick((1, 1, 2))):
             variable = self.array("observed")
-            if len(variable.shape) == 2 and not variable.varies and not variable.order.mixed and self.chance(30):
+            able = len(variable.shape) == 2 and not (variable.varies or variable.order.mixed or variable.events)
+            if able and self.chance(30):
                 self.take(variable)
                 self.lattice(variable, [*sources, *latent])
             else:

@@ -7,7 +7,7 @@ from itertools import product
 
 import numpy as np
 
-from tests.support.described import Box, Context, Described, Factor, Field, Order, Variable, Whole
+from tests.support.described import Before, Box, Context, Described, Factor, Field, Order, Variable, Whole
 
 Ranks = Sequence[int]
 """By element, row-major."""
@@ -146,8 +146,15 @@ def declared(described: Described, factor: Factor, rank: Ranks | None = None) ->
 
 
 def faults(context: Context, target: Variable, source: Variable, positions: Sequence[int]) -> bool:
-    """Whether a context cannot be meant: it reads of its own variable what is not drawn earlier, or an index leaves
-    the array where the language has it stay inside."""
+    """Whether a context cannot be meant: it reads of its own variable what is not drawn earlier, an index leaves the
+    array where the language has it stay inside, or a window would differ between the elements of one draw."""
+    if isinstance(context.how, Before):
+        limits = context.how.limits or ()
+        return any(
+            limit is not None and limit < target.shape[axis] - 1
+            for axis, limit in enumerate(limits)
+            if axis in target.events
+        )
     if not isinstance(context.how, Box | Field):
         return False
     if source.name == target.name:

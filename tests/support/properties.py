@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import math
 import pickle
+import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -39,11 +40,11 @@ MOST_LISTED = 1024
 """Joint values that are gone through."""
 MOST_COUNTED = 128
 """Joint values whose frequencies are compared with their probabilities."""
-COUNTED = 3000
+COUNTED = 2000
 DRAWN = 400
 """Draws of the guide for a bound."""
 UNLIKELY = 1e-6
-ILLEGAL = ("AR128", "AR129", "AR203")
+ILLEGAL = ("AR128", "AR129", "AR166", "AR203")
 """What is said of contexts that are not earlier, or leave their source."""
 
 
@@ -550,7 +551,10 @@ def pyro_problems(case: Case) -> Iterator[str]:
 
 
 def saving_problems(case: Case) -> Iterator[str]:
-    """A spec and a model that were pickled, and weights that were saved, score as before."""
+    """A spec and a model that were pickled, and weights that were saved, score as before: of one spec in three, since all
+    phases run again."""
+    if zlib.crc32(case.spec.text.encode()) % 3:
+        return
     copied = pickle.loads(pickle.dumps(case.model))
     again = ardsl.compile(copied.spec, seed=2, dtype=torch.float64).eval()
     again.load_state_dict(case.model.state_dict())

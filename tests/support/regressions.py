@@ -15,4 +15,61 @@ REGRESSIONS = {
         "observed x[1, 2] : category(3)\norder x by blocks(2)\n"
         "p(x[i] | x[<i]) = categorical via pixelcnn(layers = 1, features = 4, first = 7)\n"
     ),
+    "two values that are not 0 and 1": (
+        "observed x[2] : integer(-3, -2)\np(x[i] | x[<i]) = bernoulli via made(hidden = [2], residual = true)\n"
+    ),
+    "two values of two features each": (
+        'observed x[5] : category("no", "yes")\np(x[i] | x[<i] last 1, x[<i] last 3) = bernoulli via made(hidden = 4)\n'
+    ),
+    "a joint draw in a shared net": (
+        "observed a[2] : real\nobserved u : binary\nnet body = made(hidden = 6)\n"
+        "p(a[*]) = multivariate_normal via body\np(u | a[0]) = bernoulli via body\n"
+    ),
+    "latent codes that are not their values": (
+        "latent z : mulaw(3)\nobserved x[2] : integer(0, 1)\np(z) = beta_binomial(total_count = 2)\n"
+        "p(x | z) = bernoulli via made(hidden = 4)\nq(z | x) = categorical via mlp(hidden = 4)\n"
+    ),
+    "latent integers from below 0": (
+        "latent x : integer(-1, 1)\nobserved y : integer(-3, -2)\n"
+        "p(x) = mixture(discretized(log_normal), components = 2)\n"
+        "p(y | x) = binomial(total_count = 1) via table(tied = true)\nq(x | y) = default via table(tied = true)\n"
+    ),
+    "two orders of two elements, the first natural": (
+        "observed x[2] : binary\norder x by any(orders = 2, natural = true)\n"
+        "p(x[i] | x[<i]) = bernoulli via made(hidden = 3)\n"
+    ),
+    "all parameters fixed": "observed x[3] : binary\np(x[i] | x[<i]) = bernoulli(logits = 0)\n",
+    "all parameters fixed, on a lattice": (
+        "observed y[2, 2] : binary\norder y by snake\n"
+        "p(y[r, t] | y[<]) = bernoulli(logits = 0) via pixelcnn(layers = 1, features = 2)\n"
+    ),
+    "all parameters fixed, along time": (
+        "observed y[4] : binary\n"
+        "p(y[t] | y[<]) = bernoulli(logits = 0) via wavenet(blocks = 1, layers = 2, features = 2, skip = 3)\n"
+    ),
+    "all parameters of a tied field fixed": (
+        "record y { age : integer(2, 3) }\nobserved x : binary\np(x) = bernoulli\n"
+        "p(y.age | y[<], x) = discretized(laplace(loc = 0.5, scale = 3)) via linear(tied = true)\n"
+    ),
+    "a tied field under any": (
+        "record y { a : binary  b : category(3) }\norder y by any(orders = 2)\n"
+        "p(y.a | y[<]) = bernoulli via linear(tied = true)\np(y.b) = categorical\n"
+    ),
+    "another variable drawn at a step of a wavenet, and not read": (
+        "observed x[2] : binary\norder x by any(orders = 2)\nobserved y[1] : binary\n"
+        "p(x[i] | x[<i]) = bernoulli\n"
+        "p(y[t] | y[<], x[.. t]) = bernoulli via wavenet(blocks = 1, layers = 1, features = 5, skip = 4)\n"
+    ),
+    "a wavenet that reads nothing of what it names": (
+        "observed x[1] : real\nobserved y[3, 2] : binary\np(x[t] | x[<]) = normal\n"
+        "p(y[t, r] | y[<], x[.. t / 3 - 1]) = bernoulli via "
+        "wavenet(blocks = 1, layers = 1, features = 4, skip = 4)\n"
+    ),
+    "guide and prior of one support by two families": (
+        "latent z : binary\nobserved x : binary\np(z) = bernoulli\np(x | z) = bernoulli via linear\n"
+        "q(z | x) = categorical via linear\n"
+    ),
+    "gradients of a soft asymmetric Laplace law": (
+        "observed y : real\nobserved x[2] : real\np(y) = gumbel\np(x[t] | y) = soft_asymmetric_laplace via linear\n"
+    ),
 }

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ardsl.networks.lattice.inputs import LatticeInputs
 from ardsl.networks.lattice.ring import RingStepper, runs_along
-from ardsl.networks.lattice.schedule import SourceSteps
+from ardsl.networks.lattice.schedule import source_slices
 from ardsl.networks.stepper import Run
 
 if TYPE_CHECKING:
@@ -30,15 +30,19 @@ class InTurn(LatticeInputs):
 
     @staticmethod
     def fits(network: LatticeNetwork, run: Run) -> bool:
-        """Whether a network runs along time, its sites are drawn one after another, and what else it reads is known
-        before the first."""
+        """Whether a network runs along time, its sites are drawn one after another, and all of its other sources are
+        known before the first, what of them no site reads included: a step makes known what it draws, and nothing
+        else."""
         if not runs_along(network.wiring) or network.given.aligned:
             return False
-        steps, in_turn = SourceSteps.of(network, run.element_step), np.argsort(network.wiring.lattice.rank)
+        group = network.plan.group
+        own, places = group.targets[0].variable.name, source_slices(group)
+        others = [int(run.element_step[place].max()) for name, place in places.items() if name != own]
+        in_turn, each = np.argsort(network.wiring.lattice.rank), network.wiring.lattice.each
         return bool(
             (np.diff(run.draw_step[in_turn]) > 0).all()
-            and np.array_equal(steps.own, run.draw_step)
-            and -1 <= steps.last_given < run.draw_step.min()
+            and np.array_equal(run.element_step[places[own]][::each], run.draw_step)
+            and max([-1, *others]) < run.draw_step.min()
         )
 
     def start(self, known: Tensor) -> None:

@@ -72,6 +72,9 @@ class StencilWeight(nn.Module):
         if any(sides):  # where a side is negative, it is cut off
             value = F.pad(value, sides)
         kernel = self.kernel()
+        if not len(kernel):  # of families whose parameters are all fixed; torch convolves to one feature or more
+            sizes = zip(value.shape[2:], kernel.shape[2:], self._dilation, strict=True)
+            return value.new_zeros(len(value), 0, *(size - (width - 1) * step for size, width, step in sizes))
         if axes in _FORMATS:
             kernel = kernel.contiguous(memory_format=_FORMATS[axes])
         return _CONVOLUTIONS[axes](value, kernel, bias, dilation=self._dilation)
@@ -103,7 +106,7 @@ class RankedWeight(StencilWeight):
         for group in range(groups):
             read = [padded[:, s].index_select(2, self._near[group, s].reshape(-1)) for s in range(sources)]
             columns = torch.stack(read, 1).reshape(batch, -1, positions)  # source group, feature and offset
-            found.append(weight[group].reshape(self.outputs, -1) @ columns)
+            found.append(weight[group].flatten(1) @ columns)
         result = torch.stack(found, 1).reshape(batch, groups * self.outputs, *shape)
         return result if bias is None else result + bias.reshape(1, -1, *[1] * len(shape))
 
