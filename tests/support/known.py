@@ -22,6 +22,13 @@ def mixtures_that_pyro_cannot_enumerate(described: Described) -> bool:
     return any("mixture" in law or "discretized" in law for law in laws)
 
 
+def guides_of_another_family(described: Described) -> bool:
+    """Codes of a `categorical` guide are no values for a `bernoulli` law."""
+    families = {f.variable: f.family for f in described.factors if f.kind == "p"}
+    guides = [f for f in described.factors if f.kind == "q" and f.family != "exact"]
+    return any(described.variables[f.variable].domains[0].values and families[f.variable] != f.family for f in guides)
+
+
 def gradients_of_student_t(described: Described) -> bool:
     return any("student_t" in factor.family for factor in described.factors)
 
@@ -30,6 +37,7 @@ KNOWN: Mapping[Callable[[Described], bool], tuple[str, ...]] = {
     values_beyond_an_end: ("samples", "frequencies"),
     laws_that_pyro_cannot_expand: ("pyro",),
     mixtures_that_pyro_cannot_enumerate: ("pyro",),
+    guides_of_another_family: ("pyro",),
     gradients_of_student_t: ("gradients",),
 }
 """By fault, the properties that fail."""

@@ -65,10 +65,6 @@ REGRESSIONS = {
         "p(y[t, r] | y[<], x[.. t / 3 - 1]) = bernoulli via "
         "wavenet(blocks = 1, layers = 1, features = 4, skip = 4)\n"
     ),
-    "guide and prior of one support by two families": (
-        "latent z : binary\nobserved x : binary\np(z) = bernoulli\np(x | z) = bernoulli via linear\n"
-        "q(z | x) = categorical via linear\n"
-    ),
     "gradients of a soft asymmetric Laplace law": (
         "observed y : real\nobserved x[2] : real\np(y) = gumbel\np(x[t] | y) = soft_asymmetric_laplace via linear\n"
     ),
