@@ -29,6 +29,10 @@ def guides_of_another_family(described: Described) -> bool:
     return any(described.variables[f.variable].domains[0].values and families[f.variable] != f.family for f in guides)
 
 
+def gradients_of_soft_asymmetric_guides(described: Described) -> bool:
+    return any(f.kind == "q" and "soft_asymmetric_laplace" in f.family for f in described.factors)
+
+
 def gradients_of_student_t(described: Described) -> bool:
     return any("student_t" in factor.family for factor in described.factors)
 
@@ -38,6 +42,7 @@ KNOWN: Mapping[Callable[[Described], bool], tuple[str, ...]] = {
     laws_that_pyro_cannot_expand: ("pyro",),
     mixtures_that_pyro_cannot_enumerate: ("pyro",),
     guides_of_another_family: ("pyro",),
+    gradients_of_soft_asymmetric_guides: ("gradients",),
     gradients_of_student_t: ("gradients",),
 }
 """By fault, the properties that fail."""
