@@ -94,7 +94,8 @@ class DenseNetwork(NetworkModule):
         every = layers if direct is None else [*layers, direct]
         if all(m is None or (m.dtype == bias.dtype and m.device == bias.device) for m in every):
             return masks
-        moved = [None if m is None else m.to(bias.device, bias.dtype) for m in every]
+        with torch.inference_mode(False):  # what is kept may be of use for gradients later
+            moved = [None if m is None else m.to(bias.device, bias.dtype) for m in every]
         return (moved, None) if direct is None else (moved[:-1], moved[-1])
 
     @torch.inference_mode(False)  # what is kept may be of use for gradients later

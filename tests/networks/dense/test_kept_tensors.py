@@ -16,12 +16,13 @@ SPECS = {
 
 @pytest.mark.parametrize("name", SPECS)
 @pytest.mark.parametrize("first", ["sample", "inference"])
-def test_gradients_after_samples(name: str, first: str) -> None:
-    model = ardsl.compile(ardsl.loads(SPECS[name]), seed=0)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_gradients_after_samples(name: str, first: str, dtype: torch.dtype) -> None:
+    model = ardsl.compile(ardsl.loads(SPECS[name]), seed=0, dtype=dtype)
     x = model.sample(4, seed=0)
     assert isinstance(x, torch.Tensor)
     if first == "inference":
-        model = ardsl.compile(ardsl.loads(SPECS[name]), seed=0)
+        model = ardsl.compile(ardsl.loads(SPECS[name]), seed=0, dtype=dtype)
         with torch.inference_mode():
             model.log_prob(x)
     model.loss({"x": x}).backward()
