@@ -28,6 +28,8 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
+MOST_MASKS = 1 << 26
+"""Numbers of masks that are made before they are asked for."""
 SMALLEST_BANDED = 1 << 17
 """Weights with fewer numbers are multiplied by their whole mask: the calls for bands would cost more than they save."""
 
@@ -67,8 +69,9 @@ class DenseNetwork(NetworkModule):
         self.register_buffer("_unsorted", _index(np.argsort(self._outputs)), persistent=False)
         self._bands: tuple[torch.dtype, list[list[Band] | Tensor | None]] | None = None
         self._masks: dict[int, Masks] = {}
-        if plan.group.order_count == 1:
-            self.masks(0)  # what traces a forward pass finds them made
+        if plan.group.order_count * sum(layer.inputs * layer.outputs for layer in plan.layers) <= MOST_MASKS:
+            for k in range(plan.group.order_count):
+                self.masks(k)  # what traces a forward pass finds them made
 
     def start_at(self, parameters: Tensor) -> None:
         with torch.no_grad():
