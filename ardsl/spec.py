@@ -26,7 +26,7 @@ from ardsl.model.model import Model, Variable
 from ardsl.model.parts import conditionals, guide
 from ardsl.networks.plan import Plan
 from ardsl.networks.realize import make_plan, report_findings, verify_plan
-from ardsl.networks.resolve import resolve_networks
+from ardsl.networks.resolve import design_networks
 
 if TYPE_CHECKING:
     import networkx
@@ -89,8 +89,8 @@ class Spec:
 
     def _part(self, model: Model, kind: str, name: str) -> Spec:
         sink = Sink(self.source)
-        resolved = resolve_networks(model, sink)
-        plan = None if resolved is None else make_plan(model, resolved, sink)
+        designs = design_networks(model, sink)
+        plan = None if designs is None else make_plan(model, designs, sink)
         assert plan is not None  # as a part of what is sound
         return Spec(self.tree, model, plan, verify_plan(plan), [], self.overrides, (kind, name))
 
@@ -128,10 +128,10 @@ def _phases(source: Source, overrides: dict[str, Any], sink: Sink) -> Spec | Non
     check_graph(model, sink)
     check_guide(model, sink)
     parts = [part for part in (model, guide(model)) if part is not None]
-    resolved = [resolve_networks(part, sink) for part in parts]
+    designs = [design_networks(part, sink) for part in parts]
     if sink.errors:
         return None
-    plans = [make_plan(part, found, sink) for part, found in zip(parts, resolved, strict=True) if found is not None]
+    plans = [make_plan(part, found, sink) for part, found in zip(parts, designs, strict=True) if found is not None]
     if any(plan is None for plan in plans):
         return None
     plan, *others = (plan for plan in plans if plan is not None)

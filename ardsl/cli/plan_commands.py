@@ -14,7 +14,8 @@ from ardsl.graph.verify import share_of
 
 if TYPE_CHECKING:
     from ardsl.graph.verify import Comparison
-    from ardsl.networks.plan import GroupPlan, Plan
+    from ardsl.networks.design import Design
+    from ardsl.networks.plan import Plan
     from ardsl.spec import Spec
 
 MOST_GROUPS = 6
@@ -61,7 +62,7 @@ def plan_command(
         say(f"{name:<18} {text}")
 
 
-def _print_group(plan: GroupPlan) -> None:
+def _print_group(plan: Design) -> None:
     from ardsl.networks.registry import network
 
     shown = {option.name for option in network(plan.network).options}
@@ -101,7 +102,7 @@ def _print_groups(plan: Plan) -> None:
     print_table(("factors", "network", "layers", "parameters", "connections", "FLOPs"), rows, left=2, total=True)
 
 
-def _connections(plan: GroupPlan) -> int:
+def _connections(plan: Design) -> int:
     return sum(layer.connections for layer in plan.layers)
 
 

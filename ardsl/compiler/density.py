@@ -19,7 +19,6 @@ from ardsl.compiler.values import Values, encode, legal
 from ardsl.families.distributions import build_family
 from ardsl.model.model import Variable
 from ardsl.networks.module import NetworkModule, Span
-from ardsl.networks.registry import network
 from ardsl.networks.stepper import Orders
 from ardsl.spec import Spec
 
@@ -35,7 +34,7 @@ class Density(CompiledModel):
         self.groups = [plan.group for plan in spec.plan.groups]
         for group in self.groups:  # cached now, since a tracer cannot enter their locks
             _ = group.mixed, group.elements, [t.whole for t in group.targets], [s.runs for s in group.sources]
-        self.networks = nn.ModuleList([network(plan.network).build(plan) for plan in spec.plan.groups])
+        self.networks = nn.ModuleList([design.build() for design in spec.plan.groups])
         self.networks_by_group: tuple[NetworkModule, ...] = tuple(self.networks)  # type: ignore[arg-type]
         """The same, without torch's own way of finding each."""
         self.conditionals = [

@@ -8,14 +8,15 @@ import torch
 from torch import Tensor
 
 from ardsl.compiler.values import Values, lengths_of, longest
+from ardsl.networks.design import Design
 from ardsl.networks.module import Span
-from ardsl.networks.plan import GroupPlan, Plan
+from ardsl.networks.plan import Plan
 
 _MEMORY = 1 << 27
 """Bytes of activations that one part may take."""
 
 
-def pieces(plan: GroupPlan, values: Values, *, complete: bool = False) -> list[Span] | None:
+def pieces(plan: Design, values: Values, *, complete: bool = False) -> list[Span] | None:
     """The spans that cover all examples to their ends: one, or without gradients as many as keep the memory bounded.
     None where that is everything at once. ``complete``: no example ends early."""
     target = plan.group.targets[0].variable

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from ardsl.compiler.values import Values
 from ardsl.families.family import Family
 from ardsl.model.model import Model, Variable
+from ardsl.networks.design import Design
 from ardsl.networks.group import TargetBlock
-from ardsl.networks.plan import GroupPlan
 
 _CHUNK = 1 << 20
 _FAR = 10.0
@@ -39,7 +39,7 @@ class Units(nn.Module):
     like: Tensor
     """A tensor with the model's type and device."""
 
-    def __init__(self, model: Model, plans: Sequence[GroupPlan]) -> None:
+    def __init__(self, model: Model, plans: Sequence[Design]) -> None:
         super().__init__()
         self._measured = measured_elements(model, plans)
         self._alike: dict[str, set[int]] = {}
@@ -158,7 +158,7 @@ def _scaled(target: TargetBlock, measured: np.ndarray | None) -> tuple[str, Tens
     return target.variable.name, None if plain else torch.as_tensor(target.elements)
 
 
-def measured_elements(model: Model, plans: Sequence[GroupPlan]) -> dict[str, np.ndarray]:
+def measured_elements(model: Model, plans: Sequence[Design]) -> dict[str, np.ndarray]:
     """Which elements have units of their own, bool [elements] by variable; variables without any are left out."""
     found = {v.name: _continuous(v) for v in model.given}
     for target in (t for plan in plans for t in plan.group.targets):

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ardsl.diagnostics import Diagnostic
 from ardsl.model.model import Context
+from ardsl.networks.design import LayerPlan
 from ardsl.networks.group import SourceBlock
 from ardsl.networks.network import Option
-from ardsl.networks.plan import LayerPlan
 
 if TYPE_CHECKING:
     import torch

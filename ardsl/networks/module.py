@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from ardsl.networks.stepper import Orders, Run, Stepper, TimeStepper
+from ardsl.networks.stepper import Orders
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,6 @@ class NetworkModule(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, inputs: Tensor, orders: Orders = 0) -> Tensor: ...
-
-    @abstractmethod
-    def stepper(self, run: Run) -> Stepper:
-        """The evaluator by steps."""
-
-    def time_stepper(self, batch: int) -> TimeStepper:
-        """The evaluator by time steps, of a network that runs along time."""
-        raise NotImplementedError(f"{type(self).__name__} does not run along time")
 
     @abstractmethod
     def start_at(self, parameters: Tensor) -> None:

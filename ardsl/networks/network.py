@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from ardsl.diagnostics import Diagnostic
+from ardsl.networks.design import Design
 from ardsl.networks.group import Group
-from ardsl.networks.plan import GroupPlan
-
-if TYPE_CHECKING:
-    import torch
 
 MAX_LAYERS = 1000
 """The most widths an option of kind ``sizes`` lists."""
@@ -60,10 +57,10 @@ class Option:
 
 
 class Network(ABC):
-    """A plug-in: how a group of factors is planned as layers and built as a torch module.
+    """A plug-in: what networks it makes for groups of factors (see ``ardsl.networks.design``).
 
-    A built module maps features ``[batch, group.features]`` and the index of an order to raw numbers
-    ``[batch, len(group.output_draw)]``, and gives a stepper for sampling (see ``ardsl.networks.module``).
+    A design builds a module that maps features [batch, group.features] and the number of an order to parameters
+    [batch, len(group.output_draw)] (see ``ardsl.networks.module``).
     """
 
     name: ClassVar[str]
@@ -75,14 +72,7 @@ class Network(ABC):
     takes_maps: ClassVar[bool] = False
     """Whether a context may go through a network of its own (see ``ardsl.networks.context``)."""
 
-    def problems(self, group: Group, options: Mapping[str, Any]) -> Iterator[Diagnostic]:
-        """What in this group the network cannot realize."""
-        return iter(())
-
     @abstractmethod
-    def plan(self, group: Group, options: Mapping[str, Any]) -> GroupPlan:
-        """The layers, with what each of the group's orders realizes. Allocates no weights."""
-
-    @abstractmethod
-    def build(self, plan: GroupPlan) -> torch.nn.Module:
-        """The torch module of a plan."""
+    def design(self, group: Group, options: Mapping[str, Any]) -> Design | list[Diagnostic]:
+        """Designs the network for a group of factors, or says what in the group it cannot realize. Allocates no
+        weights."""

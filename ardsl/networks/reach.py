@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ardsl.model.model import Factor, Variable
+from ardsl.networks.design import Design
 from ardsl.networks.group import Group
-from ardsl.networks.plan import GroupPlan
 from ardsl.networks.realize import RowRange
 from ardsl.relations import Beside, Relation, Translated
 from ardsl.relations.relation import NONE
@@ -17,7 +17,7 @@ MOST_PAIRS = 1 << 28
 """Draws × elements of a relation that is looked at row by row."""
 
 
-def realized_reach(plan: GroupPlan, factor: Factor, start: int, stop: int) -> tuple[int, ...] | None:
+def realized_reach(plan: Design, factor: Factor, start: int, stop: int) -> tuple[int, ...] | None:
     """The largest distance along each axis between an element that a factor draws and one of its own variable that is
     read for it, under the first order; 0 along an axis where none is read. The factor's draws are those from ``start``
     to ``stop`` of its group. None where finding it would take too long."""

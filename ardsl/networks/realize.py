@@ -12,43 +12,37 @@ from ardsl.diagnostics.rules import networks as rules
 from ardsl.graph.schedule import CycleError, layers, longest_path
 from ardsl.graph.verify import Comparison, Report, compare
 from ardsl.model.model import Factor, Model
+from ardsl.networks.design import Design
 from ardsl.networks.group import Group
-from ardsl.networks.plan import GroupPlan, Plan
-from ardsl.networks.resolve import Resolved
+from ardsl.networks.plan import Plan
+from ardsl.networks.resolve import MAX_PARAMETERS
 from ardsl.relations import Beside, Levels, Listed, Matrix, Order, Relation, Sparse, Translated
 
-MAX_PARAMETERS = 1 << 31
 MANY_PARAMETERS = 1 << 26
 """Parameters of one network that are warned of (256 MiB, and as much again for each of their gradients and moments)."""
 MAX_READINGS = 1 << 27
 """Pairs of a draw and an element that it reads, over all of several networks: their schedule lists them."""
 
 
-def make_plan(model: Model, resolved: Sequence[Resolved], sink: Sink) -> Plan | None:
-    """Plan every group, and the sampling schedule over all of them; None where a group would be too large."""
+def make_plan(model: Model, designs: Sequence[Design], sink: Sink) -> Plan | None:
+    """The plan of a model from the designs of its networks, with the sampling schedule over all of them; None where a
+    network is too large."""
     groups = []
-    for item in resolved:
-        width = max(target.family.width for target in item.group.targets)
-        plan = None
-        if width <= MAX_PARAMETERS:  # or the biases of one draw would be too many
-            plan = _reading_for_parameters(item.network.plan(item.group, item.options))
-        parameters = width if plan is None else plan.parameters
-        if plan is None or parameters > MAX_PARAMETERS:
-            shown = f"{parameters:,}" if plan is not None else f"more than {width:,}"
-            size = f"{parameters * 4 / 2**30:,.0f} GiB"
-            limit = f"{MAX_PARAMETERS:,}"
-            span = item.group.call.span
-            sink.add(rules.TOO_MANY_PARAMETERS.at(span, parameters=shown, size=size, limit=limit))
+    for designed in designs:
+        design, span = _reading_for_parameters(designed), designed.group.call.span
+        if design.parameters > MAX_PARAMETERS:
+            size, limit = f"{design.parameters * 4 / 2**30:,.0f} GiB", f"{MAX_PARAMETERS:,}"
+            sink.add(rules.TOO_MANY_PARAMETERS.at(span, parameters=f"{design.parameters:,}", size=size, limit=limit))
             continue
-        if parameters > MANY_PARAMETERS:
-            sink.add(_many_parameters(plan))
-        groups.append(plan)
+        if design.parameters > MANY_PARAMETERS:
+            sink.add(_many_parameters(design))
+        groups.append(design)
     pairs = [max(relation.count for relation in plan.realized) for plan in groups]
     if len(groups) > 1 and sum(pairs) > MAX_READINGS:
         largest = groups[pairs.index(max(pairs))].group
         sink.add(rules.TOO_MANY_READINGS.at(largest.call.span, pairs=f"{sum(pairs):,}", limit=f"{MAX_READINGS:,}"))
         return None
-    if len(groups) < len(resolved):
+    if len(groups) < len(designs):
         return None
     window = model.train.window
     if window is not None and all(plan.back is None for plan in groups):
@@ -64,7 +58,7 @@ def make_plan(model: Model, resolved: Sequence[Resolved], sink: Sink) -> Plan | 
         return found  # leaks that close a circle leave no order to draw in; the report names them
 
 
-def _many_parameters(plan: GroupPlan) -> Diagnostic:
+def _many_parameters(plan: Design) -> Diagnostic:
     """That a network is large, and where."""
     layer = max(plan.layers, key=lambda layer: layer.parameters)
     parameters, size = f"{plan.parameters:,}", f"{plan.parameters * 4 / 2**20:,.0f} MiB"
@@ -78,7 +72,7 @@ def _many_parameters(plan: GroupPlan) -> Diagnostic:
     return rules.MANY_PARAMETERS.at(span, notes=[joined], help=help, parameters=parameters, size=size)
 
 
-def _reading_for_parameters(plan: GroupPlan) -> GroupPlan:
+def _reading_for_parameters(plan: Design) -> Design:
     """The plan, in which draws whose parameters are all fixed read nothing, whatever the network's layers connect."""
     widths = plan.group.draw_outputs
     if widths.all():
@@ -148,7 +142,7 @@ def owners(groups: Sequence[Group]) -> list[np.ndarray]:
     ]
 
 
-def sampling_steps(plans: Sequence[GroupPlan], orders: Sequence[int | Mapping[str, Order]]) -> np.ndarray:
+def sampling_steps(plans: Sequence[Design], orders: Sequence[int | Mapping[str, Order]]) -> np.ndarray:
     """The sampling step of each draw, int64 [draws of all groups]: the longest-path layering of the realized graph.
 
     ``orders[g]`` are those that group ``g`` is under: some of its declared ones by number, or any by variable.
@@ -156,7 +150,7 @@ def sampling_steps(plans: Sequence[GroupPlan], orders: Sequence[int | Mapping[st
     return layers(_reading(plans, orders))
 
 
-def _reading(plans: Sequence[GroupPlan], orders: Sequence[int | Mapping[str, Order]]) -> Relation:
+def _reading(plans: Sequence[Design], orders: Sequence[int | Mapping[str, Order]]) -> Relation:
     """Which draws each draw reads, numbered over all groups. Under orders that are not planned for, what is declared:
     nothing else is realized."""
     realized = [
@@ -194,7 +188,7 @@ def verify_plan(plan: Plan) -> Report:
     return Report(tuple(c for group in plan.every for c in _comparisons(group)))
 
 
-def _comparisons(plan: GroupPlan) -> Iterator[Comparison]:
+def _comparisons(plan: Design) -> Iterator[Comparison]:
     group = plan.group
     for k in range(group.order_count):
         orders = group.orders(k)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from ardsl.common.wording import plural, series
@@ -13,30 +12,23 @@ from ardsl.diagnostics.reserved import NETWORKS
 from ardsl.diagnostics.rules import networks as rules
 from ardsl.diagnostics.rules.names import NOT_BUILT_YET
 from ardsl.model.model import Context, Factor, Model, NetworkCall, Variable
+from ardsl.networks.design import Design
 from ardsl.networks.group import Group, make_groups
 from ardsl.networks.network import Network
 from ardsl.networks.options import check_options
 from ardsl.networks.registry import LATER, context_network, context_network_names, network, network_names
 
+MAX_PARAMETERS = 1 << 31
 MAX_VALUES = 1 << 16
 """The most values of latent variables that are summed over."""
 
 
-@dataclass(frozen=True)
-class Resolved:
-    """A group with its network and complete, checked options."""
-
-    group: Group
-    network: Network
-    options: dict[str, Any]
-
-
-def resolve_networks(model: Model, sink: Sink) -> tuple[Resolved, ...] | None:
-    """Every group with its network, or None where any has an error; all errors are reported."""
+def design_networks(model: Model, sink: Sink) -> tuple[Design, ...] | None:
+    """The design of every group's network, or None where any has an error; all errors are reported."""
     for diagnostic in _latent_problems(model):
         sink.add(diagnostic)
     refused = _check_contexts(model, sink)
-    resolved: list[Resolved] = []
+    designs: list[Design] = []
     known: dict[Span, tuple[Network, dict[str, Any]] | None] = {}
     for group in make_groups(model):
         if group.call.span not in known:  # factors that share a net share its call, and its errors
@@ -45,12 +37,14 @@ def resolve_networks(model: Model, sink: Sink) -> tuple[Resolved, ...] | None:
         if found is None or any(c.span in refused for factor in group.factors for c in factor.contexts):
             continue
         chosen, options = found
-        problems = [*_mixed(group), *_through(group, chosen), *chosen.problems(group, options)]
-        for diagnostic in problems:
-            sink.add(diagnostic)
-        if not problems:
-            resolved.append(Resolved(group, chosen, options))
-    return None if sink.errors else tuple(resolved)
+        problems = [*_mixed(group), *_through(group, chosen), *_too_wide(group)]
+        designed = problems or chosen.design(group, options)
+        if isinstance(designed, Design):
+            designs.append(designed)
+        else:
+            for diagnostic in designed:
+                sink.add(diagnostic)
+    return None if sink.errors else tuple(designs)
 
 
 def _latent_problems(model: Model) -> Iterator[Diagnostic]:
@@ -143,6 +137,15 @@ def _mixed(group: Group) -> Iterator[Diagnostic]:
         yield rules.MIXED_NET.at(
             second.factor.target_span, net=group.name, first=first.variable.name, second=second.variable.name
         )
+
+
+def _too_wide(group: Group) -> Iterator[Diagnostic]:
+    """A family whose parameters for one draw are too many: they could not even be counted layer by layer."""
+    width = max(target.family.width for target in group.targets)
+    if width > MAX_PARAMETERS:
+        size = f"{width * 4 / 2**30:,.0f} GiB"
+        shown = f"more than {width:,}"
+        yield rules.TOO_MANY_PARAMETERS.at(group.call.span, parameters=shown, size=size, limit=f"{MAX_PARAMETERS:,}")
 
 
 def _call(call: NetworkCall, nets: Collection[str], sink: Sink) -> tuple[Network, dict[str, Any]] | None:

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ardsl.networks.group import Group
+from ardsl.networks.module import NetworkModule
 from ardsl.networks.stepper import Run, Stepper
 
 
@@ -42,6 +44,16 @@ class SlotStepper(Stepper):
 
     def caches(self) -> Iterable[Tensor]:
         yield self._inputs
+
+
+def whole_stepper(group: Group, module: NetworkModule, run: Run) -> SlotStepper:
+    """The slow, obvious evaluator of any network: all of it again at every step."""
+
+    def rows(inputs: Tensor, draws: np.ndarray) -> Tensor:
+        return module(inputs, run.orders)[:, np.flatnonzero(np.isin(group.output_draw, draws))]
+
+    columns_of = group.feature_element if module.reads == "features" else np.arange(group.elements)
+    return SlotStepper(rows, run.element_step[columns_of], run, next(module.parameters(), torch.zeros(())))
 
 
 def _by_step(steps: np.ndarray) -> dict[int, np.ndarray]:

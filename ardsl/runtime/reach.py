@@ -12,8 +12,8 @@ import numpy as np
 from ardsl.compiler.audit import Audit
 from ardsl.diagnostics.rules.data import BAD_OUTPUT
 from ardsl.errors import DataError
+from ardsl.networks.design import Design
 from ardsl.networks.group import Group
-from ardsl.networks.plan import GroupPlan
 from ardsl.relations import Beside, Order, Relation
 from ardsl.runtime.atomic import replacing
 from ardsl.runtime.curve import can_draw
@@ -112,7 +112,7 @@ def _too_large(path: str | Path) -> DataError:
     return fault(BAD_OUTPUT, path=path, problem=problem)
 
 
-def _of_group(plan: GroupPlan) -> _Subject:
+def _of_group(plan: Design) -> _Subject:
     group, realized = plan.group, plan.realized[0]
     target, orders = group.targets[0], group.orders()
     declared = group.by_source(orders) if isinstance(realized, Beside) else group.declared(orders)

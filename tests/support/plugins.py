@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
 from torch import Tensor
 
+from ardsl.diagnostics import Diagnostic
+from ardsl.networks.dense.designs import DenseDesign
 from ardsl.networks.dense.module import DenseNetwork
 from ardsl.networks.dense.networks import Linear
+from ardsl.networks.design import Design
 from ardsl.networks.group import Group
 from ardsl.networks.network import Network
-from ardsl.networks.plan import GroupPlan
 from ardsl.relations import Everything
 
 
@@ -30,8 +31,15 @@ class Unmasked(Straight):
     name = "unmasked"
     examples = {"bits": "observed x[4] : binary\np(x[i] | x[<i]) = bernoulli via unmasked\n"}
 
-    def build(self, plan: GroupPlan) -> torch.nn.Module:
-        return _Unmasked(plan)
+    def design(self, group: Group, options: Mapping[str, Any]) -> Design | list[Diagnostic]:
+        designed = super().design(group, options)
+        return _UnmaskedDesign(**vars(designed)) if isinstance(designed, Design) else designed
+
+
+@dataclass(frozen=True, repr=False)
+class _UnmaskedDesign(DenseDesign):
+    def build(self) -> DenseNetwork:
+        return _Unmasked(self)
 
 
 class _Unmasked(DenseNetwork):
@@ -45,8 +53,11 @@ class Boastful(Straight):
     name = "boastful"
     examples = {"bits": "observed x[4] : binary\np(x[i] | x[<i]) = bernoulli via boastful\n"}
 
-    def plan(self, group: Group, options: Mapping[str, Any]) -> GroupPlan:
-        return replace(super().plan(group, options), realized=(Everything(group.draws, group.elements),))
+    def design(self, group: Group, options: Mapping[str, Any]) -> Design | list[Diagnostic]:
+        designed = super().design(group, options)
+        if not isinstance(designed, Design):
+            return designed
+        return replace(designed, realized=(Everything(group.draws, group.elements),))
 
 
 class Elsewhere(Straight):
@@ -60,8 +71,5 @@ class Unshown(Network):
     name = "unshown"
     doc = "nothing to see"
 
-    def plan(self, group: Group, options: Mapping[str, Any]) -> GroupPlan:
-        raise NotImplementedError
-
-    def build(self, plan: GroupPlan) -> torch.nn.Module:
+    def design(self, group: Group, options: Mapping[str, Any]) -> Design | list[Diagnostic]:
         raise NotImplementedError

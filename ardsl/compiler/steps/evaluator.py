@@ -19,7 +19,7 @@ from ardsl.compiler.steps.schedule import Steps
 from ardsl.compiler.steps.walk import Walker, code_table, columns
 from ardsl.compiler.values import Values
 from ardsl.networks.realize import sampling_steps
-from ardsl.networks.slot_stepper import SlotStepper
+from ardsl.networks.slot_stepper import whole_stepper as every_network_whole
 from ardsl.networks.stepper import Orders, Run, Stepper
 
 MakeStepper = Callable[[Density, int, Run], Stepper]
@@ -27,18 +27,12 @@ MakeStepper = Callable[[Density, int, Run], Stepper]
 
 
 def _own_stepper(density: Density, group: int, run: Run) -> Stepper:
-    return density.networks_by_group[group].stepper(run)
+    return density.spec.plan.groups[group].stepper(density.networks_by_group[group], run)
 
 
 def whole_stepper(density: Density, group: int, run: Run) -> Stepper:
-    """The slow, obvious reference: the whole network again at every step."""
-    network, own = density.networks_by_group[group], density.groups[group]
-
-    def rows(inputs: Tensor, draws: np.ndarray) -> Tensor:
-        return network(inputs, run.orders)[:, np.flatnonzero(np.isin(own.output_draw, draws))]
-
-    columns_of = own.feature_element if network.reads == "features" else np.arange(own.elements)
-    return SlotStepper(rows, run.element_step[columns_of], run, density.like)
+    """The reference: the whole network again at every step."""
+    return every_network_whole(density.groups[group], density.networks_by_group[group], run)
 
 
 class Evaluator:

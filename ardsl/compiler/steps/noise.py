@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ardsl.arguments import checked_seed
 from ardsl.common.wording import plural
-from ardsl.networks.plan import GroupPlan
+from ardsl.networks.design import Design
 
 _PORTION = 1 << 16
 """Draws whose noise is passed over at once."""
@@ -37,7 +37,7 @@ class Noise:
         return Noise(count, chosen, {k: v[index] for k, v in self.orders.items()})
 
 
-def make_noise(plans: Sequence[GroupPlan], count: int, seed: int | None, like: Tensor) -> Noise:
+def make_noise(plans: Sequence[Design], count: int, seed: int | None, like: Tensor) -> Noise:
     """Fresh noise for ``count`` samples: the same seed gives the same numbers, on any device."""
     generator = _generator(seed)
     orders: dict[str, Tensor] = {}
@@ -56,7 +56,7 @@ def make_noise(plans: Sequence[GroupPlan], count: int, seed: int | None, like: T
 
 
 def noise_along_time(
-    plan: GroupPlan, count: int, seed: int | None, like: Tensor, draws: range, size: int
+    plan: Design, count: int, seed: int | None, like: Tensor, draws: range, size: int
 ) -> Iterator[Tensor]:
     """The same numbers of some draws of a model's only group, which runs along time: [n, up to ``size``, uniforms], one
     part after another."""

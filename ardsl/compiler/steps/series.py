@@ -37,7 +37,7 @@ class Series:
         self._density, self._batch = density, batch
         (self._group,), (plan,) = density.groups, density.spec.plan.groups
         (self._target,) = self._group.targets
-        self._stepper, self._table = density.networks_by_group[0].time_stepper(batch), code_table(density)
+        self._stepper, self._table = plan.time_stepper(density.networks_by_group[0], batch), code_table(density)
         self._size = self._target.elements.shape[1]
         """Elements of each draw."""
         variable = self._target.variable

@@ -11,10 +11,9 @@ from torch.nn import functional as F
 
 from ardsl.networks.dense.banded import Band, banded_linear, bands
 from ardsl.networks.dense.plan import relations
-from ardsl.networks.dense.stepper import DenseStepper, Weights
+from ardsl.networks.design import Design
 from ardsl.networks.module import NetworkModule, linear_
-from ardsl.networks.plan import GroupPlan
-from ardsl.networks.stepper import Orders, Run
+from ardsl.networks.stepper import Orders
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": F.relu,
@@ -50,7 +49,7 @@ class DenseNetwork(NetworkModule):
     _sorted: Tensor | None
     _unsorted: Tensor | None
 
-    def __init__(self, plan: GroupPlan) -> None:
+    def __init__(self, plan: Design) -> None:
         super().__init__()
         self.plan = plan
         hidden = [layer for layer in plan.layers if layer.name != "direct"]
@@ -185,23 +184,10 @@ class DenseNetwork(NetworkModule):
             self._bands = (like.dtype, parts)
         return self._bands[1]
 
-    def stepper(self, run: Run) -> DenseStepper:
-        group, masks = self.plan.group, self.masks(run.orders)
-
-        @torch.no_grad()
-        def weights() -> Weights:
-            return *self.masked(masks), [bias.detach() for bias in self.biases]
-
-        return DenseStepper(
-            weights=weights,
-            masks=masks[0][:-1],
-            activation=self.plan.options["activation"],
-            residual=self.plan.options["residual"],
-            input_step=run.element_step[group.feature_element],
-            output_step=run.draw_step[group.output_draw],
-            layout=(self._inputs, self._outputs),
-            run=run,
-        )
+    @property
+    def layout(self) -> tuple[np.ndarray, np.ndarray]:
+        """Which feature and which parameter stands at each of the weights' columns and rows."""
+        return self._inputs, self._outputs
 
 
 def _index(order: np.ndarray) -> Tensor | None:

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ardsl.diagnostics import Diagnostic
 from ardsl.diagnostics.rules import networks as rules
 from ardsl.model.model import Context
-from ardsl.networks.dense.plan import plan_dense
-from ardsl.networks.dense.slot_plan import element_levels, plan_table, plan_tied, table_rows
+from ardsl.networks.dense.designs import design_dense, design_table, design_tied
+from ardsl.networks.dense.slot_plan import element_levels, table_rows
+from ardsl.networks.design import Design
 from ardsl.networks.group import Group
 from ardsl.networks.network import Network, Option
-from ardsl.networks.plan import GroupPlan
 from ardsl.relations import Earlier
-
-if TYPE_CHECKING:
-    import torch
 
 MAX_PAIRS = 1 << 27
 """Pairs of a draw and an element it reads that a dense network may have."""
@@ -50,29 +47,18 @@ class Dense(Network):
         return {**defaults, **options}
 
     def problems(self, group: Group, options: Mapping[str, Any]) -> Iterator[Diagnostic]:
+        """What in the group the network cannot realize."""
         too_many = too_many_pairs(self.name, group)
         if too_many is not None:
             yield too_many
         elif options.get("tied"):
             yield from tied_problems(self.name, group)
 
-    def plan(self, group: Group, options: Mapping[str, Any]) -> GroupPlan:
-        if options.get("tied"):
-            return plan_tied(group, self.name, self.fixed(options))
-        return plan_dense(group, self.name, self.fixed(options))
-
-    def build(self, plan: GroupPlan) -> torch.nn.Module:
-        if plan.options["tied"]:
-            from ardsl.networks.dense.slot_module import TiedNetwork
-
-            return TiedNetwork(plan)
-        if any(layer.packed is not None for layer in plan.layers):
-            from ardsl.networks.dense.packed import PackedNetwork
-
-            return PackedNetwork(plan)
-        from ardsl.networks.dense.module import DenseNetwork
-
-        return DenseNetwork(plan)
+    def design(self, group: Group, options: Mapping[str, Any]) -> Design | list[Diagnostic]:
+        problems = list(self.problems(group, options))
+        if problems:
+            return problems
+        return (design_tied if options.get("tied") else design_dense)(group, self.name, self.fixed(options))
 
 
 class Free(Dense):
@@ -198,6 +184,7 @@ class Table(Network):
     options = (TIED,)
 
     def problems(self, group: Group, options: Mapping[str, Any]) -> Iterator[Diagnostic]:
+        """What in the group a table cannot realize."""
         too_many = too_many_pairs("table", group)
         if too_many is not None:
             yield too_many
@@ -224,13 +211,8 @@ class Table(Network):
             shown = f"about 10^{power}" if rows is None else f"{rows:,}"
             yield rules.TABLE_TOO_LARGE.at(group.call.span, rows=shown, limit=f"{MAX_TABLE_ROWS:,}")
 
-    def plan(self, group: Group, options: Mapping[str, Any]) -> GroupPlan:
-        return plan_table(group, options)
-
-    def build(self, plan: GroupPlan) -> torch.nn.Module:
-        from ardsl.networks.dense.slot_module import TableNetwork
-
-        return TableNetwork(plan)
+    def design(self, group: Group, options: Mapping[str, Any]) -> Design | list[Diagnostic]:
+        return list(self.problems(group, options)) or design_table(group, options)
 
 
 def too_many_pairs(network: str, group: Group, limit: int = MAX_PAIRS) -> Diagnostic | None:

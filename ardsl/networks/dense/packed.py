@@ -10,10 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ardsl.networks.dense.module import ACTIVATIONS
+from ardsl.networks.design import Design, LayerPlan
 from ardsl.networks.module import NetworkModule, linear_
-from ardsl.networks.plan import GroupPlan, LayerPlan
-from ardsl.networks.slot_stepper import SlotStepper
-from ardsl.networks.stepper import Orders, Run
+from ardsl.networks.stepper import Orders
 from ardsl.relations import Sparse
 from ardsl.relations.relation import distinct, expanded
 
@@ -50,7 +49,7 @@ class PackedNetwork(NetworkModule):
     """The network of :class:`~ardsl.networks.dense.module.DenseNetwork` where its masks let so little through that only
     this is stored: ``layers`` to the hidden units and the output, and ``direct`` from the input to the output."""
 
-    def __init__(self, plan: GroupPlan) -> None:
+    def __init__(self, plan: Design) -> None:
         super().__init__()
         self.plan = plan
         group = plan.group
@@ -84,11 +83,7 @@ class PackedNetwork(NetworkModule):
     def forward(self, inputs: Tensor, orders: Orders = 0) -> Tensor:
         return self._evaluate(inputs, [None] * max(len(self.layers) - 1, 0), None)
 
-    def stepper(self, run: Run) -> SlotStepper:
-        like = next(self.parameters())
-        return SlotStepper(self._rows, run.element_step[self.plan.group.feature_element], run, like)
-
-    def _rows(self, inputs: Tensor, draws: np.ndarray) -> Tensor:
+    def rows(self, inputs: Tensor, draws: np.ndarray) -> Tensor:
         """The parameters of some draws, for which those units are computed that they depend on."""
         outputs = draws
         if self._ends is not None:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ardsl.networks.dense.labels import label
+from ardsl.networks.design import Design, LayerPlan
 from ardsl.networks.group import Group
-from ardsl.networks.plan import GroupPlan, LayerPlan
 from ardsl.relations import Order, Relation, Sparse
 
 PACKED = 8
@@ -72,7 +72,7 @@ def relations(group: Group, options: Mapping[str, Any], orders: Mapping[str, Ord
     return DenseRelations(tuple(layers), direct, units)
 
 
-def plan_dense(group: Group, network: str, options: Mapping[str, Any]) -> GroupPlan:
+def plan_dense(group: Group, network: str, options: Mapping[str, Any]) -> Design:
     """The plan of a masked dense network, for each of the group's orders."""
     under = [relations(group, options, group.orders(k)) for k in range(group.order_count)]
     first = under[0]
@@ -92,7 +92,7 @@ def plan_dense(group: Group, network: str, options: Mapping[str, Any]) -> GroupP
         packed = read[-1] if read is not None else None
         layers.append(masked_layer("direct", first.direct, features, outputs, bias=not first.hidden, packed=packed))
     hidden = tuple(found for r in under if (found := r.through_hidden()) is not None)  # all of them, or none
-    return GroupPlan(
+    return Design(
         group,
         network,
         dict(options),

@@ -13,10 +13,9 @@ from torch.nn import functional as F
 from ardsl.networks.dense.module import ACTIVATIONS
 from ardsl.networks.dense.slot_plan import slot_features, table_shape
 from ardsl.networks.dense.slots import Slots, tied_slots
+from ardsl.networks.design import Design
 from ardsl.networks.module import NetworkModule, linear_
-from ardsl.networks.plan import GroupPlan
-from ardsl.networks.slot_stepper import SlotStepper
-from ardsl.networks.stepper import Orders, Run
+from ardsl.networks.stepper import Orders
 from ardsl.relations import Order
 
 
@@ -35,19 +34,19 @@ class TableNetwork(NetworkModule):
 
     reads = "codes"
 
-    def __init__(self, plan: GroupPlan) -> None:
+    def __init__(self, plan: Design) -> None:
         super().__init__()
         self.plan = plan
         self._shape = table_shape(plan.group, plan.options, plan.group.orders(0))
         self.rows = nn.Parameter(torch.zeros(self._shape.rows, plan.group.targets[0].family.width))
         self._addresses: dict[int, _Address] = {}
-        self._address(0)  # what traces a forward pass finds it made
+        self.address(0)  # what traces a forward pass finds it made
 
     def start_at(self, parameters: Tensor) -> None:
         with torch.no_grad():
             self.rows.copy_(parameters[: self.rows.shape[1]].expand_as(self.rows))
 
-    def _address(self, orders: Orders) -> _Address:
+    def address(self, orders: Orders) -> _Address:
         """How a draw's row is found: gather, stride, offset, and what an absent slot counts as."""
         if isinstance(orders, int):
             kept = self._addresses.get(orders)
@@ -67,9 +66,10 @@ class TableNetwork(NetworkModule):
         return _Address(*(torch.as_tensor(np.ascontiguousarray(p), device=self.rows.device) for p in parts))
 
     def forward(self, inputs: Tensor, orders: Orders = 0) -> Tensor:
-        return self._look_up(inputs, self._address(orders)).flatten(1)
+        return self.look_up(inputs, self.address(orders)).flatten(1)
 
-    def _look_up(self, codes: Tensor, address: _Address, draws: np.ndarray | None = None) -> Tensor:
+    def look_up(self, codes: Tensor, address: _Address, draws: np.ndarray | None = None) -> Tensor:
+        """The parameters of all draws, or of some, given codes [batch, elements]: [batch, draws, width]."""
         gather, stride, offset, absent = address
         if isinstance(draws, np.ndarray):
             gather, stride, offset = gather[draws], stride[draws], offset[draws]
@@ -78,15 +78,11 @@ class TableNetwork(NetworkModule):
         known = torch.cat([codes.long(), absent.expand(codes.shape[0], -1)], 1)
         return self.rows[offset + (stride * known[:, gather]).sum(-1)]
 
-    def stepper(self, run: Run) -> SlotStepper:
-        address = self._address(run.orders)
-        return SlotStepper(lambda codes, draws: self._look_up(codes, address, draws), run.element_step, run, self.rows)
-
 
 class TiedNetwork(NetworkModule):
     """One dense network applied to every draw's slots; one that may be absent has an input that says it is there."""
 
-    def __init__(self, plan: GroupPlan) -> None:
+    def __init__(self, plan: Design) -> None:
         super().__init__()
         self.plan = plan
         self.weights = nn.ParameterList([torch.empty(layer.outputs, layer.inputs) for layer in plan.layers])
@@ -95,13 +91,13 @@ class TiedNetwork(NetworkModule):
             linear_(weight, bias)
         self.activation = ACTIVATIONS[plan.options["activation"]]
         self._columns: dict[int, Tensor] = {}
-        self._gather(0)  # what traces a forward pass finds it made
+        self.gather(0)  # what traces a forward pass finds it made
 
     def start_at(self, parameters: Tensor) -> None:
         with torch.no_grad():
             self.biases[-1].copy_(parameters[: len(self.biases[-1])])
 
-    def _gather(self, orders: Orders) -> Tensor:
+    def gather(self, orders: Orders) -> Tensor:
         """For each draw the column of each of its network's inputs, [draws, inputs]; two more columns are a constant 0
         (a feature that is absent) and a constant 1 (the slot is there)."""
         if isinstance(orders, int):
@@ -130,21 +126,13 @@ class TiedNetwork(NetworkModule):
         return torch.as_tensor(gather, device=self.biases[-1].device)
 
     def forward(self, inputs: Tensor, orders: Orders = 0) -> Tensor:
-        return self._evaluate(inputs, self._gather(orders), slice(None)).flatten(1)
+        return self.evaluate(inputs, self.gather(orders), slice(None)).flatten(1)
 
-    def _evaluate(self, inputs: Tensor, gather: Tensor, draws: np.ndarray | slice) -> Tensor:
+    def evaluate(self, inputs: Tensor, gather: Tensor, draws: np.ndarray | slice) -> Tensor:
+        """The parameters of some draws given features [batch, features]: [batch, draws, width]."""
         hidden = F.pad(F.pad(inputs, (0, 1)), (0, 1), value=1.0)[:, gather[draws]]
         for weight, bias in zip(self.weights[:-1], self.biases, strict=False):
             hidden = self.activation(F.linear(hidden, weight, bias))
             if self.training and self.plan.options["dropout"]:
                 hidden = F.dropout(hidden, self.plan.options["dropout"])
         return F.linear(hidden, self.weights[-1], self.biases[-1])
-
-    def stepper(self, run: Run) -> SlotStepper:
-        gather = self._gather(run.orders)
-        return SlotStepper(
-            lambda inputs, draws: self._evaluate(inputs, gather, draws),
-            run.element_step[self.plan.group.feature_element],
-            run,
-            self.biases[-1],
-        )

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ardsl.networks.dense.slots import Slots, own_slots, tied_slots
+from ardsl.networks.design import Design, LayerPlan
 from ardsl.networks.group import Group
-from ardsl.networks.plan import GroupPlan, LayerPlan
 from ardsl.relations import AxisPart, Order, Part, Sparse
 
 
@@ -69,7 +69,7 @@ def table_shape(group: Group, options: Mapping[str, Any], orders: Mapping[str, O
     return TableShape(slots, levels, stride, np.cumsum(sizes) - sizes, int(sizes.sum()))
 
 
-def plan_table(group: Group, options: Mapping[str, Any]) -> GroupPlan:
+def plan_table(group: Group, options: Mapping[str, Any]) -> Design:
     """A row of raw numbers for every value of every draw's context."""
     shapes = [table_shape(group, options, group.orders(k)) for k in range(group.order_count)]
     realized = tuple(shape.slots.relation() for shape in shapes)
@@ -83,7 +83,8 @@ def plan_table(group: Group, options: Mapping[str, Any]) -> GroupPlan:
         flops=2 * int((shapes[0].slots.gather >= 0).sum()),
         relation=realized[0],
     )
-    return GroupPlan(group, "table", dict(options), (layer,), realized, alike=alike(group) if options["tied"] else {})
+    tied = alike(group) if options["tied"] else {}
+    return Design(group, "table", dict(options), (layer,), realized, alike=tied)
 
 
 def slot_features(group: Group, slots: Slots) -> list[int]:
@@ -92,7 +93,7 @@ def slot_features(group: Group, slots: Slots) -> list[int]:
     return [features[column.max()] + int(gone) for column, gone in zip(slots.gather.T, slots.absent, strict=True)]
 
 
-def plan_tied(group: Group, network: str, options: Mapping[str, Any]) -> GroupPlan:
+def plan_tied(group: Group, network: str, options: Mapping[str, Any]) -> Design:
     """One dense network applied to every draw's slots."""
     slots = [tied_slots(group, group.orders(k)) for k in range(group.order_count)]
     realized = tuple(each.relation() for each in slots)
@@ -112,7 +113,7 @@ def plan_tied(group: Group, network: str, options: Mapping[str, Any]) -> GroupPl
                 activation=None if last else options["activation"],
             )
         )
-    return GroupPlan(group, network, dict(options), tuple(layers), realized, alike=alike(group))
+    return Design(group, network, dict(options), tuple(layers), realized, alike=alike(group))
 
 
 def alike(group: Group) -> dict[str, tuple[int, ...]]:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ardsl.networks.dense.module import DenseNetwork
 from ardsl.networks.stepper import Run, Slots, Stepper
 
 Operation = tuple[Callable[..., object], tuple[object, ...]]
@@ -230,6 +231,26 @@ class DenseStepper(Stepper):
             self._enter(self._block_of[step])
         for function, arguments in self._after[step]:
             function(*arguments)
+
+
+def dense_stepper(module: DenseNetwork, run: Run) -> DenseStepper:
+    """The evaluator by steps of a network, under the orders of the run."""
+    group, masks = module.plan.group, module.masks(run.orders)
+
+    @torch.no_grad()
+    def weights() -> Weights:
+        return *module.masked(masks), [bias.detach() for bias in module.biases]
+
+    return DenseStepper(
+        weights=weights,
+        masks=masks[0][:-1],
+        activation=module.plan.options["activation"],
+        residual=module.plan.options["residual"],
+        input_step=run.element_step[group.feature_element],
+        output_step=run.draw_step[group.output_draw],
+        layout=module.layout,
+        run=run,
+    )
 
 
 def _completed(mask: Tensor | None, units: int, known: np.ndarray) -> np.ndarray:

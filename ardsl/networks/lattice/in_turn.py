@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ardsl.networks.lattice.inputs import LatticeInputs
+from ardsl.networks.lattice.module import LatticeNetwork
 from ardsl.networks.lattice.ring import RingStepper, runs_along
 from ardsl.networks.lattice.schedule import source_slices
 from ardsl.networks.stepper import Run
-
-if TYPE_CHECKING:
-    from ardsl.networks.lattice.module import LatticeNetwork
 
 
 class InTurn(LatticeInputs):

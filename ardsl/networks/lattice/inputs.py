@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ardsl.networks.lattice.module import LatticeNetwork
 from ardsl.networks.lattice.schedule import source_slices
 from ardsl.networks.stepper import Run, Stepper
-
-if TYPE_CHECKING:
-    from ardsl.networks.lattice.module import LatticeNetwork
-
 
 Call = tuple[Callable[..., object], tuple[object, ...], dict[str, Tensor]]
 """One of torch's functions, prepared: with what it takes, and where its result goes."""

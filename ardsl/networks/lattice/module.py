@@ -9,19 +9,19 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
+from ardsl.networks.design import Design
 from ardsl.networks.lattice.given import alignment, given
 from ardsl.networks.lattice.layers import Convolution, Features, Upsampled, during, gated
 from ardsl.networks.lattice.plan import located_features, ranked_readings
 from ardsl.networks.lattice.wiring import INPUT, Layer, Wiring
 from ardsl.networks.module import NetworkModule, Span
-from ardsl.networks.plan import GroupPlan
-from ardsl.networks.stepper import Orders, Run, Stepper, TimeStepper
+from ardsl.networks.stepper import Orders
 
 
 class LatticeNetwork(NetworkModule):
     """A network of stencil layers, whose raw numbers depend on exactly the sites that its plan's stencils reach."""
 
-    def __init__(self, plan: GroupPlan, wiring: Wiring) -> None:
+    def __init__(self, plan: Design, wiring: Wiring) -> None:
         super().__init__()
         self.plan, self.wiring = plan, wiring
         self.given = given(plan.group, wiring.lattice, plan.options.get("upsampling", "repeated"))
@@ -130,17 +130,6 @@ class LatticeNetwork(NetworkModule):
         sources = self.plan.group.sources
         parts = inputs.split([source.features for source in sources], 1)
         return {source.variable.name: part for source, part in zip(sources, parts, strict=True)}
-
-    def stepper(self, run: Run) -> Stepper:
-        from ardsl.networks.lattice.in_turn import InTurn
-        from ardsl.networks.lattice.stepper import LatticeStepper
-
-        return InTurn(self, run) if InTurn.fits(self, run) else LatticeStepper(self, run)
-
-    def time_stepper(self, batch: int) -> TimeStepper:
-        from ardsl.networks.lattice.ring import RingStepper
-
-        return RingStepper(self, batch)
 
 
 def _key(target: str) -> str:

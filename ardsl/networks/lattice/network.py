@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from ardsl.diagnostics import Diagnostic
 from ardsl.diagnostics.rules import networks as rules
 from ardsl.model.model import Context
+from ardsl.networks.design import Design
 from ardsl.networks.group import Group
+from ardsl.networks.lattice.design import design_lattice
 from ardsl.networks.lattice.given import given, unreadable
 from ardsl.networks.lattice.lattice import Lattice
-from ardsl.networks.lattice.plan import plan_lattice, planning_work, spread_reach, spread_relation
+from ardsl.networks.lattice.plan import planning_work, spread_reach, spread_relation
 from ardsl.networks.lattice.wiring import Limits, Wiring
 from ardsl.networks.network import Network
-from ardsl.networks.plan import GroupPlan
 from ardsl.relations import Earlier, difference
-
-if TYPE_CHECKING:
-    import torch
 
 MOST_CHANNELS = 16
 MOST_WORK = 1 << 34
@@ -53,6 +51,7 @@ class LatticePlugin(Network):
         return None
 
     def problems(self, group: Group, options: Mapping[str, Any]) -> Iterator[Diagnostic]:
+        """What in the group the network cannot realize."""
         for check in (self._shape_problems, self._context_problems):
             found = list(check(group))
             yield from found
@@ -134,20 +133,18 @@ class LatticePlugin(Network):
                 reason = f"what enters at one time step reaches the {far:,} after it, and must be declared as far"
                 yield rules.LATTICE_CONTEXT.at(context.span, network=self.name, text=context.text, reason=reason)
 
-    def plan(self, group: Group, options: Mapping[str, Any]) -> GroupPlan:
+    def design(self, group: Group, options: Mapping[str, Any]) -> Design | list[Diagnostic]:
+        problems = list(self.problems(group, options))
+        if problems:
+            return problems
         wiring = self._wiring(group, options)
-        helps = [self.completion(self._lattice(group), options, self._limits(group))]
+        helps = [self.completion(wiring.lattice, options, self._limits(group))]
         for each in given(group, wiring.lattice).spread:
             if difference(group.at_draws(each.part), spread_relation(wiring, each)).count:
                 far, name = spread_reach(wiring), each.source.variable.name
                 helps.insert(0, f"what `{name}` gives reaches {far:,} time steps on: begin its range as far back")
         completion = "; ".join(filter(None, helps)) or None
-        return plan_lattice(group, self.name, options, wiring, completion)
-
-    def build(self, plan: GroupPlan) -> torch.nn.Module:
-        from ardsl.networks.lattice.module import LatticeNetwork
-
-        return LatticeNetwork(plan, self._wiring(plan.group, plan.options))
+        return design_lattice(group, self.name, options, wiring, completion)
 
     def _wiring(self, group: Group, options: Mapping[str, Any]) -> Wiring:
         """The layers that a group gets."""

@@ -7,28 +7,30 @@ from typing import Any
 
 import numpy as np
 
+from ardsl.networks.design import LayerPlan
 from ardsl.networks.group import Group
 from ardsl.networks.lattice.given import Given, Spread, given
 from ardsl.networks.lattice.lattice import Lattice
 from ardsl.networks.lattice.wiring import INPUT, Layer, Wiring, weights
-from ardsl.networks.plan import GroupPlan, LayerPlan
 from ardsl.relations import AxisPart, Band, Beside, Everything, Matrix, Relation, Union
 from ardsl.relations.ranked import Ranked, compose_ranked
 from ardsl.relations.translated import Reading, compose, work
 
 
-def plan_lattice(
-    group: Group, network: str, options: Mapping[str, Any], wiring: Wiring, completion: str | None
-) -> GroupPlan:
-    """The plan of a lattice network; ``completion`` says how it would realize all that is declared."""
+def plan_lattice(group: Group, options: Mapping[str, Any], wiring: Wiring) -> dict[str, Any]:
+    """The layers of a lattice network, what they realize, how far back in time and along which axes alike: as fields of
+    its design."""
     conditions = given(group, wiring.lattice, options.get("upsampling", "repeated"))
     maps = [layer for each in conditions.through for layer in each.plan.layers]
     maps += [_upsampling(each) for each in conditions.spread if each.learned]
     own = [_layer_plan(wiring, layer, conditions) for layer in wiring.layers if layer.kind == "convolve"]
     realized = Beside(group.draws, tuple(_realized(group, wiring, conditions)))
-    layers, back = (*maps, *own), reach(wiring) if wiring.lattice.along_time else None
-    alike = _alike(group, wiring.lattice, conditions)
-    return GroupPlan(group, network, dict(options), layers, (realized,), completion=completion, back=back, alike=alike)
+    return {
+        "layers": (*maps, *own),
+        "realized": (realized,),
+        "back": reach(wiring) if wiring.lattice.along_time else None,
+        "alike": _alike(group, wiring.lattice, conditions),
+    }
 
 
 def _alike(group: Group, lattice: Lattice, conditions: Given) -> dict[str, tuple[int, ...]]:

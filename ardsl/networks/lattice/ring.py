@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -17,11 +16,9 @@ from torch import Tensor
 
 from ardsl.networks.lattice.inputs import Call
 from ardsl.networks.lattice.layers import Convolution
+from ardsl.networks.lattice.module import LatticeNetwork
 from ardsl.networks.lattice.wiring import INPUT, Layer, Wiring
 from ardsl.networks.stepper import TimeStepper
-
-if TYPE_CHECKING:
-    from ardsl.networks.lattice.module import LatticeNetwork
 
 _SECTION = 4096
 """Time steps whose maps of what is given are made at once."""

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ardsl.networks.group import Group
 from ardsl.networks.lattice.given import alignment
+from ardsl.networks.lattice.module import LatticeNetwork
 from ardsl.networks.lattice.plan import ranked_readings
 from ardsl.networks.lattice.wiring import INPUT, Layer, Wiring
-
-if TYPE_CHECKING:
-    from ardsl.networks.lattice.module import LatticeNetwork
 
 
 def neighbours(wiring: Wiring, layer: Layer) -> list[np.ndarray]:

@@ -7,20 +7,17 @@ side by side. All calls of a step are prepared when it is first taken: torch's f
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ardsl.networks.lattice.inputs import Call, LatticeInputs
+from ardsl.networks.lattice.module import LatticeNetwork
 from ardsl.networks.lattice.schedule import Schedule, SourceSteps
 from ardsl.networks.lattice.wiring import INPUT, Layer
 from ardsl.networks.stepper import Run, Slots
 from ardsl.relations.ranks import inverse
-
-if TYPE_CHECKING:
-    from ardsl.networks.lattice.module import LatticeNetwork
 
 
 class LatticeStepper(LatticeInputs):

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import prod
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ardsl.networks.design import Design
 from ardsl.networks.maps.shapes import REACH, Step, positions
 from ardsl.networks.module import NetworkModule, Span, linear_
-from ardsl.networks.plan import GroupPlan
-from ardsl.networks.slot_stepper import SlotStepper
-from ardsl.networks.stepper import Orders, Run
+from ardsl.networks.stepper import Orders
 
 _TRANSPOSED: dict[int, Callable[..., Tensor]] = {
     1: F.conv_transpose1d,
@@ -26,7 +24,7 @@ _TRANSPOSED: dict[int, Callable[..., Tensor]] = {
 class MapNetwork(NetworkModule):
     """Maps from the sources to the resolution of the target, residual blocks, and the raw numbers of each cell."""
 
-    def __init__(self, plan: GroupPlan, steps: Sequence[Step], cells: tuple[int, ...]) -> None:
+    def __init__(self, plan: Design, steps: Sequence[Step], cells: tuple[int, ...]) -> None:
         super().__init__()
         self.plan = plan
         self._cells = cells
@@ -66,14 +64,6 @@ class MapNetwork(NetworkModule):
             else:
                 found.append(part.unflatten(1, (*self._map, -1)).movedim(-1, 1))
         return found[0] if len(found) == 1 else torch.cat(found, 1)
-
-    def stepper(self, run: Run) -> SlotStepper:
-        group = self.plan.group
-
-        def rows(inputs: Tensor, draws: np.ndarray) -> Tensor:
-            return self(inputs).unflatten(1, (group.draws, -1))[:, draws]
-
-        return SlotStepper(rows, run.element_step[group.feature_element], run, self.bias)
 
 
 class Growing(nn.Module):

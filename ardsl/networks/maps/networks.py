@@ -4,23 +4,37 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 from ardsl.diagnostics import Diagnostic
 from ardsl.diagnostics.rules import networks as rules
+from ardsl.networks.design import Design, LayerPlan
 from ardsl.networks.group import Group, SourceBlock
 from ardsl.networks.maps.context import HIDDEN
 from ardsl.networks.maps.shapes import Step, coarser, finer, positions
 from ardsl.networks.network import Network, Option
-from ardsl.networks.plan import GroupPlan, LayerPlan
 from ardsl.relations import Everything, Listed
 
 if TYPE_CHECKING:
-    import torch
+    from ardsl.networks.module import NetworkModule
 
 BLOCKS = Option("blocks", "integer", 0, "residual blocks after each map", 0, 100)
 _KERNEL = 3
+
+
+@dataclass(frozen=True, repr=False)
+class MapDesign(Design):
+    """Maps step by step to the target's rows and columns, ``cells``, or () of one that has none."""
+
+    steps: tuple[Step, ...] = ()
+    cells: tuple[int, ...] = ()
+
+    def build(self) -> NetworkModule:
+        from ardsl.networks.maps.module import MapNetwork
+
+        return MapNetwork(self, self.steps, self.cells)
 
 
 class Maps(Network):
@@ -38,6 +52,7 @@ class Maps(Network):
         """Why there is no way from the sources to the target."""
 
     def problems(self, group: Group, options: Mapping[str, Any]) -> Iterator[Diagnostic]:
+        """What in the group the network cannot realize."""
         factor, target = group.factors[0], group.targets[0]
         if len(group.targets) > 1:
             yield rules.ONE_FAMILY.at(group.call.span, what=f"`{self.name}`")
@@ -55,7 +70,10 @@ class Maps(Network):
         if problem is not None:
             yield problem
 
-    def plan(self, group: Group, options: Mapping[str, Any]) -> GroupPlan:
+    def design(self, group: Group, options: Mapping[str, Any]) -> Design | list[Diagnostic]:
+        problems = list(self.problems(group, options))
+        if problems:
+            return problems
         steps = self.steps(group, options)
         layers = []
         for number, step in enumerate(steps, 1):
@@ -93,16 +111,14 @@ class Maps(Network):
         )
         # A dense layer, or what all cells amount to, stands between any source and all that follows.
         realized = Everything(group.draws, group.elements)
-        return GroupPlan(group, self.name, dict(options), tuple(layers), (realized,) * group.order_count)
+        under = (realized,) * group.order_count
+        return MapDesign(
+            group, self.name, dict(options), tuple(layers), under, steps=tuple(steps), cells=self.cells(group)
+        )
 
     def cells(self, group: Group) -> tuple[int, ...]:
         """Rows and columns of the target; () of one that has none."""
         return positions(group.targets[0].variable) or ()
-
-    def build(self, plan: GroupPlan) -> torch.nn.Module:
-        from ardsl.networks.maps.module import MapNetwork
-
-        return MapNetwork(plan, self.steps(plan.group, plan.options), self.cells(plan.group))
 
     def unfit(
         self, group: Group, sources: Sequence[SourceBlock], fine: Sequence[int], coarse: Sequence[int]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import prod
 
 from ardsl.model.model import Variable
-from ardsl.networks.plan import LayerPlan
+from ardsl.networks.design import LayerPlan
 from ardsl.relations import Everything
 
 REACH = 3
