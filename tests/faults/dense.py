@@ -143,8 +143,8 @@ def blocks_backwards(right: Any, self: Any, group: int, raw: Tensor) -> Any:
 
 
 def never_absent(right: Any, self: Any, orders: Any) -> Any:
-    gather, stride, offset, absent = right(self, orders)
-    return gather, stride, offset, torch.full_like(absent, -1)
+    address = right(self, orders)
+    return address._replace(absent=torch.zeros_like(address.absent))
 
 
 def first_slot_alone(right: Any, group: Any, options: Any, orders: Any) -> Any:
@@ -237,13 +237,13 @@ FAULTS = [
     Fault("target blocks in reverse", f"{MODEL}.split", blocks_backwards),
     Fault(
         "the mean of logits over orders",
-        f"{MODEL}.order_log_probs",
-        lambda right, *a: {name: each.mean(0, keepdim=True) for name, each in right(*a).items()},
+        f"{MODEL}._by_order",
+        lambda right, *a: {name: [torch.stack(each).mean(0)] for name, each in right(*a).items()},
     ),
     Fault(
         "the mixture over orders not divided by K",
-        f"{MODEL}.order_log_probs",
-        lambda right, *a: {name: each + np.log(len(each)) for name, each in right(*a).items()},
+        f"{MODEL}._by_order",
+        lambda right, *a: {name: [part + np.log(len(each)) for part in each] for name, each in right(*a).items()},
     ),
     Fault(
         "one factor of the product lost",

@@ -133,7 +133,7 @@ def test_streams_that_cannot_be() -> None:
         model.stream(moments=0)
     with pytest.raises(ardsl.ArdslError, match="samples is an integer of at least 0, not -1"):
         model.stream(n=-1)
-    with pytest.raises(ardsl.ArdslError, match="moments is an integer of at least 0, not 20.0"):
+    with pytest.raises(ardsl.ArdslError, match="time steps is an integer of at least 0, not 20.0"):
         model.stream(length=20.0)  # type: ignore[arg-type]
     dense = ardsl.compile(ardsl.loads("observed x[4] : binary\np(x[i] | x[<i]) = bernoulli via made\n"))
     with pytest.raises(ardsl.ArdslError, match="of one variable along time"):
