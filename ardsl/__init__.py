@@ -18,15 +18,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ardsl.compiler.audit import audit as audit
     from ardsl.compiler.compile import compile_model
-    from ardsl.compiler.latent import LatentModel as LatentModel
+    from ardsl.compiler.latent.model import LatentModel as LatentModel
     from ardsl.compiler.model import AutoregressiveModel as AutoregressiveModel
-    from ardsl.compiler.probe import verify_numeric as verify_numeric
     from ardsl.diagnostics import Diagnostic as Diagnostic
     from ardsl.errors import ArdslError as ArdslError
     from ardsl.errors import DataError as DataError
     from ardsl.errors import SpecError as SpecError
+    from ardsl.probing.audit import audit as audit
+    from ardsl.probing.probe import verify_numeric as verify_numeric
     from ardsl.runtime.calibrate import calibrate as calibrate
     from ardsl.runtime.evaluate import evaluate as evaluate
     from ardsl.runtime.evaluate import score as score
@@ -45,10 +45,10 @@ if TYPE_CHECKING:
     compile = compile_model
 
 _HOME = {
-    "audit": "compiler.audit:audit",
+    "audit": "probing.audit:audit",
     "compile": "compiler.compile:compile_model",
     "AutoregressiveModel": "compiler.model:AutoregressiveModel",
-    "LatentModel": "compiler.latent:LatentModel",
+    "LatentModel": "compiler.latent.model:LatentModel",
     "Diagnostic": "diagnostics:Diagnostic",
     "ArdslError": "errors:ArdslError",
     "DataError": "errors:DataError",
@@ -67,7 +67,7 @@ _HOME = {
     "plan": "spec:plan",
     "realized": "spec:realized",
     "verify": "spec:verify",
-    "verify_numeric": "compiler.probe:verify_numeric",
+    "verify_numeric": "probing.probe:verify_numeric",
 }
 
 __version__ = "0.1.0"

@@ -21,6 +21,7 @@ STAGES = (
     {"networks"},
     {"spec"},
     {"compiler"},
+    {"probing"},
     {"runtime", "testing"},
     {"cli"},
     {"__main__"},
@@ -28,7 +29,7 @@ STAGES = (
 """Each imports from its own level and those above it; ``ardsl/__init__.py`` names things lazily."""
 
 LEVEL = {name: level for level, names in enumerate(STAGES) for name in names}
-BUILDERS = {"compiler", "runtime", "testing"}
+BUILDERS = {"compiler", "probing", "runtime", "testing"}
 """The packages that may import torch as soon as they are imported."""
 
 HEAVY = {"torch", "lightning", "pyro", "matplotlib", "PIL"}

@@ -19,7 +19,7 @@ from ardsl.families.domains import Category
 if TYPE_CHECKING:
     import numpy as np
 
-    from ardsl.compiler.latent import LatentModel
+    from ardsl.compiler.latent.model import LatentModel
     from ardsl.model.model import Variable
     from ardsl.spec import Spec
 
@@ -113,7 +113,7 @@ def score_command(
     device: str,
 ) -> int:
     """Write the log-probability of every row, in nats and in the data's order, or with latent variables a bound."""
-    from ardsl.compiler.conditional import OrderForbids
+    from ardsl.compiler.queries.conditional import OrderForbids
     from ardsl.runtime.conditionals import score_cells
     from ardsl.runtime.evaluate import score
     from ardsl.runtime.outputs import write_cell_scores, write_scores
@@ -328,7 +328,7 @@ def _given_values(variable: Variable, text: str) -> np.ndarray:
 
 def _written(text: str, variable: Variable) -> Any:
     """The value that a text writes: a label, or a list of them, needs no quotes; a text is its characters."""
-    from ardsl.compiler.labels import is_text
+    from ardsl.compiler.arrays.labels import is_text
 
     domain = variable.domain
     labels = (domain.labels if isinstance(domain, Category) else None) or ()

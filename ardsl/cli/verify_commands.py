@@ -41,7 +41,7 @@ def verify_command(
     draw_reach(spec, output, elements)
     reports = [spec.report]
     if numeric:
-        from ardsl.compiler.probe import verify_numeric
+        from ardsl.probing.probe import verify_numeric
 
         reports.append(verify_numeric(spec))
     agree = [c.realized for c in reports[0].comparisons] == [c.realized for c in reports[-1].comparisons]

@@ -1,7 +1,7 @@
 """The compiler's back end: a spec to one torch module, its two evaluators, and the probe that checks it."""
 
 from ardsl.compiler.compile import compile_model
-from ardsl.compiler.latent import LatentModel
+from ardsl.compiler.latent.model import LatentModel
 from ardsl.compiler.model import AutoregressiveModel
 
 __all__ = ["AutoregressiveModel", "LatentModel", "compile_model"]

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ardsl.compiler.values import examples_by_name
+from ardsl.compiler.arrays.users import examples_by_name
 from ardsl.spec import Spec
 
 

@@ -8,7 +8,7 @@ import torch
 
 from ardsl.arguments import checked_name, checked_seed
 from ardsl.common.wording import shown
-from ardsl.compiler.latent import LatentModel
+from ardsl.compiler.latent.model import LatentModel
 from ardsl.compiler.model import AutoregressiveModel
 from ardsl.errors import ArdslError
 from ardsl.spec import Spec, as_spec

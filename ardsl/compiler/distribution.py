@@ -10,8 +10,9 @@ from pyro.distributions import Independent, TorchDistribution
 from torch import Tensor
 from torch.distributions import constraints
 
-from ardsl.compiler.density import Density
-from ardsl.compiler.values import blank, by_name, conditioning, expand_given, numbers
+from ardsl.compiler.arrays.users import by_name, conditioning, expand_given, numbers
+from ardsl.compiler.arrays.values import blank
+from ardsl.compiler.likelihood.density import Density
 from ardsl.errors import ArdslError
 from ardsl.families.domains import Integer, MuLaw
 from ardsl.families.shapes import common_shape

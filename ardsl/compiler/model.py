@@ -11,29 +11,28 @@ from torch import Tensor
 
 from ardsl.arguments import checked_count, checked_name, checked_order
 from ardsl.common.wording import shown
-from ardsl.compiler.conditional import complete, require_plain
-from ardsl.compiler.density import Density
-from ardsl.compiler.elementwise import by_element
-from ardsl.compiler.guards import evaluating
-from ardsl.compiler.loss import estimate
-from ardsl.compiler.spans import Window
-from ardsl.compiler.steps.beginning import start
-from ardsl.compiler.steps.evaluator import Lender
-from ardsl.compiler.steps.noise import Noise, make_noise
-from ardsl.compiler.steps.sample import sample
-from ardsl.compiler.steps.stream import stream
-from ardsl.compiler.values import (
-    Values,
+from ardsl.compiler.arrays.lengths import cut, whole
+from ardsl.compiler.arrays.users import (
     by_name,
     conditioning,
-    cut,
     expand_given,
     flat,
     observed_values,
     require_values,
     shaped,
-    whole,
 )
+from ardsl.compiler.arrays.values import Values
+from ardsl.compiler.guards import evaluating
+from ardsl.compiler.likelihood.density import Density
+from ardsl.compiler.likelihood.elementwise import by_element
+from ardsl.compiler.likelihood.estimate import estimate
+from ardsl.compiler.likelihood.spans import Window
+from ardsl.compiler.queries.conditional import complete, require_plain
+from ardsl.compiler.steps.evaluator import Lender
+from ardsl.compiler.steps.noise import Noise, make_noise
+from ardsl.compiler.steps.prefix import start
+from ardsl.compiler.steps.sample import sample
+from ardsl.compiler.steps.stream import stream
 from ardsl.errors import ArdslError
 from ardsl.spec import Spec
 

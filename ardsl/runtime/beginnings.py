@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ardsl.common.wording import listed, shown
-from ardsl.compiler.labels import characters, is_text
+from ardsl.compiler.arrays.labels import characters, is_text
 from ardsl.diagnostics.rules.data import NO_SUCH_KEY, OUTSIDE_DOMAIN, WRONG_FORMAT, WRONG_SHAPE
 from ardsl.errors import ArdslError
 from ardsl.families.domains import Category, Integer

@@ -12,9 +12,9 @@ import numpy as np
 
 from ardsl.arguments import checked_seed
 from ardsl.common.wording import plural, shown
-from ardsl.compiler.conditional import require_plain
-from ardsl.compiler.latent import LatentModel
+from ardsl.compiler.latent.model import LatentModel
 from ardsl.compiler.model import AutoregressiveModel
+from ardsl.compiler.queries.conditional import require_plain
 from ardsl.errors import ArdslError
 from ardsl.runtime.data import load_split
 from ardsl.runtime.evaluate import checked_batch, default_batch, values_in_batches

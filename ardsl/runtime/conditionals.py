@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from ardsl.common.wording import listed
-from ardsl.compiler.conditional import OrderForbids, cell_log_probs, joint_log_probs, require_plain
+from ardsl.compiler.arrays.values import Values, data_type, legal
 from ardsl.compiler.guards import evaluating
 from ardsl.compiler.model import AutoregressiveModel
-from ardsl.compiler.values import Values, data_type, legal
+from ardsl.compiler.queries.conditional import OrderForbids, cell_log_probs, joint_log_probs, require_plain
 from ardsl.diagnostics.rules.data import UNUSABLE_OPTION
 from ardsl.diagnostics.suggest import did_you_mean
 from ardsl.families.domains import Domain, Integer, MuLaw

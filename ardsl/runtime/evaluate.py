@@ -15,12 +15,12 @@ import torch
 from torch import Tensor
 
 from ardsl.arguments import checked_count
-from ardsl.compiler.bound import importance_weighted
+from ardsl.compiler.arrays.values import Values
 from ardsl.compiler.compile import Compiled
 from ardsl.compiler.guards import at_once, evaluating
-from ardsl.compiler.latent import LatentModel, seeded
+from ardsl.compiler.latent.bound import importance_weighted
+from ardsl.compiler.latent.model import LatentModel, seeded
 from ardsl.compiler.model import AutoregressiveModel
-from ardsl.compiler.values import Values
 from ardsl.errors import ArdslError
 from ardsl.runtime.data import Examples, count, load_split, take
 from ardsl.runtime.processes import Processes

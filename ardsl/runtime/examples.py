@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ardsl.compiler.missing import may_miss
+from ardsl.compiler.likelihood.missing import may_miss
 from ardsl.diagnostics.rules.data import MISSING_VALUES, NO_SUCH_KEY, UNREADABLE, WRONG_FORMAT, WRONG_SHAPE
 from ardsl.model.model import Variable
 from ardsl.runtime.cells import column_values

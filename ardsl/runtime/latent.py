@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ardsl.compiler.compile import Compiled
-from ardsl.compiler.latent import LatentModel
+from ardsl.compiler.latent.model import LatentModel
 from ardsl.errors import ArdslError
 from ardsl.runtime.data import Examples, load_split, take
 from ardsl.runtime.pictures import is_picture

@@ -19,8 +19,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ardsl.common.memory import memory_problem
 from ardsl.compiler.compile import Compiled
-from ardsl.compiler.latent import LatentModel
-from ardsl.compiler.spans import Window
+from ardsl.compiler.latent.model import LatentModel
+from ardsl.compiler.likelihood.spans import Window
 from ardsl.errors import ArdslError
 from ardsl.model.settings import TrainSettings
 from ardsl.runtime.batches import DRAWN, Batches

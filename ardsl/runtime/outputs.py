@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ardsl.compiler.labels import is_text
+from ardsl.compiler.arrays.labels import is_text
 from ardsl.diagnostics.rules.data import BAD_OUTPUT
 from ardsl.families.domains import Category, Domain, MuLaw
 from ardsl.model.model import Variable

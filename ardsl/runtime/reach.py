@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from ardsl.compiler.audit import Audit
 from ardsl.diagnostics.rules.data import BAD_OUTPUT
 from ardsl.errors import DataError
 from ardsl.networks.design import Design
 from ardsl.networks.group import Group
+from ardsl.probing.audit import Audit
 from ardsl.relations import Beside, Order, Relation
 from ardsl.runtime.atomic import replacing
 from ardsl.runtime.curve import can_draw

@@ -35,7 +35,7 @@ from torch import Tensor
 import ardsl
 from ardsl.common.wording import listed
 from ardsl.compiler.compile import Compiled, compile_model
-from ardsl.compiler.units import measured_elements
+from ardsl.compiler.standardization import measured_elements
 from ardsl.diagnostics import Source
 from ardsl.diagnostics.rules.data import BAD_CHECKPOINT, BAD_RUN, BAD_WEIGHTS
 from ardsl.errors import ArdslError, SpecError

@@ -8,8 +8,8 @@ from typing import TypeGuard
 
 from torch import Tensor
 
+from ardsl.compiler.arrays.labels import is_text
 from ardsl.compiler.compile import Compiled
-from ardsl.compiler.labels import is_text
 from ardsl.compiler.model import AutoregressiveModel
 from ardsl.compiler.steps.series import series
 from ardsl.model.model import Variable

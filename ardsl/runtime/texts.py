@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from ardsl.common.wording import listed, shown
-from ardsl.compiler.labels import characters, is_text
+from ardsl.compiler.arrays.labels import characters, is_text
 from ardsl.diagnostics.rules.data import OUTSIDE_DOMAIN, UNREADABLE, WRONG_SHAPE
 from ardsl.families.domains import Category
 from ardsl.model.model import Variable

@@ -21,10 +21,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ardsl.compiler.conditional import drawn_order
-from ardsl.compiler.missing import Cells, by_pattern, with_last
+from ardsl.compiler.arrays.values import Values
+from ardsl.compiler.likelihood.missing import Cells, by_pattern, with_last
 from ardsl.compiler.model import AutoregressiveModel
-from ardsl.compiler.values import Values
+from ardsl.compiler.queries.conditional import drawn_order
 from ardsl.errors import ArdslError
 from ardsl.families.distributions import Conditional
 from ardsl.networks.group import TargetBlock

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from ardsl.compiler.compile import Compiled
-from ardsl.compiler.latent import LatentModel
-from ardsl.compiler.spans import lengths_along_time, parts
+from ardsl.compiler.latent.model import LatentModel
+from ardsl.compiler.likelihood.spans import lengths_along_time, parts
 from ardsl.runtime.data import Examples, count
 from ardsl.runtime.evaluate import values_in_batches
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ardsl.compiler.compile import Compiled, compile_model
-from ardsl.compiler.probe import verify_numeric
+from ardsl.probing.probe import verify_numeric
 from ardsl.relations import Earlier, Order, Selection
 from ardsl.spec import Spec
 from ardsl.testing.values import every_value, some_given, value_count

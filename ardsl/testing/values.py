@@ -8,9 +8,9 @@ from math import prod
 import torch
 from torch import Tensor
 
-from ardsl.compiler.probe import two_values
 from ardsl.families.domains import Domain, Integer, MuLaw
 from ardsl.families.encoding import mulaw_decode
+from ardsl.probing.probe import two_values
 from ardsl.spec import Spec
 
 

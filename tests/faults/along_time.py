@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from ardsl.networks.module import Span
-from tests.compiler import test_lengths, test_spans
-from tests.compiler.steps import test_beginning, test_stream
+from tests.compiler.arrays import test_lengths
+from tests.compiler.likelihood import test_spans
+from tests.compiler.steps import test_prefix, test_stream
 from tests.support.planting import Fault, of_test
 
-SPAN, SPANS = "ardsl.networks.module:Span", "ardsl.compiler.spans:Window"
+SPAN, SPANS = "ardsl.networks.module:Span", "ardsl.compiler.likelihood.spans:Window"
 NETWORK, FEATURES = "ardsl.networks.lattice.module:LatticeNetwork", "ardsl.networks.lattice.layers:Features"
 RING = "ardsl.networks.lattice.ring"
 SERIES = "ardsl.compiler.steps.series:Series"
@@ -120,13 +121,13 @@ FAULTS = [
         "queues read a moment too late",
         f"{RING}:_Ring.__init__",
         read_later,
-        of_test(test_beginning.test_what_follows_a_beginning_is_what_the_whole_network_draws, "codes", 0),
+        of_test(test_prefix.test_what_follows_a_beginning_is_what_the_whole_network_draws, "codes", 0),
     ),
     Fault(
         "a queue not emptied before the next sample",
         f"{RING}:RingStepper.start",
         kept_queues,
-        of_test(test_beginning.test_what_follows_a_beginning_is_what_the_whole_network_draws, "codes", 1),
+        of_test(test_prefix.test_what_follows_a_beginning_is_what_the_whole_network_draws, "codes", 1),
     ),
     Fault(
         "weights that change while a stream goes on",
@@ -138,9 +139,7 @@ FAULTS = [
         "maps of another moment",
         f"{RING}:RingStepper._map_of",
         lambda right, self, position: right(self, max(position - 1, 0)),
-        of_test(
-            test_beginning.test_what_follows_a_beginning_is_what_the_whole_network_draws, "numbers given a text", 0
-        ),
+        of_test(test_prefix.test_what_follows_a_beginning_is_what_the_whole_network_draws, "numbers given a text", 0),
     ),
     Fault(
         "maps of the first section for all",
@@ -152,28 +151,26 @@ FAULTS = [
         "channels that read those of the moment before",
         f"{RING}:RingStepper._begin",
         channels_kept,
-        of_test(test_beginning.test_what_follows_a_beginning_is_what_the_whole_network_draws, "channels", 0),
+        of_test(test_prefix.test_what_follows_a_beginning_is_what_the_whole_network_draws, "channels", 0),
     ),
     Fault(
         "noise of the first moments after a beginning",
         "ardsl.compiler.steps.noise:noise_along_time",
         lambda right, plan, count, seed, like, draws, size: right(plan, count, seed, like, range(0, len(draws)), size),
-        of_test(test_beginning.test_what_follows_a_beginning_is_what_the_whole_network_draws, "codes", 20),
+        of_test(test_prefix.test_what_follows_a_beginning_is_what_the_whole_network_draws, "codes", 20),
     ),
     # Beginnings and ends
     Fault(
         "a beginning that is not gone through",
         f"{SERIES}._begin",
         lambda right, self, given, begin: right(self, given, begin[:, :0]),
-        of_test(test_beginning.test_what_follows_a_beginning_is_what_the_whole_network_draws, "codes", 20),
+        of_test(test_prefix.test_what_follows_a_beginning_is_what_the_whole_network_draws, "codes", 20),
     ),
     Fault(
         "a beginning of which too little is read",
         f"{SERIES}._begin",
         too_little_back,
-        of_test(
-            test_beginning.test_what_follows_a_beginning_is_what_the_whole_network_draws, "numbers given a text", 20
-        ),
+        of_test(test_prefix.test_what_follows_a_beginning_is_what_the_whole_network_draws, "numbers given a text", 20),
     ),
     Fault(
         "draws after the end",

@@ -42,7 +42,7 @@ CHECKED = {name: SPECS[name] for name in NAMES}
 GROUP, LABELS = "ardsl.networks.group:Group", "ardsl.networks.dense.labels"
 NETWORK, STEPPER = "ardsl.networks.dense.module:DenseNetwork", "ardsl.networks.dense.stepper"
 SLOTS, TABLE = "ardsl.networks.dense.slot_module", "ardsl.networks.dense.slot_plan"
-MODEL = "ardsl.compiler.density:Density"
+MODEL = "ardsl.compiler.likelihood.density:Density"
 
 
 def own_level_lowered(right: Any, self: Any, orders: Any) -> Any:
@@ -230,8 +230,8 @@ FAULTS = [
     ),
     # Contexts
     Fault("a context forgotten", f"{GROUP}._matrix", first_contexts),
-    Fault("given inputs fed to other columns", "ardsl.compiler.values:encode", sources_backwards),
-    Fault("the columns of a record shifted by one", "ardsl.compiler.values:encode", fields_shifted),
+    Fault("given inputs fed to other columns", "ardsl.compiler.arrays.encoding:encode", sources_backwards),
+    Fault("the columns of a record shifted by one", "ardsl.compiler.arrays.encoding:encode", fields_shifted),
     # Parameter layouts and densities
     Fault("a swapped parameter layout: the draws' numbers interleaved", f"{MODEL}.split", draws_interleaved),
     Fault("target blocks in reverse", f"{MODEL}.split", blocks_backwards),

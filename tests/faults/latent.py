@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ardsl.compiler.bound import table
-from tests.compiler import test_latent
+from ardsl.compiler.latent.bound import table
+from tests.compiler.latent import test_latent
 from tests.networks.maps import test_maps
 from tests.support.planting import Fault, of_test
 
-BOUND, LATENT = "ardsl.compiler.bound", "ardsl.compiler.latent:LatentModel"
+BOUND, LATENT = "ardsl.compiler.latent.bound", "ardsl.compiler.latent.model:LatentModel"
 
 
 def no_logarithm(right: Any, model: Any, data: Any, samples: int) -> Any:
@@ -57,7 +57,7 @@ FAULTS = [
     ),
     Fault(
         "mixtures that begin alike",
-        "ardsl.compiler.symmetry:tell_apart",
+        "ardsl.compiler.latent.start:tell_apart",
         lambda right, model: None,
         of_test(test_latent.test_what_is_summed_out_begins_apart, "table"),
     ),
@@ -153,7 +153,7 @@ FAULTS = [
     ),
     Fault(
         "a site that is not observed",
-        "ardsl.compiler.program:run_model",
+        "ardsl.compiler.latent.programs:run_model",
         lambda right, model, x, given, n: right(model, None, given, n if x is None else len(x)),
         of_test(test_latent.test_model_and_guide_are_the_program_by_hand),
     ),

@@ -13,7 +13,7 @@ from scipy.stats import binom, kstest, kstwo
 from torch import Tensor
 
 import ardsl
-from ardsl.compiler.missing import placed_last
+from ardsl.compiler.likelihood.missing import placed_last
 from ardsl.compiler.model import AutoregressiveModel
 from ardsl.runtime.calibrate import Calibration, Element, uniform_distance, uniform_p_value
 from ardsl.runtime.histograms import band, save_histograms

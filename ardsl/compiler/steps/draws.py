@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from ardsl.compiler.arrays.values import Values
 from ardsl.compiler.steps.schedule import Block
-from ardsl.compiler.values import Values
 from ardsl.families.distributions import Conditional
 from ardsl.networks.group import TargetBlock
 

@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ardsl.compiler.density import Density
+from ardsl.compiler.arrays.values import Values
+from ardsl.compiler.likelihood.density import Density
 from ardsl.compiler.steps.draws import Draw
 from ardsl.compiler.steps.schedule import Steps
 from ardsl.compiler.steps.walk import Walker, code_table, columns
-from ardsl.compiler.values import Values
 from ardsl.networks.realize import sampling_steps
 from ardsl.networks.slot_stepper import whole_stepper as every_network_whole
 from ardsl.networks.stepper import Orders, Run, Stepper

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ardsl.compiler.density import Density
+from ardsl.compiler.arrays.values import Values
+from ardsl.compiler.likelihood.density import Density
 from ardsl.compiler.steps.draws import FromNoise
 from ardsl.compiler.steps.evaluator import Evaluator, Lender, whole_stepper
 from ardsl.compiler.steps.noise import Noise
 from ardsl.compiler.steps.series import Series, draws_in_turn, series
-from ardsl.compiler.values import Values
 from ardsl.networks.group import Group
 
 MAX_CHUNK = 1024

@@ -8,11 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ardsl.compiler.density import Density
+from ardsl.compiler.arrays.lengths import lengths_of
+from ardsl.compiler.arrays.values import Values
+from ardsl.compiler.likelihood.density import Density
 from ardsl.compiler.steps.draws import Draw, FromNoise, Given
 from ardsl.compiler.steps.schedule import TimeSteps
 from ardsl.compiler.steps.walk import Walker, code_table, columns
-from ardsl.compiler.values import Values, lengths_of
 from ardsl.model.model import Variable
 
 _LOOK = 16

@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from ardsl.arguments import checked_count
-from ardsl.compiler.density import Density
-from ardsl.compiler.steps.beginning import along_time, beginning, conditions, moments_of
+from ardsl.compiler.arrays.lengths import cut
+from ardsl.compiler.arrays.values import Values
+from ardsl.compiler.likelihood.density import Density
 from ardsl.compiler.steps.noise import noise_along_time
+from ardsl.compiler.steps.prefix import along_time, beginning, conditions, moments_of
 from ardsl.compiler.steps.series import Series
-from ardsl.compiler.values import Values, cut
 from ardsl.families.domains import MuLaw
 from ardsl.model.model import Variable
 

@@ -19,10 +19,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ardsl.compiler.density import Density
+from ardsl.compiler.arrays.encoding import encode_source
+from ardsl.compiler.arrays.lengths import ended
+from ardsl.compiler.arrays.values import Values
+from ardsl.compiler.likelihood.density import Density
 from ardsl.compiler.steps.draws import Draw
 from ardsl.compiler.steps.schedule import Schedule, Steps
-from ardsl.compiler.values import Values, encode_source, ended
 from ardsl.families.distributions import Conditional
 from ardsl.families.encoding import encode_features
 from ardsl.networks.group import SourceBlock, TargetBlock

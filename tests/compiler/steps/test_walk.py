@@ -9,12 +9,12 @@ import pytest
 import torch
 
 import ardsl
-from ardsl.compiler.steps.beginning import start
+from ardsl.compiler.arrays.values import Values
 from ardsl.compiler.steps.draws import FromNoise, Known
 from ardsl.compiler.steps.evaluator import Evaluator, Lender
 from ardsl.compiler.steps.noise import Noise
+from ardsl.compiler.steps.prefix import start
 from ardsl.compiler.steps.walk import columns
-from ardsl.compiler.values import Values
 from ardsl.testing import every_value, some_given, with_random_weights
 from tests.support import lattice_specs, small_specs, time_specs
 from tests.support.latent_specs import only

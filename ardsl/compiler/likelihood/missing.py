@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ardsl.compiler.values import Values, blank
+from ardsl.compiler.arrays.values import Values, blank
 from ardsl.model.model import Model, Variable
 from ardsl.networks.group import Group, TargetBlock
 from ardsl.networks.stepper import Orders

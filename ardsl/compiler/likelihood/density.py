@@ -10,12 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ardsl.compiler.arrays.encoding import encode
+from ardsl.compiler.arrays.values import Values, legal
 from ardsl.compiler.base import CompiledModel
 from ardsl.compiler.guards import same_orders
-from ardsl.compiler.missing import Pattern, by_pattern, may_miss, present, with_last
-from ardsl.compiler.spans import pieces
-from ardsl.compiler.units import Units
-from ardsl.compiler.values import Values, encode, legal
+from ardsl.compiler.likelihood.missing import Pattern, by_pattern, may_miss, present, with_last
+from ardsl.compiler.likelihood.spans import pieces
+from ardsl.compiler.standardization import Units
 from ardsl.families.distributions import build_family
 from ardsl.model.model import Variable
 from ardsl.networks.module import NetworkModule, Span

@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ardsl.compiler.arrays.values import Values, blank
 from ardsl.compiler.base import CompiledModel
-from ardsl.compiler.density import Density
-from ardsl.compiler.missing import Cells, by_pattern, filled, present, with_last
+from ardsl.compiler.likelihood.density import Density
+from ardsl.compiler.likelihood.missing import Cells, by_pattern, filled, present, with_last
 from ardsl.compiler.steps.draws import FromNoise, Known, MostLikely
 from ardsl.compiler.steps.evaluator import Evaluator, Lender
 from ardsl.compiler.steps.noise import Noise
-from ardsl.compiler.values import Values, blank
 from ardsl.errors import ArdslError
 from ardsl.model.model import Variable
 from ardsl.networks.stepper import Orders

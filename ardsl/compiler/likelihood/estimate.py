@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ardsl.compiler.density import Density
-from ardsl.compiler.missing import by_pattern
-from ardsl.compiler.spans import Window, lengths_along_time
-from ardsl.compiler.values import Values
+from ardsl.compiler.arrays.values import Values
+from ardsl.compiler.likelihood.density import Density
+from ardsl.compiler.likelihood.missing import by_pattern
+from ardsl.compiler.likelihood.spans import Window, lengths_along_time
 from ardsl.networks.stepper import Orders
 
 

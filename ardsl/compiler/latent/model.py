@@ -14,27 +14,25 @@ from torch import Tensor, nn
 
 from ardsl.arguments import checked_count, checked_name, checked_seed
 from ardsl.common.wording import shown
-from ardsl.compiler.base import CompiledModel
-from ardsl.compiler.bound import draw, importance_weighted, inside, objective, table
-from ardsl.compiler.guards import evaluating
-from ardsl.compiler.loss import estimate
-from ardsl.compiler.model import AutoregressiveModel
-from ardsl.compiler.steps.noise import Noise
-from ardsl.compiler.symmetry import tell_apart
-from ardsl.compiler.values import (
+from ardsl.compiler.arrays.lengths import cut, lengths_by_name, lengths_of
+from ardsl.compiler.arrays.users import (
     by_name,
     conditioning,
-    cut,
-    data_type,
     expand_given,
     flat,
-    lengths_by_name,
-    lengths_of,
     numbers,
     observed_values,
     require_values,
     shaped,
 )
+from ardsl.compiler.arrays.values import data_type
+from ardsl.compiler.base import CompiledModel
+from ardsl.compiler.guards import evaluating
+from ardsl.compiler.latent.bound import draw, importance_weighted, inside, objective, table
+from ardsl.compiler.latent.start import tell_apart
+from ardsl.compiler.likelihood.estimate import estimate
+from ardsl.compiler.model import AutoregressiveModel
+from ardsl.compiler.steps.noise import Noise
 from ardsl.errors import ArdslError
 from ardsl.model.parts import enumerated
 from ardsl.spec import Spec
@@ -383,13 +381,13 @@ class LatentModel(CompiledModel):
         """The ``p`` factors as a Pyro program, a site for each variable in a plate of the examples: of ``x`` where it
         is known, else of ``n`` samples. Variables with ``q(z) = exact`` are for Pyro to enumerate, which takes scalars
         with values from 0 on."""
-        from ardsl.compiler.program import run_model
+        from ardsl.compiler.latent.programs import run_model
 
         return run_model(self, x, given, n)
 
     def pyro_guide(self, x: Any = None, given: Any = None) -> Any:
         """The ``q`` factors in the same form, given data."""
-        from ardsl.compiler.program import run_guide
+        from ardsl.compiler.latent.programs import run_guide
 
         if x is None:
             raise ArdslError("the guide infers from data: `pyro_guide(x, given)`")

@@ -21,8 +21,8 @@ from pyro.infer.inspect import get_model_relations
 from torch import Tensor
 
 import ardsl
-from ardsl.compiler.bound import draw
-from ardsl.compiler.latent import LatentModel
+from ardsl.compiler.latent.bound import draw
+from ardsl.compiler.latent.model import LatentModel
 from ardsl.testing import every_value, some_given, with_random_weights
 from tests.support import latent_specs
 from tests.support.latent_specs import SPECS, only

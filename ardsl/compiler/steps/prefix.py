@@ -7,21 +7,12 @@ from typing import Any
 from torch import Tensor
 
 from ardsl.arguments import checked_count
-from ardsl.compiler.density import Density
-from ardsl.compiler.labels import coded, is_text
+from ardsl.compiler.arrays.labels import coded, is_text
+from ardsl.compiler.arrays.lengths import checked_lengths, cut, lengths_by_name
+from ardsl.compiler.arrays.users import check_domain, conditioning, expand_given, numbers
+from ardsl.compiler.arrays.values import Values, blank, data_type
+from ardsl.compiler.likelihood.density import Density
 from ardsl.compiler.steps.series import series
-from ardsl.compiler.values import (
-    Values,
-    blank,
-    check_domain,
-    checked_lengths,
-    conditioning,
-    cut,
-    data_type,
-    expand_given,
-    lengths_by_name,
-    numbers,
-)
 from ardsl.errors import ArdslError
 from ardsl.families.domains import MuLaw
 from ardsl.families.encoding import mulaw_decode, mulaw_encode

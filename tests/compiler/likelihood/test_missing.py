@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import ardsl
-from ardsl.compiler.missing import placed_last
+from ardsl.compiler.likelihood.missing import placed_last
 from tests.support.missing_specs import ARRAY, GIVEN, RECORD, compiled, levels
 
 

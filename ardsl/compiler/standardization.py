@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ardsl.compiler.values import Values
+from ardsl.compiler.arrays.values import Values
 from ardsl.families.family import Family
 from ardsl.model.model import Model, Variable
 from ardsl.networks.design import Design

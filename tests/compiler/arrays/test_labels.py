@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ardsl
-from ardsl.compiler.labels import coded
+from ardsl.compiler.arrays.labels import coded
 
 LABELS = 'given sex : category("f", "m")\nobserved h : real\np(h | sex) = normal via table\n'
 TEXT = """observed x[time: ..6] : category("a", "b", ".", end = ".")

@@ -17,7 +17,7 @@ from ardsl.compiler.guards import at_once
 if TYPE_CHECKING:
     from pyro.distributions import TorchDistribution
 
-    from ardsl.compiler.latent import LatentModel
+    from ardsl.compiler.latent.model import LatentModel
     from ardsl.compiler.model import AutoregressiveModel
 
 

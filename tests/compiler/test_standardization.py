@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import ardsl
-from ardsl.compiler.units import Units
+from ardsl.compiler.standardization import Units
 from ardsl.families.catalogue import CATALOGUE
 
 MIXED = """
@@ -106,7 +106,7 @@ def test_conditioning_is_standardized() -> None:
 
 def test_measured_over_chunks_and_gaps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Means and deviations merged over chunks are those of the whole; missing values do not count."""
-    monkeypatch.setattr("ardsl.compiler.units._CHUNK", 40)
+    monkeypatch.setattr("ardsl.compiler.standardization._CHUNK", 40)
     x = data(1003)
     x[::3, 0] = torch.nan
     model = ardsl.compile(ardsl.loads(MIXED), dtype=torch.float64)

@@ -12,10 +12,10 @@ import torch
 from pyro.distributions import TorchDistribution
 from torch import Tensor
 
-from ardsl.compiler.values import by_name, conditioning, expand_given
+from ardsl.compiler.arrays.users import by_name, conditioning, expand_given
 
 if TYPE_CHECKING:
-    from ardsl.compiler.latent import LatentModel
+    from ardsl.compiler.latent.model import LatentModel
 
 
 def run_model(model: LatentModel, x: Any, given: Any, n: int) -> Any:

@@ -13,10 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ardsl.compiler.arrays.encoding import encode
+from ardsl.compiler.arrays.values import Values
 from ardsl.compiler.compile import compile_model
-from ardsl.compiler.latent import LatentModel
+from ardsl.compiler.latent.model import LatentModel
 from ardsl.compiler.model import AutoregressiveModel
-from ardsl.compiler.values import Values, encode
 from ardsl.families.domains import Domain, Integer, MuLaw
 from ardsl.families.encoding import mulaw_decode
 from ardsl.graph.verify import Report, compare

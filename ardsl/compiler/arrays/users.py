@@ -1,8 +1,8 @@
-"""Between the user's arrays and the compiler's: one flat [batch, elements] tensor for each variable."""
+"""Users' arrays, of any library, as flat values; and flat values in the form of users' arrays."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,27 +10,14 @@ import torch
 from torch import Tensor
 
 from ardsl.common.wording import shown
-from ardsl.compiler.labels import coded
+from ardsl.compiler.arrays.labels import coded
+from ardsl.compiler.arrays.values import Values, data_type, inside_domain
 from ardsl.errors import ArdslError
-from ardsl.families.distributions import is_inside
-from ardsl.families.domains import Domain, Integer, MuLaw
-from ardsl.families.encoding import encode_features, mulaw_encode
+from ardsl.families.domains import Domain, MuLaw
 from ardsl.model.model import Variable
-from ardsl.networks.group import Group, SourceBlock
-
-Values = dict[str, Tensor]
-"""By variable, [batch, elements], in the model's dtype; data that is not in the model's units yet may be float64."""
-
 
 _EXACT = (torch.float64, torch.int64, torch.int32)
 """Types with numbers that float32 does not hold."""
-
-
-def data_type(variable: Variable, like: Tensor) -> torch.dtype:
-    """The type that a variable's data keeps its digits in before it is in the model's units: float64 where an element
-    is continuous, which is to be centered, and where the device has it."""
-    continuous = variable.is_record or not variable.element_domain(0).discrete
-    return torch.float64 if continuous and like.device.type != "mps" else like.dtype
 
 
 def by_name(data: object, variables: Sequence[Variable], what: str) -> dict[str, object]:
@@ -185,112 +172,6 @@ def _padded(tensor: Tensor, length: int) -> Tensor:
     return torch.cat([tensor, tensor.new_full((len(tensor), room, *tensor.shape[2:]), torch.nan)], 1)
 
 
-def cut(values: Values, lengths: object, variables: Sequence[Variable], *, drawn: bool = False) -> Values:
-    """The values of variables of varying length, with NaN for what lies beyond each example's end.
-
-    ``lengths`` are integers [batch], by variable where several vary; None leaves them as long as they are. ``drawn``:
-    observed values are still to be drawn.
-    """
-    varying = [v for v in variables if v.varies and v.name in values]
-    if lengths is None and not varying:
-        return values
-    given = lengths_by_name(lengths, varying)
-    found = dict(values)
-    for variable in varying:
-        value = values[variable.name].unflatten(1, (variable.shape[0], -1))
-        if variable.name in given:
-            value = _cut(value, checked_lengths(given[variable.name], len(value), variable, drawn=drawn), variable)
-        if variable.end is not None and not drawn:
-            value = ended(value, variable.end)
-        gone = value.isnan()
-        if not torch.equal(gone, gone.cummax(1).values) or not torch.equal(gone.any(2), gone.all(2)):
-            raise ArdslError(f"`{variable.name}` has gaps before its end")
-        found[variable.name] = value.flatten(1)
-    return found
-
-
-def lengths_by_name(lengths: object, varying: Sequence[Variable]) -> Mapping[str, object]:
-    """Lengths by name; a bare array stands for the only observed variable whose length varies, or the only one."""
-    names = [v.name for v in varying]
-    if lengths is None:
-        return {}
-    if isinstance(lengths, Mapping):
-        unknown = [str(name) for name in lengths if name not in names]
-        if not unknown:
-            return lengths
-        raise ArdslError(f"the length of `{unknown[0]}` does not vary; of {', '.join(names) or 'no variable'} it does")
-    chosen = [v.name for v in varying if v.kind == "observed"] or names
-    if len(chosen) != 1:
-        told = f"a dict of them by name: {', '.join(names)}" if names else "no lengths: that of no variable varies"
-        raise ArdslError(f"this model needs {told}")
-    return {chosen[0]: lengths}
-
-
-def checked_lengths(lengths: object, count: int, variable: Variable, *, drawn: bool) -> Tensor:
-    """Lengths that so many examples of a variable can have, int64 [count]."""
-    wanted = numbers(lengths, f"the lengths of `{variable.name}`")
-    if wanted.shape != (count,) or wanted.is_floating_point() or wanted.dtype == torch.bool:
-        raise ArdslError(f"the lengths of `{variable.name}` are {count} integers, one for each example")
-    if bool(((wanted < 0) | (wanted > variable.shape[0])).any()):
-        raise ArdslError(f"the lengths of `{variable.name}` are from 0 to {variable.shape[0]:,}")
-    if drawn and variable.end is not None:
-        raise ArdslError(f"the length of `{variable.name}` is drawn with it: it ends with its `end`")
-    return wanted
-
-
-def _cut(value: Tensor, lengths: Tensor, variable: Variable) -> Tensor:
-    """NaN from each example's length on: [batch, length, …] of a variable."""
-    beyond = torch.arange(variable.shape[0], device=value.device) >= lengths.to(value.device)[:, None]
-    if bool((value.isnan() & ~beyond[..., None]).any()):
-        raise ArdslError(f"a length of `{variable.name}` goes beyond what its array has")
-    return value.masked_fill(beyond[..., None], torch.nan)
-
-
-def ended(value: Tensor, end: int) -> Tensor:
-    """NaN after the first ``end`` of each example, [batch, length, 1]; and ``end`` where it stops short of one."""
-    over = (value == end).cumsum(1)
-    found = value.masked_fill((over - (value == end).long()) > 0, torch.nan)
-    gone = found.isnan()
-    # The first place that is not there, of an example in which no end was seen.
-    first = gone & ~torch.cat([torch.zeros_like(gone[:, :1]), gone[:, :-1]], 1) & (over[:, -1:] == 0)
-    return found.masked_fill(first, float(end))
-
-
-def whole(value: Tensor, variable: Variable) -> Tensor:
-    """Values [batch, elements] with the ``end``, or else a legal value, for what lies beyond each example's end."""
-    if not variable.varies:
-        return value
-    padding = blank(variable, len(value), value) if variable.end is None else float(variable.end)
-    return torch.where(value.isnan(), padding, value)
-
-
-def lengths_of(value: Tensor, variable: Variable) -> Tensor:
-    """How many places along the first axis each example [batch, elements] has, int64 [batch]."""
-    if not variable.varies:
-        return torch.full((len(value),), variable.shape[0], device=value.device)
-    return (~value.unflatten(1, (variable.shape[0], -1))[..., 0].isnan()).sum(1)
-
-
-def longest(value: Tensor, variable: Variable) -> int:
-    """How many places along the first axis the longest of some examples has; at least 1."""
-    return max(1, int(lengths_of(value, variable).max())) if len(value) else 1
-
-
-def blank(variable: Variable, count: int, like: Tensor) -> Tensor:
-    """Legal values for what is not drawn yet, [count, elements]: a mask times a feature that is not finite (the
-    logarithm of a positive 0) would not be 0."""
-    every = range(variable.size) if variable.is_record else range(min(1, variable.size))
-    row = torch.tensor([legal(variable.element_domain(e)) for e in every], dtype=like.dtype, device=like.device)
-    return row.expand(count, variable.size).clone()
-
-
-def legal(domain: Domain) -> float:
-    """A value inside a domain: 0 where that is one."""
-    if isinstance(domain, Integer):
-        return float(min(max(domain.low, 0), domain.high))
-    return {"positive": 1.0, "unit_interval": 0.5}.get(domain.name, 0.0)
-
-
 def conditioning(given: object, variables: Sequence[Variable], like: Tensor, *, check: bool = True) -> Values:
     """What is given, for one example or for each. What lies outside its domain is refused, unless that has been
     checked: a network would take it for something else."""
@@ -306,17 +187,10 @@ def conditioning(given: object, variables: Sequence[Variable], like: Tensor, *, 
 def check_domain(value: Tensor, variable: Variable) -> None:
     """Refuses values of elements that have one domain where they lie outside it."""
     domain = variable.element_domain(0)
-    inside = _inside(domain, value)
+    inside = inside_domain(domain, value)
     if not bool(inside.all()):
         strange = value[~inside].flatten()[0].item()
         raise ArdslError(f"`{variable.name}` takes values of {domain}, not {strange:g}")
-
-
-def _inside(domain: Domain, value: Tensor) -> Tensor:
-    """Which values, in the data's own form, are in the domain; a NaN is not."""
-    if isinstance(domain, MuLaw):
-        return value.abs() <= 1
-    return is_inside(domain, value - domain.low if isinstance(domain, Integer) else value)
 
 
 def require_values(values: Values, variables: Sequence[Variable], may_miss: Sequence[Variable]) -> None:
@@ -335,66 +209,6 @@ def expand_given(values: Values, count: int) -> Values:
             raise ArdslError(f"`{name}` has {len(value)} examples where {count} are needed")
         found[name] = value.expand(count, -1)
     return found
-
-
-def encode(group: Group, values: Values, reads: str, columns: range | None = None, *, validate: bool = False) -> Tensor:
-    """The inputs of a group, [batch, columns]: features, or codes where the network reads those.
-
-    ``columns`` limits them to some consecutive source elements. With ``validate`` a legal value is read for one outside
-    its domain: what is drawn given that has a probability, though the value itself has none.
-    """
-    parts: list[Tensor] = []
-    start = 0
-    wanted = columns if columns is not None else range(group.elements)
-    batch: Tensor | None = None
-    for source in group.sources:
-        low, high = max(wanted.start - start, 0), min(wanted.stop - start, len(source.elements))
-        start += len(source.elements)
-        batch = values[source.variable.name]
-        if low < high:
-            parts += _encoded(source, batch, reads, low, high, validate)
-    if not parts:
-        some = batch if batch is not None else next(iter(values.values()))
-        return some.new_zeros(some.shape[0], 0)
-    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
-
-
-def encode_source(source: SourceBlock, value: Tensor, reads: str) -> Tensor:
-    """The inputs that a group reads of one variable, [batch, columns]: features, or codes."""
-    parts = list(_encoded(source, value, reads, 0, len(source.elements), False))
-    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
-
-
-def _encoded(source: SourceBlock, values: Tensor, reads: str, low: int, high: int, validate: bool) -> Iterator[Tensor]:
-    """Some of what is read of a variable, one domain after another."""
-    for domain, first, last in source.runs:
-        first, last = max(first, low), min(last, high)
-        if first >= last:
-            continue
-        elements = source.elements[first:last]
-        part = slice(elements.start, elements.stop) if isinstance(elements, range) else list(elements)
-        value = values if len(elements) == values.shape[1] else values[:, part]
-        beyond = value.isnan() if source.variable.varies else None
-        if beyond is not None:
-            value = value.masked_fill(beyond, legal(domain))
-        if validate:
-            value = torch.where(_inside(domain, value), value, legal(domain))
-        if reads == "codes":
-            yield _codes(domain, value)
-            continue
-        features = encode_features(domain, value)
-        if beyond is not None:  # what does not exist has no features
-            features = features.masked_fill(beyond[..., None], 0.0)
-        yield features.flatten(1)
-
-
-def _codes(domain: Domain, value: Tensor) -> Tensor:
-    """0-based codes of a discrete domain."""
-    if isinstance(domain, Integer):
-        return value - domain.low
-    if isinstance(domain, MuLaw):
-        return mulaw_encode(value, domain.count).to(value.dtype)
-    return value
 
 
 def shaped(value: Tensor, variable: Variable) -> Tensor:

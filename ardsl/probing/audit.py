@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from ardsl.arguments import checked_count, checked_seed
 from ardsl.common.wording import shown
-from ardsl.compiler.probe import make_positive
-from ardsl.compiler.values import numbers
+from ardsl.compiler.arrays.users import numbers
 from ardsl.errors import ArdslError
 from ardsl.graph.verify import Report, compare
+from ardsl.probing.probe import make_positive
 from ardsl.relations import ORDER_NAMES, Earlier, Matrix, Order, OrderError
 from ardsl.relations.order import explicit
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import ardsl
-from ardsl.compiler.conditional import OrderForbids, cell_log_probs, joint_log_probs
+from ardsl.compiler.queries.conditional import OrderForbids, cell_log_probs, joint_log_probs
 from tests.support.missing_specs import ARRAY, GIVEN, RECORD, compiled, levels
 
 FIXED = RECORD.replace('any(orders = ORDERS, seed = 3, train = "all")', "[c, a, d, b]")
@@ -54,7 +54,7 @@ def test_a_cell_given_the_rest_is_bayes_rule(text: str) -> None:
 
 def sum_last(model, x: torch.Tensor, label: object, element: int) -> torch.Tensor:
     """log p(x) of the mixture of the orders that draw one element last."""
-    from ardsl.compiler.missing import placed_last
+    from ardsl.compiler.likelihood.missing import placed_last
 
     variable = model.spec.model.observed[0]
     mask = np.arange(variable.size) == element
@@ -104,7 +104,7 @@ def test_what_is_filled_in_follows_the_conditional(text: str, gaps: list[int]) -
 
 
 def exact(model, x: torch.Tensor, label: object, missing: np.ndarray) -> torch.Tensor:
-    from ardsl.compiler.missing import placed_last
+    from ardsl.compiler.likelihood.missing import placed_last
 
     variable = model.spec.model.observed[0]
     if variable not in model.may_miss:

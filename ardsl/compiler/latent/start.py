@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 if TYPE_CHECKING:
-    from ardsl.compiler.latent import LatentModel
+    from ardsl.compiler.latent.model import LatentModel
 
 _APART = 0.3
 """The standard deviation of the differences, in raw numbers: small beside the spread of standardized data."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ardsl.compiler.values import Values, lengths_of, longest
+from ardsl.compiler.arrays.lengths import lengths_of, longest
+from ardsl.compiler.arrays.values import Values
 from ardsl.networks.design import Design
 from ardsl.networks.module import Span
 from ardsl.networks.plan import Plan

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ardsl.compiler.density import Density
-from ardsl.compiler.values import Values
+from ardsl.compiler.arrays.values import Values
+from ardsl.compiler.likelihood.density import Density
 from ardsl.errors import ArdslError
 
 

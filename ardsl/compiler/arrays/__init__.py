@@ -1,0 +1,1 @@
+"""Users' arrays as flat tensors, and flat tensors as inputs of networks."""

@@ -1,0 +1,73 @@
+"""Inputs of networks: the features, or codes, of flat values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from ardsl.compiler.arrays.values import Values, inside_domain, legal
+from ardsl.families.domains import Domain, Integer, MuLaw
+from ardsl.families.encoding import encode_features, mulaw_encode
+from ardsl.networks.group import Group, SourceBlock
+
+
+def encode(group: Group, values: Values, reads: str, columns: range | None = None, *, validate: bool = False) -> Tensor:
+    """The inputs of a group, [batch, columns]: features, or codes where the network reads those.
+
+    ``columns`` limits them to some consecutive source elements. With ``validate`` a legal value is read for one outside
+    its domain: what is drawn given that has a probability, though the value itself has none.
+    """
+    parts: list[Tensor] = []
+    start = 0
+    wanted = columns if columns is not None else range(group.elements)
+    batch: Tensor | None = None
+    for source in group.sources:
+        low, high = max(wanted.start - start, 0), min(wanted.stop - start, len(source.elements))
+        start += len(source.elements)
+        batch = values[source.variable.name]
+        if low < high:
+            parts += _encoded(source, batch, reads, low, high, validate)
+    if not parts:
+        some = batch if batch is not None else next(iter(values.values()))
+        return some.new_zeros(some.shape[0], 0)
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+
+def encode_source(source: SourceBlock, value: Tensor, reads: str) -> Tensor:
+    """The inputs that a group reads of one variable, [batch, columns]: features, or codes."""
+    parts = list(_encoded(source, value, reads, 0, len(source.elements), False))
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+
+def _encoded(source: SourceBlock, values: Tensor, reads: str, low: int, high: int, validate: bool) -> Iterator[Tensor]:
+    """Some of what is read of a variable, one domain after another."""
+    for domain, first, last in source.runs:
+        first, last = max(first, low), min(last, high)
+        if first >= last:
+            continue
+        elements = source.elements[first:last]
+        part = slice(elements.start, elements.stop) if isinstance(elements, range) else list(elements)
+        value = values if len(elements) == values.shape[1] else values[:, part]
+        beyond = value.isnan() if source.variable.varies else None
+        if beyond is not None:
+            value = value.masked_fill(beyond, legal(domain))
+        if validate:
+            value = torch.where(inside_domain(domain, value), value, legal(domain))
+        if reads == "codes":
+            yield _codes(domain, value)
+            continue
+        features = encode_features(domain, value)
+        if beyond is not None:  # what does not exist has no features
+            features = features.masked_fill(beyond[..., None], 0.0)
+        yield features.flatten(1)
+
+
+def _codes(domain: Domain, value: Tensor) -> Tensor:
+    """0-based codes of a discrete domain."""
+    if isinstance(domain, Integer):
+        return value - domain.low
+    if isinstance(domain, MuLaw):
+        return mulaw_encode(value, domain.count).to(value.dtype)
+    return value

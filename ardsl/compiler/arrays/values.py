@@ -1,0 +1,42 @@
+"""Flat values: one [batch, elements] tensor for each variable, and legal ones where there are none."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ardsl.families.distributions import is_inside
+from ardsl.families.domains import Domain, Integer, MuLaw
+from ardsl.model.model import Variable
+
+Values = dict[str, Tensor]
+"""By variable, [batch, elements], in the model's dtype; data that is not in the model's units yet may be float64."""
+
+
+def data_type(variable: Variable, like: Tensor) -> torch.dtype:
+    """The type that a variable's data keeps its digits in before it is in the model's units: float64 where an element
+    is continuous, which is to be centered, and where the device has it."""
+    continuous = variable.is_record or not variable.element_domain(0).discrete
+    return torch.float64 if continuous and like.device.type != "mps" else like.dtype
+
+
+def blank(variable: Variable, count: int, like: Tensor) -> Tensor:
+    """Legal values for what is not drawn yet, [count, elements]: a mask times a feature that is not finite (the
+    logarithm of a positive 0) would not be 0."""
+    every = range(variable.size) if variable.is_record else range(min(1, variable.size))
+    row = torch.tensor([legal(variable.element_domain(e)) for e in every], dtype=like.dtype, device=like.device)
+    return row.expand(count, variable.size).clone()
+
+
+def legal(domain: Domain) -> float:
+    """A value inside a domain: 0 where that is one."""
+    if isinstance(domain, Integer):
+        return float(min(max(domain.low, 0), domain.high))
+    return {"positive": 1.0, "unit_interval": 0.5}.get(domain.name, 0.0)
+
+
+def inside_domain(domain: Domain, value: Tensor) -> Tensor:
+    """Which values, in the data's own form, are in the domain; a NaN is not."""
+    if isinstance(domain, MuLaw):
+        return value.abs() <= 1
+    return is_inside(domain, value - domain.low if isinstance(domain, Integer) else value)

@@ -1,0 +1,1 @@
+"""The density of a spec on flat values, and what is computed of it."""

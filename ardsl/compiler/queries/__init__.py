@@ -1,0 +1,1 @@
+"""Conditional distributions that no single factor of the spec gives."""

@@ -1,0 +1,1 @@
+"""Dependence found by probing: of compiled modules, and of anybody's."""
