@@ -170,8 +170,8 @@ def test_what_a_model_with_latent_variables_cannot_do(pictures: Path, tmp_path: 
         ("sample", run, "--fix", "z", "--between", "z", "-o", "x.npz"): (
             "error: with --between all else is alike: leave --fix out\n"
         ),
-        ("sample", run, "--between", "x", "-o", "x.npz"): "error: `x` is no latent variable: there is z\n",
-        ("reconstruct", run, "--keep", "y", "-o", "x.npz"): "error: `y` is no latent variable: there is z\n",
+        ("sample", run, "--between", "x", "-o", "x.npz"): "error: there is no latent variable 'x': there is z\n",
+        ("reconstruct", run, "--keep", "y", "-o", "x.npz"): "error: there is no latent variable 'y': there is z\n",
     }.items():
         done = CliRunner().invoke(main, words)
         assert (done.exit_code, done.output) == (2, line)

@@ -525,7 +525,7 @@ def test_what_needs_a_likelihood_says_what_there_is() -> None:
     model = model_of(latent_specs.HIERARCHY)
     with pytest.raises(ardsl.ArdslError, match=r"log p\(x\) is an integral over `z1` and `z2`: `log_prob_bound`"):
         model.log_prob(model.sample(1))
-    with pytest.raises(ardsl.ArdslError, match="`z3` is no latent variable: there is z1, z2"):
+    with pytest.raises(ardsl.ArdslError, match="there is no latent variable 'z3': there is z1, z2"):
         model.sample(2, fix=["z3"])
     with pytest.raises(ardsl.ArdslError, match="`z2` has 3 values for 2 samples"):
         model.sample(2, fix={"z2": torch.zeros(3, 4)})
