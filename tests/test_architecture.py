@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import networkx
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "ardsl"
@@ -71,6 +72,28 @@ def test_imports_go_one_way(name: str) -> None:
             if parts[0] == "ardsl" and len(parts) > 1 and LEVEL.get(parts[1], -1) > LEVEL[name]:
                 wrong.append(f"{path.relative_to(PACKAGE)} imports {imported}")
     assert not wrong
+
+
+def _module(path: Path) -> str:
+    """The full name of a file's module; a package's own file has the package's."""
+    return ".".join(("ardsl", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
+
+
+@pytest.mark.parametrize("package", sorted({path.parent for path in files()} - {PACKAGE}), ids=_module)
+def test_no_file_of_a_package_imports_back(package: Path) -> None:
+    """Imports inside a package have no circle: of its files, and of the packages in it, each of which counts as one.
+    Imports for types alone count, and those inside functions."""
+    inside = _module(package)
+    graph: networkx.DiGraph[str] = networkx.DiGraph()
+    for path in package.rglob("*.py"):
+        importer = path.relative_to(package).parts[0].removesuffix(".py")
+        for imported in imports(path, everywhere=True):
+            if imported.startswith(inside + "."):
+                name = imported.removeprefix(inside + ".").split(".")[0]
+                there = (package / name).is_dir() or (package / f"{name}.py").is_file()
+                graph.add_edge(importer, name if there else "__init__")
+    circles = [sorted(circle) for circle in networkx.strongly_connected_components(graph) if len(circle) > 1]
+    assert not circles
 
 
 def test_every_package_has_its_level() -> None:

@@ -1,20 +1,50 @@
-"""What compiled models have in common."""
+"""The base of compiled models: what all of them can do, and what training asks of them."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ardsl.compiler.arrays.users import examples_by_name
+from ardsl.compiler.window import Window
 from ardsl.spec import Spec
 
 
+class Loss(NamedTuple):
+    """The loss of a batch, in nats per example. A named tuple, whose tensors torch's sharding finds.
+
+    ``value`` is minimized, and has gradients; ``reported`` is the negative log-likelihood, or the negative bound on it,
+    that training shows. ``divergences`` has the mean divergence of each latent variable that the guide draws.
+    """
+
+    value: Tensor
+    reported: Tensor
+    divergences: Mapping[str, Tensor]
+
+
+class Likelihood(NamedTuple):
+    """The log-likelihood of each example, [batch] in nats, or a lower bound on it.
+
+    Where it is a bound, ``elbo`` is the one from a single draw of the guide, [batch], and ``divergences`` are this
+    draw's, by latent variable, [batch]; else None and empty.
+    """
+
+    log_prob: Tensor
+    elbo: Tensor | None
+    divergences: Mapping[str, Tensor]
+
+
 class CompiledModel(nn.Module, ABC):
-    """A spec as a torch module."""
+    """A spec as a torch module: it scores, samples, and gives the loss that training minimizes."""
+
+    kl_weight: float = 1.0
+    """The weight of divergences in :meth:`objective`, which has some where there are latent variables."""
 
     def __init__(self, spec: Spec) -> None:
         super().__init__()
@@ -27,6 +57,16 @@ class CompiledModel(nn.Module, ABC):
         """The number of observed elements: bits/dim is nats / (dims · ln 2)."""
         return sum(v.size for v in self.spec.model.observed)
 
+    @property
+    def like(self) -> Tensor:
+        """A tensor with the model's dtype and device."""
+        return next(self.parameters(), torch.zeros(()))
+
+    @cached_property
+    def latent(self) -> tuple[str, ...]:
+        """The names of the latent variables."""
+        return tuple(name for name, variable in self.spec.variables.items() if variable.kind == "latent")
+
     def measure(self, examples: Any) -> None:
         """Standardizes real and positive variables, observed and given, by the mean and spread of these examples:
         arrays [examples, *shape] by name, or one of the only observed variable. ``ardsl.fit`` does so with its training
@@ -38,14 +78,38 @@ class CompiledModel(nn.Module, ABC):
         """:meth:`measure`, of tensors of the right shapes."""
 
     @abstractmethod
+    def values(self, x: Any, given: Any = None, lengths: Any = None, *, check: bool = True) -> dict[str, Tensor]:
+        """The user's arrays by variable, in the form that the model computes with; ``check`` refuses given values
+        outside their domains."""
+
+    @abstractmethod
     def log_prob(self, x: Any, given: Any = None) -> Any:
         """log p(x | given) of each example, [batch], in nats."""
 
     @abstractmethod
+    def likelihood(self, values: Mapping[str, Tensor], samples: int = 1, seed: int | None = None) -> Likelihood:
+        """log p of each example, of :meth:`values`; or the bound on it from ``samples`` draws of the guide, which the
+        ``seed`` decides."""
+
+    @abstractmethod
+    def objective(
+        self, batch: Mapping[str, Any], generator: np.random.Generator | None = None, window: Window | None = None
+    ) -> Loss:
+        """The loss of a batch, arrays [batch, *shape] by name, as training minimizes and reports it.
+
+        Under ``any(…)`` the ``generator`` draws an order for the batch; without one fresh random numbers do. With a
+        ``window`` the loss is estimated from a part of each example along time."""
+
+    def loss(
+        self, batch: Mapping[str, Any], generator: np.random.Generator | None = None, window: Window | None = None
+    ) -> Tensor:
+        """The number that training minimizes for a batch, in nats per example: the value of :meth:`objective`."""
+        return self.objective(batch, generator, window).value
+
+    @abstractmethod
+    def noise(self, n: int, seed: int | None = None) -> Any:
+        """The randomness of ``n`` samples; opaque, for :meth:`sample`."""
+
+    @abstractmethod
     def sample(self, n: int = 1, given: Any = None, *, seed: int | None = None) -> Any:
         """``n`` samples in the form of the data."""
-
-    @property
-    def like(self) -> Tensor:
-        """A tensor with the model's dtype and device."""
-        return next(self.parameters(), torch.zeros(()))

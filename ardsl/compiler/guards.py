@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import nn
 
+from ardsl.arguments import checked_seed
 from ardsl.compiler.base import CompiledModel
 from ardsl.errors import ArdslError
 from ardsl.networks.plan import Plan
@@ -50,6 +51,17 @@ def evaluating(module: nn.Module) -> Iterator[None]:
                 if not _evaluated[module]:
                     del _evaluated[module]
                     module.train()
+
+
+@contextmanager
+def seeded(seed: int | None, device: torch.device) -> Iterator[None]:
+    """Torch's random state as this seed sets it for a while; None leaves it as it is."""
+    if seed is None:
+        yield
+        return
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(checked_seed(seed))
+        yield
 
 
 def same_orders(model: CompiledModel, state: dict[str, Any], prefix: str, *_: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -22,17 +22,18 @@ from ardsl.compiler.arrays.users import (
     shaped,
 )
 from ardsl.compiler.arrays.values import Values
+from ardsl.compiler.base import Likelihood, Loss
 from ardsl.compiler.guards import evaluating
 from ardsl.compiler.likelihood.density import Density
 from ardsl.compiler.likelihood.elementwise import by_element
 from ardsl.compiler.likelihood.estimate import estimate
-from ardsl.compiler.likelihood.spans import Window
 from ardsl.compiler.queries.conditional import complete, require_plain
 from ardsl.compiler.steps.evaluator import Lender
 from ardsl.compiler.steps.noise import Noise, make_noise
 from ardsl.compiler.steps.prefix import start
 from ardsl.compiler.steps.sample import sample
 from ardsl.compiler.steps.stream import stream
+from ardsl.compiler.window import Window
 from ardsl.errors import ArdslError
 from ardsl.spec import Spec
 
@@ -114,20 +115,24 @@ class AutoregressiveModel(Density):
             number = checked_order(order, variable.name, len(variable.orders.orders))
         return number
 
-    def loss(
-        self, batch: dict[str, Any], generator: np.random.Generator | None = None, window: Window | None = None
-    ) -> Tensor:
-        """What training minimizes: the mean negative log-likelihood per example, in nats.
+    def likelihood(self, values: Mapping[str, Tensor], samples: int = 1, seed: int | None = None) -> Likelihood:
+        return Likelihood(self.log_prob_of(dict(values)), None, {})
+
+    def objective(
+        self, batch: Mapping[str, Any], generator: np.random.Generator | None = None, window: Window | None = None
+    ) -> Loss:
+        """The mean negative log-likelihood of a batch per example, in nats, as training minimizes it.
 
         Under ``any(orders = K)`` one order is drawn for the batch (with ``train = "all"`` a fresh one of all D!):
         an unbiased estimate of the mean over orders of −log p_k, which bounds the mixture's. With a ``window`` it is
-        estimated from a part of each example.
+        estimated from a part of each example. Raises ``ArdslError`` where there is nothing to train.
         """
         if not self.groups:
             raise ArdslError("the model has nothing to train")
         observed = {v.name: batch[v.name] for v in self.spec.model.observed}
         given = {v.name: batch[v.name] for v in self.spec.model.given}
-        return -estimate(self, self.values(observed, given, check=False), generator, window).mean()
+        value = -estimate(self, self.values(observed, given, check=False), generator, window).mean()
+        return Loss(value, value.detach(), {})
 
     def values(self, x: Any, given: Any = None, lengths: Any = None, *, check: bool = True) -> Values:
         """The user's arrays, checked for shape, as flat tensors in the model's units; what is given is also checked for

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from ardsl.relations.order import Order
 
 Shape = tuple[int, ...]
 
@@ -106,7 +103,14 @@ def blocks(shape: Shape, sizes: Sequence[int]) -> np.ndarray:
     return rank
 
 
-def drawn_together(shape: Shape, order: Order, event_axes: Shape) -> np.ndarray:
-    """The rank of each element's draw."""
+class Ranked(Protocol):
+    """An order of the draws, which has a rank for each."""
+
+    @property
+    def rank(self) -> np.ndarray: ...
+
+
+def drawn_together(shape: Shape, order: Ranked, event_axes: Shape) -> np.ndarray:
+    """The rank of each element is that of its draw."""
     kept = tuple(1 if axis in event_axes else size for axis, size in enumerate(shape))
     return np.broadcast_to(order.rank.reshape(kept), shape).ravel()

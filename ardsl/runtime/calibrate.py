@@ -12,7 +12,7 @@ import numpy as np
 
 from ardsl.arguments import checked_seed
 from ardsl.common.wording import plural, shown
-from ardsl.compiler.latent.model import LatentModel
+from ardsl.compiler.base import CompiledModel
 from ardsl.compiler.model import AutoregressiveModel
 from ardsl.compiler.queries.conditional import require_plain
 from ardsl.errors import ArdslError
@@ -111,7 +111,7 @@ def calibrate(
     The transforms are a function of the model, the data and ``seed``: ``batch`` only bounds the memory. Data that the
     model was trained on looks better than it is.
     """
-    if not isinstance(model, AutoregressiveModel | LatentModel):
+    if not isinstance(model, CompiledModel):
         help = "restore one with `ardsl.restore(DIR)`, or take a run's `.model`"
         raise ArdslError(f"this takes a model, not {type(model).__name__}: {help}")
     seed, batch = checked_seed(seed), checked_batch(batch)

@@ -16,11 +16,9 @@ from torch import Tensor
 
 from ardsl.arguments import checked_count
 from ardsl.compiler.arrays.values import Values
+from ardsl.compiler.base import CompiledModel
 from ardsl.compiler.compile import Compiled
 from ardsl.compiler.guards import at_once, evaluating
-from ardsl.compiler.latent.bound import importance_weighted
-from ardsl.compiler.latent.model import LatentModel, seeded
-from ardsl.compiler.model import AutoregressiveModel
 from ardsl.errors import ArdslError
 from ardsl.runtime.data import Examples, count, load_split, take
 from ardsl.runtime.processes import Processes
@@ -106,7 +104,7 @@ def evaluate_examples(
     error = math.sqrt(moments.squares / (n - 1) / n) if n > 1 else math.nan
     bits = -mean * n / (max(moments.elements, 1) * math.log(2))
     bound: dict[str, Any] = {}
-    if isinstance(model, LatentModel) and model.q:
+    if _ELBO in moments.sums:
         means = {name: total / max(n, 1) for name, total in moments.sums.items()}
         bound = {"samples": samples, "elbo": means.pop(_ELBO), "kl": means}
     return Evaluation(-mean, error, bits, n, time.perf_counter() - started, **bound)
@@ -119,14 +117,11 @@ _ELBO = ""
 def _measured(model: Compiled, values: Values, samples: int, first: int) -> tuple[Tensor, Mapping[str, float]]:
     """log p of each example, float64 on the CPU, or a bound on it, and sums over the examples: of the lower bound with
     one sample and of the divergences. The same for the same batch, whose first example is the ``first``."""
-    if not isinstance(model, LatentModel):
-        return model.log_prob_of(values).double().cpu(), {}
-    with seeded(first, model.like.device):
-        found, terms = importance_weighted(model, values, samples)
-    if not model.q:
-        return found.double().cpu(), {}
-    sums = {name: float(kl.double().sum()) for name, kl in terms.kl.items()}
-    return found.double().cpu(), sums | {_ELBO: float(terms.elbo.double().sum())}
+    found = model.likelihood(values, samples, seed=first)
+    sums = {name: float(divergence.double().sum()) for name, divergence in found.divergences.items()}
+    if found.elbo is not None:
+        sums[_ELBO] = float(found.elbo.double().sum())
+    return found.log_prob.double().cpu(), sums
 
 
 def _elements(model: Compiled, values: Values) -> int:
@@ -180,7 +175,7 @@ def checked_batch(batch: object) -> int | None:
 
 
 def _examples(model: Compiled, data: Any, split: str, data_dir: str | Path | None) -> Examples:
-    if not isinstance(model, AutoregressiveModel | LatentModel):
+    if not isinstance(model, CompiledModel):
         help = "restore one with `ardsl.restore(DIR)`, or take a run's `.model`"
         raise ArdslError(f"this takes a model, not {type(model).__name__}: {help}")
     return load_split(model.spec, data, split, data_dir=data_dir or model.data_directory, dtype=model.like.dtype)

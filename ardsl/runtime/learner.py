@@ -19,8 +19,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ardsl.common.memory import memory_problem
 from ardsl.compiler.compile import Compiled
-from ardsl.compiler.latent.model import LatentModel
-from ardsl.compiler.likelihood.spans import Window
+from ardsl.compiler.window import Window
 from ardsl.errors import ArdslError
 from ardsl.model.settings import TrainSettings
 from ardsl.runtime.batches import DRAWN, Batches
@@ -106,8 +105,8 @@ class _Tally:
 
 
 class Learner(LightningModule):
-    """Minimizes ``model.loss``; after every epoch measures the validation likelihood (with latent variables the lower
-    bound on it) and keeps the best weights.
+    """Minimizes ``model.objective``; after every epoch measures the validation likelihood (with latent variables the
+    lower bound on it) and keeps the best weights.
 
     ``metrics`` has a row for each epoch: epoch, seconds since the start, and the nats per example on ``train`` (the
     mean over the epoch's batches, as they were trained on) and ``valid`` (None without validation data).
@@ -149,6 +148,8 @@ class Learner(LightningModule):
         self.steps = 0
         self._resumed = state
         self._mixed = any(variable.orders.mixed for variable in model.spec.model.observed)
+        self._divergences: Mapping[str, Tensor] = {}
+        """The mean divergence of each latent variable over the last batch, in nats."""
         self._tally = _Tally(self.device, processes)
         self._average: AveragedModel | None = None
         if settings.ema is not None:
@@ -268,13 +269,13 @@ class Learner(LightningModule):
     def training_step(self, batch: Mapping[str, Tensor], index: int) -> Tensor:
         self._seed_step()
         orders = np.random.default_rng((self.settings.seed, 1, self.steps)) if self._mixed else None
-        if isinstance(self.model, LatentModel) and self.settings.anneal:
+        if self.settings.anneal:
             self.model.kl_weight = min(1.0, self.steps / (self.settings.anneal * self.batches))
-        loss = self.model.loss(dict(batch), orders, self._window(batch))
-        told = self.model.told if isinstance(self.model, LatentModel) else loss
-        self._tally.add(told, self.source.own(self.done))
+        loss = self.model.objective(dict(batch), orders, self._window(batch))
+        self._divergences = loss.divergences
+        self._tally.add(loss.reported, self.source.own(self.done))
         weight = self.source.weight(self.done)
-        return loss if weight == 1 else loss * weight
+        return loss.value if weight == 1 else loss.value * weight
 
     def _window(self, batch: Mapping[str, Tensor]) -> Window | None:
         windows = self.source.windows
@@ -300,13 +301,14 @@ class Learner(LightningModule):
         elif not all(bool(p.isfinite().all()) for p in self.model.parameters()):
             raise Diverged
         improved = valid is None or self.best is None or self.best.valid is None or valid.nll < self.best.valid.nll
+        divergences = self._mean_divergences() if valid is None else valid.kl
         self.metrics.append(
             {
                 "epoch": len(self.metrics) + 1,
                 "seconds": time.perf_counter() - self.started,
                 "train": train,
                 "valid": None if valid is None else valid.nll,
-                **{f"kl {name}": value for name, value in self._divergences(valid).items()},
+                **{f"kl {name}": value for name, value in divergences.items()},
             }
         )
         if improved:
@@ -315,11 +317,9 @@ class Learner(LightningModule):
         self.log("watched", train if valid is None else valid.nll)
         self.after_epoch(self, improved)
 
-    def _divergences(self, valid: Evaluation | None) -> Mapping[str, float]:
-        """Of each latent variable that the guide draws: over the validation data, without any over the last batch."""
-        if valid is not None or not isinstance(self.model, LatentModel):
-            return {} if valid is None else valid.kl
-        return {name: float(value) for name, value in self.model.divergences.items()}
+    def _mean_divergences(self) -> dict[str, float]:
+        """The divergence of each latent variable that the guide draws, over the last batch."""
+        return {name: float(value) for name, value in self._divergences.items()}
 
     def _seed_step(self) -> None:
         """The random state that dropout draws from, for the step at hand."""

@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 
 from ardsl.compiler.compile import Compiled
 
-_USED = ("loss", "log_prob_of")
+_USED = ("objective", "likelihood")
 """The methods that a training calls: the weights are whole within them."""
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from ardsl.compiler.compile import Compiled
-from ardsl.compiler.latent.model import LatentModel
-from ardsl.compiler.likelihood.spans import lengths_along_time, parts
+from ardsl.compiler.likelihood.spans import lengths_along_time
+from ardsl.compiler.window import parts
 from ardsl.runtime.data import Examples, count
 from ardsl.runtime.evaluate import values_in_batches
 
@@ -39,7 +39,7 @@ def windows(lengths: np.ndarray, length: int) -> Windows:
 def along_time(model: Compiled, examples: Examples, window: int | None) -> tuple[Windows | None, np.ndarray | None]:
     """The windows that examples are trained on; or, where they are trained on whole and differ in their lengths, these,
     int64 [examples]."""
-    if isinstance(model, LatentModel):  # whose latent variables are inferred from whole examples
+    if model.latent:  # latent variables are inferred from whole examples
         return None, None
     targets = [plan.group.targets[0].variable for plan in model.spec.plan.groups if plan.back is not None]
     if any(target.varies for target in targets):

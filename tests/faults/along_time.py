@@ -15,7 +15,7 @@ from tests.compiler.likelihood import test_spans
 from tests.compiler.steps import test_prefix, test_stream
 from tests.support.planting import Fault, of_test
 
-SPAN, SPANS = "ardsl.networks.module:Span", "ardsl.compiler.likelihood.spans:Window"
+SPAN, SPANS = "ardsl.networks.module:Span", "ardsl.compiler.window:Window"
 NETWORK, FEATURES = "ardsl.networks.lattice.module:LatticeNetwork", "ardsl.networks.lattice.layers:Features"
 RING = "ardsl.networks.lattice.ring"
 SERIES = "ardsl.compiler.steps.series:Series"

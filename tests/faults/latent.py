@@ -15,6 +15,7 @@ from tests.networks.maps import test_maps
 from tests.support.planting import Fault, of_test
 
 BOUND, LATENT = "ardsl.compiler.latent.bound", "ardsl.compiler.latent.model:LatentModel"
+CONDITIONALS = "ardsl.compiler.latent.conditionals:LatentConditionals"
 
 
 def no_logarithm(right: Any, model: Any, data: Any, samples: int) -> Any:
@@ -75,7 +76,7 @@ FAULTS = [
     ),
     Fault(
         "closed forms where there is none",
-        f"{LATENT}.closed",
+        f"{CONDITIONALS}.closed",
         lambda right, self: frozenset(self.latent),
         of_test(test_latent.test_a_closed_form_that_would_be_wrong_is_not_taken),
     ),
@@ -87,7 +88,7 @@ FAULTS = [
     ),
     Fault(
         "draws without a gradient",
-        f"{BOUND}:inside",
+        f"{BOUND}:as_data",
         lambda right, part, site, value: right(part, site, value).detach(),
         of_test(test_latent.test_pathwise_gradients_are_those_of_the_bound),
     ),

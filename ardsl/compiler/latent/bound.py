@@ -12,13 +12,14 @@ import torch
 from torch import Tensor
 from torch.distributions import kl_divergence
 
+from ardsl.compiler.base import Loss
+from ardsl.compiler.distribution import ModelDistribution
 from ardsl.compiler.guards import at_once
+from ardsl.compiler.latent.conditionals import LatentConditionals
+from ardsl.compiler.model import AutoregressiveModel
 
 if TYPE_CHECKING:
     from pyro.distributions import TorchDistribution
-
-    from ardsl.compiler.latent.model import LatentModel
-    from ardsl.compiler.model import AutoregressiveModel
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Terms:
 
 
 def draw(
-    model: LatentModel,
+    model: LatentConditionals,
     data: Mapping[str, Tensor],
     *,
     closed: bool = True,
@@ -67,11 +68,11 @@ def draw(
         guide[name] = site = model.site(part, values, batch)
         relaxed = _relaxed(site, temperature)
         if site.has_rsample:
-            values[name] = inside(part, site, site.rsample())
+            values[name] = as_data(part, site, site.rsample())
         elif relaxed is not None:
             values[name] = relaxed
         else:
-            values[name] = inside(part, site, site.sample())
+            values[name] = as_data(part, site, site.sample())
             log_prob = site.log_prob(values[name])
             score = log_prob if score is None else score + log_prob
     summed = model.summed
@@ -95,10 +96,8 @@ def draw(
     return Terms(likelihood, kl, score)
 
 
-def inside(part: AutoregressiveModel, site: TorchDistribution, value: Tensor) -> Tensor:
+def as_data(part: AutoregressiveModel, site: TorchDistribution, value: Tensor) -> Tensor:
     """Draws of a variable in the data's own form, none of them rounded out of its domain."""
-    from ardsl.compiler.distribution import ModelDistribution
-
     # The model's own are in that form; those of torch's distributions are codes of the domain.
     return value if isinstance(site, ModelDistribution) else part.conditionals[0][0].decode(value, part.like.dtype)
 
@@ -124,7 +123,7 @@ def _closed(guide: TorchDistribution, prior: TorchDistribution) -> Tensor | None
 
 
 def sum_out(
-    model: LatentModel, values: Mapping[str, Tensor], generator: np.random.Generator | None = None
+    model: LatentConditionals, values: Mapping[str, Tensor], generator: np.random.Generator | None = None
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """log Σ_k p(k, y) over the values of the variables that are summed out, y being what reads them, [batch]; and as
     what it adds up from, each variable's log-probability given those before it, these summed over too."""
@@ -141,7 +140,7 @@ def sum_out(
 
 
 def table(
-    model: LatentModel, values: Mapping[str, Tensor], generator: np.random.Generator | None = None
+    model: LatentConditionals, values: Mapping[str, Tensor], generator: np.random.Generator | None = None
 ) -> dict[str, Tensor]:
     """By variable that is summed out or reads one that is: its log-probability under each of their values, [values,
     batch]; with a ``generator`` all under one order that it draws."""
@@ -161,22 +160,21 @@ def table(
     return {name: torch.cat(parts) for name, parts in found.items()}
 
 
-def objective(
-    model: LatentModel, data: Mapping[str, Tensor], samples: int, generator: np.random.Generator | None
-) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-    """What training minimizes; and to be told, the negative bound and the mean divergence of each latent variable, in
-    nats per example.
+def negative_bound(
+    model: LatentConditionals, data: Mapping[str, Tensor], samples: int, generator: np.random.Generator | None
+) -> Loss:
+    """The mean negative bound, in nats per example, as training minimizes and reports it.
 
-    With the weight β that the divergences have so far, and no less than the free nats counted of each (Kingma et al.
-    2016, Improved Variational Inference with Inverse Autoregressive Flow). Draws without gradients of their own get
-    those of the score function, against the mean of the others' bounds: of the same example, or with one draw of the
-    batch (Kool, van Hoof & Welling 2019).
+    What is minimized weighs the divergences by ``model.kl_weight`` β, and counts no less than the free nats of each
+    (Kingma et al. 2016, Improved Variational Inference with Inverse Autoregressive Flow). Draws without gradients of
+    their own get those of the score function, against the mean of the other draws' bounds: of the same example, or with
+    one draw of the batch (Kool, van Hoof & Welling 2019). What is reported is the bound itself.
     """
     drawn = [draw(model, data, temperature=model.temperature, generator=generator) for _ in range(samples)]
     kl = {name: torch.stack([terms.kl[name] for terms in drawn]).mean() for name in drawn[0].kl}
     likelihood = torch.stack([terms.likelihood for terms in drawn]).mean()
     loss = model.kl_weight * sum(_counted(model, kl)) - likelihood
-    told = (sum(kl.values()) - likelihood).detach()
+    reported = (sum(kl.values()) - likelihood).detach()
     if drawn[0].score is not None:
         weight = _weights(model, kl)
         cost = [sum(weight[name] * each for name, each in terms.kl.items()) for terms in drawn]
@@ -184,15 +182,15 @@ def objective(
         score = torch.stack([terms.score for terms in drawn if terms.score is not None])
         surrogate = (gain - _baseline(gain)) * score
         loss = loss - (surrogate - surrogate.detach()).mean()
-    return loss, told, {name: each.detach() for name, each in kl.items()}
+    return Loss(loss, reported, {name: divergence.detach() for name, divergence in kl.items()})
 
 
-def _counted(model: LatentModel, kl: Mapping[str, Tensor]) -> list[Tensor]:
+def _counted(model: LatentConditionals, kl: Mapping[str, Tensor]) -> list[Tensor]:
     """Divergences in nats as the objective counts them, none for less than what is free."""
     return [divergence.clamp(min=model.free_nats) for divergence in kl.values()]
 
 
-def _weights(model: LatentModel, kl: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _weights(model: LatentConditionals, kl: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Weights of the divergences in the objective, by variable: 0 for those that are free."""
     return {name: model.kl_weight * (divergence > model.free_nats) for name, divergence in kl.items()}
 
@@ -204,7 +202,7 @@ def _baseline(gain: Tensor) -> Tensor:
     return (gain.sum(axis, keepdim=True) - gain) / others if others else torch.zeros_like(gain)
 
 
-def importance_weighted(model: LatentModel, data: Mapping[str, Tensor], samples: int) -> tuple[Tensor, Terms]:
+def importance_weighted(model: LatentConditionals, data: Mapping[str, Tensor], samples: int) -> tuple[Tensor, Terms]:
     """log (1/K) Σ_k p(x, z_k) / q(z_k | x) of each example (Burda, Grosse & Salakhutdinov 2016, Eq. 8), which rises to
     log p(x) with K; and the first draw, which is the bound where K = 1. Memory grows with K only where gradients are
     kept."""

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import cached_property
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
-from uuid import uuid4
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ardsl.arguments import checked_count, checked_name, checked_seed
 from ardsl.common.wording import shown
@@ -21,30 +18,22 @@ from ardsl.compiler.arrays.users import (
     expand_given,
     flat,
     numbers,
-    observed_values,
-    require_values,
     shaped,
 )
 from ardsl.compiler.arrays.values import data_type
-from ardsl.compiler.base import CompiledModel
-from ardsl.compiler.guards import evaluating
-from ardsl.compiler.latent.bound import draw, importance_weighted, inside, objective, table
-from ardsl.compiler.latent.start import tell_apart
-from ardsl.compiler.likelihood.estimate import estimate
-from ardsl.compiler.model import AutoregressiveModel
+from ardsl.compiler.base import Likelihood, Loss
+from ardsl.compiler.guards import evaluating, seeded
+from ardsl.compiler.latent.bound import as_data, draw, importance_weighted, negative_bound, table
+from ardsl.compiler.latent.conditionals import Data, LatentConditionals
 from ardsl.compiler.steps.noise import Noise
+from ardsl.compiler.window import Window
 from ardsl.errors import ArdslError
-from ardsl.model.parts import enumerated
-from ardsl.spec import Spec
 
 if TYPE_CHECKING:
-    from pyro.distributions import TorchDistribution
-
-Data = dict[str, Tensor]
-"""By variable, [batch, *shape], in the data's own form."""
+    pass
 
 
-class LatentModel(CompiledModel):
+class LatentModel(LatentConditionals):
     """p(x) = ∫ p(x, z) dz and a guide q(z | x), from the spec's ``p`` and ``q`` factors.
 
     ``p`` and ``q`` have the conditional of every variable by itself: an autoregressive model that is given what it
@@ -53,126 +42,7 @@ class LatentModel(CompiledModel):
     :class:`AutoregressiveModel` takes.
     """
 
-    def __init__(self, spec: Spec) -> None:
-        super().__init__(spec)
-        self.chain = nn.ModuleList(map(AutoregressiveModel, spec.conditionals.values()))
-        self.guide = nn.ModuleList(map(AutoregressiveModel, spec.guide.values()))
-        tell_apart(self)
-        self.kl_weight = 1.0
-        """What the divergences count in :meth:`loss`."""
-        self.free_nats = spec.model.train.free_bits * float(np.log(2))
-        estimator = spec.model.train.estimator
-        self.temperature = estimator.options.get("temperature", 0.5) if estimator.name == "relaxed" else None
-        """That of relaxed draws of binary variables, None where they are not relaxed."""
-        self.mark = uuid4().hex
-        """Which model it is of all that were made."""
-        self.told = torch.zeros(())
-        """The negative bound over the last batch of :meth:`loss`, whatever its divergences counted for."""
-        self.divergences: dict[str, Tensor] = {}
-        """Of each latent variable that the guide draws, the mean over the last batch of :meth:`loss`, in nats."""
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        self.mark = uuid4().hex  # a copy is another model
-
-    @property
-    def p(self) -> dict[str, AutoregressiveModel]:
-        """The conditionals by variable, each after those that it reads."""
-        return dict(zip(self.spec.conditionals, self.chain, strict=True))  # type: ignore[arg-type]
-
-    @property
-    def q(self) -> dict[str, AutoregressiveModel]:
-        """The same of the guide."""
-        return dict(zip(self.spec.guide, self.guide, strict=True))  # type: ignore[arg-type]
-
-    @cached_property
-    def latent(self) -> tuple[str, ...]:
-        return tuple(name for name, variable in self.spec.variables.items() if variable.kind == "latent")
-
-    @cached_property
-    def enumerated(self) -> tuple[str, ...]:
-        """The latent variables that are summed out."""
-        return enumerated(self.spec.model)
-
-    @cached_property
-    def summed(self) -> tuple[str, ...]:
-        """These, and the variables that read them."""
-        every = set(self.enumerated)
-        return tuple(
-            name for name, part in self.spec.conditionals.items() if name in every or every & part.variables.keys()
-        )
-
-    @cached_property
-    def closed(self) -> frozenset[str]:
-        """The latent variables whose divergence may be taken in closed form, an average over q of it alone: nothing
-        that its prior reads was drawn by the guide from its value."""
-        drawn_from: dict[str, set[str]] = {}
-        for name, part in self.spec.guide.items():  # each after those that it reads
-            read = {v.name for v in part.model.given if v.name in drawn_from}
-            drawn_from[name] = read.union(*(drawn_from[other] for other in read))
-        priors = {name: self.spec.conditionals[name].model.given for name in drawn_from}
-        return frozenset(
-            name for name, read in priors.items() if not any(name in drawn_from.get(v.name, ()) for v in read)
-        )
-
-    @property
-    def assignments(self) -> Data:
-        """All values that the variables to be summed out have together, [values, *shape] by variable."""
-        variables = [self.spec.variables[name] for name in self.enumerated]
-        levels = [v.element_domain(0).levels or 0 for v in variables for _ in range(v.size)]
-        codes = torch.cartesian_prod(*(torch.arange(n, device=self.like.device) for n in levels))
-        parts = codes.view(len(codes), -1).split([v.size for v in variables], 1)
-        return {
-            v.name: self.p[v.name].conditionals[0][0].decode(part, self.like.dtype).view(-1, *v.shape)
-            for v, part in zip(variables, parts, strict=True)
-        }
-
-    @property
-    def parts(self) -> Iterator[AutoregressiveModel]:
-        yield from self.p.values()
-        yield from self.q.values()
-
-    def take_units(self, examples: Mapping[str, Tensor]) -> None:
-        for part in self.parts:
-            part.take_units(examples)
-
     # Likelihood
-
-    def count(self, values: Mapping[str, Tensor]) -> int:
-        return len(next(iter(values.values())))
-
-    def site(self, part: AutoregressiveModel, values: Mapping[str, Tensor], batch: torch.Size) -> TorchDistribution:
-        """The conditional of a variable given the values of those that it reads, as Pyro knows it: with gradients of
-        its draws, closed forms and enumeration, where it has them."""
-        from ardsl.compiler.distribution import ModelDistribution, independent
-
-        given = {v.name: values[v.name] for v in part.spec.model.given}
-        (target,) = part.spec.model.observed
-        known = independent(part, given, batch) if target.name in self.latent else None
-        return ModelDistribution(part, given or None).expand(batch) if known is None else known
-
-    def log_prob_given(
-        self, part: AutoregressiveModel, values: Mapping[str, Tensor], generator: np.random.Generator | None = None
-    ) -> Tensor:
-        """log p of a variable's values given those that it reads, [batch]; with a ``generator``, of a variable that has
-        several orders, under one that it draws."""
-        (target,) = part.spec.model.observed
-        given = {v.name: values[v.name] for v in part.spec.model.given} or None
-        flat = part.values({target.name: values[target.name]}, given, check=False)
-        if generator is not None and target.orders.mixed:
-            return estimate(part, flat, generator)
-        return part.log_prob_of(flat)
-
-    def values(self, x: Any, given: Any = None, lengths: Any = None, *, check: bool = True) -> Data:
-        """The user's arrays, checked, by variable."""
-        model, like = self.spec.model, self.like
-        found = observed_values(x, model.observed, like)
-        count = self.count(found)
-        found |= expand_given(conditioning(given, model.given, like, check=check), count)
-        variables = self.spec.variables
-        found = cut(found, lengths, tuple(variables.values()))
-        require_values(found, model.observed, ())
-        return {name: value.reshape(len(value), *variables[name].shape) for name, value in found.items()}
 
     def log_prob(self, x: Any, given: Any = None, *, lengths: Any = None) -> Tensor:
         """log p(x | given) of each example, [batch], in nats: where all latent variables are summed out, else an
@@ -209,18 +79,25 @@ class LatentModel(CompiledModel):
         with seeded(seed, self.like.device):
             return importance_weighted(self, values, checked_count(samples, "samples", 1))[0]
 
-    def loss(
-        self, batch: Mapping[str, Any], generator: np.random.Generator | None = None, window: Any = None
-    ) -> Tensor:
-        """What training minimizes: the negative bound per example, in nats (see ``objective``). Under ``any(…)`` the
-        ``generator`` draws an order for the batch."""
+    def likelihood(self, values: Mapping[str, Tensor], samples: int = 1, seed: int | None = None) -> Likelihood:
+        with seeded(seed, self.like.device):
+            bound, first = importance_weighted(self, values, samples)
+        return Likelihood(bound, first.elbo, first.kl) if self.guide else Likelihood(bound, None, {})
+
+    def objective(
+        self, batch: Mapping[str, Any], generator: np.random.Generator | None = None, window: Window | None = None
+    ) -> Loss:
+        """The negative bound per example, in nats, with its divergences as :func:`negative_bound` counts them.
+
+        Under ``any(…)`` the ``generator`` draws an order for the batch; without one a fresh one is made. A ``window``
+        is taken by no such model: what is inferred is inferred from whole examples.
+        """
         observed = {v.name: batch[v.name] for v in self.spec.model.observed}
         given = {v.name: batch[v.name] for v in self.spec.model.given} or None
         values = self.values(observed, given, check=False)
         samples = self.spec.model.train.samples
         fresh = np.random.default_rng(int(torch.randint(1 << 62, ())))
-        loss, self.told, self.divergences = objective(self, values, samples, generator or fresh)
-        return loss
+        return negative_bound(self, values, samples, generator or fresh)
 
     # Sampling
 
@@ -340,7 +217,7 @@ class LatentModel(CompiledModel):
         with seeded(seed, self.like.device), evaluating(self):
             for name, part in self.q.items():
                 site = self.site(part, values, batch)
-                values[name] = inside(part, site, site.sample())
+                values[name] = as_data(part, site, site.sample())
             values |= self._exact(values)
         return {name: shaped(values[name], self.spec.variables[name]) for name in self.latent}
 
@@ -392,14 +269,3 @@ class LatentModel(CompiledModel):
         if x is None:
             raise ArdslError("the guide infers from data: `pyro_guide(x, given)`")
         return run_guide(self, x, given)
-
-
-@contextmanager
-def seeded(seed: int | None, device: torch.device) -> Iterator[None]:
-    """Torch's random state as this seed sets it for a while; None leaves it as it is."""
-    if seed is None:
-        yield
-        return
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(checked_seed(seed))
-        yield

@@ -5,7 +5,7 @@ Pyro's own tools take them: SVI, Predictive, render_model, enumeration, MCMC.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyro
 import torch
@@ -13,12 +13,10 @@ from pyro.distributions import TorchDistribution
 from torch import Tensor
 
 from ardsl.compiler.arrays.users import by_name, conditioning, expand_given
-
-if TYPE_CHECKING:
-    from ardsl.compiler.latent.model import LatentModel
+from ardsl.compiler.latent.conditionals import LatentConditionals
 
 
-def run_model(model: LatentModel, x: Any, given: Any, n: int) -> Any:
+def run_model(model: LatentConditionals, x: Any, given: Any, n: int) -> Any:
     """See :meth:`LatentModel.pyro_model`. Gives the observed values in the form of the data."""
     observed, values, count = _known(model, x, given, n)
     pyro.module(_name(model, "p"), model.chain)
@@ -34,7 +32,7 @@ def run_model(model: LatentModel, x: Any, given: Any, n: int) -> Any:
     return values[names[0]] if len(names) == 1 else {name: values[name] for name in names}
 
 
-def run_guide(model: LatentModel, x: Any, given: Any) -> dict[str, Tensor]:
+def run_guide(model: LatentConditionals, x: Any, given: Any) -> dict[str, Tensor]:
     """See :meth:`LatentModel.pyro_guide`."""
     observed, values, count = _known(model, x, given, 1)
     values |= observed
@@ -46,7 +44,7 @@ def run_guide(model: LatentModel, x: Any, given: Any) -> dict[str, Tensor]:
     return {name: values[name] for name in model.q}
 
 
-def _site(model: LatentModel, part: Any, values: dict[str, Tensor], count: int) -> TorchDistribution:
+def _site(model: LatentConditionals, part: Any, values: dict[str, Tensor], count: int) -> TorchDistribution:
     """The conditional given values that may have dimensions of their own before the examples: those that Pyro
     enumerates, or draws in parallel."""
     shapes = {v.name: v.shape for v in part.spec.model.given}
@@ -54,7 +52,7 @@ def _site(model: LatentModel, part: Any, values: dict[str, Tensor], count: int) 
     return model.site(part, values, torch.broadcast_shapes((count,), *batches))
 
 
-def _known(model: LatentModel, x: Any, given: Any, n: int) -> tuple[dict[str, Tensor], dict[str, Tensor], int]:
+def _known(model: LatentConditionals, x: Any, given: Any, n: int) -> tuple[dict[str, Tensor], dict[str, Tensor], int]:
     """What is observed, what is given, and how many examples there are."""
     spec = model.spec.model
     if x is not None:
@@ -69,6 +67,6 @@ def _known(model: LatentModel, x: Any, given: Any, n: int) -> tuple[dict[str, Te
     return {}, {v.name: rows[v.name].reshape(n, *v.shape) for v in spec.given}, n
 
 
-def _name(model: LatentModel, kind: str) -> str:
+def _name(model: LatentConditionals, kind: str) -> str:
     """A name in Pyro's parameter store that no other model has."""
     return f"{model.spec.name} {kind} {model.mark}"

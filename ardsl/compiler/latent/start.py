@@ -1,30 +1,30 @@
-"""A start for what reads variables that are summed out: one that tells their values apart."""
+"""The start of training where latent variables are marginalized: it tells their values apart."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 import torch
 
-if TYPE_CHECKING:
-    from ardsl.compiler.latent.model import LatentModel
+from ardsl.compiler.likelihood.density import Density
 
 _APART = 0.3
-"""The standard deviation of the differences, in raw numbers: small beside the spread of standardized data."""
+"""The standard deviation of the differences, in parameters of distributions: small beside the spread of standardized
+data."""
 
 
 @torch.no_grad()
-def tell_apart(model: LatentModel) -> None:
-    """Random differences in weights that begin alike for all that they read, as those of tables and linear networks do.
+def tell_apart(conditionals: Iterable[Density]) -> None:
+    """Adds random differences to weights that begin equal for all that they read, as those of tables and linear
+    networks do, of conditionals that read variables to be marginalized.
 
-    Where a variable is summed out, each of its values gets the gradient of its share; from a start that treats all of
-    them alike the shares stay alike, and a mixture is trained as one component.
+    Each value of such a variable gets the gradient of its share of the probability; from a start that treats all
+    values alike the shares stay equal, and a mixture is trained as one component.
     """
-    for name in model.summed:
-        part = model.p[name]
-        if not part.groups[0].sources:
+    for conditional in conditionals:
+        if not conditional.groups[0].sources:
             continue
-        for weight in part.networks.parameters():
-            alike = len(weight) > 1 and bool((weight == weight[:1]).all())
-            if weight.ndim > 1 and (alike or not bool(weight.any())):
+        for weight in conditional.networks.parameters():
+            equal = len(weight) > 1 and bool((weight == weight[:1]).all())
+            if weight.ndim > 1 and (equal or not bool(weight.any())):
                 weight.add_(_APART * torch.randn_like(weight))

@@ -11,7 +11,8 @@ from torch import Tensor
 from ardsl.compiler.arrays.values import Values
 from ardsl.compiler.likelihood.density import Density
 from ardsl.compiler.likelihood.missing import by_pattern
-from ardsl.compiler.likelihood.spans import Window, lengths_along_time
+from ardsl.compiler.likelihood.spans import lengths_along_time
+from ardsl.compiler.window import Window
 from ardsl.networks.stepper import Orders
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 import ardsl
 from ardsl.compiler.likelihood import spans
-from ardsl.compiler.likelihood.spans import Window, parts
+from ardsl.compiler.window import Window, parts
 from ardsl.networks.module import Span
 from tests.support import time_specs
 from tests.support.time_specs import WAVENET
