@@ -144,7 +144,7 @@ def blocks_backwards(right: Any, self: Any, group: int, raw: Tensor) -> Any:
 
 def never_absent(right: Any, self: Any, orders: Any) -> Any:
     address = right(self, orders)
-    return address._replace(absent=torch.zeros_like(address.absent))
+    return address._replace(gather=torch.where(address.gather < self.plan.group.elements, address.gather, 0))
 
 
 def first_slot_alone(right: Any, group: Any, options: Any, orders: Any) -> Any:
