@@ -51,12 +51,12 @@ class Evaluator:
         stepper: MakeStepper | None = None,
     ) -> None:
         step_of = sampling_steps(density.spec.plan.groups, orders)
-        self._steps = steps = Steps(density.groups, _compressed(density, step_of, known) if known else step_of)
+        if known:
+            step_of = _compressed(density, step_of, known)
+        self._steps = steps = Steps(density.groups, step_of, at_once=stepper is None)
         self._steppers = [
-            (stepper or _own_stepper)(density, group, steps.run(group, under, batch))
-            if stepper is not None or not steps.reads_all_before(group)
-            else None
-            for group, under in enumerate(orders)
+            None if once else (stepper or _own_stepper)(density, group, steps.run(group, under, batch))
+            for group, (under, once) in enumerate(zip(orders, steps.at_once, strict=True))
         ]
         table = code_table(density) if stepper is None else None  # the reference takes no shortcut
         self._walker = Walker(density, orders, steps, self._steppers, table)

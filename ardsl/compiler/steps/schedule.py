@@ -52,10 +52,11 @@ class Steps:
     """The draws of all groups by the step that makes each, ``step_of`` [draws]; −1 for draws whose values are known.
 
     A network takes part in some of the steps only, and numbers these itself: with many networks, each would else pass
-    over the steps of all others.
+    over the steps of all others. A network in ``at_once`` is told no inputs: it is evaluated at its first draw, and all
+    that it reads is known then.
     """
 
-    def __init__(self, groups: Sequence[Group], step_of: np.ndarray) -> None:
+    def __init__(self, groups: Sequence[Group], step_of: np.ndarray, *, at_once: bool = False) -> None:
         self.count = int(step_of.max(initial=-1)) + 1
         self.all_drawn = bool((step_of >= 0).all())
         self._groups = groups
@@ -69,7 +70,13 @@ class Steps:
         self._first_draw = np.cumsum([0, *(target.draws for group in groups for target in group.targets)])
         self._first_element = np.cumsum([0, *(group.elements for group in groups)])
         self._drawn = _ByStep(step_of)
-        self._known = _ByStep(np.concatenate(self._element_step) if groups else step_of)
+        self.at_once = [at_once and self._reads_before_it_draws(group) for group in range(len(groups))]
+        """Which groups' networks are evaluated at once: all that they read is known before their first draw."""
+        told = [
+            np.full(len(steps), -1) if once else steps
+            for steps, once in zip(self._element_step, self.at_once, strict=True)
+        ]
+        self._known = _ByStep(np.concatenate(told) if groups else step_of)
         self.step = lru_cache(_KEPT)(self._step)
 
     def run(self, group: int, orders: Orders, batch: int) -> Run:
@@ -92,8 +99,7 @@ class Steps:
         """How many draws each step makes."""
         return self._drawn.sizes(self.count)
 
-    def reads_all_before(self, group: int) -> bool:
-        """Whether all that a group reads is known before its first draw."""
+    def _reads_before_it_draws(self, group: int) -> bool:
         drawn = self._draw_step[group][self._draw_step[group] >= 0]
         return int(self._element_step[group].max(initial=-1)) < int(drawn.min(initial=self.count))
 
@@ -112,7 +118,7 @@ class Steps:
         )
 
     def _number(self, group: int, step: int) -> int:
-        return int(np.searchsorted(self._own[group], step))
+        return int(self._own[group].searchsorted(step))
 
 
 class TimeSteps:
@@ -143,8 +149,7 @@ class _ByStep:
 
     def at(self, step: int) -> np.ndarray:
         """Those of a step, ascending."""
-        first, last = np.searchsorted(self._steps, (step, step + 1))
-        return self._numbers[first:last]
+        return self._numbers[self._steps.searchsorted(step) : self._steps.searchsorted(step + 1)]
 
     def from_step(self, step: int) -> np.ndarray:
         return self._numbers[np.searchsorted(self._steps, step) :]
