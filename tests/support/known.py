@@ -8,10 +8,6 @@ from collections.abc import Callable, Mapping
 from tests.support.described import Described
 
 
-def values_beyond_an_end(described: Described) -> bool:
-    return any(v.ends for v in described.variables.values())
-
-
 def soft_asymmetric_laws_beside_latent_variables(described: Described) -> bool:
     return bool(described.of("latent")) and any("soft_asymmetric_laplace" in f.family for f in described.factors)
 
@@ -29,16 +25,16 @@ def guides_of_another_family(described: Described) -> bool:
     return any(described.variables[f.variable].domains[0].values and families[f.variable] != f.family for f in guides)
 
 
-def gradients_of_student_t(described: Described) -> bool:
-    return any("student_t" in factor.family for factor in described.factors)
+def guides_of_heavy_tails(described: Described) -> bool:
+    """torch's gradient of a Student draw in its degrees of freedom is no number where the draw is beyond 1e150."""
+    return any(factor.kind == "q" and "student_t" in factor.family for factor in described.factors)
 
 
 KNOWN: Mapping[Callable[[Described], bool], tuple[str, ...]] = {
-    values_beyond_an_end: ("samples", "frequencies"),
-    soft_asymmetric_laws_beside_latent_variables: ("pyro", "gradients"),
+    soft_asymmetric_laws_beside_latent_variables: ("pyro",),
     mixtures_that_pyro_cannot_enumerate: ("pyro",),
     guides_of_another_family: ("pyro",),
-    gradients_of_student_t: ("gradients",),
+    guides_of_heavy_tails: ("gradients",),
 }
 """By fault, the properties that fail."""
 

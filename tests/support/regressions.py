@@ -65,6 +65,20 @@ REGRESSIONS = {
         "p(y[t, r] | y[<], x[.. t / 3 - 1]) = bernoulli via "
         "wavenet(blocks = 1, layers = 1, features = 4, skip = 4)\n"
     ),
+    "values beyond an end that are drawn with it": (
+        "observed x[..2] : category(2, end = 1)\np(x[t] | x[<] within 0) = default via table(tied = true)\n"
+    ),
+    "an end beside another variable": (
+        "observed s : binary\nobserved w[time: ..4] : category(3, end = 1)\np(s) = bernoulli\n"
+        "p(w[t] | w[<t], s) = categorical via made(hidden = 6)\n"
+    ),
+    "a joint draw and its reader through one network": (
+        "observed a[2] : real\nobserved u : binary\nnet body = made(hidden = 6)\n"
+        "p(a[*]) = multivariate_normal via body\np(u | a[0]) = bernoulli via body\n"
+    ),
+    "two values that are not binary": (
+        "observed x[2] : integer(0, 1)\np(x[i] | x[<i]) = bernoulli via made(hidden = 4)\n"
+    ),
     "gradients of a soft asymmetric Laplace law": (
         "observed y : real\nobserved x[2] : real\np(y) = gumbel\np(x[t] | y) = soft_asymmetric_laplace via linear\n"
     ),

@@ -231,7 +231,8 @@ def keep(values: Values, target: TargetBlock, draws: np.ndarray, drawn: Tensor) 
     drawn = drawn.reshape(len(value), len(elements)).to(value.dtype)
     if target.variable.varies:
         drawn = drawn.masked_fill(value[:, elements].isnan(), torch.nan)
-    if target.variable.end is not None:  # drawn in the order of its elements
-        before = value[:, : int(elements[0])]
-        drawn = drawn.masked_fill((before == target.variable.end).any(1, keepdim=True), torch.nan)
     value[:, elements] = drawn
+    if target.variable.end is not None:  # all that stands before an element is drawn before it, or with it
+        ends = value[:, : int(elements[-1]) + 1] == target.variable.end
+        after = ends.cumsum(1)[:, elements] > ends[:, elements]
+        value[:, elements] = drawn.masked_fill(after, torch.nan)
