@@ -113,7 +113,7 @@ def score_command(
     device: str,
 ) -> int:
     """Write the log-probability of every row, in nats and in the data's order, or with latent variables a bound."""
-    from ardsl.compiler.queries.conditional import OrderForbids
+    from ardsl.compiler.queries.complete import OrderForbids
     from ardsl.runtime.conditionals import score_cells
     from ardsl.runtime.evaluate import score
     from ardsl.runtime.outputs import write_cell_scores, write_scores

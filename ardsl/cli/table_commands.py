@@ -54,7 +54,7 @@ def impute_command(
     device: str,
 ) -> int:
     """Fill the empty cells of a table by draws from the model, given the rest of each row."""
-    from ardsl.compiler.queries.conditional import OrderForbids
+    from ardsl.compiler.queries.complete import OrderForbids
     from ardsl.runtime.conditionals import impute
     from ardsl.runtime.outputs import write_filled
     from ardsl.runtime.runs import restore
@@ -85,7 +85,7 @@ def predict_command(
     """Give the distribution of a column given the rest of each row; the data may lack the column."""
     import numpy as np
 
-    from ardsl.compiler.queries.conditional import OrderForbids
+    from ardsl.compiler.queries.complete import OrderForbids
     from ardsl.runtime.conditionals import predict
     from ardsl.runtime.outputs import write_prediction
     from ardsl.runtime.runs import restore

@@ -71,11 +71,11 @@ class CompiledModel(nn.Module, ABC):
         """Standardizes real and positive variables, observed and given, by the mean and spread of these examples:
         arrays [examples, *shape] by name, or one of the only observed variable. ``ardsl.fit`` does so with its training
         data; a training loop of one's own calls it once before it begins. Other variables keep the units they have."""
-        self.take_units(examples_by_name(examples, self.spec.variables))
+        self.standardize_by(examples_by_name(examples, self.spec.variables))
 
     @abstractmethod
-    def take_units(self, examples: Mapping[str, Tensor]) -> None:
-        """:meth:`measure`, of tensors of the right shapes."""
+    def standardize_by(self, examples: Mapping[str, Tensor]) -> None:
+        """Standardizes by examples that are checked: tensors [examples, *shape] by name."""
 
     @abstractmethod
     def values(self, x: Any, given: Any = None, lengths: Any = None, *, check: bool = True) -> dict[str, Tensor]:

@@ -118,7 +118,7 @@ def independent(model: Density, given: Mapping[str, Tensor], batch: torch.Size) 
     flat = {v.name: given[v.name].expand((*batch, *v.shape)).reshape(count, *v.shape) for v in model.spec.model.given}
     values = {variable.name: blank(variable, count, model.like)}
     values |= expand_given(conditioning(flat or None, model.spec.model.given, model.like, check=False), count)
-    (parameters,) = model.conditional_parameters(0, model.units.inward(values))
+    (parameters,) = model.conditional_parameters(0, model.units.standardized(values))
     kept = variable.shape[: len(variable.shape) - len(events)]
     found = conditional.distribution(parameters.reshape(*batch, *kept, parameters.shape[-1]))
     if found is None or found.event_shape != variable.shape[len(kept) :]:

@@ -1,4 +1,4 @@
-"""What a model is kept in while it is used: evaluation mode, and the orders that its weights were trained under."""
+"""Guards of a model in use: evaluation mode, memory, random state, and the orders its weights were trained under."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _MOST = 1024
 
 
 def at_once(plan: Plan, device: torch.device) -> int:
-    """How many examples are evaluated at once: as many as the activations of all networks allow in about a quarter of
-    a gigabyte, or a sixteenth of a GPU's memory, and never very many."""
+    """The number of examples to evaluate at once: as many as the activations of all networks allow in about a quarter
+    of a gigabyte, or a sixteenth of a GPU's memory, and never more than 1,024."""
     cuda = device.type == "cuda"
     memory = torch.cuda.get_device_properties(device).total_memory // 16 if cuda else _MEMORY
     per_example = max(1, 4 * sum(group.activations for group in plan.every))
@@ -30,13 +30,13 @@ def at_once(plan: Plan, device: torch.device) -> int:
 
 
 _evaluated: WeakKeyDictionary[nn.Module, int] = WeakKeyDictionary()
-"""How many hold a module in evaluation mode that was in training mode before."""
+"""The number of threads that hold a module in evaluation mode that was in training mode before."""
 _lock = Lock()
 
 
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
-    """The module in evaluation mode for a while; of several threads, until the last is done."""
+    """Holds a module in evaluation mode for a while; of several threads, until the last is done."""
     with _lock:
         held = module.training or module in _evaluated
         if held:
@@ -55,7 +55,7 @@ def evaluating(module: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def seeded(seed: int | None, device: torch.device) -> Iterator[None]:
-    """Torch's random state as this seed sets it for a while; None leaves it as it is."""
+    """Sets torch's random state by a seed for a while; None leaves it as it is."""
     if seed is None:
         yield
         return
@@ -65,7 +65,7 @@ def seeded(seed: int | None, device: torch.device) -> Iterator[None]:
 
 
 def same_orders(model: CompiledModel, state: dict[str, Any], prefix: str, *_: Any) -> None:
-    """Weights belong to the orders they were trained under."""
+    """Refuses weights that were trained under other orders than the spec has."""
     for variable in model.spec.model.observed:
         key = f"rank_{variable.name}"
         saved = state.get(prefix + key)
@@ -73,3 +73,14 @@ def same_orders(model: CompiledModel, state: dict[str, Any], prefix: str, *_: An
             raise ArdslError(
                 f"the weights were trained under another order of `{variable.name}` than the spec gives here"
             )
+
+
+def require_plain(model: CompiledModel) -> None:
+    """Refuses models with latent variables, and those in which a value that is missing could as well be beyond the
+    end."""
+    latent = next((v.name for v in model.spec.variables.values() if v.kind == "latent"), None)
+    if latent is not None:
+        raise ArdslError(f"`{latent}` is latent, and this takes models without latent variables")
+    varying = next((v.name for v in model.spec.variables.values() if v.varies), None)
+    if varying is not None:
+        raise ArdslError(f"the length of `{varying}` varies, and this takes variables of a fixed length")

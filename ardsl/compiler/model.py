@@ -23,11 +23,11 @@ from ardsl.compiler.arrays.users import (
 )
 from ardsl.compiler.arrays.values import Values
 from ardsl.compiler.base import Likelihood, Loss
-from ardsl.compiler.guards import evaluating
+from ardsl.compiler.guards import evaluating, require_plain
 from ardsl.compiler.likelihood.density import Density
 from ardsl.compiler.likelihood.elementwise import by_element
 from ardsl.compiler.likelihood.estimate import estimate
-from ardsl.compiler.queries.conditional import complete, require_plain
+from ardsl.compiler.queries.complete import complete
 from ardsl.compiler.steps.evaluator import Lender
 from ardsl.compiler.steps.noise import Noise, make_noise
 from ardsl.compiler.steps.prefix import start
@@ -106,7 +106,7 @@ class AutoregressiveModel(Density):
                 shape = ", ".join(map(str, ("batch", *variable.shape)))
                 raise ArdslError(f"`{variable.name}` must be a tensor [{shape}] where nothing is validated")
             values[variable.name] = value.reshape(value.shape[0], variable.size)
-        return self.units.inward(values)
+        return self.units.standardized(values)
 
     def _checked_order(self, order: object) -> int:
         """The number of an order of the variables under ``any(…)``, or of the one order that there is without."""
@@ -141,7 +141,7 @@ class AutoregressiveModel(Density):
         found = observed_values(x, model.observed, like)
         count = len(next(iter(found.values())))
         found |= expand_given(conditioning(given, model.given, like, check=check), count)
-        return self.units.inward(cut(found, lengths, tuple(self.spec.variables.values())))
+        return self.units.standardized(cut(found, lengths, tuple(self.spec.variables.values())))
 
     # Sampling
 
@@ -180,7 +180,7 @@ class AutoregressiveModel(Density):
         values, known = start(self, n, given, lengths, begin)
         with evaluating(self):
             sample(self, self._lender, values, noise, known, whole=evaluator == "whole")
-        values = self.units.outward(values)
+        values = self.units.restored(values)
         found = {v.name: shaped(whole(values[v.name], v), v) for v in self.spec.model.observed}
         return next(iter(found.values())) if len(found) == 1 else found
 
@@ -209,7 +209,7 @@ class AutoregressiveModel(Density):
         require_plain(self)
         values = self.values(x, given)
         noise = self.noise(len(next(iter(values.values()))), seed)
-        drawn = self.units.outward(complete(self, self._lender, values, noise, likely=likely))
+        drawn = self.units.restored(complete(self, self._lender, values, noise, likely=likely))
         found = {}
         for variable in self.spec.model.observed:
             there = flat(by_name(x, self.spec.model.observed, "the data")[variable.name], variable, self.like)

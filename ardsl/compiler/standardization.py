@@ -1,4 +1,4 @@
-"""The units values have inside the model: real and positive elements are standardized, and the change is counted."""
+"""Standardization of real and positive elements inside the model; densities count the change of variables."""
 
 from __future__ import annotations
 
@@ -25,12 +25,14 @@ _ROUNDING = 1e-3
 """Samples are float64 where the model's own type would round them by more than this share of the scale."""
 
 
-class Units(nn.Module):
-    """Elementwise z = (x − center) / scale, so that p(x) = p(z) / scale is a density in the data's own units.
+class Standardization(nn.Module):
+    """Standardizes each element, z = (x − center) / scale: p(x) = p(z) / scale is a density in the data's own units.
 
     Networks and families see z. A positive element is scaled alone, by its geometric mean, and stays positive. An
     element whose family does not follow such a change (one with a location or scale that the spec fixes, or with none)
-    keeps its units, as does everything before :meth:`measure`. Elements that a network treats alike share theirs.
+    keeps its units, as does everything before :meth:`measure`. Elements that a network ties share center and scale.
+
+    A model has it as ``units``: centers and scales are saved as ``units.center_x`` and ``units.scale_x``.
 
     Centers and scales are float64 whatever the model's type: of times in seconds since 1970 the spread is a millionth.
     Data is centered in float64 too, and is in the model's type from then on.
@@ -60,7 +62,7 @@ class Units(nn.Module):
             self.register_buffer(f"center_{name}", torch.zeros(len(mask), dtype=torch.float64))
             self.register_buffer(f"scale_{name}", torch.ones(len(mask), dtype=torch.float64))
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Units:
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Standardization:
         """Moves to another type or device as any module, but for the type of centers and scales."""
         exact = dict(self.named_buffers())
         del exact["like"]
@@ -73,8 +75,8 @@ class Units(nn.Module):
         return self
 
     def warn_if_far(self, values: Values) -> None:
-        """Warns, the first time that a model that was never measured scores data, where these are far from the numbers
-        of order one that it begins with. ``fresh`` until then."""
+        """Warns once, of a model that was never measured, where the first data that it scores are far from the numbers
+        of order one that training begins with. ``fresh`` until then."""
         self.fresh = False
         for name, positive in self._positive.items():
             buffers = (self.get_buffer(f"center_{name}"), self.get_buffer(f"scale_{name}") - 1)
@@ -92,8 +94,8 @@ class Units(nn.Module):
                 )
 
     def measure(self, examples: Mapping[str, Tensor]) -> None:
-        """Take the units of these examples, [examples, *shape] by variable: NaN (a missing value) does not count.
-        Latent variables, of which there are none, keep theirs."""
+        """Takes centers and scales from examples: [examples, *shape] by variable. NaN (a missing value) does not count.
+        Variables without examples, such as latent ones, keep theirs."""
         for name, mask in self._measured.items():
             if name not in examples:
                 continue
@@ -104,28 +106,28 @@ class Units(nn.Module):
             for buffer, part in zip(("center", "scale"), found, strict=True):
                 self.get_buffer(f"{buffer}_{name}").copy_(part.view(kept).expand(shape).reshape(-1))
 
-    def inward(self, values: Values, elements: slice = slice(None)) -> Values:
-        """Data, [batch, elements] by variable, in the model's units and type: of all elements, or of some."""
-        return {name: self._inward(name, value, elements).to(self.like.dtype) for name, value in values.items()}
+    def standardized(self, values: Values, elements: slice = slice(None)) -> Values:
+        """Standardizes data: [batch, elements] by variable, of all elements or of some, in the model's type."""
+        return {name: self._standardize(name, value, elements).to(self.like.dtype) for name, value in values.items()}
 
-    def _inward(self, name: str, x: Tensor, elements: Tensor | slice) -> Tensor:
+    def _standardize(self, name: str, x: Tensor, elements: Tensor | slice) -> Tensor:
         if name not in self._measured:
             return x
         return (x - self.get_buffer(f"center_{name}")[elements]) / self.get_buffer(f"scale_{name}")[elements]
 
-    def outward(self, values: Values, elements: slice = slice(None)) -> Values:
-        """What the model drew, in the data's units: of all elements, or of some. Values are float64 where the model's
-        type would round them by more than a thousandth of their scale."""
-        return values | {name: self._outward(name, values[name], elements) for name in self._measured if name in values}
+    def restored(self, values: Values, elements: slice = slice(None)) -> Values:
+        """Draws of the model in the data's units: [batch, elements] by variable, of all elements or of some. They are
+        float64 where the model's type would round them by more than a thousandth of their scale."""
+        return values | {name: self._restore(name, values[name], elements) for name in self._measured if name in values}
 
-    def returned(self, name: str, elements: Tensor, z: Tensor) -> Tensor:
-        """Draws of some elements as they come back from the data's units, rounded and clamped as data are:
-        ``elements`` says whose each is, and broadcasts."""
+    def round_trip(self, name: str, elements: Tensor, z: Tensor) -> Tensor:
+        """Draws of some elements to the data's units and back, rounded and clamped as data are: ``elements`` says whose
+        each draw is, and broadcasts."""
         if name not in self._measured:
             return z
-        return self._inward(name, self._outward(name, z, elements), elements).to(z.dtype)
+        return self._standardize(name, self._restore(name, z, elements), elements).to(z.dtype)
 
-    def _outward(self, name: str, z: Tensor, elements: Tensor | slice = slice(None)) -> Tensor:
+    def _restore(self, name: str, z: Tensor, elements: Tensor | slice = slice(None)) -> Tensor:
         center, scale = self.get_buffer(f"center_{name}"), self.get_buffer(f"scale_{name}")
         x = center[elements] + scale[elements] * z
         info = torch.finfo(z.dtype)
@@ -135,7 +137,7 @@ class Units(nn.Module):
         return x if rough else x.to(z.dtype)
 
     def scale(self, variable: Variable, element: int) -> float:
-        """What one of the model's units is in the data's."""
+        """The scale of one element: 1 in the model is so much in the data."""
         return self.get_buffer(f"scale_{variable.name}")[element].item() if variable.name in self._measured else 1.0
 
     def log_scale(self, group: int, block: int) -> Tensor | None:
@@ -159,7 +161,7 @@ def _scaled(target: TargetBlock, measured: np.ndarray | None) -> tuple[str, Tens
 
 
 def measured_elements(model: Model, plans: Sequence[Design]) -> dict[str, np.ndarray]:
-    """Which elements have units of their own, bool [elements] by variable; variables without any are left out."""
+    """The elements that are standardized: bool [elements] by variable; variables without any are left out."""
     found = {v.name: _continuous(v) for v in model.given}
     for target in (t for plan in plans for t in plan.group.targets):
         if _follows(target.family):
@@ -170,15 +172,15 @@ def measured_elements(model: Model, plans: Sequence[Design]) -> dict[str, np.nda
 
 
 def _continuous(variable: Variable) -> np.ndarray:
-    """Which elements are real or positive, bool [elements]."""
+    """The elements that are real or positive: bool [elements]."""
     if variable.is_record:
         return np.array([field.domain.name in ("real", "positive") for field in variable.fields])
     return np.full(variable.size, variable.element_domain(0).name in ("real", "positive"))
 
 
 def _follows(family: Family) -> bool:
-    """Whether the law of a changed value is of the same family with other free parameters: a location and a scale of a
-    real one, a scale of a positive one."""
+    """Says whether a standardized value has a distribution of the same family with other free parameters: a location
+    and a scale of a real one, a scale of a positive one."""
     if family.name == "discretized":
         return False
     if family.name == "mixture" and family.inner is not None:

@@ -13,8 +13,8 @@ import numpy as np
 from ardsl.arguments import checked_seed
 from ardsl.common.wording import plural, shown
 from ardsl.compiler.base import CompiledModel
+from ardsl.compiler.guards import require_plain
 from ardsl.compiler.model import AutoregressiveModel
-from ardsl.compiler.queries.conditional import require_plain
 from ardsl.errors import ArdslError
 from ardsl.runtime.data import load_split
 from ardsl.runtime.evaluate import checked_batch, default_batch, values_in_batches

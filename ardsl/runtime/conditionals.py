@@ -14,9 +14,10 @@ from torch import Tensor
 
 from ardsl.common.wording import listed
 from ardsl.compiler.arrays.values import Values, data_type, legal
-from ardsl.compiler.guards import evaluating
+from ardsl.compiler.guards import evaluating, require_plain
 from ardsl.compiler.model import AutoregressiveModel
-from ardsl.compiler.queries.conditional import OrderForbids, cell_log_probs, joint_log_probs, require_plain
+from ardsl.compiler.queries.cells import cell_log_probs, joint_log_probs
+from ardsl.compiler.queries.complete import OrderForbids
 from ardsl.diagnostics.rules.data import UNUSABLE_OPTION
 from ardsl.diagnostics.suggest import did_you_mean
 from ardsl.families.domains import Domain, Integer, MuLaw
@@ -252,7 +253,7 @@ def _inward(model: AutoregressiveModel, cell: Cell, points: Tensor) -> Tensor:
     """Values of one element in the model's units."""
     whole = points.new_ones(len(points), cell.variable.size)
     whole[:, cell.element] = points
-    return model.units.inward({cell.variable.name: whole})[cell.variable.name][:, cell.element]
+    return model.units.standardized({cell.variable.name: whole})[cell.variable.name][:, cell.element]
 
 
 def _batches(model: AutoregressiveModel, cell: Cell, examples: Examples, points: int) -> Iterator[Values]:

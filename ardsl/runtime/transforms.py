@@ -24,7 +24,7 @@ from torch import Tensor
 from ardsl.compiler.arrays.values import Values
 from ardsl.compiler.likelihood.missing import Cells, by_pattern, with_last
 from ardsl.compiler.model import AutoregressiveModel
-from ardsl.compiler.queries.conditional import drawn_order
+from ardsl.compiler.queries.complete import drawn_order
 from ardsl.errors import ArdslError
 from ardsl.families.distributions import Conditional
 from ardsl.networks.group import TargetBlock
@@ -202,4 +202,4 @@ def _draws(
         numbers = range(first, min(first + at_once, DRAWS + 1))
         noise = torch.stack([random((count, target.draws, uniforms), index, block, s).flatten(0, 1) for s in numbers])
         drawn = conditional.sample(raw, noise.to(raw.dtype).to(raw.device)).to(raw.dtype)
-        yield model.units.returned(target.variable.name, whose, drawn)
+        yield model.units.round_trip(target.variable.name, whose, drawn)

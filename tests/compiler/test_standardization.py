@@ -1,4 +1,4 @@
-"""Units inside the model: the change of variables is counted, and the family stays what the spec says."""
+"""Standardization inside the model: the change of variables is counted, and the family stays what the spec says."""
 
 import math
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import ardsl
-from ardsl.compiler.standardization import Units
+from ardsl.compiler.standardization import Standardization
 from ardsl.families.catalogue import CATALOGUE
 
 MIXED = """
@@ -93,6 +93,18 @@ def test_samples_are_in_the_data_s_units() -> None:
     assert abs(step[:, 0].mean() - 3) < 30 and (step[:, 2] > 0).all()
 
 
+def test_weights_of_earlier_runs_have_the_same_names() -> None:
+    """Centers and scales are saved as ``units.center_x`` and ``units.scale_x``, as they always were."""
+    model = ardsl.compile(ardsl.loads("observed x[2] : real\np(x[i] | x[<i]) = normal"))
+    state = model.state_dict()
+    assert {name for name in state if name.startswith("units.")} == {"units.center_x", "units.scale_x"}
+    model.load_state_dict(
+        state | {"units.center_x": torch.tensor([3.0, 4.0]), "units.scale_x": torch.tensor([2.0, 5.0])}
+    )
+    standardized = model.units.standardized({"x": torch.tensor([[5.0, -1.0]])})
+    assert standardized["x"].tolist() == [[1.0, -1.0]]
+
+
 @torch.no_grad()
 def test_conditioning_is_standardized() -> None:
     text = "given t : real\nobserved x : real\np(x | t) = normal via mlp(hidden = [8])"
@@ -110,7 +122,7 @@ def test_measured_over_chunks_and_gaps(monkeypatch: pytest.MonkeyPatch) -> None:
     x = data(1003)
     x[::3, 0] = torch.nan
     model = ardsl.compile(ardsl.loads(MIXED), dtype=torch.float64)
-    units: Units = model.units
+    units: Standardization = model.units
     units.measure({"row": x})
     known = x[~x[:, 0].isnan(), 0]
     assert units.get_buffer("center_row")[0].item() == pytest.approx(known.mean().item(), rel=1e-12)

@@ -12,7 +12,7 @@ import torch
 
 import ardsl
 from ardsl.compiler.model import AutoregressiveModel
-from ardsl.compiler.queries.conditional import OrderForbids
+from ardsl.compiler.queries.complete import OrderForbids
 from ardsl.runtime.conditionals import find_cell, impute, predict, score_cells
 from ardsl.runtime.outputs import write_cell_scores, write_filled, write_prediction, write_samples
 from ardsl.runtime.sketch import sketch

@@ -104,9 +104,9 @@ class LatentConditionals(CompiledModel):
         yield from self.p.values()
         yield from self.q.values()
 
-    def take_units(self, examples: Mapping[str, Tensor]) -> None:
+    def standardize_by(self, examples: Mapping[str, Tensor]) -> None:
         for part in self.parts:
-            part.take_units(examples)
+            part.standardize_by(examples)
 
     def count(self, values: Mapping[str, Tensor]) -> int:
         return len(next(iter(values.values())))

@@ -16,7 +16,7 @@ from ardsl.compiler.base import CompiledModel
 from ardsl.compiler.guards import same_orders
 from ardsl.compiler.likelihood.missing import Pattern, by_pattern, may_miss, present, with_last
 from ardsl.compiler.likelihood.spans import pieces
-from ardsl.compiler.standardization import Units
+from ardsl.compiler.standardization import Standardization
 from ardsl.families.distributions import build_family
 from ardsl.model.model import Variable
 from ardsl.networks.module import NetworkModule, Span
@@ -42,7 +42,7 @@ class Density(CompiledModel):
             [build_family(t.family, t.variable.element_domain(int(t.elements[0, 0]))) for t in group.targets]
             for group in self.groups
         ]
-        self.units = Units(spec.model, spec.plan.groups)
+        self.units = Standardization(spec.model, spec.plan.groups)
         self.may_miss = may_miss(spec.model)
         for variable in spec.model.observed:
             # Saved with the weights: a random order is a function of its seed only for one version of numpy.
@@ -56,7 +56,7 @@ class Density(CompiledModel):
             ]
             net.start_at(torch.cat(starts) if starts else torch.zeros(0))  # type: ignore[operator]
 
-    def take_units(self, examples: Mapping[str, Tensor]) -> None:
+    def standardize_by(self, examples: Mapping[str, Tensor]) -> None:
         self.units.measure(examples)
 
     # Conditionals

@@ -42,7 +42,7 @@ def start(density: Density, count: int, given: Any, lengths: Any, begin: Any) ->
     values = cut(values, lengths, tuple(density.spec.variables.values()), drawn=True)
     if known and bool(values[variable.name][:, :known].isnan().any()):
         raise _too_short(variable)
-    return density.units.inward(values), known
+    return density.units.standardized(values), known
 
 
 def conditions(density: Density, count: int, given: Any) -> Values:

@@ -44,17 +44,17 @@ def _chunks(
     """What follows the ``first`` elements up to the ``last`` moment, so many moments at a time."""
     plan, count, done = density.spec.plan.groups[0], len(first), first.shape[1]
     each, draws = (size // variable.shape[0] for size in (variable.size, plan.group.draws))  # of a moment
-    begun = density.units.inward({variable.name: first}, slice(0, done))[variable.name]
+    begun = density.units.standardized({variable.name: first}, slice(0, done))[variable.name]
     noise = noise_along_time(
         plan, count, seed, density.like, range(done // each * draws, last * draws), moments * draws
     )
     domain = variable.element_domain(0)
     whole = domain.discrete and not isinstance(domain, MuLaw)
     # An evaluator of its own: others may sample between two chunks.
-    for chunk in Series(density, count).run(density.units.inward(given), begun, noise):
+    for chunk in Series(density, count).run(density.units.standardized(given), begun, noise):
         part = slice(done, done + chunk.shape[1])
         done = part.stop
-        outward = density.units.outward({variable.name: chunk}, part)[variable.name]
+        outward = density.units.restored({variable.name: chunk}, part)[variable.name]
         shaped = outward.clone().reshape(
             count, chunk.shape[1] // each, *variable.shape[1:]
         )  # ready for gradients again

@@ -1,4 +1,4 @@
-"""Conditionals that no single factor is: a cell given the rest of its example, and what is missing given the rest."""
+"""Completion: missing values drawn from their distribution given the rest of their example."""
 
 from __future__ import annotations
 
@@ -11,103 +11,26 @@ import torch
 from torch import Tensor
 
 from ardsl.compiler.arrays.values import Values, blank
-from ardsl.compiler.base import CompiledModel
 from ardsl.compiler.likelihood.density import Density
-from ardsl.compiler.likelihood.missing import Cells, by_pattern, filled, present, with_last
+from ardsl.compiler.likelihood.missing import Cells, by_pattern, with_last
 from ardsl.compiler.steps.draws import FromNoise, Known, MostLikely
 from ardsl.compiler.steps.evaluator import Evaluator, Lender
 from ardsl.compiler.steps.noise import Noise
 from ardsl.errors import ArdslError
-from ardsl.model.model import Variable
 from ardsl.networks.stepper import Orders
 
 
 class OrderForbids(ArdslError):
-    """The spec's order does not give a distribution of these elements given the others."""
-
-
-def require_plain(model: CompiledModel) -> None:
-    """Refuses models with latent variables, and those in which a value that is missing could as well be beyond the
-    end."""
-    latent = next((v.name for v in model.spec.variables.values() if v.kind == "latent"), None)
-    if latent is not None:
-        raise ArdslError(f"`{latent}` is latent, and this takes models without latent variables")
-    varying = next((v.name for v in model.spec.variables.values() if v.varies), None)
-    if varying is not None:
-        raise ArdslError(f"the length of `{varying}` varies, and this takes variables of a fixed length")
-
-
-# One cell given the rest
-
-
-def joint_log_probs(model: Density, values: Values, variable: Variable, element: int, candidates: Tensor) -> Tensor:
-    """log p of each example with candidate values c [n] or [examples, n], in the model's units, in the cell: [examples,
-    n]. Over its sum or integral over c it is p(cell | rest), by Bayes' rule."""
-    rows = len(values[variable.name])
-    candidates = candidates.expand(rows, -1)
-    repeated = {name: value.repeat_interleave(candidates.shape[1], 0) for name, value in values.items()}
-    own = repeated[variable.name].clone()
-    own[:, element] = candidates.reshape(-1)
-    return model.log_prob_of(repeated | {variable.name: own}).reshape(rows, -1)
-
-
-def cell_log_probs(model: Density, values: Values, variable: Variable, element: int, candidates: Tensor) -> Tensor:
-    """log p(cell = c | rest) of each example, as :func:`joint_log_probs` takes and gives, of a model trained on all
-    orders: of the orders that draw the cell after all that is observed, without a sum over its values."""
-    rows = len(values[variable.name])
-    parts, back = by_pattern(_known(values, variable, element), model.may_miss, model.spec.variables)
-    where = torch.arange(rows) if back is None else back.argsort()
-    chosen = candidates.expand(rows, -1)[where.to(candidates.device)].split([len(p[variable.name]) for p, _ in parts])
-    found = [
-        _given_observed(model, part, cells, variable, element, each)
-        for (part, cells), each in zip(parts, chosen, strict=True)
-    ]
-    return found[0] if back is None else torch.cat(found)[back]
-
-
-def _known(values: Values, variable: Variable, element: int) -> Values:
-    """The values with a legal one in the cell."""
-    cell = np.arange(variable.size) == element
-    return filled(values, {variable.name: cell}, {variable.name: variable})
-
-
-def _given_observed(
-    model: Density, values: Values, missing: Cells, variable: Variable, element: int, candidates: Tensor
-) -> Tensor:
-    cell: Cells = {variable.name: np.arange(variable.size) == element}
-    apart = {variable.name: cell[variable.name] | missing.get(variable.name, False)}
-    weights, conditionals = [], []
-    for k in range(len(variable.orders)):
-        observed = []
-        for index, group in enumerate(model.groups):
-            if group.mixed is not variable:
-                continue
-            order = with_last(group, k, cell, missing)
-            for block, (target, part) in enumerate(
-                zip(group.targets, model.draw_log_probs(index, values, order), strict=True)
-            ):
-                if target.variable is not variable:
-                    continue
-                mask = present(target, [(values, apart)])
-                observed.append((part if mask is None else torch.where(mask.to(part.device), part, 0.0)).sum(1))
-                draws = np.flatnonzero(target.elements[:, 0] == element)
-                if len(draws):
-                    conditional = model.conditionals[index][block]
-                    raw = model.conditional_parameters(index, values, order)[block][:, draws]
-                    conditionals.append(conditional.log_prob(raw, candidates))
-        weights.append(torch.stack(observed).sum(0))
-    weight = torch.stack(weights).log_softmax(0)  # of each order, given what is observed
-    return (weight.unsqueeze(-1) + torch.stack(conditionals)).logsumexp(0)
-
-
-# What is missing given the rest
+    """The error of an order that gives no distribution of the missing elements given the others."""
 
 
 @torch.no_grad()
 def complete(density: Density, lender: Lender, values: Values, noise: Noise, *, likely: bool) -> Values:
-    """Every NaN of the values (in the model's units) drawn from its distribution given what is there; with ``likely``
-    the most likely value at each draw instead. Raises ``OrderForbids`` where the order draws a missing element before
-    one that is there."""
+    """Values with every NaN drawn from its distribution given those that are there: standardized, as ``values`` are.
+
+    With ``likely`` the most likely value at each draw stands instead. Raises ``OrderForbids`` where the order draws a
+    missing element before one that is there.
+    """
     variables = density.spec.model.observed
     missing = {v.name: values[v.name].isnan() for v in variables}
     for pattern in _patterns(missing):
@@ -131,7 +54,7 @@ def complete(density: Density, lender: Lender, values: Values, noise: Noise, *, 
 
 
 def _patterns(missing: Mapping[str, Tensor]) -> list[Cells]:
-    """The different sets of elements that examples miss, but for the empty one."""
+    """The different sets of elements that examples miss, one by one, but for the empty one."""
     ends = np.cumsum([gone.shape[1] for gone in missing.values()])[:-1]
     every = np.unique(torch.cat(tuple(missing.values()), 1).cpu().numpy(), axis=0)
     split = (zip(missing, np.split(pattern, ends), strict=True) for pattern in every)
