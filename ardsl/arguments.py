@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import operator
+import warnings
 from collections.abc import Iterable
+from typing import Any
 
 from ardsl.common.wording import shown
 from ardsl.errors import ArdslError
@@ -41,6 +43,20 @@ def checked_name(name: object, what: str, names: Iterable[str]) -> str:
     if not isinstance(name, str) or name not in known:
         raise ArdslError(f"there is no {what} {shown(name)}: there is {', '.join(known) or 'none'}")
     return name
+
+
+def renamed(old: str, old_value: Any, new: str, value: Any, *, default: Any = None, frames: int = 1) -> Any:
+    """The value of an argument that was renamed: the ``new`` one's, or the ``old`` one's with a warning.
+
+    ``frames`` counts the functions between this one and the user's own code. Raises ``ArdslError`` where both are
+    given.
+    """
+    if old_value is None:
+        return value
+    if value is not default:
+        raise ArdslError(f"`{old}` is the former name of `{new}`: give `{new}` alone")
+    warnings.warn(f"`{old}` is now called `{new}`", DeprecationWarning, stacklevel=frames + 2)
+    return old_value
 
 
 def _integer(value: object) -> int | None:

@@ -95,8 +95,8 @@ def test_streams_and_beginnings_are_those_of_the_cpu() -> None:
     model, there = pair(SPECS["wavenet"])
     given = some_given(model, 1)
     whole = model.sample(1, given, seed=2)
-    assert_alike(whole, torch.cat(list(there.stream(given, moments=7, seed=2)), 1))
-    assert_alike(whole, there.sample(1, given, begin=whole[:, :9], seed=2))
+    assert_alike(whole, torch.cat(list(there.stream(given, steps=7, seed=2)), 1))
+    assert_alike(whole, there.sample(1, given, prefix=whole[:, :9], seed=2))
 
 
 def test_latent_variables_are_those_of_the_cpu() -> None:

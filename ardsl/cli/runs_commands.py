@@ -196,7 +196,7 @@ def sample_command(
         raise ArdslError(f"{'--fix' if fix else '--between'} is for latent variables, and this model has none")
     elif begin is not None:
         first = read_beginning(model.spec, begin)
-        samples = model.sample(count, conditioning, lengths=lengths, begin=first, seed=seed)
+        samples = model.sample(count, conditioning, lengths=lengths, prefix=first, seed=seed)
     else:
         samples = model.sample(count, conditioning, lengths=lengths, seed=seed)
     write_samples(output, model.spec, samples, conditioning, lengths)

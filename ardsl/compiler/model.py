@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ardsl.arguments import checked_count, checked_name, checked_order
+from ardsl.arguments import checked_count, checked_name, checked_order, renamed
 from ardsl.common.wording import shown
 from ardsl.compiler.arrays.lengths import cut, whole
 from ardsl.compiler.arrays.users import (
@@ -30,7 +30,7 @@ from ardsl.compiler.likelihood.estimate import estimate
 from ardsl.compiler.queries.complete import complete
 from ardsl.compiler.steps.evaluator import Lender
 from ardsl.compiler.steps.noise import Noise, make_noise
-from ardsl.compiler.steps.prefix import start
+from ardsl.compiler.steps.prefix import initial_values
 from ardsl.compiler.steps.sample import sample
 from ardsl.compiler.steps.stream import stream
 from ardsl.compiler.window import Window
@@ -156,10 +156,11 @@ class AutoregressiveModel(Density):
         given: Any = None,
         *,
         lengths: Any = None,
-        begin: Any = None,
+        prefix: Any = None,
         seed: int | None = None,
         noise: Noise | None = None,
         evaluator: Literal["step", "whole"] = "step",
+        begin: Any = None,
     ) -> Tensor | dict[str, Tensor]:
         """``n`` samples in the form of the data; a function of the noise, and exact.
 
@@ -177,7 +178,8 @@ class AutoregressiveModel(Density):
         if noise.count != n:
             raise ArdslError(f"the noise is for {noise.count} samples, not {n}")
         checked_name(evaluator, "evaluator", ("step", "whole"))
-        values, known = start(self, n, given, lengths, begin)
+        prefix = renamed("begin", begin, "prefix", prefix, frames=2)
+        values, known = initial_values(self, n, given, lengths, prefix)
         with evaluating(self):
             sample(self, self._lender, values, noise, known, whole=evaluator == "whole")
         values = self.units.restored(values)
@@ -189,16 +191,20 @@ class AutoregressiveModel(Density):
         given: Any = None,
         *,
         n: int = 1,
-        moments: int = 1024,
+        steps: int = 1024,
         length: int | None = None,
-        begin: Any = None,
+        prefix: Any = None,
         seed: int | None = None,
+        moments: int | None = None,
+        begin: Any = None,
     ) -> Iterator[Tensor]:
         """What :meth:`sample` gives, in chunks [n, moments, …] as they are drawn, of a variable along time. ``length``:
         how many moments in all, where that varies. After a ``begin`` come the moments that follow it. Where the
         variable has an ``end``, nothing follows once all samples have ended, and a chunk may be shorter. A stream goes
         on with the weights that it began with."""
-        return stream(self, given, n, moments, length, begin, seed)
+        prefix = renamed("begin", begin, "prefix", prefix)
+        steps = renamed("moments", moments, "steps", steps, default=1024)
+        return stream(self, given, n, steps, length, prefix, seed)
 
     def complete(self, x: Any, given: Any = None, *, seed: int | None = None, likely: bool = False) -> Any:
         """``x`` with every NaN filled, by an exact draw of what is missing given the rest of its example.

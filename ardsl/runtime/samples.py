@@ -61,8 +61,8 @@ class Samples:
 
     def _save_sounds(self, model: AutoregressiveModel, variable: Variable, rate: int) -> None:
         given, n = self._given(model, _SOUNDS)
-        moments = min(variable.shape[0], _SECONDS * rate)
-        sounds = next(model.stream(given, n=n, moments=moments, seed=self.seed))
+        steps = min(variable.shape[0], _SECONDS * rate)
+        sounds = next(model.stream(given, n=n, steps=steps, seed=self.seed))
         save_sounds(self.folder / SOUND, sounds, variable, rate, None)
         if can_draw():
             save_waveforms(self.folder / PICTURE, sounds, variable, rate, None)

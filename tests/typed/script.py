@@ -27,7 +27,7 @@ if isinstance(model, ardsl.AutoregressiveModel):
     if isinstance(log_prob, torch.Tensor):
         nats: float = log_prob.mean().item()
     completed = model.complete(samples, seed=1)
-    for chunk in model.stream(n=2, moments=100):
+    for chunk in model.stream(n=2, steps=100):
         shape: torch.Size = chunk.shape
 elif isinstance(model, ardsl.LatentModel):
     bound: torch.Tensor = model.log_prob_bound(model.sample(8), samples=100)

@@ -1,4 +1,4 @@
-"""What sampling begins with: what is given, how long samples are, and the first moments of a series to go on with."""
+"""Sampling's first values: those given, lengths, and the prefix of a series that samples continue."""
 
 from __future__ import annotations
 
@@ -19,24 +19,25 @@ from ardsl.families.encoding import mulaw_decode, mulaw_encode
 from ardsl.model.model import Variable
 
 
-def along_time(density: Density, what: str) -> Variable:
-    """The only variable of a density, where its network runs along time; without one, an error of ``what``."""
-    found = series(density)
-    if found is None:
-        raise ArdslError(f"{what} is of one variable along time, as `wavenet` draws it, first time step first")
-    return found
+def require_series(density: Density, asked_for: str) -> Variable:
+    """The only variable of a density whose network runs along time. Raises ``ArdslError`` where there is none, which
+    says that ``asked_for`` needs one."""
+    variable = series(density)
+    if variable is None:
+        raise ArdslError(f"{asked_for} is of one variable along time, as `wavenet` draws it, first time step first")
+    return variable
 
 
-def start(density: Density, count: int, given: Any, lengths: Any, begin: Any) -> tuple[Values, int]:
-    """The values that ``count`` samples start from, in the model's units, and how many elements of the only variable
-    are known already."""
+def initial_values(density: Density, count: int, given: Any, lengths: Any, prefix: Any) -> tuple[Values, int]:
+    """The standardized values that ``count`` samples start from, and the number of elements that a prefix gives: NaN
+    beyond the end of each sample, legal values where something is to be drawn."""
     like = density.like
     values = {v.name: blank(v, count, like.to(data_type(v, like))) for v in density.spec.model.observed}
-    values |= conditions(density, count, given)
+    values |= given_values(density, count, given)
     known = 0
-    if begin is not None:
-        variable = along_time(density, "a prefix")
-        first = beginning(begin, variable, count, density.like)
+    if prefix is not None:
+        variable = require_series(density, "a prefix")
+        first = checked_prefix(prefix, variable, count, density.like)
         known = first.shape[1]
         values[variable.name][:, :known] = first
     values = cut(values, lengths, tuple(density.spec.variables.values()), drawn=True)
@@ -45,14 +46,14 @@ def start(density: Density, count: int, given: Any, lengths: Any, begin: Any) ->
     return density.units.standardized(values), known
 
 
-def conditions(density: Density, count: int, given: Any) -> Values:
-    """What is given, checked, for ``count`` samples."""
+def given_values(density: Density, count: int, given: Any) -> Values:
+    """Values of the given variables for ``count`` samples, [count, elements], checked for their domains."""
     return expand_given(conditioning(given, density.spec.model.given, density.like), count)
 
 
-def moments_of(variable: Variable, length: int | None, known: int) -> int:
-    """How many moments a series is to have that begins with so many ``known`` elements; ``length`` where one is asked
-    for."""
+def series_length(variable: Variable, length: int | None, known: int) -> int:
+    """The number of time steps of a series whose first ``known`` elements are a prefix: the ``length`` asked for, or
+    all that the variable can have."""
     if length is None:
         return variable.shape[0]
     checked_count(length, "time steps")
@@ -64,28 +65,31 @@ def moments_of(variable: Variable, length: int | None, known: int) -> int:
 
 
 def _too_short(variable: Variable) -> ArdslError:
-    return ArdslError(f"`{variable.name}` is to be shorter than what it begins with")
+    return ArdslError(f"`{variable.name}` is to be shorter than its prefix")
 
 
-def beginning(value: Any, variable: Variable, count: int, like: Tensor) -> Tensor:
-    """The first moments of each sample, flat [count, elements], from one's [moments, …] or from [count, moments, …]; of
-    audio, the values of its codes; of a text, from its characters or those of each sample."""
-    found = numbers(coded(value, variable), f"the prefix of `{variable.name}`", like.device)
-    found = found.to(data_type(variable, like))
-    if found.ndim == len(variable.shape):
-        found = found[None]
-    fits = found.ndim == 1 + len(variable.shape) and found.shape[2:] == variable.shape[1:]
-    if fits and len(found) not in (1, count):
-        raise ArdslError(f"there are {len(found)} prefixes of `{variable.name}` for {count} samples")
-    if not fits or found.shape[1] > variable.shape[0]:
+def checked_prefix(prefix: Any, variable: Variable, count: int, like: Tensor) -> Tensor:
+    """The prefix of each sample as flat values, [count, elements]: from one for all, [steps, …], or [count, steps, …].
+
+    A prefix of audio has the values of its codes; one of a text is a string, or one for each sample. Raises
+    ``ArdslError`` for shapes and values that the variable cannot have.
+    """
+    value = numbers(coded(prefix, variable), f"the prefix of `{variable.name}`", like.device)
+    value = value.to(data_type(variable, like))
+    if value.ndim == len(variable.shape):
+        value = value[None]
+    fits = value.ndim == 1 + len(variable.shape) and value.shape[2:] == variable.shape[1:]
+    if fits and len(value) not in (1, count):
+        raise ArdslError(f"there are {len(value)} prefixes of `{variable.name}` for {count} samples")
+    if not fits or value.shape[1] > variable.shape[0]:
         most = ", ".join(map(str, (f"up to {variable.shape[0]}", *variable.shape[1:])))
-        raise ArdslError(f"the prefix of `{variable.name}` must have the shape [{most}], not {list(found.shape[1:])}")
-    if is_text(variable) and bool(found.isnan().any()):
+        raise ArdslError(f"the prefix of `{variable.name}` must have the shape [{most}], not {list(value.shape[1:])}")
+    if is_text(variable) and bool(value.isnan().any()):
         raise ArdslError(f"the prefixes of `{variable.name}` are of one length, and these differ")
-    check_domain(found, variable)
+    check_domain(value, variable)
     domain, end = variable.element_domain(0), variable.end
     if isinstance(domain, MuLaw):
-        found = mulaw_decode(mulaw_encode(found, domain.count), domain.count, found.dtype)
-    if end is not None and bool(((found == end).cummax(1).values & (found != end)).any()):
-        raise ArdslError(f"the prefix of `{variable.name}` goes on after its end")
-    return found.flatten(1).expand(count, -1)
+        value = mulaw_decode(mulaw_encode(value, domain.count), domain.count, value.dtype)
+    if end is not None and bool(((value == end).cummax(1).values & (value != end)).any()):
+        raise ArdslError(f"the prefix of `{variable.name}` continues after its end")
+    return value.flatten(1).expand(count, -1)

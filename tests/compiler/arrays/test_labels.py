@@ -71,10 +71,10 @@ def test_texts() -> None:
     assert torch.equal(model.log_prob(["ab.", "aaba.", "b."]), expected)
     assert torch.equal(model.log_prob([list("ab."), list("aab")])[:1], expected[:1])
     assert torch.allclose(model.log_prob("ab"), expected[:1])
-    begun = model.sample(2, begin="ab", seed=0)
-    assert torch.equal(begun, model.sample(2, begin=torch.tensor([0, 1]), seed=0))
-    both = model.sample(2, begin=["ab", "ba"], seed=0)
-    assert torch.equal(both, model.sample(2, begin=torch.tensor([[0, 1], [1, 0]]), seed=0))
+    begun = model.sample(2, prefix="ab", seed=0)
+    assert torch.equal(begun, model.sample(2, prefix=torch.tensor([0, 1]), seed=0))
+    both = model.sample(2, prefix=["ab", "ba"], seed=0)
+    assert torch.equal(both, model.sample(2, prefix=torch.tensor([[0, 1], [1, 0]]), seed=0))
 
 
 def test_a_text_that_is_given() -> None:
@@ -112,7 +112,7 @@ def test_what_is_no_label(text: object, problem: str) -> None:
     [
         (TEXT, lambda m: m.log_prob(["abc"]), "`x` takes one of `a`, `b`, `.`, not 'c'"),
         (TEXT, lambda m: m.log_prob(["abababa"]), "`x` must have the shape [batch, 6], not [1, 7]"),
-        (TEXT, lambda m: m.sample(2, begin=["ab", "b"]), "the prefixes of `x` are of one length, and these differ"),
+        (TEXT, lambda m: m.sample(2, prefix=["ab", "b"]), "the prefixes of `x` are of one length, and these differ"),
         (RECORD, lambda m: m.log_prob([["u", "x"]]), "`r.b` must be numbers, not 'x'"),
         (RECORD, lambda m: m.log_prob([["w", 0]]), "`r.a` takes one of `u`, `v`, not 'w'"),
         (RECORD, lambda m: m.log_prob([["u"]]), "`r` has 2 fields, and needs a value for each"),

@@ -13,7 +13,7 @@ from ardsl.compiler.arrays.values import Values
 from ardsl.compiler.steps.draws import FromNoise, Known
 from ardsl.compiler.steps.evaluator import Evaluator, Lender
 from ardsl.compiler.steps.noise import Noise
-from ardsl.compiler.steps.prefix import start
+from ardsl.compiler.steps.prefix import initial_values
 from ardsl.compiler.steps.walk import columns
 from ardsl.testing import every_value, some_given, with_random_weights
 from tests.support import lattice_specs, small_specs, time_specs
@@ -72,11 +72,11 @@ def test_in_threads_each_draws_and_scores_as_alone(text: str) -> None:
 
 def test_streams_in_threads_are_what_they_are_alone() -> None:
     model = with_random_weights(ardsl.loads(WAVENET))
-    alone = [torch.cat(list(model.stream(n=2, moments=5, seed=seed)), 1) for seed in range(4)]
+    alone = [torch.cat(list(model.stream(n=2, steps=5, seed=seed)), 1) for seed in range(4)]
     found: dict[int, torch.Tensor] = {}
 
     def work(seed: int) -> None:
-        found[seed] = torch.cat(list(model.stream(n=2, moments=5, seed=seed)), 1)
+        found[seed] = torch.cat(list(model.stream(n=2, steps=5, seed=seed)), 1)
 
     threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
     for thread in threads:
@@ -162,7 +162,7 @@ def test_a_selected_row_goes_on_as_the_one_it_was_taken_from(text: str) -> None:
         pytest.skip("each of its conditionals is a model of its own")
     noise = model.noise(2, seed=5)
     alike = noise.rows(torch.tensor([1, 1]))
-    values, _ = start(model, 2, some_given(spec), None, None)
+    values, _ = initial_values(model, 2, some_given(spec), None, None)
     wanted = {name: value.clone() for name, value in values.items()}
     orders = [0] * len(model.groups)
     Evaluator(model, orders, 2).run(wanted, by_value(alike, wanted))
