@@ -34,6 +34,8 @@ def encode_features(domain: Domain, value: Tensor, dtype: torch.dtype | None = N
         codes = mulaw_encode(value, domain.count)
         return (codes.to(dtype) * (2 / (domain.count - 1)) - 1).unsqueeze(-1)
     value = value.to(dtype)
+    if domain.name in ("real", "binary"):
+        return value.unsqueeze(-1)
     if domain.name == "angle":
         return torch.stack([value.cos(), value.sin()], -1)
     if domain.name == "count":

@@ -61,6 +61,11 @@ class NetworkModule(nn.Module, ABC):
         """
 
 
+def in_order(parameters: nn.ParameterList) -> tuple[Tensor, ...]:
+    """The parameters of a list, without a look-up of the name of each."""
+    return tuple(parameters._parameters.values())  # type: ignore[arg-type]
+
+
 def linear_(weight: Tensor, bias: Tensor | None) -> None:
     """torch.nn.Linear's own initialization."""
     bound = weight.shape[1] ** -0.5 if weight.shape[1] else 0.0

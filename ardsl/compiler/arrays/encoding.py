@@ -58,6 +58,9 @@ def _encoded(source: SourceBlock, values: Tensor, reads: str, low: int, high: in
         if reads == "codes":
             yield _codes(domain, value)
             continue
+        if domain.name == "real" and beyond is None:  # the feature is the value itself
+            yield value
+            continue
         features = encode_features(domain, value)
         if beyond is not None:  # what does not exist has no features
             features = features.masked_fill(beyond[..., None], 0.0)

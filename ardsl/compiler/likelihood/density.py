@@ -77,6 +77,8 @@ class Density(CompiledModel):
     def split(self, group: int, rows: Tensor) -> list[Tensor]:
         """A network's output [batch, rows] as one [batch, draws, width] tensor per target block."""
         targets = self.groups[group].targets
+        if len(targets) == 1:
+            return [rows.unflatten(1, (targets[0].draws, targets[0].family.width))]
         parts = rows.split([t.draws * t.family.width for t in targets], dim=1)
         return [part.unflatten(1, (t.draws, t.family.width)) for t, part in zip(targets, parts, strict=True)]
 

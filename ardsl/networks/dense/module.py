@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from ardsl.networks.dense.banded import Band, banded_linear, bands
 from ardsl.networks.dense.plan import relations
 from ardsl.networks.design import Design
-from ardsl.networks.module import NetworkModule, linear_
+from ardsl.networks.module import NetworkModule, in_order, linear_
 from ardsl.networks.stepper import Orders
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -66,6 +66,7 @@ class DenseNetwork(NetworkModule):
         self._inputs, self._outputs = first.layout(plan.group)
         self.register_buffer("_sorted", _index(self._inputs), persistent=False)
         self.register_buffer("_unsorted", _index(np.argsort(self._outputs)), persistent=False)
+        self._large = any(layer.inputs * layer.outputs >= SMALLEST_BANDED for layer in plan.layers)
         self._bands: tuple[torch.dtype, list[list[Band] | Tensor | None]] | None = None
         self._masks: dict[int, Masks] = {}
         if plan.group.order_count * sum(layer.inputs * layer.outputs for layer in plan.layers) <= MOST_MASKS:
@@ -125,32 +126,34 @@ class DenseNetwork(NetworkModule):
     def masked(self, masks: Masks) -> tuple[list[Tensor], Tensor | None]:
         """The weights of the layers and of the direct path with their masks applied."""
         layers, direct = masks
-        weights = [_masked(weight, mask) for weight, mask in zip(self.weights, layers, strict=True)]
+        weights = [_masked(weight, mask) for weight, mask in zip(in_order(self.weights), layers, strict=True)]
         return weights, None if self.direct is None else _masked(self.direct, direct)
 
     def forward(self, inputs: Tensor, orders: Orders = 0) -> Tensor:
-        products = self._products(inputs, orders)
+        product, layers = self._products(inputs, orders), len(self.weights)
         inputs = _reorder(inputs, self._sorted)
-        if not len(self.weights):
-            return _reorder(products(0, inputs), self._unsorted)
-        hidden = inputs
-        for number in range(len(self.weights) - 1):
-            above = self.activation(products(number, hidden))
-            if self.plan.options["residual"] and number and above.shape == hidden.shape:
+        if not layers:
+            return _reorder(product(0, inputs), self._unsorted)
+        hidden, options = inputs, self.plan.options
+        for number in range(layers - 1):
+            above = self.activation(product(number, hidden))
+            if options["residual"] and number and above.shape == hidden.shape:
                 above = above + hidden
-            if self.training and self.plan.options["dropout"]:
-                above = F.dropout(above, self.plan.options["dropout"])
+            if self.training and options["dropout"]:
+                above = F.dropout(above, options["dropout"])
             hidden = above
-        raw = products(len(self.weights) - 1, hidden)
+        parameters = product(layers - 1, hidden)
         if self.direct is not None:
-            raw = raw + products(len(self.weights), inputs)
-        return _reorder(raw, self._unsorted)
+            parameters = parameters + product(layers, inputs)
+        return _reorder(parameters, self._unsorted)
 
     def _products(self, inputs: Tensor, orders: Orders) -> Callable[[int, Tensor], Tensor]:
         """The masked linear map of each layer, by number; the direct path's is the last."""
-        biases = [*self.biases, None] if len(self.weights) else list(self.biases)
-        if self.training and self._takes_bands(inputs, orders):
-            parameters, parts = [*self.weights, self.direct], self._staircases()
+        weights, last = in_order(self.weights), (None,) if len(self.weights) else ()
+        biases: tuple[Tensor | None, ...] = (*in_order(self.biases), *last)
+        if self._large and self.training and self._takes_bands(inputs, orders):
+            parameters = weights if self.direct is None else (*weights, self.direct)
+            parts = self._staircases()
 
             def product(n: int, x: Tensor) -> Tensor:
                 part, weight = parts[n], parameters[n]
@@ -159,8 +162,8 @@ class DenseNetwork(NetworkModule):
                 return F.linear(x, _masked(weight, part), biases[n])
 
             return product
-        weights, direct = self.masked(self.masks(orders))
-        masked = [*weights, direct]
+        layers, direct = self.masked(self.masks(orders))
+        masked = (*layers, direct)
         return lambda n, x: F.linear(x, masked[n], biases[n])  # type: ignore[arg-type]
 
     def _takes_bands(self, inputs: Tensor, orders: Orders) -> bool:
