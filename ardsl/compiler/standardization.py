@@ -21,6 +21,7 @@ _FAR = 10.0
 """A median size, in the model's units, that no standardized data has."""
 _STEADY = {torch.float64: 1e-12}
 """A spread of less than this share of the values themselves is rounding, not a scale; 1e-6 in narrower types."""
+_EVERY = slice(None)
 _ROUNDING = 1e-3
 """Samples are float64 where the model's own type would round them by more than this share of the scale."""
 
@@ -106,16 +107,24 @@ class Standardization(nn.Module):
             for buffer, part in zip(("center", "scale"), found, strict=True):
                 self.get_buffer(f"{buffer}_{name}").copy_(part.view(kept).expand(shape).reshape(-1))
 
-    def standardized(self, values: Values, elements: slice = slice(None)) -> Values:
+    def standardized(self, values: Values, elements: slice = _EVERY) -> Values:
         """Standardizes data: [batch, elements] by variable, of all elements or of some, in the model's type."""
-        return {name: self._standardize(name, value, elements).to(self.like.dtype) for name, value in values.items()}
+        dtype = self.like.dtype
+        return {name: self._standardize(name, value, elements).to(dtype) for name, value in values.items()}
 
     def _standardize(self, name: str, x: Tensor, elements: Tensor | slice) -> Tensor:
         if name not in self._measured:
             return x
-        return (x - self.get_buffer(f"center_{name}")[elements]) / self.get_buffer(f"scale_{name}")[elements]
+        center, scale = self._measures(name)
+        if elements is not _EVERY:
+            center, scale = center[elements], scale[elements]
+        return (x - center) / scale
 
-    def restored(self, values: Values, elements: slice = slice(None)) -> Values:
+    def _measures(self, name: str) -> tuple[Tensor, Tensor]:
+        """Center and scale of a variable's elements: read without torch's own search, since likelihoods do it often."""
+        return self._buffers[f"center_{name}"], self._buffers[f"scale_{name}"]  # type: ignore[return-value]
+
+    def restored(self, values: Values, elements: slice = _EVERY) -> Values:
         """Draws of the model in the data's units: [batch, elements] by variable, of all elements or of some. They are
         float64 where the model's type would round them by more than a thousandth of their scale."""
         return values | {name: self._restore(name, values[name], elements) for name in self._measured if name in values}
@@ -146,8 +155,8 @@ class Standardization(nn.Module):
         if elements is None:
             return None
         name, place = elements
-        scale = self.get_buffer(f"scale_{name}") if place is None else self.get_buffer(f"scale_{name}")[place]
-        log_scale = scale.log()
+        _, scale = self._measures(name)
+        log_scale = (scale if place is None else scale[place]).log()
         return (log_scale if log_scale.ndim == 1 else log_scale.sum(-1)).to(self.like.dtype)
 
 

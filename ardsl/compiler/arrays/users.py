@@ -92,6 +92,14 @@ def observed_values(data: object, variables: Sequence[Variable], like: Tensor) -
 def flat(value: object, variable: Variable, like: Tensor) -> Tensor:
     """One variable's array [batch, *shape] as [batch, elements]; conditioning may be one example's, [*shape]. It
     keeps the digits that centering needs. Text in it stands for labels."""
+    if (
+        isinstance(value, Tensor)
+        and value.dtype == like.dtype == torch.float32
+        and value.device == like.device
+        and (tuple(value.shape[1:]), value.ndim) == (variable.shape, 1 + len(variable.shape))
+        and not variable.varies
+    ):
+        return value.reshape(value.shape[0], variable.size)  # as training gives it: nothing is left to convert
     tensor = numbers(coded(value, variable), f"`{variable.name}`", like.device)
     if variable.kind == "given" and tuple(tensor.shape) == variable.shape:
         tensor = tensor[None]  # one example's, for every sample

@@ -32,12 +32,16 @@ def estimate(
             continue
         orders = chosen[group.mixed.name] if group.mixed else 0
         every = model.present_log_probs(index, parts, orders, validate=False)
-        each = torch.stack([log_prob.sum(-1) for log_prob in every]).sum(0)
+        each = _sum([log_prob.sum(-1) for log_prob in every])
         found.append(each if back is None else each[back])
-    total = torch.stack(found).sum(0)
+    total = _sum(found)
     if window is not None and lengths:
         total = window.of_example(total, reduce(torch.maximum, lengths.values()))
     return total
+
+
+def _sum(terms: list[Tensor]) -> Tensor:
+    return terms[0] if len(terms) == 1 else torch.stack(terms).sum(0)
 
 
 def _draw_orders(model: Density, generator: np.random.Generator | None) -> dict[str, Orders]:
