@@ -6,15 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from torch import Tensor
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ardsl.diagnostics import Diagnostic
 from ardsl.networks.dense.designs import DenseDesign
 from ardsl.networks.dense.module import DenseNetwork
 from ardsl.networks.dense.networks import Linear
-from ardsl.networks.design import Design
+from ardsl.networks.design import Design, LayerPlan
 from ardsl.networks.group import Group
+from ardsl.networks.module import NetworkModule
 from ardsl.networks.network import Network
+from ardsl.networks.stepper import Orders
 from ardsl.relations import Everything
 
 
@@ -25,6 +30,56 @@ class Straight(Linear):
         "bits": "observed x[4] : binary\np(x[i] | x[<i]) = bernoulli via straight\ncheck complete(x)\n",
         "conditioned": "given z : real\nobserved x[3] : category(3)\np(x[i] | x[<i], z) = categorical via straight\n",
     }
+
+
+class Squares(Network):
+    """A network of its own, with nothing inherited but the interfaces."""
+
+    name = "squares"
+    doc = "parameters are linear in each context and its squares"
+    examples = {
+        "numbers": "observed x[4] : real\np(x[i] | x[<i]) = normal via squares\ncheck complete(x)\n",
+        "bits, drawn backwards": (
+            "given z : binary\nobserved x[2, 2] : binary\norder x by reverse\n"
+            "p(x[i] | x[<i], z) = bernoulli via squares\n"
+        ),
+        "two factors": (
+            "observed a : category(3)\nobserved b[2] : binary\nnet body = squares\n"
+            "p(a) = categorical via body\np(b[i] | b[<i], a) = bernoulli via body\n"
+        ),
+    }
+
+    def design(self, group: Group, options: Mapping[str, Any]) -> Design | list[Diagnostic]:
+        realized = tuple(group.declared(group.orders(k)) for k in range(group.order_count))
+        inputs, outputs = 2 * group.features, len(group.output_draw)
+        weights = (inputs + 1) * outputs
+        layer = LayerPlan("squares", inputs, outputs, weights, weights, 2 * inputs * outputs, realized[0])
+        return SquaresDesign(group, self.name, dict(options), (layer,), realized)
+
+
+@dataclass(frozen=True, repr=False)
+class SquaresDesign(Design):
+    def build(self) -> SquaresModule:
+        return SquaresModule(self)
+
+
+class SquaresModule(NetworkModule):
+    def __init__(self, design: Design) -> None:
+        super().__init__()
+        (layer,), group = design.layers, design.group
+        self.weight = nn.Parameter(torch.zeros(layer.outputs, layer.inputs))
+        self.bias = nn.Parameter(torch.zeros(layer.outputs))
+        self.masks = [
+            torch.from_numpy(relation.matrix()[group.output_draw][:, np.tile(group.feature_element, 2)])
+            for relation in design.realized
+        ]
+
+    def forward(self, inputs: Tensor, orders: Orders = 0) -> Tensor:
+        assert isinstance(orders, int)  # the examples have declared ones
+        return F.linear(torch.cat([inputs, inputs**2], 1), self.weight * self.masks[orders], self.bias)
+
+    def start_at(self, parameters: Tensor) -> None:
+        self.bias.data.copy_(parameters)
 
 
 class Unmasked(Straight):

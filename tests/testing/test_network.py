@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+import torch
 
 import ardsl
-from ardsl.networks.registry import network, network_names
+from ardsl.networks.registry import network, network_names, registered
 from ardsl.testing import check_network, every_value, normalization_problems
-from tests.support.plugins import Boastful, Elsewhere, Straight, Unmasked, Unshown
+from tests.support.plugins import Boastful, Elsewhere, Squares, Straight, Unmasked, Unshown
 
 
 @pytest.mark.parametrize("name", network_names())
@@ -20,6 +23,23 @@ def test_a_network_of_another_package_is_sound_and_known_for_its_check_alone() -
     assert "straight" not in network_names()
     with pytest.raises(ardsl.SpecError, match="straight"):
         ardsl.loads(Straight.examples["bits"])
+
+
+def test_a_network_that_inherits_nothing_is_checked_trained_and_sampled(tmp_path: Path) -> None:
+    assert check_network(Squares) == []
+    with registered(Squares):
+        text = (
+            "observed x[2] : real\np(x[i] | x[<i]) = normal via squares\n"
+            "train { optimizer = adam(rate = 3e-2)  epochs = 30  batch = 200 }\n"
+        )
+        spec = ardsl.loads(text)
+        first = torch.randn(1000, 1, generator=torch.Generator().manual_seed(0))
+        x = torch.cat([first, first**2 + 0.1 * torch.randn(1000, 1, generator=torch.Generator().manual_seed(1))], 1)
+        run = ardsl.fit(spec, x, out=tmp_path / "run", progress=False)
+        assert ardsl.verify_numeric(spec).complete
+        drawn = run.model.sample(1000, seed=0)
+    apart = (drawn[:, 1] - drawn[:, 0] ** 2).std()
+    assert apart < 0.4 < drawn[:, 1].std()  # the parabola: no line comes nearer than the second
 
 
 @pytest.mark.parametrize(
