@@ -27,7 +27,7 @@ def picture(path: Path) -> None:
     from PIL import Image, ImageDraw
 
     import ardsl
-    from ardsl.runtime.pictures import grid
+    from ardsl.outputs.images import grid
 
     with np.load("specs/data/digits.npz") as data:
         real = data["test"][:SHOWN]

@@ -25,15 +25,13 @@ if TYPE_CHECKING:
     from ardsl.errors import ArdslError as ArdslError
     from ardsl.errors import DataError as DataError
     from ardsl.errors import SpecError as SpecError
+    from ardsl.outputs.reach import save_reach as save_reach
     from ardsl.probing.audit import audit as audit
     from ardsl.probing.probe import verify_numeric as verify_numeric
-    from ardsl.runtime.calibrate import calibrate as calibrate
-    from ardsl.runtime.evaluate import evaluate as evaluate
-    from ardsl.runtime.evaluate import score as score
-    from ardsl.runtime.reach import save_reach as save_reach
-    from ardsl.runtime.runs import restore as restore
-    from ardsl.runtime.sweep import sweep as sweep
-    from ardsl.runtime.train import fit as fit
+    from ardsl.queries.calibrate import calibrate as calibrate
+    from ardsl.queries.evaluate import evaluate as evaluate
+    from ardsl.queries.evaluate import score as score
+    from ardsl.runs.folder import restore as restore
     from ardsl.spec import Spec as Spec
     from ardsl.spec import dependence as dependence
     from ardsl.spec import load as load
@@ -41,6 +39,8 @@ if TYPE_CHECKING:
     from ardsl.spec import plan as plan
     from ardsl.spec import realized as realized
     from ardsl.spec import verify as verify
+    from ardsl.training.fit import fit as fit
+    from ardsl.training.sweeps.sweep import sweep as sweep
 
     compile = compile_model
 
@@ -53,13 +53,13 @@ _HOME = {
     "ArdslError": "errors:ArdslError",
     "DataError": "errors:DataError",
     "SpecError": "errors:SpecError",
-    "calibrate": "runtime.calibrate:calibrate",
-    "evaluate": "runtime.evaluate:evaluate",
-    "score": "runtime.evaluate:score",
-    "save_reach": "runtime.reach:save_reach",
-    "restore": "runtime.runs:restore",
-    "fit": "runtime.train:fit",
-    "sweep": "runtime.sweep:sweep",
+    "calibrate": "queries.calibrate:calibrate",
+    "evaluate": "queries.evaluate:evaluate",
+    "score": "queries.evaluate:score",
+    "save_reach": "outputs.reach:save_reach",
+    "restore": "runs.folder:restore",
+    "fit": "training.fit:fit",
+    "sweep": "training.sweeps.sweep:sweep",
     "Spec": "spec:Spec",
     "dependence": "spec:dependence",
     "load": "spec:load",

@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 
 import ardsl
-from ardsl.runtime.pictures import grid
+from ardsl.outputs.images import grid
 
 EXAMPLES, BATCH = 1000, 50
 

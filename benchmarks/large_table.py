@@ -58,7 +58,7 @@ def spec_text(path: Path) -> str:
 
 def train(path: Path) -> None:
     import ardsl
-    from ardsl.runtime.data import load_data
+    from ardsl.data.splits import load_data
 
     def peak() -> float:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

@@ -17,7 +17,7 @@ import numpy as np
 from sklearn.mixture import GaussianMixture
 
 import ardsl
-from ardsl.runtime.sketch import sketch
+from ardsl.sketch.draft import sketch
 
 
 def resolution(column: list[str]) -> float:

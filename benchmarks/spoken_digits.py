@@ -32,7 +32,7 @@ def spec_given(condition: str) -> ardsl.Spec:
 @torch.no_grad()
 def speakers(model: ardsl.AutoregressiveModel, data: Path) -> tuple[float, int]:
     """How often the speaker of a test recording is the one whose likelihood is the highest, and of how many."""
-    from ardsl.runtime.data import load_split
+    from ardsl.data.splits import load_split
 
     test = load_split(model.spec, None, "test", data_dir=data)
     every = model.spec.variables["speaker"].element_domain(0).levels or 0

@@ -23,14 +23,14 @@ STAGES = (
     {"spec"},
     {"compiler"},
     {"probing"},
-    {"runtime", "testing"},
+    {"data", "outputs", "queries", "runs", "sketch", "system", "testing", "training"},
     {"cli"},
     {"__main__"},
 )
 """Each imports from its own level and those above it; ``ardsl/__init__.py`` names things lazily."""
 
 LEVEL = {name: level for level, names in enumerate(STAGES) for name in names}
-BUILDERS = {"compiler", "probing", "runtime", "testing"}
+BUILDERS = {"compiler", "data", "outputs", "probing", "queries", "runs", "sketch", "system", "testing", "training"}
 """The packages that may import torch as soon as they are imported."""
 
 HEAVY = {"torch", "lightning", "pyro", "matplotlib", "PIL"}

@@ -11,7 +11,7 @@ from ardsl.cli.output import print_table, say
 from ardsl.cli.runs_commands import data_of, data_options, device_option, directory_argument, restored
 
 if TYPE_CHECKING:
-    from ardsl.runtime.calibrate import Calibration, Element
+    from ardsl.queries.calibrate import Calibration, Element
 
 MOST_SHOWN = 20
 """Elements that the table shows: all in the spec's order, or the farthest from uniform."""
@@ -42,11 +42,11 @@ def calibrate_command(
     the right that the data lies below or above what it expects.
     """
     from ardsl.diagnostics.rules.data import BAD_OUTPUT
-    from ardsl.runtime.calibrate import calibrate
-    from ardsl.runtime.curve import can_draw
-    from ardsl.runtime.faults import fault
-    from ardsl.runtime.histograms import save_histograms
-    from ardsl.runtime.runs import restore
+    from ardsl.outputs.curve import can_draw
+    from ardsl.outputs.histograms import save_histograms
+    from ardsl.queries.calibrate import calibrate
+    from ardsl.runs.folder import restore
+    from ardsl.system.faults import fault
 
     if output is not None and Path(output).suffix.lower() != ".png":
         raise fault(BAD_OUTPUT, path=output, problem="the histograms are written to .png")

@@ -102,7 +102,7 @@ def _format(file: str, only_check: bool) -> int:
 
 def _write(path: Path, text: str) -> None:
     """Over the file itself, also behind a link, with its permissions kept."""
-    from ardsl.runtime.atomic import write_text
+    from ardsl.system.files import write_text
 
     path = path.resolve()
     mode = path.stat().st_mode

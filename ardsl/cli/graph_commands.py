@@ -46,7 +46,7 @@ def graph_command(file: str, output: str | None, format: str | None, settings: d
 
 
 def _write(path: Path, content: str | bytes) -> None:
-    from ardsl.runtime.atomic import replacing
+    from ardsl.system.files import replacing
 
     with replacing(path) as part:
         part.write_bytes(content if isinstance(content, bytes) else content.encode())

@@ -29,9 +29,9 @@ def reconstruct_command(
     device: str,
 ) -> None:
     """Infer the latent variables of data, and draw the data anew given these."""
-    from ardsl.runtime.latent import reconstruct
-    from ardsl.runtime.outputs import check_output, write_samples
-    from ardsl.runtime.runs import restore
+    from ardsl.outputs.samples import check_output, write_samples
+    from ardsl.queries.reconstruct import reconstruct
+    from ardsl.runs.folder import restore
 
     model = restored(directory, restore, device)
     check_output(output, model.spec)

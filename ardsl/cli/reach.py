@@ -27,7 +27,7 @@ def draw_reach(spec: Spec, output: str | None, elements: tuple[str, ...]) -> Non
         if elements:
             raise click.UsageError("`--element` says what `-o FILE.png` is to draw")
         return
-    from ardsl.runtime.reach import save_reach
+    from ardsl.outputs.reach import save_reach
 
     names = save_reach(output, spec, elements)
     say(f"wrote {output}: {', '.join(names)}", err=True)

@@ -66,8 +66,8 @@ def eval_command(
     directory: str, data: str | None, split: str, data_dir: str | None, bound: int, device: str, as_json: bool
 ) -> None:
     """Measure the exact likelihood of data under a trained model, or with latent variables a bound on it."""
-    from ardsl.runtime.evaluate import evaluate
-    from ardsl.runtime.runs import restore
+    from ardsl.queries.evaluate import evaluate
+    from ardsl.runs.folder import restore
 
     model = restored(directory, restore, device)
     found = evaluate(model, samples=bound, **data_of(directory, model.spec, data, split, data_dir))
@@ -114,10 +114,10 @@ def score_command(
 ) -> int:
     """Write the log-probability of every row, in nats and in the data's order, or with latent variables a bound."""
     from ardsl.compiler.queries.complete import OrderForbids
-    from ardsl.runtime.conditionals import score_cells
-    from ardsl.runtime.evaluate import score
-    from ardsl.runtime.outputs import write_cell_scores, write_scores
-    from ardsl.runtime.runs import restore
+    from ardsl.outputs.samples import write_cell_scores, write_scores
+    from ardsl.queries.conditionals import score_cells
+    from ardsl.queries.evaluate import score
+    from ardsl.runs.folder import restore
 
     model = restored(directory, restore, device)
     chosen = data_of(directory, model.spec, data, split, data_dir)
@@ -178,10 +178,10 @@ def sample_command(
     device: str,
 ) -> None:
     """Draw samples from a trained model."""
+    from ardsl.data.prefixes import read_beginning
     from ardsl.errors import ArdslError
-    from ardsl.runtime.beginnings import read_beginning
-    from ardsl.runtime.outputs import check_output, write_samples
-    from ardsl.runtime.runs import restore
+    from ardsl.outputs.samples import check_output, write_samples
+    from ardsl.runs.folder import restore
 
     model = restored(directory, restore, device)
     check_output(output, model.spec)
@@ -264,7 +264,7 @@ def _lengths(spec: Spec, count: int, length: int | None, seconds: float | None) 
 
 def restored(directory: str, restore: Callable[..., Any], device: str) -> Any:
     """The model of a run folder, with a note where its training goes on."""
-    from ardsl.runtime.runs import has_ended
+    from ardsl.runs.folder import has_ended
 
     click.get_current_context().meta["ardsl.subject"] = directory
     model = restore(directory, device)
@@ -275,10 +275,10 @@ def restored(directory: str, restore: Callable[..., Any], device: str) -> Any:
 
 def data_of(directory: str, spec: Spec, data: str | None, split: str, data_dir: str | None) -> dict[str, Any]:
     """The data options as the runtime takes them; the spec's own paths start where the spec was trained from."""
+    from ardsl.data.sources import split_key
     from ardsl.diagnostics.rules.data import BAD_RUN
-    from ardsl.runtime.faults import fault
-    from ardsl.runtime.runs import data_directory
-    from ardsl.runtime.sources import split_key
+    from ardsl.runs.folder import data_directory
+    from ardsl.system.faults import fault
 
     if data is not None:
         return {"data": from_here(data), "split": split, "data_dir": data_dir}
@@ -316,8 +316,8 @@ def _conditioning(spec: Spec, given: dict[str, str]) -> dict[str, Any] | None:
 def _given_values(variable: Variable, text: str) -> np.ndarray:
     import numpy as np
 
-    from ardsl.runtime.examples import read_variable
-    from ardsl.runtime.sources import SUFFIXES, open_source
+    from ardsl.data.examples import read_variable
+    from ardsl.data.sources import SUFFIXES, open_source
 
     path, key, _ = text.partition("#")
     if path.endswith(SUFFIXES) or (key and os.path.isdir(path)):

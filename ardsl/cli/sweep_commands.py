@@ -17,7 +17,7 @@ from ardsl.common.wording import plural
 
 if TYPE_CHECKING:
     from ardsl.diagnostics import Source
-    from ardsl.runtime.results import Result
+    from ardsl.training.sweeps.results import Result
 
 _SHARED = {
     *("file", "settings", "sources", "data_dir", "epochs", "seed", "precision", "device", "checkpoint_every"),
@@ -80,8 +80,8 @@ def sweep_command(
         raise click.UsageError(f"`{both}` is given to --set and to --over", click.get_current_context())
     source = read_source(file)
     try:
-        from ardsl.runtime.results import RESULTS
-        from ardsl.runtime.sweep import Sweep
+        from ardsl.training.sweeps.results import RESULTS
+        from ardsl.training.sweeps.sweep import Sweep
 
         sweep = Sweep(
             source,
@@ -114,7 +114,7 @@ def sweep_command(
 
 def _values(source: Source, name: str, texts: list[str]) -> Any:
     """The values as the language writes them, or the range."""
-    from ardsl.runtime.search import Range
+    from ardsl.training.sweeps.search import Range
 
     low, dots, high = texts[0].partition("..")
     if len(texts) == 1 and dots and is_real(low) and is_real(high):

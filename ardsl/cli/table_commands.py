@@ -19,9 +19,9 @@ from ardsl.common.wording import plural
 def new_command(table: str, output: str, force: bool) -> None:
     """Look at a CSV or Parquet file and write a spec for it, ready to train."""
     from ardsl.diagnostics.rules.data import BAD_OUTPUT
-    from ardsl.runtime.atomic import write_text
-    from ardsl.runtime.faults import fault
-    from ardsl.runtime.sketch import sketch
+    from ardsl.sketch.draft import sketch
+    from ardsl.system.faults import fault
+    from ardsl.system.files import write_text
 
     if Path(output).suffix != ".ar":
         raise fault(BAD_OUTPUT, path=output, problem="a spec's name ends in .ar")
@@ -55,10 +55,10 @@ def impute_command(
 ) -> int:
     """Fill the empty cells of a table by draws from the model, given the rest of each row."""
     from ardsl.compiler.queries.complete import OrderForbids
-    from ardsl.runtime.conditionals import impute
-    from ardsl.runtime.outputs import write_filled
-    from ardsl.runtime.runs import restore
-    from ardsl.runtime.sources import open_source
+    from ardsl.data.sources import open_source
+    from ardsl.outputs.samples import write_filled
+    from ardsl.queries.conditionals import impute
+    from ardsl.runs.folder import restore
 
     model = restored(directory, restore, device)
     chosen = data_of(directory, model.spec, data, split, data_dir)
@@ -86,9 +86,9 @@ def predict_command(
     import numpy as np
 
     from ardsl.compiler.queries.complete import OrderForbids
-    from ardsl.runtime.conditionals import predict
-    from ardsl.runtime.outputs import write_prediction
-    from ardsl.runtime.runs import restore
+    from ardsl.outputs.samples import write_prediction
+    from ardsl.queries.conditionals import predict
+    from ardsl.runs.folder import restore
 
     model = restored(directory, restore, device)
     try:

@@ -90,9 +90,9 @@ def train_command(
     _show_warnings(spec)
     from ardsl.diagnostics.rules.data import BAD_CHECKPOINT
     from ardsl.errors import DataError
-    from ardsl.runtime.processes import is_first
-    from ardsl.runtime.runs import SAMPLES, STATE
-    from ardsl.runtime.train import TrainingError, fit
+    from ardsl.runs.folder import SAMPLES, STATE
+    from ardsl.training.distributed.processes import is_first
+    from ardsl.training.fit import TrainingError, fit
 
     directory = Path(out) if out is not None else Path("runs", spec.name)
     try:

@@ -23,7 +23,7 @@ train { epochs = 1  batch = 10 }
 LIMITED = """
 import resource, sys
 import torch, lightning, safetensors.torch
-import ardsl.runtime.train, ardsl.runtime.runs, ardsl.runtime.outputs, ardsl.runtime.conditionals
+import ardsl.training.fit, ardsl.runs.folder, ardsl.outputs.samples, ardsl.queries.conditionals
 from ardsl.cli import main
 torch.set_num_threads(1)
 there = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()

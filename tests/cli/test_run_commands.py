@@ -222,7 +222,7 @@ def test_a_run_that_was_moved_asks_for_its_data(run: Run, trained: str, here: Pa
 def test_a_full_disk_is_one_line_with_the_command_that_goes_on(
     run: Run, spec: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ardsl.runtime import checkpoint
+    from ardsl.runs import checkpoint
 
     whole, written = checkpoint.save_file, []
 
@@ -250,7 +250,7 @@ def test_a_full_disk_is_one_line_with_the_command_that_goes_on(
 def test_an_interrupted_training_names_the_command_that_goes_on(
     run: Run, spec: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ardsl.runtime.learner import Learner
+    from ardsl.training.learner import Learner
 
     before = Learner.on_train_epoch_start
     monkeypatch.setattr("sys.argv", ["ardsl", "train", spec])

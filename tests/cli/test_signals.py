@@ -25,7 +25,7 @@ SCRIPT = (
 IMPATIENT = """
 import os, signal, threading
 from lightning.pytorch import Trainer
-from ardsl.runtime.learner import Learner
+from ardsl.training.learner import Learner
 
 def hang(self, *_):
     threading.Timer(0.1, lambda: os.kill(os.getpid(), signal.SIGINT)).start()

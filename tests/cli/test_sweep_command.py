@@ -100,7 +100,8 @@ def test_errors_of_use_are_one_line(words: list[str], told: str, run: Run, spec:
 def test_what_to_install_is_one_line(
     package: str, words: list[str], run: Run, spec: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ardsl.runtime import events, search
+    from ardsl.training import events
+    from ardsl.training.sweeps import search
 
     for module in (events, search):
         monkeypatch.setattr(module, "find_spec", lambda name: None)
@@ -139,7 +140,7 @@ def test_runs_that_diverge_are_rows(run: Run, spec: str) -> None:
 
 
 def test_an_interrupted_sweep_says_how_to_go_on(run: Run, spec: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ardsl.runtime import sweep
+    from ardsl.training.sweeps import sweep
 
     whole, begun = sweep.fit, []
 

@@ -88,7 +88,7 @@ def test_terminal_text_is_written_in_one_place() -> None:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in ("print", "click.echo", "click.secho"):
                 printing.add(str(path.relative_to(package)))
-    assert printing == {"cli/output.py", "runtime/progress.py"}
+    assert printing == {"cli/output.py", "training/progress.py"}
 
 
 # Outputs that take nothing

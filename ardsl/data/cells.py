@@ -1,0 +1,92 @@
+"""A table's cells to numbers, by pyarrow: text as the numbers it writes, or as the codes of a category's labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from ardsl.data.values import MISSING_MARKS
+from ardsl.diagnostics.rules.data import WRONG_SHAPE
+from ardsl.families.domains import Category, Domain
+from ardsl.system.faults import fault
+
+
+def column_values(column: Any, domain: Domain, place: str) -> tuple[np.ndarray, Any]:
+    """The cells of a pyarrow array [rows] as numbers, NaN where missing, and the text they were, None where they were
+    none. As they stand where one is neither number nor missing, for an exact message of it."""
+    import pyarrow
+    from pyarrow import compute, types
+
+    if types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if types.is_null(column.type):
+        return np.full(len(column), np.nan), None
+    labelled = isinstance(domain, Category) and bool(domain.labels)
+    if types.is_boolean(column.type):
+        column = truth_values(column) if labelled else column.cast(pyarrow.uint8())
+    if types.is_decimal(column.type):
+        column = column.cast(pyarrow.float64())
+    if types.is_integer(column.type) or types.is_floating(column.type):
+        if not labelled:
+            return column.to_numpy(zero_copy_only=False), None
+        column = column.cast(pyarrow.string())
+    if not (types.is_string(column.type) or types.is_large_string(column.type)):
+        raise fault(WRONG_SHAPE, place=place, problem=f"holds {column.type}, where numbers or text are read")
+    text = column.cast(pyarrow.string())
+    labels = domain.labels if isinstance(domain, Category) and domain.labels else ()
+    trimmed, missing = trimmed_text(text, place, labels)
+    if labels:
+        found = _codes(text, trimmed, labels)
+        unknown = compute.and_(compute.is_null(found), compute.invert(missing))
+        if compute.any(unknown).as_py():
+            return _as_text(text), text
+        return _floats(found), text
+    try:
+        return _floats(compute.if_else(missing, pyarrow.scalar(None, pyarrow.string()), trimmed)), text
+    except pyarrow.ArrowInvalid:
+        return _as_text(text), text
+
+
+def truth_values(column: Any) -> Any:
+    """A pyarrow array of booleans as the text `True` and `False`."""
+    from pyarrow import compute
+
+    return compute.if_else(column, "True", "False")
+
+
+def trimmed_text(text: Any, place: str, labels: Iterable[str] = ()) -> tuple[Any, Any]:
+    """A pyarrow array of text without the spaces around each cell, and which cells are missing: empty, or one of the
+    marks that stand for that and are no label."""
+    import pyarrow
+    from pyarrow import compute
+
+    try:
+        trimmed = compute.utf8_trim_whitespace(text)
+    except pyarrow.ArrowInvalid:
+        raise fault(WRONG_SHAPE, place=place, problem="holds text that is not UTF-8") from None
+    marks = pyarrow.array(sorted(MISSING_MARKS - set(labels)))
+    return trimmed, compute.or_(compute.is_in(trimmed, marks), compute.is_null(text))
+
+
+def _codes(text: Any, trimmed: Any, labels: tuple[str, ...]) -> Any:
+    """Labels as codes, null for what is none; spaces around a label in the data do not count."""
+    import pyarrow
+    from pyarrow import compute
+
+    exact = compute.index_in(text, pyarrow.array(labels))
+    return compute.coalesce(exact, compute.index_in(trimmed, pyarrow.array([label.strip() for label in labels])))
+
+
+def _floats(column: Any) -> np.ndarray:
+    import pyarrow
+
+    found: np.ndarray = column.cast(pyarrow.float64()).to_numpy(zero_copy_only=False)
+    return found
+
+
+def _as_text(column: Any) -> np.ndarray:
+    found = np.empty(len(column), dtype=object)
+    found[:] = column.to_pylist()
+    return found

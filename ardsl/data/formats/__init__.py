@@ -1,0 +1,1 @@
+"""Formats: the files that data comes in, one module a format."""

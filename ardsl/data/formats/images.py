@@ -1,0 +1,128 @@
+"""Files of pictures as arrays."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ardsl.diagnostics.rules.data import UNREADABLE
+from ardsl.system.faults import fault, not_a_file
+
+SUFFIXES = (".png", ".jpg", ".jpeg")
+_MODES = ("1", "L", "RGB")
+"""Pillow's names of black and white, grey, and colour."""
+_MOST_PIXELS = 1 << 26
+"""A file of a few bytes may claim any size."""
+_TAIL = 1 << 16
+"""Bytes at the end of a `.png` file in which its EXIF data stands, if that comes last."""
+_ORIENTATION, _ON_SIDE = 0x0112, range(5, 9)
+"""EXIF's tag for how a picture is turned, and its values that swap rows and columns."""
+
+
+def shape(folder: Path, files: Sequence[str]) -> tuple[int, ...]:
+    """The shape that :func:`read` gives, by the files' headers alone. Raises ``DataError`` where sizes differ."""
+    first: tuple[int, ...] | None = None
+    for file in files:
+        name = str(folder / file)
+        found = _opened(name, _claimed)
+        first = first or found
+        if found[:2] != first[:2]:
+            raise _differs(name, found, files[0], first)
+    return (len(files), *(first or (0, 0)))
+
+
+def read(folder: Path, files: Sequence[str]) -> np.ndarray:
+    """Pictures of one size: uint8 [pictures, rows, columns], or [pictures, rows, columns, 3] in colour."""
+    shape(folder, files)
+    whole: np.ndarray | None = None
+    for row, file in enumerate(files):
+        name = str(folder / file)
+        picture = _opened(name, _pixels)
+        if whole is None:
+            whole = np.empty((len(files), *picture.shape), dtype=np.uint8)
+        if picture.shape != whole.shape[1:]:
+            raise _differs(name, picture.shape, files[0], whole.shape[1:])
+        whole[row] = picture
+    return np.zeros((0, 0, 0), dtype=np.uint8) if whole is None else whole
+
+
+def _differs(name: str, shape: tuple[int, ...], other: str, wanted: tuple[int, ...]) -> Exception:
+    problem = f"is {_described(shape)}, and {other} is {_described(wanted)}"
+    return fault(UNREADABLE, path=name, problem=problem)
+
+
+def _opened(name: str, use: Callable[[Any], Any]) -> Any:
+    """What ``use`` takes of a file's picture, of which the header alone has been read; whatever is wrong with the file
+    is one line."""
+    from PIL import Image, UnidentifiedImageError
+
+    if problem := not_a_file(name):
+        raise fault(UNREADABLE, path=name, problem=problem)
+    try:
+        with _quiet(), Image.open(name) as opened:
+            if opened.width * opened.height > _MOST_PIXELS:
+                raise Image.DecompressionBombError
+            return use(opened)
+    except PermissionError:
+        problem = "may not be read (permission denied)"
+    except Image.DecompressionBombError:
+        problem = f"claims more than {_MOST_PIXELS:,} pixels"
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError):
+        problem = "is no image, or is damaged"
+    raise fault(UNREADABLE, path=name, problem=problem)
+
+
+def _claimed(opened: Any) -> tuple[int, ...]:
+    """The shape that a picture is to have, as it is turned: (rows, columns), or (rows, columns, 3) in colour."""
+    size = opened.size if _is_on_side(opened) else opened.size[::-1]
+    return (*size, 3) if opened.mode in ("RGB", "RGBA", "P") else size
+
+
+def _is_on_side(opened: Any) -> bool:
+    """Whether EXIF says that rows and columns are to be swapped."""
+    if opened.format == "PNG" and "exif" not in opened.info:
+        # It may stand behind the pixels, all of which Pillow decodes to look for it.
+        with open(opened.filename, "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
+            if b"eXIf" not in file.read():
+                return False
+    return opened.getexif().get(_ORIENTATION, 1) in _ON_SIDE
+
+
+def _pixels(opened: Any) -> np.ndarray:
+    """The pixels of a picture: uint8 [rows, columns] or [rows, columns, 3]; 0 and 255 where it is black and white."""
+    from PIL import ImageOps
+
+    picture = _plain(ImageOps.exif_transpose(opened))
+    if picture.mode not in _MODES:
+        known = "black and white, grey or RGB: save it as one of these"
+        raise fault(UNREADABLE, path=opened.filename, problem=f"has the mode {opened.mode}, and images are {known}")
+    pixels = np.asarray(picture)
+    return pixels.astype(np.uint8) * (255 if picture.mode == "1" else 1)
+
+
+def _plain(picture: Any) -> Any:
+    """A palette as its colours, and no transparency where nothing is transparent."""
+    if picture.mode == "P" and "transparency" not in picture.info:
+        return picture.convert("RGB")
+    if picture.mode in ("RGBA", "LA") and picture.getchannel("A").getextrema() == (255, 255):
+        return picture.convert(picture.mode[:-1])
+    return picture
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Pillow's warnings of large pictures, which are refused in any case."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _described(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]} × {shape[0]} pixels{' in colour' if len(shape) == 3 else ''}"

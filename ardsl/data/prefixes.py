@@ -1,0 +1,64 @@
+"""What samples along time are to begin with, as the command line names it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ardsl.common.wording import listed, shown
+from ardsl.compiler.arrays.labels import characters, is_text
+from ardsl.data.formats import sounds
+from ardsl.data.formats.texts import codes
+from ardsl.data.lengths import LENGTHS
+from ardsl.data.sources import open_source
+from ardsl.diagnostics.rules.data import NO_SUCH_KEY, OUTSIDE_DOMAIN, WRONG_FORMAT, WRONG_SHAPE
+from ardsl.errors import ArdslError
+from ardsl.families.domains import Category, Integer
+from ardsl.model.model import Variable
+from ardsl.spec import Spec
+from ardsl.system.faults import fault
+
+
+def read_beginning(spec: Spec, written: str) -> np.ndarray:
+    """The first moments of the only observed variable, [moments, …]: of a text these themselves; else a sound's file,
+    or ``PATH#KEY`` of an array."""
+    if len(spec.model.observed) != 1:
+        raise ArdslError("a beginning is of one variable along time, as `wavenet` draws it")
+    variable = spec.model.observed[0]
+    if is_text(variable):
+        return _characters(variable, written)
+    path = Path(written)
+    if path.suffix.lower() in sounds.SUFFIXES:
+        kind = "int16" if isinstance(variable.domain, Integer) else "float32"
+        return sounds.read(path.parent, [path.name], spec.model.data.rate, kind)
+    source = open_source(written)
+    key = "" if source.only else source.key or variable.name
+    if source.is_table:
+        raise fault(WRONG_FORMAT, problem=f"{written} is a table: a beginning is an array, or a sound")
+    if key not in ("", *source.keys):
+        problem = f"there is no array `{key}`: there are {listed(source.keys)}"
+        raise fault(NO_SUCH_KEY, path=written, problem=problem)
+    ends = f"{key}{LENGTHS}" if f"{key}{LENGTHS}" in source.keys else None
+    ((block, _),) = source.blocks([each for each in (key, ends) if each])
+    found = block[key]
+    if ends is None or found.ndim != 1 + len(variable.shape):
+        return found
+    lengths = np.unique(block[ends])
+    if len(lengths) != 1:
+        told = f"from {lengths.min():,} to {lengths.max():,} places" if len(lengths) else "none"
+        raise fault(WRONG_SHAPE, place=written, problem=f"beginnings are all of one length, and these have {told}")
+    return found[:, : int(lengths[0])]
+
+
+def _characters(variable: Variable, written: str) -> np.ndarray:
+    domain = variable.domain
+    assert isinstance(domain, Category) and domain.labels is not None  # see is_text
+    found, strange = codes(np.array([ord(character) for character in written], dtype=np.int64), domain)
+    if len(strange):
+        place = int(strange[0])
+        element, value = f"{variable.name}[{place}]", shown(written[place])
+        allowed = f"one of {listed(characters(domain))}"
+        told = {"element": element, "allowed": allowed, "domain": domain.name, "value": value}
+        raise fault(OUTSIDE_DOMAIN, place="--prefix", more="", **told)
+    return found

@@ -1,0 +1,315 @@
+"""Raw columns to checked tensors: every value is in its variable's domain, and kept as small as the domain allows."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+
+from ardsl.common.wording import listed, shown
+from ardsl.diagnostics.rules.data import OUTSIDE_DOMAIN, WRONG_SHAPE
+from ardsl.diagnostics.suggest import did_you_mean
+from ardsl.families.domains import Binary, Category, Count, Domain, Integer, MuLaw
+from ardsl.system.faults import fault
+
+MISSING_MARKS = frozenset({"", "?", "NA", "N/A", "NaN", "nan", "null"})
+"""What stands for a missing value in a table, unless a category has that label."""
+
+_WORDS = {"true": 1.0, "false": 0.0}
+_CHUNK = 1 << 22
+_ROUNDING = 1e-4
+"""The share of an element's range that its values may be rounded by."""
+
+
+@dataclass(frozen=True)
+class Raw:
+    """An array as its source had it: [rows, ...] of numbers, or of text (dtype object or ``U``).
+
+    ``place`` names it in messages. Of a table's ``column``, the first row here is its row ``first``, and ``line`` gives
+    the line that a row stands on; ``text`` is the cells as they were written, where they were.
+    """
+
+    values: np.ndarray
+    place: str
+    column: str | None = None
+    first: int = 0
+    line: Callable[[int], int | None] | None = None
+    text: Any = None
+    row_name: Callable[[int], str] | None = None
+
+    @property
+    def is_text(self) -> bool:
+        return self.values.dtype.kind in "OUS"
+
+    def row(self, row: int) -> str:
+        """Where a row is, for a message."""
+        if self.row_name is not None:
+            return self.row_name(row)
+        number = self.first + row
+        line = self.line(number) if self.line is not None else None
+        where = f"{self.place}, row {number}" if line is None else f"{self.place}, line {line}"
+        return where if self.column is None else f"{where}, column `{self.column}`"
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one source array gives a variable: all its elements, or (``element``) one of them.
+
+    ``names`` says, for messages, how the spec writes an element, by its flat index.
+    """
+
+    raw: Raw
+    domain: Domain
+    variable: str
+    shape: tuple[int, ...]
+    names: tuple[str, ...]
+
+    def checked_shape(self) -> Part:
+        """This part, its rows of the right shape; a scalar's may be [rows, 1]."""
+        values = self.raw.values
+        if values.dtype.kind not in "biufOUS":
+            problem = f"`{self.variable}` needs numbers, not the type {values.dtype}"
+            raise fault(WRONG_SHAPE, place=self.raw.place, problem=problem)
+        if values.ndim == 0:
+            raise fault(WRONG_SHAPE, place=self.raw.place, problem=f"`{self.variable}` needs an array of examples")
+        if values.shape[1:] == self.shape:
+            return self
+        if self.shape == () and values.shape[1:] == (1,):
+            return replace(self, raw=replace(self.raw, values=values[:, 0]))
+        wanted, found = list(self.shape), list(values.shape[1:])
+        problem = f"`{self.variable}` needs rows of the shape {wanted}, not {found}"
+        raise fault(WRONG_SHAPE, place=self.raw.place, problem=problem)
+
+    def dequantized(self, name: tuple[object, ...]) -> Part:
+        """This part with noise of [0, 1) added to integers that a continuous domain takes; bytes that are to lie
+        between 0 and 1 are divided by 256. ``name`` seeds the noise: the same data get the same."""
+        values = self.raw.values
+        if values.dtype.kind not in "biu" or self.domain.name not in ("real", "positive", "unit_interval"):
+            return self
+        seed = zlib.crc32(repr((*name, self.raw.first)).encode())
+        noisy = values + np.random.default_rng(seed).random(values.shape)
+        if self.domain.name == "unit_interval":
+            noisy = np.clip(noisy / 256, np.finfo(np.float32).tiny, 1 - np.finfo(np.float32).epsneg)
+        return replace(self, raw=replace(self.raw, values=noisy))
+
+    def missing(self) -> np.ndarray:
+        """How many values each row lacks: int [rows]."""
+        absent = self._absent(self.raw.values)
+        return absent.reshape(len(absent), math.prod(absent.shape[1:])).sum(axis=1)
+
+    def _absent(self, values: np.ndarray) -> np.ndarray:
+        """Which values are missing: bool, of the values' shape."""
+        if values.dtype.kind == "f":
+            return np.isnan(values)
+        if not self.raw.is_text:
+            return np.zeros(values.shape, dtype=bool)
+        labels = set(self.domain.labels or ()) if isinstance(self.domain, Category) else set()
+        texts = values.reshape(-1).tolist()
+        absent = {value for value in set(texts) if _is_missing(value, MISSING_MARKS - labels)}
+        found = map(absent.__contains__, texts) if absent else repeat(False, len(texts))
+        return np.fromiter(found, bool, len(texts)).reshape(values.shape)
+
+    def converted(self, rows: np.ndarray | None, real: np.dtype, gaps: bool = False) -> np.ndarray:
+        """The values of these ``rows`` (None: all) as numbers [rows, *shape] in the domain's smallest type.
+
+        ``real`` is the type of domains that are not discrete, and values are checked as that type holds them; they are
+        float64 nevertheless where it would round them by more than a small share of their spread. With ``gaps`` values
+        may be missing: they are NaN, and no type is smaller than ``real``.
+        """
+        values = self.raw.values if rows is None else self.raw.values[rows]
+        absent = self._absent(values) if gaps else np.zeros((), dtype=bool)
+        numbers = self._parsed(values, rows, absent) if self.raw.is_text else values
+        kept = numbers if _whole(self.domain) else _as_real(numbers, real)
+        wrong = _outside(np.where(absent, _inside(self.domain), kept) if absent.any() else kept, self.domain)
+        if wrong is not None:
+            first = np.unravel_index(int(wrong.argmax()), wrong.shape)
+            raise self._outside(first, values[first], rows, int(wrong.sum()) - 1)
+        if not _whole(self.domain) and _loses(numbers, kept):
+            kept = _as_real(numbers, np.dtype(np.float64))
+        if gaps:
+            return np.where(absent, np.nan, kept).astype(np.result_type(real, kept) if kept.dtype.kind == "f" else real)
+        return _compact(kept, self.domain)
+
+    def _parsed(self, values: np.ndarray, rows: np.ndarray | None, absent: np.ndarray) -> np.ndarray:
+        """Text as numbers: labels as their codes, NaN what is ``absent``."""
+        texts = values.reshape(-1).tolist()
+        if values.dtype.kind == "S":
+            texts = [text.decode("utf-8", "replace") for text in texts]
+        if isinstance(self.domain, Category) and self.domain.labels:
+            numbers = _codes(texts, self.domain.labels)
+        else:
+            numbers = _numbers(texts, _WORDS if isinstance(self.domain, Binary) else {})
+        numbers = numbers.reshape(values.shape)
+        wrong = np.isnan(numbers) & ~absent
+        if wrong.any():
+            first = np.unravel_index(int(wrong.argmax()), values.shape)
+            raise self._outside(first, str(values[first]), rows, int(wrong.sum()) - 1)
+        return numbers
+
+    def _outside(self, index: tuple[np.intp, ...], value: object, rows: np.ndarray | None, more: int) -> Exception:
+        row = int(index[0] if rows is None else np.flatnonzero(rows)[index[0]])
+        if self.raw.text is not None:
+            value = self.raw.text[row].as_py()
+        element = int(np.ravel_multi_index(index[1:], self.shape)) if self.shape else 0
+        allowed = _allowed(self.domain)
+        if self.raw.is_text and isinstance(self.domain, Category) and self.domain.labels:
+            allowed = f"one of {listed(self.domain.labels)}"
+            hint = did_you_mean(str(value), self.domain.labels)
+            rest = f": {hint}" if hint else ""
+        else:
+            rest = _hint(self.domain, value)
+        tail = f" (and {more:,} more like it)" if more else ""
+        return fault(
+            OUTSIDE_DOMAIN,
+            place=self.raw.row(row),
+            element=self.names[element] if self.names else self.variable,
+            allowed=allowed,
+            domain=self.domain.name,
+            value=shown(value),
+            more=tail + rest,
+        )
+
+
+def _is_missing(value: object, marks: frozenset[str] | set[str]) -> bool:
+    if isinstance(value, str):
+        return value in marks or value.strip() in marks
+    return value is None or value != value
+
+
+def _codes(texts: list[object], labels: tuple[str, ...]) -> np.ndarray:
+    """Labels as codes, NaN for what is none; spaces around a label in the data do not count."""
+    known = {label: code for code, label in enumerate(labels)}
+    found: list[int | None] = [known.get(text) for text in texts]  # type: ignore[call-overload]
+    if None in found:
+        loose = {label.strip(): code for label, code in reversed(known.items())}
+        pairs = zip(texts, found, strict=True)
+        found = [loose.get(str(text).strip()) if code is None else code for text, code in pairs]
+    return np.array(found, dtype=np.float64)
+
+
+def _numbers(texts: list[object], words: dict[str, float]) -> np.ndarray:
+    """Text as numbers, NaN for what is none."""
+    try:
+        return np.fromiter(map(float, texts), np.float64, len(texts))  # type: ignore[arg-type]
+    except (ValueError, TypeError):
+        return np.fromiter((_number(text, words) for text in texts), np.float64, len(texts))
+
+
+def _number(text: object, words: dict[str, float]) -> float:
+    try:
+        return float(text)  # type: ignore[arg-type]
+    except (ValueError, TypeError):
+        return words.get(str(text).strip().lower(), math.nan)
+
+
+def _as_real(numbers: np.ndarray, real: np.dtype) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        return numbers.astype(real, copy=False)
+
+
+def _loses(numbers: np.ndarray, rounded: np.ndarray) -> bool:
+    """Whether rounding moves some element's values by more than a small share of their spread over the rows."""
+    if rounded.dtype == numbers.dtype or not numbers.size:
+        return False
+    high, low = (np.asarray(f.reduce(numbers, axis=0), np.float64) for f in (np.fmax, np.fmin))
+    size = np.maximum(np.abs(high), np.abs(low))
+    return bool((size * np.finfo(rounded.dtype).eps > _ROUNDING * (high - low)).any())
+
+
+def _range(domain: Domain) -> tuple[float, float]:
+    """The least and the greatest value, both allowed unless the domain is open there."""
+    if isinstance(domain, Integer):
+        return domain.low, domain.high
+    if isinstance(domain, MuLaw):
+        return -1.0, 1.0
+    if domain.levels is not None:
+        return 0, domain.levels - 1
+    if domain.name == "angle":
+        return -math.pi - 1e-6, math.pi + 1e-6  # π itself rounds up in float32
+    return {"count": (0, math.inf), "positive": (0, math.inf), "unit_interval": (0, 1)}.get(
+        domain.name, (-math.inf, math.inf)
+    )
+
+
+def _inside(domain: Domain) -> float:
+    """A value of the domain."""
+    low, _ = _range(domain)
+    return 0.5 if domain.name in ("positive", "unit_interval") else max(low, 0.0)
+
+
+def _outside(values: np.ndarray, domain: Domain) -> np.ndarray | None:
+    """Which values the domain does not take, or None where it takes all: no mask is made for sound data."""
+    if values.size == 0 or values.dtype.kind == "b" and isinstance(domain, Binary):
+        return None
+    low, high = _range(domain)
+    is_open = domain.name in ("positive", "unit_interval")
+    flat = values.reshape(-1)
+    sound = all(_sound(flat[i : i + _CHUNK], low, high, domain, is_open) for i in range(0, flat.size, _CHUNK))
+    if sound:
+        return None
+    inside = (values > low) & (values < high) if is_open else (values >= low) & (values <= high)
+    if values.dtype.kind == "f":
+        inside &= np.isfinite(values)
+        if _whole(domain):
+            inside &= np.floor(values) == values
+    return ~inside
+
+
+def _sound(values: np.ndarray, low: float, high: float, domain: Domain, is_open: bool) -> bool:
+    least, most = values.min(), values.max()
+    if not (least > low and most < high if is_open else least >= low and most <= high):
+        return False
+    if values.dtype.kind != "f":
+        return True
+    return bool(np.isfinite(values).all()) and (not _whole(domain) or bool((np.floor(values) == values).all()))
+
+
+def _whole(domain: Domain) -> bool:
+    return domain.discrete and not isinstance(domain, MuLaw)
+
+
+def _compact(values: np.ndarray, domain: Domain) -> np.ndarray:
+    """The smallest of uint8, int16, int32 and int64 that holds the domain's values; reals as they are."""
+    if not _whole(domain):
+        return values
+    low, high = _range(domain)
+    if isinstance(domain, Count):
+        high = int(values.max()) if values.size else 0
+    for kind in (np.uint8, np.int16, np.int32):
+        if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max:
+            return values.astype(kind, copy=False)
+    return values.astype(np.int64, copy=False)
+
+
+def _allowed(domain: Domain) -> str:
+    if isinstance(domain, Binary):
+        return "0 or 1"
+    if isinstance(domain, Category):
+        return f"a code from 0 to {domain.n - 1}"
+    if isinstance(domain, Integer):
+        return f"an integer from {domain.low} to {domain.high}"
+    return {
+        "count": "0, 1, 2 …",
+        "positive": "a finite number above 0",
+        "unit_interval": "a number strictly between 0 and 1",
+        "angle": "radians from −π to π",
+        "mulaw": "audio from −1 to 1",
+    }.get(domain.name, "a finite number")
+
+
+def _hint(domain: Domain, value: object) -> str:
+    """What most often explains such a value."""
+    if not isinstance(value, (int, float, np.integer, np.floating)) or value != value:
+        return ""
+    if isinstance(domain, MuLaw) and abs(value) > 1 and float(value).is_integer():
+        return ": divide 16-bit samples by 32768"
+    if isinstance(domain, Binary) and 0 < value < 1:
+        return ": nothing is binarized here"
+    if domain.name in ("positive", "unit_interval") and 0 < value < 1:
+        return ": too near the border for the precision of the training"
+    return ""

@@ -1,0 +1,1 @@
+"""Outputs: results as files, and figures of them."""

@@ -1,0 +1,71 @@
+"""Samples of a two-dimensional variable as one picture: a near-square grid, read row by row."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ardsl.families.domains import Binary, Integer, Positive, Real, UnitInterval
+from ardsl.model.model import Variable
+from ardsl.system.files import replacing
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_SIDE = 560
+"""The grid is enlarged while it stays below about this many pixels: a sample of 28 pixels is too small to look at."""
+_GAP_SHADE = 96
+_WITHIN = (0.5, 99.5)
+"""Percentiles that are black and white where a domain has no ends: a few values may be far out."""
+
+
+def is_picture(variable: Variable) -> bool:
+    """Two axes, or a third of 1 or 3 channels, of a binary, integer or continuous domain with at least four pixels a
+    side."""
+    shape = variable.shape
+    channels = shape[2] if len(shape) == 3 else 1
+    flat = len(shape) in (2, 3) and channels in (1, 3) and min(shape[:2]) >= 4
+    return flat and isinstance(variable.domain, (Binary, Integer, UnitInterval, Real, Positive))
+
+
+def save_grid(path: str | Path, samples: Tensor, variable: Variable) -> None:
+    """A PNG of samples [n, rows, columns] or [n, rows, columns, channels], the domain's lowest value black; of a
+    domain without ends, what nearly all values lie between."""
+    from PIL import Image
+
+    pixels = grid(_shades(samples, variable))
+    with replacing(path) as part:
+        Image.fromarray(pixels).save(part, format="png")
+
+
+def grid(pictures: np.ndarray) -> np.ndarray:
+    """Pictures uint8 [n, rows, columns(, 3)] side by side with a line between them, enlarged by a whole factor."""
+    n, height, width, *rest = pictures.shape
+    across = math.ceil(math.sqrt(n))
+    down = math.ceil(n / across)
+    margin = ((0, 0), (1, 1), (1, 1), *[(0, 0)] * len(rest))  # or neighbours merge
+    pictures = np.pad(pictures, margin, constant_values=_GAP_SHADE)
+    height, width = height + 2, width + 2
+    factor = max(1, _SIDE // (across * (max(height, width) + 1)))
+    pictures = pictures.repeat(factor, axis=1).repeat(factor, axis=2)
+    high, wide = height * factor, width * factor
+    whole = np.full((down * (high + 1) - 1, across * (wide + 1) - 1, *rest), _GAP_SHADE, dtype=np.uint8)
+    for index, picture in enumerate(pictures):
+        top, left = index // across * (high + 1), index % across * (wide + 1)
+        whole[top : top + high, left : left + wide] = picture
+    return whole
+
+
+def _shades(samples: Tensor, variable: Variable) -> np.ndarray:
+    """Values as uint8 from 0 to 255."""
+    domain = variable.domain
+    values = samples.detach().cpu().double().numpy()
+    if isinstance(domain, Real | Positive):
+        low, high = np.percentile(values, _WITHIN)
+    else:
+        low, high = (domain.low, domain.high) if isinstance(domain, Integer) else (0, 1)
+    shades = np.rint((values - low) * (255 / (high - low if high > low else 1))).clip(0, 255).astype(np.uint8)
+    return shades[..., 0] if shades.ndim == 4 and shades.shape[3] == 1 else shades

@@ -1,0 +1,84 @@
+"""Samples along time as sound, and as pictures of it."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from ardsl.diagnostics.rules.data import BAD_OUTPUT
+from ardsl.families.domains import Integer, MuLaw, Real
+from ardsl.model.model import Variable
+from ardsl.outputs.curve import can_draw
+from ardsl.system.faults import fault
+from ardsl.system.files import replacing
+
+_MOST_DRAWN = 8
+_WINDOW = 256
+"""Moments that one column of a spectrogram is of."""
+
+
+def is_wave(variable: Variable) -> bool:
+    """One axis, of sound: mulaw, real, or integers on both sides of 0."""
+    domain = variable.domain
+    sound = isinstance(domain, MuLaw | Real) or (isinstance(domain, Integer) and domain.low < 0)
+    return sound and len(variable.shape) == 1
+
+
+def can_write() -> bool:
+    """Whether sounds can be written: the extra `sound`."""
+    return find_spec("soundfile") is not None
+
+
+def save_sounds(path: Path, samples: Tensor, variable: Variable, rate: int, lengths: np.ndarray | None) -> list[Path]:
+    """16-bit mono files of samples [n, moments]: the path itself for one, else ``NAME-0.wav``, ``NAME-1.wav`` …"""
+    try:
+        import soundfile
+    except ImportError:
+        raise fault(BAD_OUTPUT, path=path, problem="sound takes soundfile: `pip install 'ardsl[sound]'`") from None
+    paths = [path] if len(samples) == 1 else [path.with_stem(f"{path.stem}-{row}") for row in range(len(samples))]
+    for each, wave in zip(paths, _waves(samples, variable, lengths), strict=True):
+        with replacing(each) as part:
+            soundfile.write(part, wave, rate, format="WAV", subtype="PCM_16")
+    return paths
+
+
+def save_waveforms(path: Path, samples: Tensor, variable: Variable, rate: int, lengths: np.ndarray | None) -> None:
+    """A PNG of the first few samples: each as a waveform, and below it its spectrogram."""
+    if not can_draw():
+        raise fault(BAD_OUTPUT, path=path, problem="drawing needs matplotlib: `pip install 'ardsl[plot]'`")
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    waves = _waves(samples, variable, lengths)[:_MOST_DRAWN]
+    across = min(4, len(waves))
+    down = -(-len(waves) // across)
+    figure = Figure(figsize=(3.2 * across, 2.8 * down), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    for number, wave in enumerate(waves):
+        row, column = divmod(number, across)
+        above = figure.add_subplot(2 * down, across, 2 * row * across + column + 1)
+        below = figure.add_subplot(2 * down, across, (2 * row + 1) * across + column + 1)
+        above.plot(np.arange(len(wave)) / rate, wave, linewidth=0.4, color="#4c84bd")
+        above.set_ylim(-1, 1)
+        above.set_xlim(0, max(len(wave), 1) / rate)
+        if len(wave) > _WINDOW:
+            with np.errstate(divide="ignore"):  # silence has no decibels
+                below.specgram(wave + 1e-8, NFFT=_WINDOW, Fs=rate, noverlap=_WINDOW * 3 // 4, cmap="magma", vmin=-140)
+        below.set_xlabel("seconds", fontsize=7)
+        below.set_ylabel("Hz", fontsize=7)
+        for axes in (above, below):
+            axes.tick_params(labelsize=6)
+    with replacing(path) as part:
+        figure.savefig(part, format="png")
+
+
+def _waves(samples: Tensor, variable: Variable, lengths: np.ndarray | None) -> list[np.ndarray]:
+    """Each sample from −1 to 1, as long as it is."""
+    values = samples.detach().cpu().double().numpy()
+    if isinstance(variable.domain, Integer):
+        values = values / max(variable.domain.high, -variable.domain.low)
+    ends = np.full(len(values), values.shape[1]) if lengths is None else lengths
+    return [row[:end].clip(-1, 1) for row, end in zip(values, ends, strict=True)]

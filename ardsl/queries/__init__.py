@@ -1,0 +1,1 @@
+"""Queries: likelihoods, predictions, gaps filled and calibration of a model on data."""

@@ -1,0 +1,331 @@
+"""What a table's user asks of a model: a column given the rest, how likely each cell is, and the gaps filled."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ardsl.common.wording import listed
+from ardsl.compiler.arrays.values import Values, data_type, legal
+from ardsl.compiler.guards import evaluating, require_plain
+from ardsl.compiler.model import AutoregressiveModel
+from ardsl.compiler.queries.cells import cell_log_probs, joint_log_probs
+from ardsl.compiler.queries.complete import OrderForbids
+from ardsl.data.choices import column_names
+from ardsl.data.splits import Examples, count, load_split
+from ardsl.diagnostics.rules.data import UNUSABLE_OPTION
+from ardsl.diagnostics.suggest import did_you_mean
+from ardsl.families.domains import Domain, Integer, MuLaw
+from ardsl.families.encoding import mulaw_decode
+from ardsl.model.model import Variable
+from ardsl.queries.evaluate import values_in_batches
+from ardsl.system.faults import fault
+
+_EVALUATIONS = 1 << 14
+"""Rows times candidate values in work at once."""
+_SAMPLES = 2_000
+_POINTS = 128
+_MOST_LEVELS = 4_096
+"""Past this many values an integer's distribution is summed over some of them, each standing for its neighbours."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One element of a variable, and the name of its column."""
+
+    variable: Variable
+    element: int
+    column: str
+
+    @property
+    def domain(self) -> Domain:
+        return self.variable.element_domain(self.element)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The distribution of one column given the rest of each row.
+
+    ``probabilities`` [rows, values] are those of ``values``: every value of a small finite domain; of others, points
+    that stand for the stretches around them, ``widths`` wide. ``actual`` [rows] is what the data says, NaN where it
+    does not; ``log_prob`` [rows] the log-probability or -density of that, in nats.
+    """
+
+    cell: Cell
+    values: np.ndarray
+    widths: np.ndarray
+    probabilities: np.ndarray
+    actual: np.ndarray
+    log_prob: np.ndarray
+
+    @property
+    def starts(self) -> np.ndarray:
+        """Where each value's stretch begins."""
+        ends = np.cumsum(self.widths)
+        found: np.ndarray = ends - self.widths + self.values[0] - self.widths[0] / 2
+        return found
+
+    @property
+    def finite(self) -> bool:
+        """Whether ``values`` are all there are."""
+        return self.cell.domain.levels == len(self.values)
+
+    @property
+    def most_likely(self) -> np.ndarray:
+        """Of numbers without end, where the density is highest."""
+        best: np.ndarray = self.values[(self.probabilities / self.widths).argmax(1)]
+        return best
+
+    @property
+    def mean(self) -> np.ndarray:
+        found: np.ndarray = self.probabilities @ self.values
+        return found
+
+    def quantile(self, q: float) -> np.ndarray:
+        """The value below which a share ``q`` of each row's probability lies, [rows]."""
+        up_to = self.probabilities.cumsum(1)
+        rows = np.arange(len(up_to))
+        at = (up_to < q).sum(1).clip(max=len(self.values) - 1)
+        if self.finite:
+            return self.values[at]
+        share = self.probabilities[rows, at]
+        into = (q - (up_to[rows, at] - share)) / np.maximum(share, np.finfo(share.dtype).tiny)
+        found = self.starts[at] + self.widths[at] * into.clip(0, 1)
+        return np.ceil(found - 0.5) if self.cell.domain.discrete else found
+
+    @property
+    def accuracy(self) -> float | None:
+        """The share of the known values that are the most likely one; None for numbers, or where none is known."""
+        known = ~np.isnan(self.actual)
+        if not self.finite or not known.any():
+            return None
+        return float((self.most_likely[known] == self.actual[known]).mean())
+
+
+def cells(model: AutoregressiveModel, split: str = "test") -> list[Cell]:
+    """Every observed element with its column, in the order of the spec."""
+    return [
+        Cell(variable, element, column)
+        for variable in model.spec.model.observed
+        for element, column in enumerate(column_names(model.spec, variable, split))
+    ]
+
+
+def find_cell(model: AutoregressiveModel, column: str) -> Cell:
+    """The element of a column, by the column's name or the element's own."""
+    every = cells(model)
+    for cell in every:
+        if column in (cell.column, cell.variable.element_name(cell.element)):
+            return cell
+    names = [cell.column for cell in every]
+    hint = did_you_mean(column, names) or f"there are {listed(names)}"
+    raise fault(UNUSABLE_OPTION, problem=f"the model has no column `{column}`: {hint}")
+
+
+def predict(
+    model: AutoregressiveModel,
+    column: str,
+    data: Any = None,
+    *,
+    split: str = "test",
+    data_dir: str | Path | None = None,
+) -> Prediction:
+    """The distribution of one column given the rest of each row, by Bayes' rule from the joint density.
+
+    The data may lack the column, or some of its cells. Other cells may be missing where the model was trained on all
+    orders; else that raises ``OrderForbids``.
+    """
+    require_plain(model)
+    cell = find_cell(model, column)
+    name = cell.variable.element_name(cell.element)
+    examples = _with_gaps(model, data, split, data_dir, [name])
+    points, widths = _candidates(model, cell, examples)
+    actual = examples[cell.variable.name].reshape(count(examples), -1)[:, cell.element].double().cpu().numpy()
+    shares, log_prob = [], []
+    for joint, own in _joint(model, cell, examples, points, widths):
+        shares.append(joint.softmax(1).double().cpu().numpy())
+        log_prob.append(own)
+    values, wide = points.double().cpu().numpy(), widths.double().cpu().numpy()
+    return Prediction(cell, values, wide, np.concatenate(shares), actual, np.concatenate(log_prob))
+
+
+def score_cells(
+    model: AutoregressiveModel, data: Any = None, *, split: str = "test", data_dir: str | Path | None = None
+) -> dict[str, np.ndarray]:
+    """log p of each cell given the rest of its row, in nats: float64 [rows] by column, NaN where it is missing.
+
+    By Bayes' rule from the joint density; of a model trained on all orders by those that draw the cell last, which is
+    the conditional of another mixture of its orders than ``predict`` takes, and much faster.
+    """
+    require_plain(model)
+    examples = _with_gaps(model, data, split, data_dir)
+    found = {}
+    for cell in cells(model, split):
+        if cell.variable in model.may_miss:
+            parts = list(_last(model, cell, examples))
+        else:
+            parts = [own for _, own in _joint(model, cell, examples, *_candidates(model, cell, examples))]
+        found[cell.column] = np.concatenate(parts)
+    return found
+
+
+def impute(
+    model: AutoregressiveModel,
+    data: Any = None,
+    *,
+    split: str = "test",
+    data_dir: str | Path | None = None,
+    seed: int | None = None,
+    likely: bool = False,
+) -> tuple[Examples, int, int]:
+    """The data with every missing value filled, and how many cells and rows that took: an exact draw given the rest of
+    its row, or the most likely value at each draw. Raises ``OrderForbids`` where the spec's order does not give that
+    distribution."""
+    require_plain(model)
+    examples = _with_gaps(model, data, split, data_dir)
+    given = [v.name for v in model.spec.model.given]
+    conditioning = {name: examples[name] for name in given} or None
+    x = {name: value for name, value in examples.items() if name not in given}
+    gaps = torch.cat([value.reshape(len(value), -1).isnan() for value in x.values()], dim=1)
+    with evaluating(model):
+        filled = model.complete(x, conditioning, seed=seed, likely=likely)
+    whole = examples | (filled if isinstance(filled, dict) else {next(iter(x)): filled})
+    return whole, int(gaps.sum()), int(gaps.any(1).sum())
+
+
+def _with_gaps(
+    model: AutoregressiveModel, data: Any, split: str, data_dir: str | Path | None, absent: list[str] | None = None
+) -> Examples:
+    return load_split(
+        model.spec,
+        data,
+        split,
+        data_dir=data_dir or model.data_directory,
+        dtype=model.like.dtype,
+        missing="keep",
+        absent=absent or (),
+    )
+
+
+@torch.no_grad()
+def _joint(
+    model: AutoregressiveModel, cell: Cell, examples: Examples, points: Tensor, widths: Tensor
+) -> Iterator[tuple[Tensor, np.ndarray]]:
+    """Batch by batch: log p(rest, cell about each point), [rows, points], and log p(cell | rest) of what cells hold,
+    float64 [rows], in the data's units."""
+    scale = model.units.scale(cell.variable, cell.element)
+    for values in _batches(model, cell, examples, len(points) + 1):
+        own, candidate = _content(values, cell)
+        every = torch.cat([_inward(model, cell, points).expand(len(own), -1), candidate], 1)
+        log_probs = joint_log_probs(model, values, cell.variable, cell.element, every)
+        joint = log_probs[:, :-1] + (widths / scale).log()
+        yield joint, _told(own, log_probs[:, -1] - joint.logsumexp(1), scale)
+
+
+@torch.no_grad()
+def _last(model: AutoregressiveModel, cell: Cell, examples: Examples) -> Iterator[np.ndarray]:
+    """log p(cell | rest) of what the cells hold under the orders that draw them last, as :func:`_joint`."""
+    for values in _batches(model, cell, examples, 1):
+        own, candidate = _content(values, cell)
+        found = cell_log_probs(model, values, cell.variable, cell.element, candidate)[:, 0]
+        yield _told(own, found, model.units.scale(cell.variable, cell.element))
+
+
+def _content(values: Values, cell: Cell) -> tuple[Tensor, Tensor]:
+    """What the cells hold, [rows], and the same as candidates, [rows, 1], legal where nothing is there."""
+    own = values[cell.variable.name][:, cell.element]
+    return own, own.nan_to_num(legal(cell.domain))[:, None]
+
+
+def _told(own: Tensor, log_prob: Tensor, scale: float) -> np.ndarray:
+    found: np.ndarray = torch.where(own.isnan(), torch.nan, log_prob - math.log(scale)).double().cpu().numpy()
+    return found
+
+
+def _inward(model: AutoregressiveModel, cell: Cell, points: Tensor) -> Tensor:
+    """Values of one element in the model's units."""
+    whole = points.new_ones(len(points), cell.variable.size)
+    whole[:, cell.element] = points
+    return model.units.standardized({cell.variable.name: whole})[cell.variable.name][:, cell.element]
+
+
+def _batches(model: AutoregressiveModel, cell: Cell, examples: Examples, points: int) -> Iterator[Values]:
+    """The examples in the model's units, without other gaps than the model may have."""
+    for first, values in values_in_batches(model, examples, max(1, _EVALUATIONS // points)):
+        _check_gaps(model, cell, values, first)
+        yield values
+
+
+def _check_gaps(model: AutoregressiveModel, cell: Cell, values: Values, first: int) -> None:
+    for name, value in values.items():
+        variable = model.spec.variables[name]
+        absent = value.isnan()
+        if variable is cell.variable:
+            absent[:, cell.element] = False
+        if absent.any() and variable not in model.may_miss:
+            row, element = torch.nonzero(absent)[0].tolist()
+            raise OrderForbids(
+                f"`{variable.element_name(element)}` is missing in row {first + row}: a column given the rest needs "
+                'the rest, unless the model was trained with `any(…, train = "all")`'
+            )
+
+
+@torch.no_grad()
+def _candidates(model: AutoregressiveModel, cell: Cell, examples: Examples) -> tuple[Tensor, Tensor]:
+    """Values of the cell, ascending, and the width each stands for: every one of a finite domain, with width 1; else
+    where the data and the model's own samples lie, and a margin."""
+    domain, like = cell.domain, model.like
+    if isinstance(domain, MuLaw):
+        every = mulaw_decode(torch.arange(domain.count, dtype=like.dtype, device=like.device), domain.count)
+        return every, torch.ones_like(every)
+    if domain.levels is not None and domain.levels <= _MOST_LEVELS:
+        low = domain.low if isinstance(domain, Integer) else 0
+        every = torch.arange(low, low + domain.levels, dtype=like.dtype, device=like.device)
+        return every, torch.ones_like(every)
+    known = torch.cat([_drawn(model, cell, examples), _column(examples, cell)]).double().cpu().numpy()
+    points = _spread(known[np.isfinite(known)], domain)
+    widths = np.gradient(points)
+    if domain.discrete:  # an integer stands for those half-way to its neighbours
+        edges = np.concatenate([[points[0] - 0.5], np.floor((points[:-1] + points[1:]) / 2) + 0.5, [points[-1] + 0.5]])
+        widths = np.diff(edges)
+    exact = like.to(data_type(cell.variable, like))
+    return torch.from_numpy(points).to(exact), torch.from_numpy(widths).to(exact)
+
+
+def _drawn(model: AutoregressiveModel, cell: Cell, examples: Examples) -> Tensor:
+    given = {v.name: examples[v.name][:_SAMPLES] for v in model.spec.model.given}
+    n = min(_SAMPLES, count(examples)) if given else _SAMPLES
+    samples = model.sample(n, given or None, seed=0)
+    value = samples[cell.variable.name] if isinstance(samples, dict) else samples
+    return value.reshape(n, -1)[:, cell.element].double().cpu()
+
+
+def _column(examples: Examples, cell: Cell) -> Tensor:
+    return examples[cell.variable.name].reshape(count(examples), -1)[:, cell.element].double().cpu()
+
+
+def _spread(known: np.ndarray, domain: Domain) -> np.ndarray:
+    """Ascending points: half of them evenly, half as dense as the known values, with a margin on both sides."""
+    if domain.name == "angle":
+        return np.linspace(-math.pi, math.pi, 2 * _POINTS)
+    open_ended: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
+        "positive": (np.log, np.exp),
+        "unit_interval": (lambda x: np.log(x / (1 - x)), lambda z: 1 / (1 + np.exp(-z))),
+    }
+    to, back = open_ended.get(domain.name, (np.asarray, np.asarray))
+    z = to(known)
+    margin = 0.15 * (z.max() - z.min()) + 1e-6 * (1 + abs(z).max())
+    even = np.linspace(z.min() - margin, z.max() + margin, _POINTS)
+    points = back(np.union1d(even, np.quantile(z, np.linspace(0, 1, _POINTS))))
+    if domain.discrete:
+        low, high = (domain.low, domain.high) if isinstance(domain, Integer) else (0, np.inf)
+        ends = [low, low + 1, high - 1, high]  # a law cut into integers has its tails at the ends
+        points = np.concatenate([points.round().clip(low, high), [end for end in ends if np.isfinite(end)]])
+    return np.unique(points)

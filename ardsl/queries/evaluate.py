@@ -1,0 +1,181 @@
+"""Exact likelihoods of data: every example counts once, whatever the batches."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ardsl.arguments import checked_count
+from ardsl.compiler.arrays.values import Values
+from ardsl.compiler.base import CompiledModel
+from ardsl.compiler.compile import Compiled
+from ardsl.compiler.guards import at_once, evaluating
+from ardsl.data.splits import Examples, count, load_split, take
+from ardsl.errors import ArdslError
+from ardsl.training.distributed.processes import Processes
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The mean negative log-likelihood of a data set: ``nll`` ± ``standard_error`` in nats per example.
+
+    ``bits_per_dim`` is nll / (elements · ln 2), of those elements that the examples have. ``seconds`` is the time the
+    likelihoods took. With latent variables ``nll`` is that of the importance-weighted bound with so many ``samples``,
+    an upper bound on the true one; ``elbo`` is the mean lower bound of one sample, and ``kl`` the mean divergence of
+    each variable that the guide draws, in nats.
+    """
+
+    nll: float
+    standard_error: float
+    bits_per_dim: float
+    examples: int
+    seconds: float
+    samples: int | None = None
+    elbo: float | None = None
+    kl: Mapping[str, float] = field(default_factory=dict)
+
+
+def evaluate(
+    model: Compiled,
+    data: Any = None,
+    batch: int | None = None,
+    *,
+    split: str = "test",
+    data_dir: str | Path | None = None,
+    samples: int = 100,
+) -> Evaluation:
+    """How likely the model finds ``data`` (any form that ``fit`` takes; by default the spec's own ``split``).
+
+    ``batch`` examples are in work at once; by default as many as fit a modest memory. Under ``any(orders = K)`` the
+    likelihood is the mixture's. ``samples`` draws of the guide for each example bound it, where there are latent
+    variables.
+    """
+    samples, batch = checked_count(samples, "samples", 1), checked_batch(batch)
+    return evaluate_examples(model, _examples(model, data, split, data_dir), batch, samples=samples)
+
+
+def score(
+    model: Compiled,
+    data: Any = None,
+    batch: int | None = None,
+    *,
+    split: str = "test",
+    data_dir: str | Path | None = None,
+    samples: int = 100,
+) -> np.ndarray:
+    """log p of each example, float64 [examples], in nats and in the data's order; with latent variables the bound of
+    so many ``samples``."""
+    samples, batch = checked_count(samples, "samples", 1), checked_batch(batch)
+    examples = _examples(model, data, split, data_dir)
+    batches = values_in_batches(model, examples, batch or default_batch(model))
+    with torch.no_grad():
+        return torch.cat([_measured(model, values, samples, first)[0] for first, values in batches]).numpy()
+
+
+def evaluate_examples(
+    model: Compiled,
+    examples: Examples,
+    batch: int | None = None,
+    processes: Processes | None = None,
+    samples: int = 1,
+) -> Evaluation:
+    """:func:`evaluate` for checked examples in memory; of several ``processes`` each has its own, which count together,
+    and the figures are the same in all."""
+    started = time.perf_counter()
+    moments = _Moments()
+    with torch.no_grad():
+        for first, values in values_in_batches(model, examples, batch or default_batch(model)):
+            part, sums = _measured(model, values, samples, first)
+            new = float(part.mean())
+            own = _Moments(len(part), new, float(((part - new) ** 2).sum()), _elements(model, values), sums)
+            moments = moments.merged(own)
+    if processes is not None:
+        moments = reduce(_Moments.merged, processes.gather(moments))
+    n, mean = moments.count, moments.mean
+    error = math.sqrt(moments.squares / (n - 1) / n) if n > 1 else math.nan
+    bits = -mean * n / (max(moments.elements, 1) * math.log(2))
+    bound: dict[str, Any] = {}
+    if _ELBO in moments.sums:
+        means = {name: total / max(n, 1) for name, total in moments.sums.items()}
+        bound = {"samples": samples, "elbo": means.pop(_ELBO), "kl": means}
+    return Evaluation(-mean, error, bits, n, time.perf_counter() - started, **bound)
+
+
+_ELBO = ""
+"""Under which its sum stands beside those of the variables."""
+
+
+def _measured(model: Compiled, values: Values, samples: int, first: int) -> tuple[Tensor, Mapping[str, float]]:
+    """log p of each example, float64 on the CPU, or a bound on it, and sums over the examples: of the lower bound with
+    one sample and of the divergences. The same for the same batch, whose first example is the ``first``."""
+    found = model.likelihood(values, samples, seed=first)
+    sums = {name: float(divergence.double().sum()) for name, divergence in found.divergences.items()}
+    if found.elbo is not None:
+        sums[_ELBO] = float(found.elbo.double().sum())
+    return found.log_prob.double().cpu(), sums
+
+
+def _elements(model: Compiled, values: Values) -> int:
+    """The observed elements of all examples: of varying length, those before each one's end."""
+    observed = [values[v.name] for v in model.spec.model.observed]
+    gone = [values[v.name] for v in model.spec.model.observed if v.varies]
+    return sum(value.numel() for value in observed) - sum(int(value.isnan().sum()) for value in gone)
+
+
+@dataclass(frozen=True)
+class _Moments:
+    """A count, a mean, and the sum of the squared deviations from it; of how many elements; and other sums."""
+
+    count: int = 0
+    mean: float = 0.0
+    squares: float = 0.0
+    elements: int = 0
+    sums: Mapping[str, float] = field(default_factory=dict)
+
+    def merged(self, other: _Moments) -> _Moments:
+        """Those of both: merging them so keeps the digits that a plain sum of squares would lose."""
+        n, size = self.count, other.count
+        if size == 0:
+            return self
+        apart = other.mean - self.mean
+        squares = self.squares + (other.squares + apart**2 * n * size / (n + size))
+        elements = self.elements + other.elements
+        sums = {name: self.sums.get(name, 0.0) + value for name, value in other.sums.items()}
+        return _Moments(n + size, self.mean + apart * size / (n + size), squares, elements, sums)
+
+
+def values_in_batches(model: Compiled, examples: Examples, batch: int) -> Iterator[tuple[int, Values]]:
+    """The examples in order and in the model's units, each batch with the number of its first; the model is in
+    evaluation mode meanwhile."""
+    given = [v.name for v in model.spec.model.given]
+    with evaluating(model):
+        for first in range(0, count(examples), batch):
+            part = take(examples, slice(first, first + batch))
+            conditioning = {name: part.pop(name) for name in given} or None
+            yield first, model.values(part, conditioning, check=False)
+
+
+def default_batch(model: Compiled) -> int:
+    """As many examples as the plan's activations allow in a modest memory, and never very many."""
+    return at_once(model.spec.plan, model.like.device)
+
+
+def checked_batch(batch: object) -> int | None:
+    """How many examples are in work at once, where that is said. Raises ``ArdslError`` where it is no such number."""
+    return None if batch is None else checked_count(batch, "examples at once", 1)
+
+
+def _examples(model: Compiled, data: Any, split: str, data_dir: str | Path | None) -> Examples:
+    if not isinstance(model, CompiledModel):
+        help = "restore one with `ardsl.restore(DIR)`, or take a run's `.model`"
+        raise ArdslError(f"this takes a model, not {type(model).__name__}: {help}")
+    return load_split(model.spec, data, split, data_dir=data_dir or model.data_directory, dtype=model.like.dtype)

@@ -1,0 +1,1 @@
+"""Run folders: a training as files, and the model restored from them."""

@@ -1,1 +1,0 @@
-"""The runtime: data, training, evaluation, run folders and outputs."""

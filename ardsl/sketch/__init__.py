@@ -1,0 +1,1 @@
+"""Sketches: a spec for a table, ready to train."""

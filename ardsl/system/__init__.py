@@ -1,0 +1,1 @@
+"""The machine: files written whole or not at all, devices by name, and the processes that work together."""

@@ -1,0 +1,67 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from glob import escape
+from pathlib import Path
+
+from ardsl.diagnostics.rules.data import BAD_OUTPUT
+from ardsl.system.faults import fault
+
+_SUFFIX = ".part"
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """A temporary file beside ``path`` that takes its place when the block ends, and vanishes when the block fails.
+
+    A reader sees the old file or the whole new one, at every moment and after a crash.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise fault(BAD_OUTPUT, path=path, problem="is a directory")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=_SUFFIX)
+    except OSError as error:
+        raise fault(BAD_OUTPUT, path=path, problem=_reason(error)) from None
+    os.close(handle)
+    part = Path(name)
+    try:
+        yield part
+        _publish(part, path)
+    except OSError as error:
+        raise fault(BAD_OUTPUT, path=path, problem=_reason(error)) from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def remove_parts(directory: str | Path, names: Iterable[str]) -> None:
+    """Remove what writers of these files that were killed have left; no other process may be writing them."""
+    for name in names:
+        for part in Path(directory).glob(f".{escape(name)[:40]}.*{_SUFFIX}"):
+            part.unlink(missing_ok=True)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Text as UTF-8, newlines as they are."""
+    with replacing(path) as part:
+        part.write_bytes(text.encode("utf-8", "surrogateescape"))
+
+
+def _publish(part: Path, path: Path) -> None:
+    # mkstemp makes files for the owner alone; a result is as readable as any new file.
+    mask = os.umask(0)
+    os.umask(mask)
+    part.chmod(0o666 & ~mask)
+    with part.open("rb+") as file:  # on disk before it gets its name: a crash must not leave an empty file under it
+        os.fsync(file.fileno())
+    os.replace(part, path)
+
+
+def _reason(error: OSError) -> str:
+    return f"cannot be written: {(error.strerror or str(error)).lower()}"

@@ -1,0 +1,1 @@
+"""Training: a spec fitted to data."""

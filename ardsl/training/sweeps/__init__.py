@@ -1,0 +1,1 @@
+"""Sweeps: a spec trained for many values of its parameters."""
