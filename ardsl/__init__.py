@@ -17,6 +17,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ardsl.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from ardsl.compiler.compile import compile_model
     from ardsl.compiler.latent.model import LatentModel as LatentModel
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from ardsl.queries.calibrate import calibrate as calibrate
     from ardsl.queries.evaluate import evaluate as evaluate
     from ardsl.queries.evaluate import score as score
-    from ardsl.runs.folder import restore as restore
+    from ardsl.runs.restore import restore as restore
     from ardsl.spec import Spec as Spec
     from ardsl.spec import dependence as dependence
     from ardsl.spec import load as load
@@ -57,7 +59,7 @@ _HOME = {
     "evaluate": "queries.evaluate:evaluate",
     "score": "queries.evaluate:score",
     "save_reach": "outputs.reach:save_reach",
-    "restore": "runs.folder:restore",
+    "restore": "runs.restore:restore",
     "fit": "training.fit:fit",
     "sweep": "training.sweeps.sweep:sweep",
     "Spec": "spec:Spec",
@@ -70,7 +72,6 @@ _HOME = {
     "verify_numeric": "probing.probe:verify_numeric",
 }
 
-__version__ = "0.1.0"
 __all__ = sorted(_HOME)
 
 

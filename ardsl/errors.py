@@ -6,7 +6,8 @@ import copyreg
 from collections.abc import Iterable
 from typing import Any
 
-from ardsl.diagnostics import Diagnostic
+from ardsl.common.wording import one_line
+from ardsl.diagnostics import Diagnostic, Rule
 
 
 class ArdslError(Exception):
@@ -31,3 +32,8 @@ class DataError(ArdslError):
     def __init__(self, code: str, message: str) -> None:
         self.code = code
         super().__init__(f"error[{code}]: {message}")
+
+
+def data_error(rule: Rule, **values: Any) -> DataError:
+    """Makes the error of a rule, its message filled in and kept to one printable line."""
+    return DataError(rule.code, one_line(rule.message.format(**values)))

@@ -13,7 +13,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "ardsl"
 STAGES = (
-    {"common"},
+    {"common", "version"},
     {"errors", "arguments", "diagnostics"},
     {"relations", "language"},
     {"families"},
@@ -21,9 +21,13 @@ STAGES = (
     {"graph"},
     {"networks"},
     {"spec"},
+    {"system"},
     {"compiler"},
     {"probing"},
-    {"data", "outputs", "queries", "runs", "sketch", "system", "testing", "training"},
+    {"data", "testing"},
+    {"queries", "runs", "sketch"},
+    {"outputs"},
+    {"training"},
     {"cli"},
     {"__main__"},
 )
@@ -98,6 +102,22 @@ def test_no_file_of_a_package_imports_back(package: Path) -> None:
 
 def test_every_package_has_its_level() -> None:
     assert {stage(path) for path in files()} - {"__init__"} == set(LEVEL)
+
+
+def test_no_file_imports_the_top_level() -> None:
+    """``ardsl/__init__.py`` names what the packages hold: to import it back would be a circle."""
+    wrong = [
+        str(path.relative_to(PACKAGE))
+        for path in files()
+        for imported in imports(path, everywhere=True)
+        if imported == "ardsl" or imported.startswith("ardsl.") and imported.count(".") == 1 and _is_name(imported)
+    ]
+    assert not wrong
+
+
+def _is_name(imported: str) -> bool:
+    """Whether ``ardsl.NAME`` is a name of the top level, not a module."""
+    return imported.removeprefix("ardsl.") not in LEVEL
 
 
 def test_relations_stand_alone() -> None:

@@ -42,14 +42,14 @@ def calibrate_command(
     the right that the data lies below or above what it expects.
     """
     from ardsl.diagnostics.rules.data import BAD_OUTPUT
-    from ardsl.outputs.curve import can_draw
+    from ardsl.errors import data_error
+    from ardsl.outputs.drawing import can_draw
     from ardsl.outputs.histograms import save_histograms
     from ardsl.queries.calibrate import calibrate
-    from ardsl.runs.folder import restore
-    from ardsl.system.faults import fault
+    from ardsl.runs.restore import restore
 
     if output is not None and Path(output).suffix.lower() != ".png":
-        raise fault(BAD_OUTPUT, path=output, problem="the histograms are written to .png")
+        raise data_error(BAD_OUTPUT, path=output, problem="the histograms are written to .png")
     model = restored(directory, restore, device)
     found = calibrate(model, **data_of(directory, model.spec, data, split, data_dir), seed=seed)
     picture = output or str(Path(directory) / "calibration.png")

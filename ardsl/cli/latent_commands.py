@@ -31,7 +31,7 @@ def reconstruct_command(
     """Infer the latent variables of data, and draw the data anew given these."""
     from ardsl.outputs.samples import check_output, write_samples
     from ardsl.queries.reconstruct import reconstruct
-    from ardsl.runs.folder import restore
+    from ardsl.runs.restore import restore
 
     model = restored(directory, restore, device)
     check_output(output, model.spec)

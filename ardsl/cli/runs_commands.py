@@ -67,7 +67,7 @@ def eval_command(
 ) -> None:
     """Measure the exact likelihood of data under a trained model, or with latent variables a bound on it."""
     from ardsl.queries.evaluate import evaluate
-    from ardsl.runs.folder import restore
+    from ardsl.runs.restore import restore
 
     model = restored(directory, restore, device)
     found = evaluate(model, samples=bound, **data_of(directory, model.spec, data, split, data_dir))
@@ -114,10 +114,10 @@ def score_command(
 ) -> int:
     """Write the log-probability of every row, in nats and in the data's order, or with latent variables a bound."""
     from ardsl.compiler.queries.complete import OrderForbids
-    from ardsl.outputs.samples import write_cell_scores, write_scores
+    from ardsl.outputs.tables import write_cell_scores, write_scores
     from ardsl.queries.conditionals import score_cells
     from ardsl.queries.evaluate import score
-    from ardsl.runs.folder import restore
+    from ardsl.runs.restore import restore
 
     model = restored(directory, restore, device)
     chosen = data_of(directory, model.spec, data, split, data_dir)
@@ -181,7 +181,7 @@ def sample_command(
     from ardsl.data.prefixes import read_beginning
     from ardsl.errors import ArdslError
     from ardsl.outputs.samples import check_output, write_samples
-    from ardsl.runs.folder import restore
+    from ardsl.runs.restore import restore
 
     model = restored(directory, restore, device)
     check_output(output, model.spec)
@@ -264,7 +264,7 @@ def _lengths(spec: Spec, count: int, length: int | None, seconds: float | None) 
 
 def restored(directory: str, restore: Callable[..., Any], device: str) -> Any:
     """The model of a run folder, with a note where its training goes on."""
-    from ardsl.runs.folder import has_ended
+    from ardsl.runs.reading import has_ended
 
     click.get_current_context().meta["ardsl.subject"] = directory
     model = restore(directory, device)
@@ -277,8 +277,8 @@ def data_of(directory: str, spec: Spec, data: str | None, split: str, data_dir: 
     """The data options as the runtime takes them; the spec's own paths start where the spec was trained from."""
     from ardsl.data.sources import split_key
     from ardsl.diagnostics.rules.data import BAD_RUN
-    from ardsl.runs.folder import data_directory
-    from ardsl.system.faults import fault
+    from ardsl.errors import data_error
+    from ardsl.runs.reading import data_directory
 
     if data is not None:
         return {"data": from_here(data), "split": split, "data_dir": data_dir}
@@ -293,7 +293,7 @@ def data_of(directory: str, spec: Spec, data: str | None, split: str, data_dir: 
     elif source is not None and not os.path.exists(start / split_key(source)[0]):
         problem = f"its {split} data, `{split_key(source)[0]}`, is not where it was, in {os.path.normpath(start)}"
     if problem is not None:
-        raise fault(BAD_RUN, path=directory, problem=f"{problem}: give --data-dir or --data")
+        raise data_error(BAD_RUN, path=directory, problem=f"{problem}: give --data-dir or --data")
     return {"data": None, "split": split, "data_dir": start}
 
 

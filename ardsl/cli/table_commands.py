@@ -19,14 +19,14 @@ from ardsl.common.wording import plural
 def new_command(table: str, output: str, force: bool) -> None:
     """Look at a CSV or Parquet file and write a spec for it, ready to train."""
     from ardsl.diagnostics.rules.data import BAD_OUTPUT
+    from ardsl.errors import data_error
     from ardsl.sketch.draft import sketch
-    from ardsl.system.faults import fault
     from ardsl.system.files import write_text
 
     if Path(output).suffix != ".ar":
-        raise fault(BAD_OUTPUT, path=output, problem="a spec's name ends in .ar")
+        raise data_error(BAD_OUTPUT, path=output, problem="a spec's name ends in .ar")
     if Path(output).exists() and not force:
-        raise fault(BAD_OUTPUT, path=output, problem="is there already: choose another name, or --force")
+        raise data_error(BAD_OUTPUT, path=output, problem="is there already: choose another name, or --force")
     text, columns, left_out = sketch(table, output)
     write_text(output, text)
     say(f"wrote {output}: {plural(columns, 'column')} of {table}" + (", left out:" if left_out else ""))
@@ -56,9 +56,9 @@ def impute_command(
     """Fill the empty cells of a table by draws from the model, given the rest of each row."""
     from ardsl.compiler.queries.complete import OrderForbids
     from ardsl.data.sources import open_source
-    from ardsl.outputs.samples import write_filled
+    from ardsl.outputs.tables import write_filled
     from ardsl.queries.conditionals import impute
-    from ardsl.runs.folder import restore
+    from ardsl.runs.restore import restore
 
     model = restored(directory, restore, device)
     chosen = data_of(directory, model.spec, data, split, data_dir)
@@ -86,9 +86,9 @@ def predict_command(
     import numpy as np
 
     from ardsl.compiler.queries.complete import OrderForbids
-    from ardsl.outputs.samples import write_prediction
+    from ardsl.outputs.tables import write_prediction
     from ardsl.queries.conditionals import predict
-    from ardsl.runs.folder import restore
+    from ardsl.runs.restore import restore
 
     model = restored(directory, restore, device)
     try:

@@ -90,7 +90,7 @@ def train_command(
     _show_warnings(spec)
     from ardsl.diagnostics.rules.data import BAD_CHECKPOINT
     from ardsl.errors import DataError
-    from ardsl.runs.folder import SAMPLES, STATE
+    from ardsl.runs.reading import SAMPLES, STATE
     from ardsl.training.distributed.processes import is_first
     from ardsl.training.fit import TrainingError, fit
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from ardsl.data.values import MISSING_MARKS
 from ardsl.diagnostics.rules.data import WRONG_SHAPE
+from ardsl.errors import data_error
 from ardsl.families.domains import Category, Domain
-from ardsl.system.faults import fault
 
 
 def column_values(column: Any, domain: Domain, place: str) -> tuple[np.ndarray, Any]:
@@ -33,7 +33,7 @@ def column_values(column: Any, domain: Domain, place: str) -> tuple[np.ndarray, 
             return column.to_numpy(zero_copy_only=False), None
         column = column.cast(pyarrow.string())
     if not (types.is_string(column.type) or types.is_large_string(column.type)):
-        raise fault(WRONG_SHAPE, place=place, problem=f"holds {column.type}, where numbers or text are read")
+        raise data_error(WRONG_SHAPE, place=place, problem=f"holds {column.type}, where numbers or text are read")
     text = column.cast(pyarrow.string())
     labels = domain.labels if isinstance(domain, Category) and domain.labels else ()
     trimmed, missing = trimmed_text(text, place, labels)
@@ -65,7 +65,7 @@ def trimmed_text(text: Any, place: str, labels: Iterable[str] = ()) -> tuple[Any
     try:
         trimmed = compute.utf8_trim_whitespace(text)
     except pyarrow.ArrowInvalid:
-        raise fault(WRONG_SHAPE, place=place, problem="holds text that is not UTF-8") from None
+        raise data_error(WRONG_SHAPE, place=place, problem="holds text that is not UTF-8") from None
     marks = pyarrow.array(sorted(MISSING_MARKS - set(labels)))
     return trimmed, compute.or_(compute.is_in(trimmed, marks), compute.is_null(text))
 

@@ -10,10 +10,10 @@ from ardsl.data.formats.texts import TEXT
 from ardsl.data.sources import Source
 from ardsl.diagnostics.rules.data import NO_SUCH_KEY, WRONG_SHAPE
 from ardsl.diagnostics.suggest import did_you_mean
+from ardsl.errors import data_error
 from ardsl.families.domains import Integer
 from ardsl.model.model import Variable
 from ardsl.spec import Spec
-from ardsl.system.faults import fault
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,13 @@ def choose(spec: Spec, variable: Variable, source: Source, split: str) -> Choice
     if source.only:
         if len(every) > 1:
             problem = f"is one array, but the model has the variables {listed(v.name for v in every)}"
-            raise fault(NO_SUCH_KEY, path=source.name, problem=problem)
+            raise data_error(NO_SUCH_KEY, path=source.name, problem=problem)
         return Choice(())
     if source.positional:
         if len(source.keys) != len(every):
             names = listed(v.name for v in every)
             problem = f"its examples have {len(source.keys)} parts where {names} need one each"
-            raise fault(WRONG_SHAPE, place=source.name, problem=problem)
+            raise data_error(WRONG_SHAPE, place=source.name, problem=problem)
         return Choice((source.keys[[v.name for v in every].index(variable.name)],))
     if isinstance(setting, tuple):
         return Choice(column_names(spec, variable, split), each=True)
@@ -51,7 +51,7 @@ def choose(spec: Spec, variable: Variable, source: Source, split: str) -> Choice
             if source.row_name is not None:
                 tables = " or ".join(f"`{each}`" for each in TABLES)
                 problem = f"`#{source.key}` names a split, which takes a column `split` in {tables} beside the files"
-            raise fault(NO_SUCH_KEY, path=source.name, problem=problem)
+            raise data_error(NO_SUCH_KEY, path=source.name, problem=problem)
         return Choice((source.key,), each=source.is_table)
     if source.is_table:
         return Choice(_columns(spec, variable, source, alone=len(every) == 1), each=True)
@@ -88,7 +88,7 @@ def no_such(variable: Variable, name: str, source: Source) -> Exception:
         tables = " or ".join(f"`{each}`" for each in TABLES)
         hint = f"its files stand in no folders that would be their labels, and there is no {tables}"
     what = f" for `{variable.name}`" if name != variable.name else ""
-    return fault(NO_SUCH_KEY, path=source.name, problem=f"there is no {kind} `{name}`{what}: {hint or there}")
+    return data_error(NO_SUCH_KEY, path=source.name, problem=f"there is no {kind} `{name}`{what}: {hint or there}")
 
 
 def variables(spec: Spec) -> tuple[Variable, ...]:

@@ -17,13 +17,14 @@ from ardsl.data.cells import column_values
 from ardsl.data.choices import choose, no_such, variables
 from ardsl.data.formats.folders import IMAGE, shown_as
 from ardsl.data.formats.texts import TEXT
-from ardsl.data.lengths import LENGTHS, padded
+from ardsl.data.lengths import padded
+from ardsl.data.formats.source import LENGTHS
 from ardsl.data.sources import Source
 from ardsl.data.values import Part, Raw
 from ardsl.diagnostics.rules.data import MISSING_VALUES, NO_SUCH_KEY, UNREADABLE, WRONG_FORMAT, WRONG_SHAPE
+from ardsl.errors import data_error
 from ardsl.model.model import Variable
 from ardsl.spec import Spec
-from ardsl.system.faults import fault
 
 Examples = dict[str, Tensor]
 """By variable, [examples, *shape]: uint8, int16, int32 or int64 where the domain is discrete, else floating. With
@@ -70,7 +71,7 @@ def read_examples(
 def read_variable(variable: Variable, source: Source, place: str | None = None) -> np.ndarray:
     """One variable's values of a source, checked: those under ``#KEY``, or under its own name. [rows, *shape]."""
     if source.text is not None:
-        raise fault(WRONG_FORMAT, problem=f"{source.name}: text is read for the only variable of a model")
+        raise data_error(WRONG_FORMAT, problem=f"{source.name}: text is read for the only variable of a model")
     key = "" if source.only else source.key or variable.name
     if key and key not in source.keys:
         raise no_such(variable, key, source)
@@ -80,7 +81,7 @@ def read_variable(variable: Variable, source: Source, place: str | None = None) 
     for block, first in source.blocks([key]):
         found.append(slot.part(block[key], source, first, place).converted(None, np.dtype(np.float32)))
     if not found:
-        raise fault(WRONG_SHAPE, place=source.name, problem="there are no examples")
+        raise data_error(WRONG_SHAPE, place=source.name, problem="there are no examples")
     return np.concatenate(found)
 
 
@@ -158,7 +159,7 @@ class _Reader:
             if not self.lacking or self.policy != "error":
                 store.add({v.name: self._array(v, parts, rows) for v in variables(self.spec)})
         if self.total == 0:
-            raise fault(WRONG_SHAPE, place=self.source.name, problem="there are no examples")
+            raise data_error(WRONG_SHAPE, place=self.source.name, problem="there are no examples")
         kept = store.rows
         if self.lacking and (self.policy != "drop" or not kept):
             raise self._missing()
@@ -178,7 +179,7 @@ class _Reader:
             return [_Slot(names[0] if names else "", variable, None)]
         if len(names) != variable.size:
             problem = f"`{variable.name}` has {variable.size} elements, so it needs a list of that many columns"
-            raise fault(NO_SUCH_KEY, path=self.source.name, problem=problem)
+            raise data_error(NO_SUCH_KEY, path=self.source.name, problem=problem)
         return [_Slot(name, variable, e) for e, name in enumerate(names)]
 
     def _parts(self, slots: Sequence[_Slot], block: Mapping[str, Any], first: int) -> list[Part]:
@@ -197,7 +198,7 @@ class _Reader:
         lengths = {part.raw.column or part.raw.place: len(part.raw.values) for part in parts}
         if len(set(lengths.values())) > 1:
             told = ", ".join(f"{name} {length}" for name, length in list(lengths.items())[:6])
-            raise fault(WRONG_SHAPE, place=self.source.name, problem=f"the numbers of examples differ: {told}")
+            raise data_error(WRONG_SHAPE, place=self.source.name, problem=f"the numbers of examples differ: {told}")
 
     def _complete_rows(self, parts: Sequence[Part], first: int) -> np.ndarray | None:
         """Which of the block's rows to keep: bool [rows], or None for all."""
@@ -238,7 +239,7 @@ class _Reader:
             "drop": "no row is complete",
             "marginalize": 'only variables under `any(…, train = "all")` that no other reads may miss values',
         }.get(self.policy, "`missing = drop` in the `data` block leaves these rows out")
-        return fault(
+        return data_error(
             MISSING_VALUES,
             path=self.source.name,
             count=f"{sum(self.lacking.values()):,}",
@@ -301,7 +302,7 @@ def _room(shape: tuple[int, ...], kind: np.dtype) -> np.ndarray:
                 file.truncate(size)
         except OSError as error:
             problem = f"{size >> 20:,} MB of values do not fit here ({(error.strerror or str(error)).lower()})"
-            raise fault(UNREADABLE, path=tempfile.gettempdir(), problem=problem) from None
+            raise data_error(UNREADABLE, path=tempfile.gettempdir(), problem=problem) from None
         return np.memmap(file, kind, "r+", shape=shape)
 
 

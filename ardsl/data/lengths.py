@@ -7,15 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from ardsl.data.formats.source import LENGTHS
 from ardsl.diagnostics.rules.data import WRONG_SHAPE
-from ardsl.errors import ArdslError
+from ardsl.errors import ArdslError, data_error
 from ardsl.model.model import Variable
 from ardsl.spec import Spec
-from ardsl.system.faults import fault
-
-LENGTHS = "_lengths"
-"""What the array of an array's lengths is called: ``train_lengths`` for ``train``."""
-
 
 def with_lengths(spec: Spec, data: Any, lengths: Any) -> Any:
     """Data with the lengths of the only variable that varies beside it, as ``NAME_lengths``."""
@@ -53,7 +49,9 @@ def padded(
             return values  # which is refused for its shape
         lengths = np.full(len(values), values.shape[1])
     elif lengths.ndim != 1 or lengths.dtype.kind not in "iu" or (lengths < 0).any():
-        raise fault(WRONG_SHAPE, place=f"{place}{LENGTHS}", problem="lengths are integers of at least 0, one a row")
+        raise data_error(
+            WRONG_SHAPE, place=f"{place}{LENGTHS}", problem="lengths are integers of at least 0, one a row"
+        )
     longest, total = int(lengths.max(initial=0)), int(lengths.sum())
     wrong = lengths > most if variable.varies else lengths != most
     if wrong.any():
@@ -61,8 +59,8 @@ def padded(
         bound = f"at most {most:,}" if variable.varies else f"{most:,}: `..{longest}` would let it vary"
         problem = f"has {lengths[row]:,} places, and `{variable.name}` {bound}"
         if row_name is not None:
-            raise fault(WRONG_SHAPE, place=row_name(row), problem=problem)
-        raise fault(WRONG_SHAPE, place=place, problem=f"row {row} {problem}")
+            raise data_error(WRONG_SHAPE, place=row_name(row), problem=problem)
+        raise data_error(WRONG_SHAPE, place=place, problem=f"row {row} {problem}")
     found = np.full((len(lengths), most, *rest), "" if text else np.nan, dtype=object if text else real)
     inside = np.arange(most) < lengths[:, None]
     if beside and values.shape[2:] == rest and len(values) == len(lengths) and values.shape[1] >= longest:
@@ -73,7 +71,7 @@ def padded(
     else:
         needed = f"{[len(lengths), max(longest, 1), *rest]} or {[total, *rest]}"
         problem = f"{len(lengths):,} lengths need an array of the shape {needed}, not {list(values.shape)}"
-        raise fault(WRONG_SHAPE, place=place, problem=problem)
+        raise data_error(WRONG_SHAPE, place=place, problem=problem)
     if not text and variable.varies and found.size:
         _check_ends(found, place)
     return found
@@ -86,4 +84,4 @@ def _check_ends(values: np.ndarray, place: str) -> None:
     gaps = (some[:, :-1] & ~some[:, 1:]).any(1) | (some != gone.all(2)).any(1)
     if gaps.any():
         problem = f"row {int(gaps.argmax())} has gaps (NaN) before its end"
-        raise fault(WRONG_SHAPE, place=place, problem=problem)
+        raise data_error(WRONG_SHAPE, place=place, problem=problem)

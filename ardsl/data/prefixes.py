@@ -10,14 +10,13 @@ from ardsl.common.wording import listed, shown
 from ardsl.compiler.arrays.labels import characters, is_text
 from ardsl.data.formats import sounds
 from ardsl.data.formats.texts import codes
-from ardsl.data.lengths import LENGTHS
+from ardsl.data.formats.source import LENGTHS
 from ardsl.data.sources import open_source
 from ardsl.diagnostics.rules.data import NO_SUCH_KEY, OUTSIDE_DOMAIN, WRONG_FORMAT, WRONG_SHAPE
-from ardsl.errors import ArdslError
+from ardsl.errors import ArdslError, data_error
 from ardsl.families.domains import Category, Integer
 from ardsl.model.model import Variable
 from ardsl.spec import Spec
-from ardsl.system.faults import fault
 
 
 def read_beginning(spec: Spec, written: str) -> np.ndarray:
@@ -35,10 +34,10 @@ def read_beginning(spec: Spec, written: str) -> np.ndarray:
     source = open_source(written)
     key = "" if source.only else source.key or variable.name
     if source.is_table:
-        raise fault(WRONG_FORMAT, problem=f"{written} is a table: a beginning is an array, or a sound")
+        raise data_error(WRONG_FORMAT, problem=f"{written} is a table: a beginning is an array, or a sound")
     if key not in ("", *source.keys):
         problem = f"there is no array `{key}`: there are {listed(source.keys)}"
-        raise fault(NO_SUCH_KEY, path=written, problem=problem)
+        raise data_error(NO_SUCH_KEY, path=written, problem=problem)
     ends = f"{key}{LENGTHS}" if f"{key}{LENGTHS}" in source.keys else None
     ((block, _),) = source.blocks([each for each in (key, ends) if each])
     found = block[key]
@@ -47,7 +46,7 @@ def read_beginning(spec: Spec, written: str) -> np.ndarray:
     lengths = np.unique(block[ends])
     if len(lengths) != 1:
         told = f"from {lengths.min():,} to {lengths.max():,} places" if len(lengths) else "none"
-        raise fault(WRONG_SHAPE, place=written, problem=f"beginnings are all of one length, and these have {told}")
+        raise data_error(WRONG_SHAPE, place=written, problem=f"beginnings are all of one length, and these have {told}")
     return found[:, : int(lengths[0])]
 
 
@@ -60,5 +59,5 @@ def _characters(variable: Variable, written: str) -> np.ndarray:
         element, value = f"{variable.name}[{place}]", shown(written[place])
         allowed = f"one of {listed(characters(domain))}"
         told = {"element": element, "allowed": allowed, "domain": domain.name, "value": value}
-        raise fault(OUTSIDE_DOMAIN, place="--prefix", more="", **told)
+        raise data_error(OUTSIDE_DOMAIN, place="--prefix", more="", **told)
     return found

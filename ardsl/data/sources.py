@@ -20,8 +20,9 @@ from ardsl.data.formats.folders import SPLIT, Folder, Header
 from ardsl.data.formats.tables import Table
 from ardsl.data.formats.texts import Text
 from ardsl.diagnostics.rules.data import NO_SUCH_KEY, UNREADABLE, WRONG_FORMAT, WRONG_SHAPE
+from ardsl.errors import data_error
 from ardsl.model.arrays import reading_arrays
-from ardsl.system.faults import fault, not_a_file
+from ardsl.system.files import not_a_file
 
 SUFFIXES = (".npz", ".npy", *tables.SUFFIXES, *texts.SUFFIXES)
 _PICKLED = "holds pickled Python objects, which are never loaded: save numbers, or text of a fixed width"
@@ -94,7 +95,7 @@ def open_source(data: Any, directory: str | Path = ".", rate: int | None = None)
         whole = _array(data, "the data")
         return Source("the data", (), lambda _: whole, only=True)
     kinds = "a path, an array, a tensor, a dict of these, a data frame or a Dataset"
-    raise fault(WRONG_FORMAT, problem=f"data must be {kinds}, not {type(data).__name__}")
+    raise data_error(WRONG_FORMAT, problem=f"data must be {kinds}, not {type(data).__name__}")
 
 
 def split_key(source: str) -> tuple[str, str | None]:
@@ -113,7 +114,9 @@ def _open_path(source: str | Path, directory: Path, rate: int | None) -> Source:
         chosen = folder.only(key)
         if chosen is None and key is not None and key not in folder.keys and SPLIT in folder.columns:
             there = listed(sorted(set(folder.columns[SPLIT].tolist())))
-            raise fault(NO_SUCH_KEY, path=name, problem=f"none of its files is of the split `{key}`: there are {there}")
+            raise data_error(
+                NO_SUCH_KEY, path=name, problem=f"none of its files is of the split `{key}`: there are {there}"
+            )
         key, folder = (key, folder) if chosen is None else (None, chosen)
         return Source(
             name,
@@ -124,34 +127,34 @@ def _open_path(source: str | Path, directory: Path, rate: int | None) -> Source:
             header=lambda key: _guarded(name, lambda: folder.header(key)),
         )
     if problem := "there is no such file" if "\0" in name else not_a_file(path):
-        raise fault(UNREADABLE, path=name, problem=problem)
+        raise data_error(UNREADABLE, path=name, problem=problem)
     if suffix not in SUFFIXES:
         if not suffix and not os.path.exists(path):
-            raise fault(UNREADABLE, path=name, problem="there is no such file or folder")
+            raise data_error(UNREADABLE, path=name, problem="there is no such file or folder")
         if suffix in (*images.SUFFIXES, *sounds.SUFFIXES):
-            raise fault(WRONG_FORMAT, problem=f"{name} is one example: give the folder that it is in")
+            raise data_error(WRONG_FORMAT, problem=f"{name} is one example: give the folder that it is in")
         what = f"`{suffix}` files are not read" if suffix else "a file without a suffix is not read"
-        raise fault(WRONG_FORMAT, problem=f"{name}: {what}; there are {', '.join(SUFFIXES)}, and folders")
+        raise data_error(WRONG_FORMAT, problem=f"{name}: {what}; there are {', '.join(SUFFIXES)}, and folders")
     if suffix in tables.SUFFIXES:
         table = _guarded(name, lambda: tables.open_table(path, name))
         return Source(name, table.header, key=key, table=table)
     if suffix in texts.SUFFIXES:
         if key is not None:
-            raise fault(UNREADABLE, path=name, problem=f"a `.txt` file is one text: it has no key `{key}`")
+            raise data_error(UNREADABLE, path=name, problem=f"a `.txt` file is one text: it has no key `{key}`")
         text = _guarded(name, lambda: Text.open(path))
         return Source(name, text.keys, text.read, row_name=text.row_name, text=text)
     found = _load(path, name, lambda loaded: loaded if isinstance(loaded, np.ndarray) else tuple(loaded.files))
     if isinstance(found, np.ndarray):
         if found.dtype.itemsize == 0:
-            raise fault(UNREADABLE, path=name, problem="is no array of values")
+            raise data_error(UNREADABLE, path=name, problem="is no array of values")
         if key is not None:
-            raise fault(UNREADABLE, path=name, problem=f"a `.npy` file is one array: it has no key `{key}`")
+            raise data_error(UNREADABLE, path=name, problem=f"a `.npy` file is one array: it has no key `{key}`")
         return Source(name, (), lambda _: found, only=True)
 
     def read(wanted: str) -> np.ndarray:
         array = _load(path, f"{name}#{wanted}", lambda loaded: loaded[wanted])
         if not isinstance(array, np.ndarray) or array.dtype.itemsize == 0:
-            raise fault(UNREADABLE, path=f"{name}#{wanted}", problem="is no array of values")
+            raise data_error(UNREADABLE, path=f"{name}#{wanted}", problem="is no array of values")
         return array
 
     return Source(name, found, read, key, header=lambda key: _load(path, f"{name}#{key}", lambda it: _header(it, key)))
@@ -219,7 +222,7 @@ def _guarded(name: str, read: Callable[[], Any]) -> Any:
         # numpy offers pickle for anything it does not know, so only its words tell an object array from noise.
         objects = "Object arrays" in str(error) or "Python objects" in str(error)
         problem = _PICKLED if objects else "is cut short or damaged"
-    raise fault(UNREADABLE, path=name, problem=problem)
+    raise data_error(UNREADABLE, path=name, problem=problem)
 
 
 def _array(value: Any, place: str) -> np.ndarray:
@@ -230,7 +233,7 @@ def _array(value: Any, place: str) -> np.ndarray:
     try:
         return np.asarray(value)
     except ValueError:
-        raise fault(WRONG_SHAPE, place=place, problem="is no array: its rows differ in shape") from None
+        raise data_error(WRONG_SHAPE, place=place, problem="is no array: its rows differ in shape") from None
 
 
 def _open_dataset(data: Any) -> Source:
@@ -240,10 +243,10 @@ def _open_dataset(data: Any) -> Source:
     try:
         count = len(data)
     except TypeError:
-        raise fault(WRONG_FORMAT, problem="a Dataset needs a length: iterable ones are not read") from None
+        raise data_error(WRONG_FORMAT, problem="a Dataset needs a length: iterable ones are not read") from None
     examples = [data[i] for i in range(count)]
     if not examples:
-        raise fault(WRONG_SHAPE, place="the Dataset", problem="there are no examples")
+        raise data_error(WRONG_SHAPE, place="the Dataset", problem="there are no examples")
     first = examples[0]
     if isinstance(first, Mapping):
         return open_source({key: _stacked((e[key] for e in examples), f"`{key}`") for key in first})
@@ -263,4 +266,4 @@ def _stacked(values: Iterable[Any], place: str) -> np.ndarray:
     try:
         return np.stack([_array(value, place) for value in values])
     except (ValueError, TypeError):
-        raise fault(WRONG_SHAPE, place=place, problem="the examples differ in shape") from None
+        raise data_error(WRONG_SHAPE, place=place, problem="the examples differ in shape") from None

@@ -15,8 +15,8 @@ from ardsl.data.choices import choose, variables
 from ardsl.data.examples import Examples, Loaded, count, read_examples, take
 from ardsl.data.sources import open_source, split_key
 from ardsl.diagnostics.rules.data import NO_SOURCE, NO_SUCH_KEY, UNUSABLE_OPTION, WRONG_SHAPE
+from ardsl.errors import data_error
 from ardsl.spec import Spec
-from ardsl.system.faults import fault
 
 SPLITS = ("train", "valid", "test")
 _CHUNK = 1 << 16
@@ -85,7 +85,7 @@ def split_off(examples: Examples, share: float, seed: int, owned: bool = False) 
     held = round(share * total)
     if not 0 < held < total:
         problem = f"`valid = {share}` of {total} rows leaves no rows on one side"
-        raise fault(WRONG_SHAPE, place="the training data", problem=problem)
+        raise data_error(WRONG_SHAPE, place="the training data", problem=problem)
     is_held = np.zeros(total, dtype=bool)
     is_held[np.random.default_rng(seed).permutation(total)[:held]] = True
     kept, apart = (torch.from_numpy(np.flatnonzero(mask)) for mask in (~is_held, is_held))
@@ -131,7 +131,7 @@ def _share(source: Any) -> Any:
     if share is None:
         return source
     if not 0 < share < 1:
-        raise fault(UNUSABLE_OPTION, problem=f"a share of the training data is between 0 and 1, not {source}")
+        raise data_error(UNUSABLE_OPTION, problem=f"a share of the training data is between 0 and 1, not {source}")
     return share
 
 
@@ -154,10 +154,10 @@ def _directory(spec: Spec, data_dir: str | Path | None) -> str | Path:
 def _load(spec: Spec, data: Any, split: str, data_dir: str | Path | None, dtype: torch.dtype, **options: Any) -> Loaded:
     if data is None:
         help = f'write `data {{ {split} = "PATH" }}` in the spec, or give a source'
-        raise fault(NO_SOURCE, split=split, help=help)
+        raise data_error(NO_SOURCE, split=split, help=help)
     source = open_source(data, _directory(spec, data_dir), spec.model.data.rate)
     named = spec.model.data.columns
     if source.key is not None and not source.only and all(v.name in named for v in variables(spec)):
         problem = f"`#{source.key}` names one array, but the `data` block names those of every variable"
-        raise fault(NO_SUCH_KEY, path=source.name, problem=problem)
+        raise data_error(NO_SUCH_KEY, path=source.name, problem=problem)
     return read_examples(spec, source, split, dtype, **options)

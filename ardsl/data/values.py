@@ -14,8 +14,8 @@ import numpy as np
 from ardsl.common.wording import listed, shown
 from ardsl.diagnostics.rules.data import OUTSIDE_DOMAIN, WRONG_SHAPE
 from ardsl.diagnostics.suggest import did_you_mean
+from ardsl.errors import data_error
 from ardsl.families.domains import Binary, Category, Count, Domain, Integer, MuLaw
-from ardsl.system.faults import fault
 
 MISSING_MARKS = frozenset({"", "?", "NA", "N/A", "NaN", "nan", "null"})
 """What stands for a missing value in a table, unless a category has that label."""
@@ -74,16 +74,16 @@ class Part:
         values = self.raw.values
         if values.dtype.kind not in "biufOUS":
             problem = f"`{self.variable}` needs numbers, not the type {values.dtype}"
-            raise fault(WRONG_SHAPE, place=self.raw.place, problem=problem)
+            raise data_error(WRONG_SHAPE, place=self.raw.place, problem=problem)
         if values.ndim == 0:
-            raise fault(WRONG_SHAPE, place=self.raw.place, problem=f"`{self.variable}` needs an array of examples")
+            raise data_error(WRONG_SHAPE, place=self.raw.place, problem=f"`{self.variable}` needs an array of examples")
         if values.shape[1:] == self.shape:
             return self
         if self.shape == () and values.shape[1:] == (1,):
             return replace(self, raw=replace(self.raw, values=values[:, 0]))
         wanted, found = list(self.shape), list(values.shape[1:])
         problem = f"`{self.variable}` needs rows of the shape {wanted}, not {found}"
-        raise fault(WRONG_SHAPE, place=self.raw.place, problem=problem)
+        raise data_error(WRONG_SHAPE, place=self.raw.place, problem=problem)
 
     def dequantized(self, name: tuple[object, ...]) -> Part:
         """This part with noise of [0, 1) added to integers that a continuous domain takes; bytes that are to lie
@@ -164,7 +164,7 @@ class Part:
         else:
             rest = _hint(self.domain, value)
         tail = f" (and {more:,} more like it)" if more else ""
-        return fault(
+        return data_error(
             OUTSIDE_DOMAIN,
             place=self.raw.row(row),
             element=self.names[element] if self.names else self.variable,

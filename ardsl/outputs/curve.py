@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from ardsl.system.files import replacing
-
-
-def can_draw() -> bool:
-    """matplotlib is installed: the extra `plot`."""
-    return find_spec("matplotlib") is not None
 
 
 def save_curve(path: str | Path, rows: Sequence[Mapping[str, Any]], best_epoch: int) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ardsl.families.domains import Binary, Integer, Positive, Real, UnitInterval
+from ardsl.families.domains import Integer, Positive, Real
 from ardsl.model.model import Variable
 from ardsl.system.files import replacing
 
@@ -20,15 +20,6 @@ _SIDE = 560
 _GAP_SHADE = 96
 _WITHIN = (0.5, 99.5)
 """Percentiles that are black and white where a domain has no ends: a few values may be far out."""
-
-
-def is_picture(variable: Variable) -> bool:
-    """Two axes, or a third of 1 or 3 channels, of a binary, integer or continuous domain with at least four pixels a
-    side."""
-    shape = variable.shape
-    channels = shape[2] if len(shape) == 3 else 1
-    flat = len(shape) in (2, 3) and channels in (1, 3) and min(shape[:2]) >= 4
-    return flat and isinstance(variable.domain, (Binary, Integer, UnitInterval, Real, Positive))
 
 
 def save_grid(path: str | Path, samples: Tensor, variable: Variable) -> None:

@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 
 from ardsl.diagnostics.rules.data import BAD_OUTPUT
-from ardsl.errors import DataError
+from ardsl.errors import DataError, data_error
 from ardsl.networks.design import Design
 from ardsl.networks.group import Group
-from ardsl.outputs.curve import can_draw
+from ardsl.outputs.drawing import can_draw
 from ardsl.probing.audit import Audit
 from ardsl.relations import Beside, Order, Relation
 from ardsl.spec import Spec
-from ardsl.system.faults import fault
 from ardsl.system.files import replacing
 
 MOST_CHANNELS = 4
@@ -37,9 +36,9 @@ _KINDS = (
 def _check(path: str | Path) -> None:
     """Refuses a file that cannot be written, before anything is drawn."""
     if Path(path).suffix.lower() != ".png":
-        raise fault(BAD_OUTPUT, path=path, problem="what is reached is drawn as .png")
+        raise data_error(BAD_OUTPUT, path=path, problem="what is reached is drawn as .png")
     if not can_draw():
-        raise fault(BAD_OUTPUT, path=path, problem="drawing needs matplotlib: `pip install 'ardsl[plot]'`")
+        raise data_error(BAD_OUTPUT, path=path, problem="drawing needs matplotlib: `pip install 'ardsl[plot]'`")
 
 
 def save_reach(path: str | Path, source: Spec | Audit, elements: Sequence[str] = ()) -> list[str]:
@@ -57,7 +56,7 @@ def save_reach(path: str | Path, source: Spec | Audit, elements: Sequence[str] =
     if unknown:
         first, last = subject.name(0), subject.name(subject.draws - 1)
         problem = f"`{unknown[0]}` is none of the elements that are drawn, `{first}` to `{last}`"
-        raise fault(BAD_OUTPUT, path=path, problem=problem)
+        raise data_error(BAD_OUTPUT, path=path, problem=problem)
     chosen = [every[_close(name)] for name in names]
     _draw(Path(path), subject, chosen)
     return [subject.name(draw) for draw in chosen]
@@ -109,7 +108,7 @@ def _planned(path: str | Path, spec: Spec, elements: Sequence[str]) -> _Subject:
 
 def _too_large(path: str | Path) -> DataError:
     problem = f"there is nothing to draw: that takes a variable of up to {MOST_SIDE} × {MOST_SIDE} that reads itself"
-    return fault(BAD_OUTPUT, path=path, problem=problem)
+    return data_error(BAD_OUTPUT, path=path, problem=problem)
 
 
 def _of_group(plan: Design) -> _Subject:

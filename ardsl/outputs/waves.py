@@ -9,22 +9,15 @@ import numpy as np
 from torch import Tensor
 
 from ardsl.diagnostics.rules.data import BAD_OUTPUT
-from ardsl.families.domains import Integer, MuLaw, Real
+from ardsl.errors import data_error
+from ardsl.families.domains import Integer
 from ardsl.model.model import Variable
-from ardsl.outputs.curve import can_draw
-from ardsl.system.faults import fault
+from ardsl.outputs.drawing import can_draw
 from ardsl.system.files import replacing
 
 _MOST_DRAWN = 8
 _WINDOW = 256
 """Moments that one column of a spectrogram is of."""
-
-
-def is_wave(variable: Variable) -> bool:
-    """One axis, of sound: mulaw, real, or integers on both sides of 0."""
-    domain = variable.domain
-    sound = isinstance(domain, MuLaw | Real) or (isinstance(domain, Integer) and domain.low < 0)
-    return sound and len(variable.shape) == 1
 
 
 def can_write() -> bool:
@@ -37,7 +30,7 @@ def save_sounds(path: Path, samples: Tensor, variable: Variable, rate: int, leng
     try:
         import soundfile
     except ImportError:
-        raise fault(BAD_OUTPUT, path=path, problem="sound takes soundfile: `pip install 'ardsl[sound]'`") from None
+        raise data_error(BAD_OUTPUT, path=path, problem="sound takes soundfile: `pip install 'ardsl[sound]'`") from None
     paths = [path] if len(samples) == 1 else [path.with_stem(f"{path.stem}-{row}") for row in range(len(samples))]
     for each, wave in zip(paths, _waves(samples, variable, lengths), strict=True):
         with replacing(each) as part:
@@ -48,7 +41,7 @@ def save_sounds(path: Path, samples: Tensor, variable: Variable, rate: int, leng
 def save_waveforms(path: Path, samples: Tensor, variable: Variable, rate: int, lengths: np.ndarray | None) -> None:
     """A PNG of the first few samples: each as a waveform, and below it its spectrogram."""
     if not can_draw():
-        raise fault(BAD_OUTPUT, path=path, problem="drawing needs matplotlib: `pip install 'ardsl[plot]'`")
+        raise data_error(BAD_OUTPUT, path=path, problem="drawing needs matplotlib: `pip install 'ardsl[plot]'`")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -22,11 +22,11 @@ from ardsl.data.choices import column_names
 from ardsl.data.splits import Examples, count, load_split
 from ardsl.diagnostics.rules.data import UNUSABLE_OPTION
 from ardsl.diagnostics.suggest import did_you_mean
+from ardsl.errors import data_error
 from ardsl.families.domains import Domain, Integer, MuLaw
 from ardsl.families.encoding import mulaw_decode
 from ardsl.model.model import Variable
 from ardsl.queries.evaluate import values_in_batches
-from ardsl.system.faults import fault
 
 _EVALUATIONS = 1 << 14
 """Rows times candidate values in work at once."""
@@ -126,7 +126,7 @@ def find_cell(model: AutoregressiveModel, column: str) -> Cell:
             return cell
     names = [cell.column for cell in every]
     hint = did_you_mean(column, names) or f"there are {listed(names)}"
-    raise fault(UNUSABLE_OPTION, problem=f"the model has no column `{column}`: {hint}")
+    raise data_error(UNUSABLE_OPTION, problem=f"the model has no column `{column}`: {hint}")
 
 
 def predict(

@@ -21,7 +21,7 @@ from ardsl.compiler.compile import Compiled
 from ardsl.compiler.guards import at_once, evaluating
 from ardsl.data.splits import Examples, count, load_split, take
 from ardsl.errors import ArdslError
-from ardsl.training.distributed.processes import Processes
+from ardsl.system.processes import Processes
 
 
 @dataclass(frozen=True)

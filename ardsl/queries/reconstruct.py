@@ -12,9 +12,9 @@ from torch import Tensor
 
 from ardsl.compiler.compile import Compiled
 from ardsl.compiler.latent.model import LatentModel
+from ardsl.data.kinds import is_image
 from ardsl.data.splits import Examples, load_split, take
 from ardsl.errors import ArdslError
-from ardsl.outputs.images import is_picture
 
 
 def reconstruct(
@@ -40,7 +40,7 @@ def reconstruct(
     found = model.reconstruct(x, given, keep=keep or None, seed=seed)
     found = found if isinstance(found, dict) else {next(iter(x)): found}
     if beside:
-        for variable in filter(is_picture, model.spec.model.observed):
+        for variable in filter(is_image, model.spec.model.observed):
             both = [x[variable.name].to(found[variable.name].dtype), found[variable.name]]
             found[variable.name] = torch.cat(both, 2)
     ends = {name: value.cpu().numpy() for name, value in model.lengths(x, given).items()}

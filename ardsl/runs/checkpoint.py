@@ -16,8 +16,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ardsl.diagnostics.rules.data import BAD_CHECKPOINT
-from ardsl.system.faults import fault, not_a_file
-from ardsl.system.files import replacing
+from ardsl.errors import data_error
+from ardsl.system.files import not_a_file, replacing
 
 _PLAIN = (bool, int, float, str, type(None))
 _LARGEST = 1 << 62
@@ -43,7 +43,7 @@ def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], metadata: dic
 def load_state(path: Path) -> dict[str, Any]:
     """The state in a file. Raises ``DataError`` where it is no whole checkpoint."""
     if problem := not_a_file(path):
-        raise fault(BAD_CHECKPOINT, path=path, problem=problem)
+        raise data_error(BAD_CHECKPOINT, path=path, problem=problem)
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
             packed = json.loads((file.metadata() or {})["state"])
@@ -52,7 +52,7 @@ def load_state(path: Path) -> dict[str, Any]:
         if not isinstance(state, dict):
             raise TypeError
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, IndexError, RecursionError):
-        raise fault(BAD_CHECKPOINT, path=path, problem="is damaged, or no checkpoint") from None
+        raise data_error(BAD_CHECKPOINT, path=path, problem="is damaged, or no checkpoint") from None
     return state
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ardsl.diagnostics.rules.data import BAD_RUN, IN_USE
-from ardsl.system.faults import fault
+from ardsl.errors import data_error
 
 LOCK = ".lock"
 """The file that is locked. What a killed process leaves of it locks nothing."""
@@ -28,10 +28,10 @@ def locked(folder: Path, doing: str) -> Iterator[None]:
         lock.acquire(blocking=False)
         kept = (folder / LOCK).stat().st_ino
     except Timeout:
-        raise fault(IN_USE, path=folder, doing=doing) from None
+        raise data_error(IN_USE, path=folder, doing=doing) from None
     except OSError as error:
         problem = f"cannot be written ({(error.strerror or str(error)).lower()}): choose another with --out"
-        raise fault(BAD_RUN, path=folder, problem=problem) from None
+        raise data_error(BAD_RUN, path=folder, problem=problem) from None
     try:
         yield
     finally:

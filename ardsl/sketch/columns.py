@@ -10,9 +10,8 @@ import numpy as np
 from ardsl.data.cells import column_values, trimmed_text, truth_values
 from ardsl.data.formats.tables import Table
 from ardsl.diagnostics.rules.data import WRONG_SHAPE
-from ardsl.errors import DataError
+from ardsl.errors import DataError, data_error
 from ardsl.families.domains import Real
-from ardsl.system.faults import fault
 
 SAMPLE = 20_000
 """Rows that are kept, from the start of the table, for what needs them side by side."""
@@ -68,7 +67,7 @@ def look_at(table: Table) -> list[Column]:
         for column in columns:
             _add(column, block[column.name], table.name)
     if not columns or not columns[0].rows:
-        raise fault(WRONG_SHAPE, place=table.name, problem="there are no examples")
+        raise data_error(WRONG_SHAPE, place=table.name, problem="there are no examples")
     return columns
 
 

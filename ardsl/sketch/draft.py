@@ -17,11 +17,11 @@ from ardsl.data.formats.tables import SUFFIXES
 from ardsl.data.sources import open_source
 from ardsl.diagnostics import Source
 from ardsl.diagnostics.rules.data import BAD_OUTPUT, UNREADABLE, WRONG_FORMAT
+from ardsl.errors import data_error
 from ardsl.language import format_tree
 from ardsl.language.layout import string
 from ardsl.sketch.columns import Column, look_at
 from ardsl.spec import diagnose
-from ardsl.system.faults import fault
 
 SPLIT = "{split}"
 _MOST_LABELS = 256
@@ -56,11 +56,11 @@ def sketch(path: str | Path, output: str | Path) -> tuple[str, int, list[str]]:
     columns in it, and those left out with the reason."""
     source = open_source(Path(path).absolute())
     if source.table is None:
-        raise fault(WRONG_FORMAT, problem=f"{path}: a spec is written for tables: {', '.join(SUFFIXES)}")
+        raise data_error(WRONG_FORMAT, problem=f"{path}: a spec is written for tables: {', '.join(SUFFIXES)}")
     columns = look_at(source.table)
     fields, left_out = _fields(columns)
     if not fields:
-        raise fault(UNREADABLE, path=str(path), problem="no column is left to model: " + "; ".join(left_out))
+        raise data_error(UNREADABLE, path=str(path), problem="no column is left to model: " + "; ".join(left_out))
     rows, gaps = columns[0].rows, any(f.column.missing for f in fields)
     ordered = fields
     if len(fields) <= _MOST_ORDERED:
@@ -76,12 +76,14 @@ def _checked(text: str, output: Path, fields: Sequence[_Field]) -> str:
     if spec is None:
         first = next(each for each in diagnostics if each.severity == "error")
         problem = f"no spec can be written for this table: {first.message} ({first.code})"
-        raise fault(BAD_OUTPUT, path=output, problem=problem)
+        raise data_error(BAD_OUTPUT, path=output, problem=problem)
     variable = spec.variables["row"]
     columns = spec.model.data.columns.get("row", tuple(field.name for field in variable.fields))
     written = [(field.name, str(field.domain)) for field in variable.fields]
     if written != [(f.name, f.domain) for f in fields] or list(columns) != [f.column.name for f in fields]:
-        raise fault(BAD_OUTPUT, path=output, problem="no spec can be written for this table: its columns would change")
+        raise data_error(
+            BAD_OUTPUT, path=output, problem="no spec can be written for this table: its columns would change"
+        )
     return format_tree(spec.tree)
 
 

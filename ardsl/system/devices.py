@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from ardsl.diagnostics.rules.data import UNUSABLE_OPTION
-from ardsl.system.faults import fault
+from ardsl.errors import data_error
 
 _KINDS = ("auto", "cpu", "cuda", "gpu", "mps")
 
@@ -14,18 +14,20 @@ def find_device(name: str | torch.device) -> torch.device:
     """The device of that name: ``auto`` (the first accelerator, or the CPU), ``cpu``, ``cuda``, ``cuda:1``, ``mps``."""
     kind, _, number = str(name).partition(":")
     if kind not in _KINDS or (number and not number.isdecimal()):
-        raise fault(UNUSABLE_OPTION, problem=f"there is no device `{name}`: there are {', '.join(_KINDS)}")
+        raise data_error(UNUSABLE_OPTION, problem=f"there is no device `{name}`: there are {', '.join(_KINDS)}")
     accelerator = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else None
     if kind == "cpu" or (kind == "auto" and accelerator is None):
         return torch.device("cpu")
     wanted = accelerator if kind in ("auto", "gpu") else kind
     if wanted is None or wanted != accelerator:
-        raise fault(UNUSABLE_OPTION, problem=f"there is no device `{name}` here: this machine has {_here(accelerator)}")
+        raise data_error(
+            UNUSABLE_OPTION, problem=f"there is no device `{name}` here: this machine has {_here(accelerator)}"
+        )
     count = torch.cuda.device_count() if wanted == "cuda" else 1
     index = int(number or 0)
     if index >= count:
         last = f"{wanted}:{count - 1}"
-        raise fault(UNUSABLE_OPTION, problem=f"there is no device `{name}` here: the last one is `{last}`")
+        raise data_error(UNUSABLE_OPTION, problem=f"there is no device `{name}` here: the last one is `{last}`")
     return torch.device(wanted, index)
 
 

@@ -1,8 +1,9 @@
-"""Files that are written whole or not at all."""
+"""Files: written whole or not at all, and opened only where they are files."""
 
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from glob import escape
 from pathlib import Path
 
 from ardsl.diagnostics.rules.data import BAD_OUTPUT
-from ardsl.system.faults import fault
+from ardsl.errors import data_error
 
 _SUFFIX = ".part"
 
@@ -23,19 +24,19 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     if path.is_dir():
-        raise fault(BAD_OUTPUT, path=path, problem="is a directory")
+        raise data_error(BAD_OUTPUT, path=path, problem="is a directory")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=_SUFFIX)
     except OSError as error:
-        raise fault(BAD_OUTPUT, path=path, problem=_reason(error)) from None
+        raise data_error(BAD_OUTPUT, path=path, problem=_reason(error)) from None
     os.close(handle)
     part = Path(name)
     try:
         yield part
         _publish(part, path)
     except OSError as error:
-        raise fault(BAD_OUTPUT, path=path, problem=_reason(error)) from None
+        raise data_error(BAD_OUTPUT, path=path, problem=_reason(error)) from None
     finally:
         part.unlink(missing_ok=True)
 
@@ -65,3 +66,15 @@ def _publish(part: Path, path: Path) -> None:
 
 def _reason(error: OSError) -> str:
     return f"cannot be written: {(error.strerror or str(error)).lower()}"
+
+
+def not_a_file(path: str | Path) -> str | None:
+    """Says why a path is not to be opened as a file: reading a pipe or a device may never end. None for a file, and
+    where there is nothing: opening it says so."""
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return None
+    if stat.S_ISDIR(mode):
+        return "is a directory"
+    return None if stat.S_ISREG(mode) else "is a pipe or a device, not a file"

@@ -10,7 +10,7 @@ from typing import Any
 from lightning.pytorch import Callback
 
 from ardsl.diagnostics.rules.data import UNUSABLE_OPTION
-from ardsl.system.faults import fault
+from ardsl.errors import data_error
 
 EVENTS = "tensorboard"
 """The folder of the event files, in the run folder."""
@@ -26,7 +26,7 @@ class Events(Callback):
     def __init__(self, run: str | Path) -> None:
         if find_spec("tensorboard") is None:
             problem = "`tensorboard` needs the package of that name: `pip install 'ardsl[tensorboard]'`"
-            raise fault(UNUSABLE_OPTION, problem=problem)
+            raise data_error(UNUSABLE_OPTION, problem=problem)
         self._directory = Path(run, EVENTS)
         self._writer: Any = None
         self._written = 0

@@ -19,17 +19,21 @@ from ardsl.compiler.compile import Compiled, compile_model
 from ardsl.data.lengths import with_lengths
 from ardsl.data.splits import Examples, Splits, load_data, take
 from ardsl.diagnostics.rules.data import BAD_CHECKPOINT, BAD_RUN, NOT_FINITE, UNUSABLE_OPTION
-from ardsl.errors import DataError
+from ardsl.errors import DataError, data_error
 from ardsl.model.settings import TrainSettings
-from ardsl.outputs.curve import can_draw, save_curve
-from ardsl.runs.folder import CURVE, STATE, RunFolder, check_earlier, read_metrics, read_run, restore
+from ardsl.outputs.curve import save_curve
+from ardsl.outputs.drawing import can_draw
+from ardsl.runs.folder import RunFolder, check_earlier
+from ardsl.runs.reading import CURVE, STATE, read_metrics, read_run
+from ardsl.runs.restore import restore
 from ardsl.spec import Spec, as_spec
 from ardsl.system.devices import find_device
-from ardsl.system.faults import fault
+from ardsl.system.processes import Processes
 from ardsl.training.batches import Batches, fingerprint
 from ardsl.training.distributed.launch import launch
-from ardsl.training.distributed.processes import Processes, join
-from ardsl.training.interrupts import AtOnce, Interrupts, Unfinished, pass_on
+from ardsl.training.distributed.processes import join
+from ardsl.training.interrupts import AtOnce, Interrupts
+from ardsl.system.signals import Unfinished, pass_on
 from ardsl.training.learner import Diverged, Interrupted, Learner, Unfit
 from ardsl.training.options import (
     AfterEpoch,
@@ -131,7 +135,7 @@ def fit(
     if fast_dev_run:
         out, epochs, resume, tensorboard = None, 1, False, False
     if as_spec(spec).plan.parameters == 0:
-        raise fault(UNUSABLE_OPTION, problem=f"`{spec.name}` has no free parameters: there is nothing to train")
+        raise data_error(UNUSABLE_OPTION, problem=f"`{spec.name}` has no free parameters: there is nothing to train")
     settings = override(spec.model.train, epochs, seed, precision)
     whole, functions = told_apart(callbacks)
     place = find_device(device)
@@ -139,7 +143,7 @@ def fit(
     processes = join(place.type)
     here = count_devices(devices, strategy, str(device), place, processes)
     if resume and out is None:
-        raise fault(UNUSABLE_OPTION, problem="`resume` needs the run folder, `out`")
+        raise data_error(UNUSABLE_OPTION, problem="`resume` needs the run folder, `out`")
     if tensorboard:
         whole = (*whole, _events(out))
     alone = processes.world == 1
@@ -208,7 +212,7 @@ class _Fit:
         self.folder: RunFolder | None = None
         self._data = fingerprint(self.splits.train, self.splits.valid)
         if len(set(processes.gather(self._data))) > 1:
-            raise fault(UNUSABLE_OPTION, problem="the processes of the training have different data")
+            raise data_error(UNUSABLE_OPTION, problem="the processes of the training have different data")
         state = processes.from_first(lambda: self._open_folder(held))
         train = _on_device(self.splits.train, place)
         parts = along_time(self.model, train, settings.window)
@@ -246,7 +250,7 @@ class _Fit:
         if self.folder is not None:
             state = self.folder.load_state()
         if state is not None and state.get("data") != self._data:
-            raise fault(BAD_CHECKPOINT, path=training.out, problem="the training began with other data")
+            raise data_error(BAD_CHECKPOINT, path=training.out, problem="the training began with other data")
         return state
 
     def run(self) -> Run:
@@ -285,7 +289,7 @@ class _Fit:
 
     def _unfit(self) -> DataError:
         path = "" if self.training.out is None else self.training.out / STATE
-        return fault(BAD_CHECKPOINT, path=path, problem="does not fit the spec")
+        return data_error(BAD_CHECKPOINT, path=path, problem="does not fit the spec")
 
     def _divergence(self, run: Run, index: int | None) -> TrainingError:
         epoch = len(self.learner.metrics)
@@ -297,7 +301,7 @@ class _Fit:
         good = self.learner.best is not None
         where = f" in {run.directory}" if run.directory else ""
         kept = f"the weights of epoch {run.best_epoch} are kept{where}" if good else "no epoch was good"
-        error = fault(NOT_FINITE, epoch=epoch + 1, step=step, kept=kept)
+        error = data_error(NOT_FINITE, epoch=epoch + 1, step=step, kept=kept)
         return TrainingError(error, run if good else None)
 
     def _finish(self, stopped: Literal["epochs", "patience", "interrupted"], diverged: bool) -> Run:
@@ -382,7 +386,7 @@ def _events(out: str | Path | None) -> Callback:
     from ardsl.training.events import Events
 
     if out is None:
-        raise fault(UNUSABLE_OPTION, problem="`tensorboard` needs the run folder, `out`")
+        raise data_error(UNUSABLE_OPTION, problem="`tensorboard` needs the run folder, `out`")
     return Events(out)
 
 
@@ -402,5 +406,5 @@ def _ended(path: Path, place: torch.device) -> Run:
         valid = figures.get("valid", {}).get("nll")
         found = (figures["best_epoch"], valid, figures["seconds"], figures["stopped"])
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise fault(BAD_RUN, path=path, problem="its figures are damaged") from None
+        raise data_error(BAD_RUN, path=path, problem="its figures are damaged") from None
     return Run(restore(path, place), rows, *found, path)

@@ -12,14 +12,6 @@ from lightning.pytorch import Callback
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class Unfinished(KeyboardInterrupt):
-    """A training was interrupted by a signal ``number`` and has no weights to give."""
-
-    def __init__(self, number: signal.Signals) -> None:
-        super().__init__(number)
-        self.number = number
-
-
 class AtOnce(BaseException):
     """The user wants the training to end now, not after its step. No handler of errors, Lightning's for Ctrl-C
     included, may take it for one of its own."""
@@ -59,10 +51,3 @@ class Interrupts(Callback):
         if not self._asked:
             self._asked = True
             self._ask(signal.Signals(number))
-
-
-def pass_on(number: signal.Signals | None) -> None:
-    """Raises a signal again, once what it interrupted is in order: the handler that was there before has its turn, by
-    default the end of the process. Not Ctrl-C, which tells whoever called ``fit``, not the process."""
-    if number not in (None, signal.SIGINT):
-        signal.raise_signal(number)

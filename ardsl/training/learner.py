@@ -25,8 +25,8 @@ from ardsl.errors import ArdslError
 from ardsl.model.settings import TrainSettings
 from ardsl.queries.evaluate import Evaluation, evaluate_examples
 from ardsl.runs.checkpoint import require_like
+from ardsl.system.processes import Processes
 from ardsl.training.batches import DRAWN, Batches
-from ardsl.training.distributed.processes import Processes
 from ardsl.training.distributed.sharding import load_optimizer, split, whole
 from ardsl.training.optimizers import check_optimizer, make_optimizer, make_schedule
 

@@ -12,10 +12,9 @@ from lightning.pytorch import Callback
 
 from ardsl.common.wording import shown
 from ardsl.diagnostics.rules.data import UNUSABLE_OPTION
-from ardsl.errors import DataError
+from ardsl.errors import DataError, data_error
 from ardsl.model.settings import PRECISIONS, TrainSettings
-from ardsl.system.faults import fault
-from ardsl.training.distributed.processes import Processes
+from ardsl.system.processes import Processes
 
 STRATEGIES = ("ddp", "fsdp")
 AfterEpoch = Callable[[dict[str, Any]], object]
@@ -108,4 +107,4 @@ def _is_integer(value: object, least: int) -> bool:
 
 
 def _unusable(problem: str) -> DataError:
-    return fault(UNUSABLE_OPTION, problem=problem)
+    return data_error(UNUSABLE_OPTION, problem=problem)

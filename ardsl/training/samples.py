@@ -12,12 +12,13 @@ from ardsl.compiler.arrays.labels import is_text
 from ardsl.compiler.compile import Compiled
 from ardsl.compiler.model import AutoregressiveModel
 from ardsl.compiler.steps.series import series
-from ardsl.data.formats.texts import write
+from ardsl.data.kinds import is_image, is_wave
 from ardsl.data.splits import Examples, Splits, count, take
 from ardsl.model.model import Variable
-from ardsl.outputs.curve import can_draw
-from ardsl.outputs.images import is_picture, save_grid
-from ardsl.outputs.waves import can_write, is_wave, save_sounds, save_waveforms
+from ardsl.outputs.drawing import can_draw
+from ardsl.outputs.images import save_grid
+from ardsl.outputs.texts import save_texts
+from ardsl.outputs.waves import can_write, save_sounds, save_waveforms
 
 PICTURE, SOUND, TEXT = "samples.png", "samples.wav", "samples.txt"
 
@@ -44,11 +45,11 @@ class Samples:
     def save(self, model: Compiled) -> None:
         rate, started = model.spec.model.data.rate, time.perf_counter()
         every = model.spec.model.observed
-        variable = next((v for v in every if is_picture(v) or is_text(v)), None)
-        if variable is not None and is_picture(variable):
+        variable = next((v for v in every if is_image(v) or is_text(v)), None)
+        if variable is not None and is_image(variable):
             save_grid(self.folder / PICTURE, self._sample(model, variable, _PICTURES), variable)
         elif variable is not None:
-            write(self.folder / TEXT, self._sample(model, variable, _LINES), variable, None)
+            save_texts(self.folder / TEXT, self._sample(model, variable, _LINES), variable, None)
         elif rate is not None and is_wave(every[0]) and can_write() and _streams(model):
             self._save_sounds(model, every[0], rate)
         self._drawn = time.perf_counter()

@@ -16,7 +16,7 @@ from lightning.pytorch.strategies import DDPStrategy, ModelParallelStrategy
 
 from ardsl.model.settings import TrainSettings
 from ardsl.spec import Spec
-from ardsl.training.distributed.processes import Processes
+from ardsl.system.processes import Processes
 
 _LIGHTNING_PRECISION = {"16": "16-mixed", "bf16": "bf16-mixed", "32": "32-true", "64": "64-true"}
 _SMALL = 1e9

@@ -84,7 +84,7 @@ def test_of_many_elements_the_farthest_are_shown(run: Run) -> None:
 
 
 def test_without_matplotlib_the_table_is_shown(run: Run, trained: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ardsl.outputs.curve.can_draw", lambda: False)
+    monkeypatch.setattr("ardsl.outputs.drawing.can_draw", lambda: False)
     result = run("calibrate", trained)
     assert result.exit_code == 0 and "row.a" in result.stdout and "histograms" not in result.stdout
     assert result.stderr == "note: the histograms need matplotlib: pip install 'ardsl[plot]'\n"

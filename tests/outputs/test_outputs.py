@@ -10,9 +10,11 @@ import torch
 from PIL import Image
 
 import ardsl
+from ardsl.data.kinds import is_image
 from ardsl.diagnostics.rules import RULES
-from ardsl.outputs.images import grid, is_picture
-from ardsl.outputs.samples import check_output, write_samples, write_scores
+from ardsl.outputs.images import grid
+from ardsl.outputs.samples import check_output, write_samples
+from ardsl.outputs.tables import write_scores
 from tests.support.runtime_specs import made
 
 IMAGE = "observed x[5, 4] : integer(0, 3)\np(x) = default\n"
@@ -67,7 +69,7 @@ PICTURES = {
 @pytest.mark.parametrize(("declared", "expected"), PICTURES.items())
 def test_which_variables_are_pictures(declared: str, expected: bool) -> None:
     spec = ardsl.loads(f"observed x{declared}\np(x) = default\n")
-    assert is_picture(spec.variables["x"]) is expected
+    assert is_image(spec.variables["x"]) is expected
 
 
 def test_scores_are_a_table(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ import ardsl
 from ardsl.compiler.model import AutoregressiveModel
 from ardsl.compiler.queries.complete import OrderForbids
 from ardsl.data.sources import open_source
-from ardsl.outputs.samples import write_cell_scores, write_filled, write_prediction, write_samples
+from ardsl.outputs.samples import write_samples
+from ardsl.outputs.tables import write_cell_scores, write_filled, write_prediction
 from ardsl.queries.conditionals import find_cell, impute, predict, score_cells
 from ardsl.sketch.draft import sketch
 from tests.support.runtime_specs import spec_in

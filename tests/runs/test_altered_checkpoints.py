@@ -16,7 +16,7 @@ from lightning.pytorch import Callback
 
 import ardsl
 from ardsl.runs.checkpoint import load_state, save_state
-from ardsl.runs.folder import STATE
+from ardsl.runs.reading import STATE
 from tests.support.runtime_specs import correlated
 
 TEXT = """observed x[4] : binary

@@ -15,8 +15,8 @@ import pytest
 from lightning.pytorch import Callback
 
 import ardsl
-from ardsl.runs.folder import STATE, WEIGHTS
 from ardsl.runs.locks import LOCK
+from ardsl.runs.reading import STATE, WEIGHTS
 from ardsl.training.fit import Run
 from tests.support.runtime_specs import correlated
 

@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 
 import ardsl
 from ardsl.runs import checkpoint
-from ardsl.runs.folder import data_directory, read_run
+from ardsl.runs.reading import data_directory, read_run
 from ardsl.system import files as atomic
 from tests.support.runtime_specs import correlated, made, spec_in
 

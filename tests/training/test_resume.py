@@ -23,7 +23,7 @@ from safetensors.torch import load_file, save_file
 
 import ardsl
 from ardsl.runs.checkpoint import load_state, save_state
-from ardsl.runs.folder import METRICS, STATE, WEIGHTS
+from ardsl.runs.reading import METRICS, STATE, WEIGHTS
 from tests.support.runtime_specs import correlated
 
 SPECS = {

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from ardsl.data.formats import images, sounds, tables
-from ardsl.data.lengths import LENGTHS
+from ardsl.data.formats.source import LENGTHS
 from ardsl.diagnostics.rules.data import NO_SUCH_KEY, UNREADABLE
+from ardsl.errors import data_error
 from ardsl.families.domains import Binary
 from ardsl.model.model import Variable
-from ardsl.system.faults import fault
 
 IMAGE, LABEL = "image", "label"
 SOUND, SAMPLES = "sound", "samples"
@@ -51,11 +51,11 @@ class Folder:
         files = sorted(_found(path, images.SUFFIXES))
         heard = sorted(_found(path, sounds.SUFFIXES))
         if files and heard:
-            raise fault(UNREADABLE, path=path, problem=f"has images ({files[0]}) and sounds ({heard[0]})")
+            raise data_error(UNREADABLE, path=path, problem=f"has images ({files[0]}) and sounds ({heard[0]})")
         files = files or heard
         if not files:
             known = ", ".join((*images.SUFFIXES, *sounds.SUFFIXES))
-            raise fault(UNREADABLE, path=path, problem=f"is a folder without images and sounds ({known})")
+            raise data_error(UNREADABLE, path=path, problem=f"is a folder without images and sounds ({known})")
         columns = {}
         parents = [Path(name).parent.name for name in files]
         if all(parents):
@@ -120,16 +120,16 @@ def _told(path: Path, files: list[str]) -> dict[str, np.ndarray]:
     named = [os.path.normpath(str(name)) for name in cells[first]]
     twice = next((name for name, times in Counter(named).items() if times > 1), None)
     if twice is not None:
-        raise fault(NO_SUCH_KEY, path=path, problem=f"names {twice} twice")
+        raise data_error(NO_SUCH_KEY, path=path, problem=f"names {twice} twice")
     row_of = {name: row for row, name in enumerate(named)}
     missing = [name for name in files if name not in row_of]
     if missing:
         more = f" and {len(missing) - 1:,} more" if len(missing) > 1 else ""
-        raise fault(NO_SUCH_KEY, path=path, problem=f"says nothing of {missing[0]}{more}")
+        raise data_error(NO_SUCH_KEY, path=path, problem=f"says nothing of {missing[0]}{more}")
     known = set(files)
     lost = [name for name in row_of if name not in known]
     if lost:
         more = f" and {len(lost) - 1:,} more" if len(lost) > 1 else ""
-        raise fault(NO_SUCH_KEY, path=path, problem=f"names {lost[0]}{more}, and there is no such file")
+        raise data_error(NO_SUCH_KEY, path=path, problem=f"names {lost[0]}{more}, and there is no such file")
     chosen = [row_of[name] for name in files]
     return {name: np.array([cells[name][row] or "" for row in chosen]) for name in others}

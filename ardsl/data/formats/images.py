@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from ardsl.diagnostics.rules.data import UNREADABLE
-from ardsl.system.faults import fault, not_a_file
+from ardsl.errors import data_error
+from ardsl.system.files import not_a_file
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 _MODES = ("1", "L", "RGB")
@@ -54,7 +55,7 @@ def read(folder: Path, files: Sequence[str]) -> np.ndarray:
 
 def _differs(name: str, shape: tuple[int, ...], other: str, wanted: tuple[int, ...]) -> Exception:
     problem = f"is {_described(shape)}, and {other} is {_described(wanted)}"
-    return fault(UNREADABLE, path=name, problem=problem)
+    return data_error(UNREADABLE, path=name, problem=problem)
 
 
 def _opened(name: str, use: Callable[[Any], Any]) -> Any:
@@ -63,7 +64,7 @@ def _opened(name: str, use: Callable[[Any], Any]) -> Any:
     from PIL import Image, UnidentifiedImageError
 
     if problem := not_a_file(name):
-        raise fault(UNREADABLE, path=name, problem=problem)
+        raise data_error(UNREADABLE, path=name, problem=problem)
     try:
         with _quiet(), Image.open(name) as opened:
             if opened.width * opened.height > _MOST_PIXELS:
@@ -75,7 +76,7 @@ def _opened(name: str, use: Callable[[Any], Any]) -> Any:
         problem = f"claims more than {_MOST_PIXELS:,} pixels"
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError):
         problem = "is no image, or is damaged"
-    raise fault(UNREADABLE, path=name, problem=problem)
+    raise data_error(UNREADABLE, path=name, problem=problem)
 
 
 def _claimed(opened: Any) -> tuple[int, ...]:
@@ -102,7 +103,9 @@ def _pixels(opened: Any) -> np.ndarray:
     picture = _plain(ImageOps.exif_transpose(opened))
     if picture.mode not in _MODES:
         known = "black and white, grey or RGB: save it as one of these"
-        raise fault(UNREADABLE, path=opened.filename, problem=f"has the mode {opened.mode}, and images are {known}")
+        raise data_error(
+            UNREADABLE, path=opened.filename, problem=f"has the mode {opened.mode}, and images are {known}"
+        )
     pixels = np.asarray(picture)
     return pixels.astype(np.uint8) * (255 if picture.mode == "1" else 1)
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from ardsl.diagnostics.rules.data import UNREADABLE
-from ardsl.system.faults import fault, not_a_file
+from ardsl.errors import data_error
+from ardsl.system.files import not_a_file
 
 SUFFIXES = (".wav", ".flac")
 _UNKNOWN = 0x7FFFF000
@@ -41,13 +42,13 @@ def lengths(folder: Path, files: Sequence[str], rate: int | None) -> np.ndarray:
         name = str(folder / file)
         channels, own, frames = _opened(name, lambda opened: (opened.channels, opened.samplerate, opened.frames))
         if channels != 1:
-            raise fault(UNREADABLE, path=name, problem=f"has {channels} channels: mix them down to one")
+            raise data_error(UNREADABLE, path=name, problem=f"has {channels} channels: mix them down to one")
         if rate is not None and own != rate:
             other = f"{files[0]} has" if found else "the sounds are to have"
             problem = f"has {own:,} time steps a second, and {other} {rate:,}: resample it"
-            raise fault(UNREADABLE, path=name, problem=problem)
+            raise data_error(UNREADABLE, path=name, problem=problem)
         if wrong := _problem(name, frames):
-            raise fault(UNREADABLE, path=name, problem=wrong)
+            raise data_error(UNREADABLE, path=name, problem=wrong)
         rate = own
         found.append(frames)
     return np.array(found, dtype=np.int64)
@@ -56,9 +57,11 @@ def lengths(folder: Path, files: Sequence[str], rate: int | None) -> np.ndarray:
 def _moments(file: Any, count: int, kind: str, name: str) -> np.ndarray:
     found: np.ndarray = file.read(dtype=kind)
     if len(found) != count:
-        raise fault(UNREADABLE, path=name, problem=f"is cut short: of {count:,} time steps there are {len(found):,}")
+        raise data_error(
+            UNREADABLE, path=name, problem=f"is cut short: of {count:,} time steps there are {len(found):,}"
+        )
     if found.dtype.kind == "f" and np.isnan(found).any():
-        raise fault(UNREADABLE, path=name, problem="has time steps that are no numbers (NaN)")
+        raise data_error(UNREADABLE, path=name, problem="has time steps that are no numbers (NaN)")
     return found
 
 
@@ -82,11 +85,11 @@ def _opened(name: str, use: Any) -> Any:
         import soundfile
     except ImportError:
         problem = "is sound, which takes soundfile: `pip install 'ardsl[sound]'`"
-        raise fault(UNREADABLE, path=name, problem=problem) from None
+        raise data_error(UNREADABLE, path=name, problem=problem) from None
     if not os.path.exists(name):
-        raise fault(UNREADABLE, path=name, problem="does not exist")
+        raise data_error(UNREADABLE, path=name, problem="does not exist")
     if other := not_a_file(name):
-        raise fault(UNREADABLE, path=name, problem=other)
+        raise data_error(UNREADABLE, path=name, problem=other)
     try:
         with soundfile.SoundFile(name) as file:
             return use(file)
@@ -94,4 +97,4 @@ def _opened(name: str, use: Any) -> Any:
         problem = "may not be read (permission denied)"
     except (soundfile.SoundFileError, OSError, ValueError, RuntimeError):
         problem = "is no sound, or is damaged"
-    raise fault(UNREADABLE, path=name, problem=problem)
+    raise data_error(UNREADABLE, path=name, problem=problem)

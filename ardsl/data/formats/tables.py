@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from ardsl.diagnostics.rules.data import BAD_TABLE, UNREADABLE, UNUSABLE_OPTION
-from ardsl.system.faults import fault, not_a_file
+from ardsl.errors import data_error
+from ardsl.system.files import not_a_file
 
 SUFFIXES = (".csv", ".tsv", ".parquet")
 Block = dict[str, Any]
@@ -45,9 +46,9 @@ class Table:
 def open_table(path: Path, name: str) -> Table:
     """The table in a file, by its suffix; ``name`` is what messages call it. Reads the header alone."""
     if find_spec("pyarrow") is None:
-        raise fault(UNUSABLE_OPTION, problem=f"{name}: tables are read by pyarrow: pip install 'ardsl[tables]'")
+        raise data_error(UNUSABLE_OPTION, problem=f"{name}: tables are read by pyarrow: pip install 'ardsl[tables]'")
     if problem := not_a_file(path):
-        raise fault(UNREADABLE, path=name, problem=problem)
+        raise data_error(UNREADABLE, path=name, problem=problem)
     return _parquet(path, name) if path.suffix.lower() == ".parquet" else _csv(path, name)
 
 
@@ -69,7 +70,7 @@ def _parquet(path: Path, name: str) -> Table:
         with _file(path) as opened, ParquetFile(opened) as file:
             header, bound = tuple(file.schema_arrow.names), file.metadata.num_rows
     except (ArrowException, ValueError):
-        raise fault(UNREADABLE, path=name, problem="is cut short or damaged") from None
+        raise data_error(UNREADABLE, path=name, problem="is cut short or damaged") from None
     _check_header(name, list(header), None)
 
     def blocks(columns: Sequence[str]) -> Iterator[Block]:
@@ -79,7 +80,7 @@ def _parquet(path: Path, name: str) -> Table:
                     for batch in file.iter_batches(1 << 16, row_groups=[group], columns=list(columns)):
                         yield {column: batch.column(column) for column in columns}
         except (ArrowException, OSError):
-            raise fault(UNREADABLE, path=name, problem="is cut short or damaged") from None
+            raise data_error(UNREADABLE, path=name, problem="is cut short or damaged") from None
 
     return Table(name, header, bound, blocks, lambda _: None)
 
@@ -93,7 +94,7 @@ def _csv(path: Path, name: str) -> Table:
     records = _records(path, name, separator)
     found = next(records, None)
     if found is None:
-        raise fault(UNREADABLE, path=name, problem="the file is empty")
+        raise data_error(UNREADABLE, path=name, problem="the file is empty")
     line, row, last = found
     header = tuple(cell.strip() for cell in row)
     _check_header(name, list(header), line)
@@ -135,8 +136,8 @@ def _csv_blocks(
             if len(row) != len(header):
                 cells = f"{len(row)} cell{'s' if len(row) != 1 else ''}"
                 problem = f"{cells} where the header has {len(header)}"
-                raise fault(BAD_TABLE, path=name, line=line, problem=problem) from None
-        raise fault(UNREADABLE, path=name, problem=str(error).splitlines()[0]) from None
+                raise data_error(BAD_TABLE, path=name, line=line, problem=problem) from None
+        raise data_error(UNREADABLE, path=name, problem=str(error).splitlines()[0]) from None
 
 
 def _records(path: Path, name: str, separator: str, strict: bool = False) -> Iterator[tuple[int, list[str], int]]:
@@ -155,8 +156,8 @@ def _records(path: Path, name: str, separator: str, strict: bool = False) -> Ite
         elif "end of data" in str(error):
             problem = "a quote is opened here, or in a line after it, and never closed"
         else:
-            raise fault(BAD_TABLE, path=name, line=reader.line_num, problem=str(error)) from None
-        raise fault(BAD_TABLE, path=name, line=start, problem=problem) from None
+            raise data_error(BAD_TABLE, path=name, line=reader.line_num, problem=str(error)) from None
+        raise data_error(BAD_TABLE, path=name, line=start, problem=problem) from None
 
 
 def _lines(path: Path, name: str) -> Iterator[str]:
@@ -167,14 +168,14 @@ def _lines(path: Path, name: str) -> Iterator[str]:
             number += 1
             if len(encoded) == _LONGEST_LINE:
                 problem = f"longer than {_LONGEST_LINE >> 20} MB: is this a table?"
-                raise fault(BAD_TABLE, path=name, line=number, problem=problem)
+                raise data_error(BAD_TABLE, path=name, line=number, problem=problem)
             try:
                 text = encoded.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError as error:
                 problem = f"not UTF-8 text (byte 0x{encoded[error.start]:02x})"
-                raise fault(BAD_TABLE, path=name, line=number, problem=problem) from None
+                raise data_error(BAD_TABLE, path=name, line=number, problem=problem) from None
             if "\0" in text:
-                raise fault(BAD_TABLE, path=name, line=number, problem="holds NUL bytes: is this a text file?")
+                raise data_error(BAD_TABLE, path=name, line=number, problem="holds NUL bytes: is this a text file?")
             yield text
 
 
@@ -189,8 +190,8 @@ def _count_lines(path: Path) -> int:
 def _check_header(name: str, header: list[str], line: int | None) -> None:
     def wrong(problem: str) -> Exception:
         if line is None:
-            return fault(UNREADABLE, path=name, problem=problem)
-        return fault(BAD_TABLE, path=name, line=line, problem=problem)
+            return data_error(UNREADABLE, path=name, problem=problem)
+        return data_error(BAD_TABLE, path=name, line=line, problem=problem)
 
     if line is not None and not any(header):
         raise wrong("the first line must name the columns, and is blank")

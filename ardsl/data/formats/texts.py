@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from torch import Tensor
 
 from ardsl.common.wording import listed, shown
 from ardsl.compiler.arrays.labels import characters, is_text
-from ardsl.data.lengths import LENGTHS
+from ardsl.data.formats.source import LENGTHS
 from ardsl.diagnostics.rules.data import OUTSIDE_DOMAIN, UNREADABLE, WRONG_SHAPE
+from ardsl.errors import data_error
 from ardsl.families.domains import Category
 from ardsl.model.model import Variable
-from ardsl.system.faults import fault
-from ardsl.system.files import replacing
 
 SUFFIXES = (".txt",)
 TEXT = "text"
@@ -39,7 +36,7 @@ class Text:
         try:
             whole = path.read_text(encoding="utf-8-sig")
         except UnicodeDecodeError as error:
-            raise fault(
+            raise data_error(
                 UNREADABLE, path=path, problem=f"is not UTF-8: byte {error.start:,} is {error.reason}"
             ) from None
         found = [(number, line) for number, line in enumerate(whole.split("\n"), 1) if line]
@@ -61,13 +58,13 @@ class Text:
         if not is_text(variable) or not isinstance(domain, Category) or domain.labels is None:
             needed = '`category("a", "b", …)` along one axis'
             problem = f"is text, and `{variable.name}` has no characters: {needed}"
-            raise fault(WRONG_SHAPE, place=self.name, problem=problem)
+            raise data_error(WRONG_SHAPE, place=self.name, problem=problem)
         found, strange = codes(self.read(TEXT), domain)
         if len(strange):
             ends = np.cumsum(self.read(f"{TEXT}{LENGTHS}"))
             row = int(np.searchsorted(ends, strange[0], side="right"))
             place = int(strange[0]) - int(ends[row]) + len(self.lines[row])
-            raise fault(
+            raise data_error(
                 OUTSIDE_DOMAIN,
                 place=self.row_name(row),
                 element=f"{variable.name}[{place}]",
@@ -86,20 +83,3 @@ def codes(points: np.ndarray, domain: Category) -> tuple[np.ndarray, np.ndarray]
     order = np.argsort(known)
     found = order[np.searchsorted(known, points, sorter=order).clip(max=len(known) - 1)]
     return found, np.flatnonzero(known[found] != points)
-
-
-def write(path: Path, samples: Tensor, variable: Variable, lengths: np.ndarray | None) -> None:
-    """A line for each sample, up to its end."""
-    with replacing(path) as part:
-        part.write_text("".join(f"{line}\n" for line in lines(samples, variable, lengths)), encoding="utf-8")
-
-
-def lines(samples: Tensor, variable: Variable, lengths: np.ndarray | None) -> Iterator[str]:
-    """Samples [n, characters] as text, each up to its end."""
-    domain = variable.domain
-    assert isinstance(domain, Category) and domain.labels  # see is_text
-    for row, sample in enumerate(samples.tolist()):
-        end = len(sample) if lengths is None else int(lengths[row])
-        if domain.end is not None and domain.end in sample:
-            end = min(end, sample.index(domain.end))
-        yield "".join(domain.labels[code] for code in sample[:end])

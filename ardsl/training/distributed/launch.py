@@ -24,10 +24,9 @@ import torch
 from torch.distributed import TCPStore
 
 from ardsl.diagnostics.rules.data import LOST_PROCESS, UNUSABLE_OPTION
-from ardsl.errors import DataError
-from ardsl.system.faults import fault
-from ardsl.training.distributed.processes import Processes
-from ardsl.training.interrupts import Unfinished
+from ardsl.errors import DataError, data_error
+from ardsl.system.processes import Processes
+from ardsl.system.signals import Unfinished
 
 T = TypeVar("T", covariant=True)
 
@@ -59,7 +58,7 @@ def launch(work: Work[T], count: int) -> T:
         try:
             torch.save(work, Path(folder, WORK))
         except (pickle.PicklingError, AttributeError, TypeError) as error:
-            raise fault(UNUSABLE_OPTION, problem=f"no other process can have this: {error}") from None
+            raise data_error(UNUSABLE_OPTION, problem=f"no other process can have this: {error}") from None
         store = TCPStore(_HERE, 0, is_master=True, wait_for_workers=False)
         workers: list[subprocess.Popen[bytes]] = []
         try:
@@ -74,7 +73,7 @@ def launch(work: Work[T], count: int) -> T:
     if outcome is None and passed:  # before they were ready for signals
         raise Unfinished(signal.Signals(max(passed)))
     if outcome is None:
-        raise fault(LOST_PROCESS, what=_loss(codes))
+        raise data_error(LOST_PROCESS, what=_loss(codes))
     if isinstance(outcome, BaseException):
         raise outcome
     result: T = outcome

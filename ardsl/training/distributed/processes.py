@@ -1,7 +1,6 @@
-"""The processes of one training: one alone, or several that hold the same weights and act together.
+"""Several processes of one training, that hold the same weights and act together.
 
-All communication but that of the gradients is here. What is collective is called by every process, in the same order:
-a process that is alone answers at once, and the others wait for the last.
+All communication but that of the gradients is here.
 """
 
 from __future__ import annotations
@@ -13,16 +12,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import distributed
 
 from ardsl.diagnostics.rules.data import LOST_PROCESS
-from ardsl.errors import ArdslError
-from ardsl.system.faults import fault
-
-T = TypeVar("T")
+from ardsl.errors import ArdslError, data_error
+from ardsl.system.processes import Processes, T
 
 _LOOK = 0.05
 """The seconds between two answers of :meth:`Processes.any`: a process learns of the others by waiting for them."""
@@ -30,36 +27,6 @@ _MOST_SKIPPED = 100
 
 _LOST = re.compile(r"gloo|nccl|connection|socket|peer|broken pipe|timed out", re.IGNORECASE)
 """What torch's errors of communication say; they have no class of their own."""
-
-
-class Processes:
-    """One process, alone. ``rank`` counts the processes from 0 to ``world`` − 1; the one of rank 0 writes."""
-
-    rank, world = 0, 1
-    local_rank, local_world = 0, 1
-    """The same among the processes on this machine."""
-
-    @property
-    def first(self) -> bool:
-        return self.rank == 0
-
-    def any(self, *flags: bool) -> tuple[bool, ...]:
-        """Which of the flags some process has set. Asked at every step, but answered about twenty times a second: in
-        between all are told that none is."""
-        return flags
-
-    def gather(self, value: T) -> list[T]:
-        """The values of all processes, by rank."""
-        return [value]
-
-    def from_first(self, make: Callable[[], T]) -> T:
-        """What the first process makes, or its ``ArdslError``, in all of them."""
-        return make()
-
-    @contextmanager
-    def connected(self) -> Iterator[None]:
-        """What happens where another process is gone becomes a ``DataError``."""
-        yield
 
 
 class _Several(Processes):
@@ -109,7 +76,7 @@ class _Several(Processes):
         except RuntimeError as error:
             if not _LOST.search(str(error)):
                 raise
-            raise fault(LOST_PROCESS, what="another process is gone") from error
+            raise data_error(LOST_PROCESS, what="another process is gone") from error
 
 
 def were_started() -> bool:

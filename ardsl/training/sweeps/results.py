@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from ardsl.diagnostics.rules.data import BAD_RUN
+from ardsl.errors import data_error
 from ardsl.model.values import fitted
-from ardsl.system.faults import fault
 from ardsl.system.files import write_text
 
 RESULTS = "results.csv"
@@ -81,7 +81,7 @@ def read_results(directory: Path, declared: Mapping[str, Any]) -> list[Result]:
     names = header[1 : -len(_FIGURES)]
     if names != list(declared):
         problem = f"is of a sweep over {', '.join(names)}, not {', '.join(declared)}: choose another folder with --out"
-        raise fault(BAD_RUN, path=path, problem=problem)
+        raise data_error(BAD_RUN, path=path, problem=problem)
     try:
         found = [_result(directory, declared, row) for row in rows[1:]]
     except (ValueError, TypeError, RecursionError):
@@ -91,7 +91,7 @@ def read_results(directory: Path, declared: Mapping[str, Any]) -> list[Result]:
 
 def _damaged(path: Path) -> Exception:
     problem = "is not the table of a sweep, or damaged: move it away (the runs that have ended are found again)"
-    return fault(BAD_RUN, path=path, problem=problem)
+    return data_error(BAD_RUN, path=path, problem=problem)
 
 
 def _result(directory: Path, declared: Mapping[str, Any], row: Sequence[str]) -> Result:

@@ -15,13 +15,12 @@ from ardsl.common.wording import listed
 from ardsl.diagnostics import Sink, Source
 from ardsl.diagnostics.rules.data import UNUSABLE_OPTION
 from ardsl.diagnostics.suggest import did_you_mean
-from ardsl.errors import DataError, SpecError
+from ardsl.errors import DataError, SpecError, data_error
 from ardsl.language import parse
 from ardsl.language.syntax import ParamStatement
 from ardsl.model.scope import Scope
 from ardsl.model.values import check_params, describe, fitted, kind_of
 from ardsl.spec import diagnose
-from ardsl.system.faults import fault
 
 MOST = 10_000
 """Combinations of a grid: each spec is checked before the first is trained."""
@@ -170,4 +169,4 @@ def _short(values: Range, drawn: float) -> float:
 
 
 def _unusable(problem: str) -> DataError:
-    return fault(UNUSABLE_OPTION, problem=problem)
+    return data_error(UNUSABLE_OPTION, problem=problem)

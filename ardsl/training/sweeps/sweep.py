@@ -14,11 +14,11 @@ from lightning.pytorch import Callback
 from ardsl.data.splits import load_data
 from ardsl.diagnostics import Diagnostic, Source
 from ardsl.diagnostics.rules.data import NO_SOURCE
-from ardsl.errors import SpecError
-from ardsl.runs.folder import check_earlier, read_run
+from ardsl.errors import SpecError, data_error
+from ardsl.runs.folder import check_earlier
 from ardsl.runs.locks import locked
+from ardsl.runs.reading import read_run
 from ardsl.spec import Spec, as_spec, diagnose
-from ardsl.system.faults import fault
 from ardsl.training.fit import TrainingError, fit
 from ardsl.training.progress import Progress
 from ardsl.training.sweeps.results import Ended, Result, ranked, read_results, run_name, told, write_results
@@ -104,7 +104,7 @@ class Sweep:
                 check_earlier(directory, spec, self._told(spec))
         if load_data(first, data, data_dir=data_dir).valid is None:
             help = "a sweep compares its runs by it; give --data valid=PATH, or a share of the training data: valid=0.1"
-            raise fault(NO_SOURCE, split="valid", help=help)
+            raise data_error(NO_SOURCE, split="valid", help=help)
 
     def run(self) -> list[Result]:
         """Train what has not ended yet. Raises ``KeyboardInterrupt`` where the user wants to end."""

@@ -26,10 +26,10 @@ from safetensors.torch import load_file
 
 import ardsl
 from ardsl.queries.evaluate import evaluate_examples
-from ardsl.runs.folder import METRICS, STATE, WEIGHTS
+from ardsl.runs.reading import METRICS, STATE, WEIGHTS
+from ardsl.system.processes import Processes
 from ardsl.training.batches import Batches
 from ardsl.training.distributed.launch import launch
-from ardsl.training.distributed.processes import Processes
 from ardsl.training.fit import TrainingError
 from tests.support.runtime_specs import correlated
 

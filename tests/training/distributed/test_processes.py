@@ -17,9 +17,10 @@ import torch
 
 import ardsl
 from ardsl.diagnostics.rules.data import BAD_RUN
-from ardsl.system.faults import fault
+from ardsl.errors import data_error
+from ardsl.system.processes import Processes
 from ardsl.training.distributed.launch import Broken, launch
-from ardsl.training.distributed.processes import Processes, join, were_started
+from ardsl.training.distributed.processes import join, were_started
 
 pytestmark = pytest.mark.thorough
 
@@ -43,11 +44,11 @@ class Job:
         return processes.gather((rank, set(told), made, caught.value.code))
 
     def _refuse(self) -> None:
-        raise fault(BAD_RUN, path="here", problem="only told to the first")
+        raise data_error(BAD_RUN, path="here", problem="only told to the first")
 
     def refuse(self, processes: Processes) -> Any:
         if processes.rank == 1:
-            raise fault(BAD_RUN, path="there", problem="the second cannot")
+            raise data_error(BAD_RUN, path="there", problem="the second cannot")
         return self.wait(processes)
 
     def kill_the_starter(self, processes: Processes) -> Any:
@@ -131,7 +132,7 @@ def test_what_cannot_be_pickled_is_told() -> None:
 
 
 def test_errors_and_specs_cross_between_processes() -> None:
-    error = pickle.loads(pickle.dumps(fault(BAD_RUN, path="here", problem="none")))
+    error = pickle.loads(pickle.dumps(data_error(BAD_RUN, path="here", problem="none")))
     assert type(error) is ardsl.DataError and error.code == "AR520" and str(error) == "error[AR520]: here: none"
     spec = ardsl.loads("param w = 3\nobserved x[4] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden = w)\n", w=5)
     again = pickle.loads(pickle.dumps(spec))

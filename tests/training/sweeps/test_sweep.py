@@ -17,7 +17,7 @@ from lightning.pytorch import Callback
 from safetensors.torch import load_file
 
 import ardsl
-from ardsl.runs.folder import STATE, WEIGHTS
+from ardsl.runs.reading import STATE, WEIGHTS
 from ardsl.training.sweeps import sweep as module
 from ardsl.training.sweeps.results import Result
 from ardsl.training.sweeps.search import Range
