@@ -16,9 +16,9 @@ from ardsl.compiler.likelihood.missing import may_miss
 from ardsl.data.cells import column_values
 from ardsl.data.choices import choose, no_such, variables
 from ardsl.data.formats.folders import IMAGE, shown_as
+from ardsl.data.formats.source import LENGTHS
 from ardsl.data.formats.texts import TEXT
 from ardsl.data.lengths import padded
-from ardsl.data.formats.source import LENGTHS
 from ardsl.data.sources import Source
 from ardsl.data.values import Part, Raw
 from ardsl.diagnostics.rules.data import MISSING_VALUES, NO_SUCH_KEY, UNREADABLE, WRONG_FORMAT, WRONG_SHAPE

@@ -13,6 +13,7 @@ from ardsl.errors import ArdslError, data_error
 from ardsl.model.model import Variable
 from ardsl.spec import Spec
 
+
 def with_lengths(spec: Spec, data: Any, lengths: Any) -> Any:
     """Data with the lengths of the only variable that varies beside it, as ``NAME_lengths``."""
     if lengths is None:

@@ -9,8 +9,8 @@ import numpy as np
 from ardsl.common.wording import listed, shown
 from ardsl.compiler.arrays.labels import characters, is_text
 from ardsl.data.formats import sounds
-from ardsl.data.formats.texts import codes
 from ardsl.data.formats.source import LENGTHS
+from ardsl.data.formats.texts import codes
 from ardsl.data.sources import open_source
 from ardsl.diagnostics.rules.data import NO_SUCH_KEY, OUTSIDE_DOMAIN, WRONG_FORMAT, WRONG_SHAPE
 from ardsl.errors import ArdslError, data_error

@@ -57,7 +57,7 @@ class Rule:
 
     ``message`` and ``label`` are format strings, filled by the keywords of :meth:`at`.
     ``explanation`` is a paragraph or two; ``wrong`` and ``right`` are complete small specs (or, for
-    rules of the runtime, short transcripts), ``wrong`` being one that raises this very rule.
+    rules of data and runs, short transcripts), ``wrong`` being one that raises this very rule.
     """
 
     code: str

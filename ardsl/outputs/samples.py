@@ -13,8 +13,8 @@ from torch import Tensor
 
 from ardsl.compiler.arrays.labels import is_text
 from ardsl.data.choices import column_names
-from ardsl.data.kinds import is_image, is_wave
 from ardsl.data.formats.source import LENGTHS
+from ardsl.data.kinds import is_image, is_wave
 from ardsl.diagnostics.rules.data import BAD_OUTPUT
 from ardsl.errors import data_error
 from ardsl.model.model import Variable

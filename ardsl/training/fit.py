@@ -29,11 +29,11 @@ from ardsl.runs.restore import restore
 from ardsl.spec import Spec, as_spec
 from ardsl.system.devices import find_device
 from ardsl.system.processes import Processes
+from ardsl.system.signals import Unfinished, pass_on
 from ardsl.training.batches import Batches, fingerprint
 from ardsl.training.distributed.launch import launch
 from ardsl.training.distributed.processes import join
 from ardsl.training.interrupts import AtOnce, Interrupts
-from ardsl.system.signals import Unfinished, pass_on
 from ardsl.training.learner import Diverged, Interrupted, Learner, Unfit
 from ardsl.training.options import (
     AfterEpoch,

@@ -101,7 +101,7 @@ def test_outputs_that_cannot_be_written(tmp_path: Path) -> None:
         write_scores(tmp_path / "s.txt", np.zeros(2))
 
 
-def test_every_rule_of_the_runtime_has_a_page() -> None:
+def test_every_rule_of_data_and_runs_has_a_page() -> None:
     for code, rule in RULES.items():
         if code.startswith("AR5"):
             assert len(rule.explanation) > 60

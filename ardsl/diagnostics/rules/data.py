@@ -1,4 +1,4 @@
-"""AR5xx: data and runtime. Their messages are one line; the examples are short transcripts."""
+"""AR5xx: data, files and runs. Their messages are one line; the examples are short transcripts."""
 
 from ardsl.diagnostics.diagnostic import Rule
 
