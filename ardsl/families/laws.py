@@ -134,8 +134,15 @@ def _own_share(position: float) -> float:
     return 1.0 if position == 0.5 else 0.1 * min(position, 1 - position)
 
 
+_MENDED = {
+    "Bernoulli": "ardsl.families.mended_torch",
+    "SoftAsymmetricLaplace": "ardsl.families.mended_pyro",
+}
+"""The modules of classes that stand in for a library's own."""
+
+
 @lru_cache(maxsize=256)
 def _class(library: str, name: str) -> Any:
-    """Pyro is imported only for what torch lacks."""
-    module = "torch.distributions" if library == "torch" else "pyro.distributions"
+    """A class of a library, or ours in its place. Pyro is imported only for what torch lacks."""
+    module = _MENDED.get(name, f"{library}.distributions")
     return getattr(import_module(module), name)
