@@ -68,9 +68,19 @@ class CompiledModel(nn.Module, ABC):
         return tuple(name for name, variable in self.spec.variables.items() if variable.kind == "latent")
 
     def measure(self, examples: Any) -> None:
-        """Standardizes real and positive variables, observed and given, by the mean and spread of these examples:
-        arrays [examples, *shape] by name, or one of the only observed variable. ``ardsl.fit`` does so with its training
-        data; a training loop of one's own calls it once before it begins. Other variables keep the units they have."""
+        """Standardizes real and positive variables, observed and given, by the mean and spread of examples.
+
+        ``ardsl.fit`` does so with its training data; a training loop of one's own calls it once before it begins. Other
+        variables keep the units they have.
+
+        Args:
+            examples: arrays [examples, *shape] by name, or one of the only observed variable.
+
+        Raises:
+            ArdslError: for unknown names and other shapes.
+
+        >>> model.measure(x)
+        """
         self.standardize_by(examples_by_name(examples, self.spec.variables))
 
     @abstractmethod
@@ -79,8 +89,9 @@ class CompiledModel(nn.Module, ABC):
 
     @abstractmethod
     def values(self, x: Any, given: Any = None, lengths: Any = None, *, check: bool = True) -> dict[str, Tensor]:
-        """The user's arrays by variable, in the form that the model computes with; ``check`` refuses given values
-        outside their domains."""
+        """Users' arrays by variable, in the form that the model computes with; ``check`` refuses given values outside
+        their domains.
+        """
 
     @abstractmethod
     def log_prob(self, x: Any, given: Any = None) -> Any:
@@ -98,12 +109,16 @@ class CompiledModel(nn.Module, ABC):
         """The loss of a batch, arrays [batch, *shape] by name, as training minimizes and reports it.
 
         Under ``any(…)`` the ``generator`` draws an order for the batch; without one fresh random numbers do. With a
-        ``window`` the loss is estimated from a part of each example along time."""
+        ``window`` the loss is estimated from a part of each example along time.
+        """
 
     def loss(
         self, batch: Mapping[str, Any], generator: np.random.Generator | None = None, window: Window | None = None
     ) -> Tensor:
-        """The number that training minimizes for a batch, in nats per example: the value of :meth:`objective`."""
+        """The number that training minimizes for a batch, in nats per example: the value of :meth:`objective`.
+
+        >>> model.loss({"x": x}).backward()
+        """
         return self.objective(batch, generator, window).value
 
     @abstractmethod

@@ -42,11 +42,19 @@ if TYPE_CHECKING:
 
 
 class AutoregressiveModel(Density):
-    """A density whose conditionals depend on exactly the contexts the spec declares.
+    """A density whose conditionals depend on exactly the contexts that the spec declares.
 
-    ``log_prob`` is exact, in nats per example. Tensors have the declared axes in the declared order, batch first. With
-    one observed variable data is a tensor, with several a dict by name. Any number of threads may score, sample and
-    stream one model.
+    p(x) = Π_i p(x_i | the context of x_i). :meth:`log_prob` is exact, in nats per example, and :meth:`sample` is exact.
+    Tensors have the declared axes in the declared order, batch first. With one observed variable data is a tensor, with
+    several a dict by name; arrays of numpy, lists and data frames are taken, too. Any number of threads may score,
+    sample and stream one model.
+
+    >>> spec = ardsl.loads('''
+    ... observed x[4] : binary
+    ... p(x[i] | x[<i]) = bernoulli via made(hidden = 8)
+    ... ''')
+    >>> model = ardsl.compile(spec, seed=0)
+    >>> x = torch.tensor([[0, 1, 1, 0], [1, 1, 0, 0]])
     """
 
     def __init__(self, spec: Spec) -> None:
@@ -66,19 +74,31 @@ class AutoregressiveModel(Density):
         order: int | None = None,
         validate: bool = True,
     ) -> Tensor | dict[str, Tensor]:
-        """log p(x | given) of each example, [batch], in nats: −inf for values outside their domains.
+        """log p(x | given) of each example: [batch], in nats; −inf for values outside their domains.
 
-        ``elementwise`` gives the conditionals' own log-probabilities instead, by variable, [batch, *draws]; under
-        ``any(orders = K)`` these need ``order = k``. There the density is the uniform mixture
-        p(x) = 1/K Σ_k p_k(x) over the K orders, and ``order = k`` gives the k-th. With ``train = "all"`` a NaN is a
-        missing value: the density is then that of the others, under the same orders with what is missing placed last.
+        Under ``any(orders = K)`` the density is the uniform mixture p(x) = 1/K Σ_k p_k(x) over the K orders. With
+        ``train = "all"`` a NaN is a missing value: the density is that of the other values, under the same orders with
+        the missing ones placed last (Uria, Murray & Larochelle 2014, section 4).
 
-        Of a variable of varying length, ``lengths`` [batch] (by name where several vary) says where each example ends;
-        what is NaN, or not in the array, lies beyond its end, too.
+        Args:
+            x: the observed variables, [batch, *shape]; a dict of them by name where there are several.
+            given: the given variables, in the same form; one example's, [*shape], stands for all.
+            lengths: of a variable of varying length, where each example ends: integers [batch], by name where several
+                vary. A value beyond an end is NaN, or not in the array.
+            elementwise: gives the conditionals' own log-probabilities, by variable: [batch, *draws].
+            order: gives the density under this order of ``any(orders = K)``, p_k; ``elementwise`` needs it there.
+            validate: False is for tensors [batch, *shape] that are complete, of full length and inside their domains.
+                No value is looked at and no branch depends on one, so that ``torch.vmap``, ``torch.export`` and
+                ``torch.compile(fullgraph = True)`` can take the model.
 
-        ``validate = False`` is for tensors [batch, *shape] that are complete, of full length and inside their domains:
-        no value is looked at and no branch depends on one, so that ``torch.vmap``, ``torch.export`` and
-        ``torch.compile(fullgraph = True)`` can take the model.
+        Raises:
+            ArdslError: for arrays of other shapes, missing values that the order does not marginalize, given values
+                outside their domains, and an order that there is not.
+
+        >>> model.log_prob(x).shape
+        torch.Size([2])
+        >>> bool(torch.allclose(model.log_prob(x, elementwise=True)["x"].sum(1), model.log_prob(x)))
+        True
         """
         order = None if order is None else self._checked_order(order)
         if not validate:
@@ -92,11 +112,11 @@ class AutoregressiveModel(Density):
         return by_element(self, values, order) if elementwise else self.log_prob_of(values, order)
 
     def forward(self, x: Any, given: Any = None, **options: Any) -> Any:
-        """:meth:`log_prob`, as what a torch module is called for."""
+        """log p of each example: :meth:`log_prob`, called as a torch module is."""
         return self.log_prob(x, given, **options)
 
     def _complete_values(self, x: Any, given: Any) -> Values:
-        """Tensors as :meth:`values` gives them, of which no value is looked at."""
+        """Tensors as :meth:`values` gives them, no value of which is looked at."""
         observed, conditions = self.spec.model.observed, self.spec.model.given
         named = by_name(x, observed, "the data") | (by_name(given, conditions, "`given`") if conditions else {})
         values: Values = {}
@@ -121,11 +141,12 @@ class AutoregressiveModel(Density):
     def objective(
         self, batch: Mapping[str, Any], generator: np.random.Generator | None = None, window: Window | None = None
     ) -> Loss:
-        """The mean negative log-likelihood of a batch per example, in nats, as training minimizes it.
+        """The mean negative log-likelihood of a batch, in nats per example, as training minimizes it.
 
-        Under ``any(orders = K)`` one order is drawn for the batch (with ``train = "all"`` a fresh one of all D!):
-        an unbiased estimate of the mean over orders of −log p_k, which bounds the mixture's. With a ``window`` it is
-        estimated from a part of each example. Raises ``ArdslError`` where there is nothing to train.
+        Under ``any(orders = K)`` one order is drawn for the batch (with ``train = "all"`` a fresh one of all D!): an
+        unbiased estimate of the mean over orders of −log p_k, which bounds the mixture's (Uria, Murray & Larochelle
+        2014). With a ``window`` it is estimated from a part of each example along time. Raises ``ArdslError`` where
+        there is nothing to train.
         """
         if not self.groups:
             raise ArdslError("the model has nothing to train")
@@ -135,8 +156,10 @@ class AutoregressiveModel(Density):
         return Loss(value, value.detach(), {})
 
     def values(self, x: Any, given: Any = None, lengths: Any = None, *, check: bool = True) -> Values:
-        """The user's arrays, checked for shape, as flat tensors in the model's units; what is given is also checked for
-        its domain, unless that has been done."""
+        """Users' arrays as flat values, standardized: [batch, elements] by variable.
+
+        Shapes are checked, and with ``check`` that given values lie in their domains.
+        """
         model, like = self.spec.model, self.like
         found = observed_values(x, model.observed, like)
         count = len(next(iter(found.values())))
@@ -146,7 +169,14 @@ class AutoregressiveModel(Density):
     # Sampling
 
     def noise(self, n: int, seed: int | None = None) -> Noise:
-        """The randomness of ``n`` samples; opaque, for ``sample``."""
+        """The random numbers of ``n`` samples, which decide them; opaque, for :meth:`sample`.
+
+        The same ``seed`` gives the same numbers on any device. Raises ``ArdslError`` for no count and no seed.
+
+        >>> noise = model.noise(3, seed=0)
+        >>> bool((model.sample(3, noise=noise) == model.sample(3, noise=noise)).all())
+        True
+        """
         return make_noise(self.spec.plan.groups, checked_count(n, "samples"), seed, self.like)
 
     @torch.no_grad()
@@ -162,14 +192,28 @@ class AutoregressiveModel(Density):
         evaluator: Literal["step", "whole"] = "step",
         begin: Any = None,
     ) -> Tensor | dict[str, Tensor]:
-        """``n`` samples in the form of the data; a function of the noise, and exact.
+        """``n`` exact samples in the form of the data: [n, *shape], a dict of them where there are several variables.
 
-        Of a variable of varying length they end where ``lengths`` says (as in :meth:`log_prob`), and have legal values
-        beyond; without, they are as long as can be. Of a variable along time ``begin`` has the first moments, [moments,
-        …] for all samples or [n, moments, …]: what follows is drawn given them, exactly.
+        Each is a function of its noise. Samples are float64 where the model's own type would round them visibly.
 
-        ``step`` computes each activation once, in as many steps as the realized graph's longest path; ``whole`` runs
-        the whole network at every step: the slow, obvious reference.
+        Args:
+            n: the number of samples.
+            given: the given variables, [n, *shape], or one example's for all samples.
+            lengths: of a variable of varying length, where each sample ends, as in :meth:`log_prob`; without, samples
+                are as long as can be. Beyond their ends they have legal values.
+            prefix: of a variable along time, the first time steps, [steps, …] for all samples or [n, steps, …]; the
+                continuation is drawn given them, exactly.
+            seed: decides the samples; by default they are fresh.
+            noise: the random numbers themselves, of :meth:`noise`.
+            evaluator: ``"step"`` computes each activation once, in as many steps as the realized graph's longest path;
+                ``"whole"`` runs the whole network at every step: the slow, obvious reference.
+            begin: the former name of ``prefix``.
+
+        Raises:
+            ArdslError: for arguments that the model cannot take.
+
+        >>> model.sample(3, seed=0).shape
+        torch.Size([3, 4])
         """
         n = checked_count(n, "samples")
         noise = self.noise(n, seed) if noise is None else noise
@@ -198,19 +242,52 @@ class AutoregressiveModel(Density):
         moments: int | None = None,
         begin: Any = None,
     ) -> Iterator[Tensor]:
-        """What :meth:`sample` gives, in chunks [n, moments, …] as they are drawn, of a variable along time. ``length``:
-        how many moments in all, where that varies. After a ``begin`` come the moments that follow it. Where the
-        variable has an ``end``, nothing follows once all samples have ended, and a chunk may be shorter. A stream goes
-        on with the weights that it began with."""
+        """Samples of a variable along time in chunks, [n, steps, …] each, as they are drawn.
+
+        All chunks together are what :meth:`sample` gives for the same seed; after a ``prefix`` they are its
+        continuation. Where the variable has an ``end``, nothing follows once all samples have ended, and a chunk may be
+        shorter. A stream keeps the weights that it began with, and memory does not grow with its length.
+
+        Args:
+            given: the given variables, [n, *shape], or one example's for all samples.
+            n: the number of samples.
+            steps: the time steps of a chunk.
+            length: the time steps in all, where the length varies; by default as many as can be.
+            prefix: the first time steps, as in :meth:`sample`.
+            seed: decides the samples; by default they are fresh.
+            moments, begin: the former names of ``steps`` and ``prefix``.
+
+        Raises:
+            ArdslError: where the model has not one variable along time, as `wavenet` draws it, and for arguments that
+                it cannot take.
+
+        >>> sound = ardsl.compile(ardsl.loads('''
+        ... observed wave[time: 40] : category(8)
+        ... p(wave[t] | wave[<t]) = categorical via wavenet(layers = 2, features = 4)
+        ... '''))
+        >>> [chunk.shape[1] for chunk in sound.stream(steps=16, seed=0)]
+        [16, 16, 8]
+        """
         prefix = renamed("begin", begin, "prefix", prefix)
         steps = renamed("moments", moments, "steps", steps, default=1024)
         return stream(self, given, n, steps, length, prefix, seed)
 
     def complete(self, x: Any, given: Any = None, *, seed: int | None = None, likely: bool = False) -> Any:
-        """``x`` with every NaN filled, by an exact draw of what is missing given the rest of its example.
+        """``x`` with every NaN filled by an exact draw of the missing values given the rest of their example.
 
-        ``likely`` fills in the most likely value at each draw instead. Raises ``OrderForbids`` (an ``ArdslError``)
-        where the order draws a missing element before one that is there, which only ``any(…, train = "all")`` allows.
+        Args:
+            x: the observed variables, as in :meth:`log_prob`, with NaN for missing values.
+            given: the given variables, as in :meth:`log_prob`.
+            seed: decides the draws; by default they are fresh.
+            likely: fills in the most likely value at each draw instead.
+
+        Raises:
+            OrderForbids: (an ``ArdslError``) where the order draws a missing element before one that is there, which
+                only ``any(…, train = "all")`` allows.
+
+        >>> gap = torch.tensor([[0, 1, torch.nan, torch.nan]])
+        >>> model.complete(gap, seed=0)[:, :2].tolist()
+        [[0, 1]]
         """
         require_plain(self)
         values = self.values(x, given)
@@ -224,7 +301,14 @@ class AutoregressiveModel(Density):
         return next(iter(found.values())) if len(found) == 1 else found
 
     def distribution(self, given: Any = None) -> ModelDistribution:
-        """The model as a torch.distributions.Distribution, for any Pyro program. One observed variable only."""
+        """The model as a ``torch.distributions.Distribution``, for any program of torch or Pyro.
+
+        Its event shape is that of the one observed variable, its batch shape that of ``given``, () without. Raises
+        ``ArdslError`` where several variables are observed.
+
+        >>> model.distribution().sample((5,)).shape
+        torch.Size([5, 4])
+        """
         from ardsl.compiler.distribution import ModelDistribution
 
         return ModelDistribution(self, given)

@@ -34,26 +34,49 @@ if TYPE_CHECKING:
 
 
 class LatentModel(LatentConditionals):
-    """p(x) = ∫ p(x, z) dz and a guide q(z | x), from the spec's ``p`` and ``q`` factors.
+    """A density p(x) = ∫ p(x, z) dz with a guide q(z | x), from the spec's ``p`` and ``q`` factors.
 
-    ``p`` and ``q`` have the conditional of every variable by itself: an autoregressive model that is given what it
-    reads. Latent variables with ``q(z) = exact`` have none in ``q``; they are summed out. Where all are, log p(x) is
-    known; else :meth:`elbo` and :meth:`log_prob_bound` bound it from below. Data has the forms that
+    Latent variables with ``q(z) = exact`` are marginalized by enumeration. Where all are, :meth:`log_prob` is exact;
+    else :meth:`elbo` and :meth:`log_prob_bound` bound it from below. Data has the forms that
     :class:`AutoregressiveModel` takes.
+
+    >>> spec = ardsl.loads('''
+    ... latent z[2] : real
+    ... observed x[4] : binary
+    ... p(z) = normal(0, 1)
+    ... p(x | z) = bernoulli via mlp(hidden = 8)
+    ... q(z | x) = normal via mlp(hidden = 8)
+    ... ''')
+    >>> model = ardsl.compile(spec, seed=0)
+    >>> x = torch.tensor([[0, 1, 1, 0], [1, 1, 0, 0]])
     """
 
     # Likelihood
 
     def log_prob(self, x: Any, given: Any = None, *, lengths: Any = None) -> Tensor:
-        """log p(x | given) of each example, [batch], in nats: where all latent variables are summed out, else an
-        ``ArdslError``."""
+        """log p(x | given) of each example: [batch], in nats.
+
+        Takes what :meth:`elbo` takes. Raises ``ArdslError`` where the guide draws latent variables: then it is an
+        integral.
+
+        >>> mixture = ardsl.compile(ardsl.loads('''
+        ... latent k : category(3)
+        ... observed x[4] : binary
+        ... p(k) = categorical
+        ... p(x | k) = bernoulli via table
+        ... q(k) = exact
+        ... '''))
+        >>> mixture.log_prob(x).shape
+        torch.Size([2])
+        """
         if self.guide:
             names = " and ".join(f"`{name}`" for name in self.q)
             raise ArdslError(f"log p(x) is an integral over {names}: `log_prob_bound` and `elbo` bound it")
         return draw(self, self._scored(x, given, lengths)).elbo
 
     def _scored(self, x: Any, given: Any, lengths: Any) -> Data:
-        """:meth:`values` that are to be scored."""
+        """Values that are to be scored, as :meth:`values` gives them; data far from standardized are warned of,
+        once."""
         values = self.values(x, given, lengths)
         for part in self.p.values():
             if part.units.fresh and not torch.compiler.is_compiling():
@@ -64,8 +87,24 @@ class LatentModel(LatentConditionals):
     def elbo(
         self, x: Any, given: Any = None, *, lengths: Any = None, samples: int = 1, seed: int | None = None
     ) -> Tensor:
-        """The evidence lower bound on log p(x | given), [batch], in nats: E_q[log p(x, z) − log q(z | x)] from
-        ``samples`` draws of the guide, divergences in closed form where there is one (Kingma & Welling 2014)."""
+        """The evidence lower bound on log p(x | given) of each example: [batch], in nats.
+
+        E_q[log p(x, z) − log q(z | x)], divergences in closed form where there is one (Kingma & Welling 2014, Eq. 10),
+        with gradients for both ``p`` and ``q``.
+
+        Args:
+            x: the observed variables, [batch, *shape]; a dict of them by name where there are several.
+            given: the given variables, in the same form; one example's stands for all.
+            lengths: of a variable of varying length, where each example ends: integers [batch].
+            samples: the draws of the guide for each example, whose mean the bound is.
+            seed: decides the draws; by default torch's own random state does.
+
+        Raises:
+            ArdslError: for arguments that the model cannot take.
+
+        >>> model.elbo(x, samples=2, seed=0).shape
+        torch.Size([2])
+        """
         values, count = self._scored(x, given, lengths), checked_count(samples, "samples", 1)
         with seeded(seed, self.like.device):
             return torch.stack([draw(self, values).differentiable for _ in range(count)]).mean(0)
@@ -73,8 +112,16 @@ class LatentModel(LatentConditionals):
     def log_prob_bound(
         self, x: Any, given: Any = None, *, lengths: Any = None, samples: int = 1000, seed: int | None = None
     ) -> Tensor:
-        """The importance-weighted bound on log p(x | given), [batch], in nats, tighter the more ``samples`` (Burda,
-        Grosse & Salakhutdinov 2016). Under ``torch.no_grad()`` memory does not grow with them."""
+        """The importance-weighted bound on log p(x | given) of each example: [batch], in nats.
+
+        log 1/K Σ_k p(x, z_k) / q(z_k | x) of K = ``samples`` draws, tighter the more there are (Burda, Grosse &
+        Salakhutdinov 2016, Eq. 8). Takes what :meth:`elbo` takes. Under ``torch.no_grad()`` memory does not grow with
+        K.
+
+        >>> with torch.no_grad():
+        ...     model.log_prob_bound(x, samples=50, seed=0).shape
+        torch.Size([2])
+        """
         values = self._scored(x, given, lengths)
         with seeded(seed, self.like.device):
             return importance_weighted(self, values, checked_count(samples, "samples", 1))[0]
@@ -87,10 +134,10 @@ class LatentModel(LatentConditionals):
     def objective(
         self, batch: Mapping[str, Any], generator: np.random.Generator | None = None, window: Window | None = None
     ) -> Loss:
-        """The negative bound per example, in nats, with its divergences as :func:`negative_bound` counts them.
+        """The mean negative bound of a batch, in nats per example, as training minimizes and reports it.
 
-        Under ``any(…)`` the ``generator`` draws an order for the batch; without one a fresh one is made. A ``window``
-        is taken by no such model: what is inferred is inferred from whole examples.
+        Under ``any(…)`` the ``generator`` draws an order for the batch; without one fresh random numbers do. A
+        ``window`` is not looked at: latent variables are inferred from whole examples.
         """
         observed = {v.name: batch[v.name] for v in self.spec.model.observed}
         given = {v.name: batch[v.name] for v in self.spec.model.given} or None
@@ -102,7 +149,11 @@ class LatentModel(LatentConditionals):
     # Sampling
 
     def noise(self, n: int, seed: int | None = None) -> dict[str, Noise]:
-        """The randomness of ``n`` samples, by variable; opaque, for ``sample``."""
+        """The random numbers of ``n`` samples by variable, which decide them; opaque, for :meth:`sample`.
+
+        >>> sorted(model.noise(3, seed=0))
+        ['x', 'z']
+        """
         n, seed = checked_count(n, "samples"), None if seed is None else checked_seed(seed)
         seeds = np.random.SeedSequence(seed).generate_state(len(self.chain), np.uint64) >> np.uint64(1)
         return {name: part.noise(n, int(each)) for (name, part), each in zip(self.p.items(), seeds, strict=True)}
@@ -120,11 +171,24 @@ class LatentModel(LatentConditionals):
         noise: Mapping[str, Noise] | None = None,
         evaluator: Literal["step", "whole"] = "step",
     ) -> Any:
-        """``n`` samples in the form of the data, exact, each variable after those that it reads; with ``latent`` those
-        of the latent variables, too, all by name.
+        """``n`` exact samples in the form of the data, each variable drawn after those that it reads.
 
-        ``fix`` has values of latent variables to keep, [n, …] or one for all; or names of some, to be drawn once (with
-        all that they depend on) and shared by all samples.
+        Args:
+            n: the number of samples.
+            given: the given variables, [n, *shape], or one example's for all samples.
+            lengths: of a variable of varying length, where each sample ends.
+            fix: values of latent variables to keep, [n, …] or one for all; or names of some, to be drawn once (with all
+                that they depend on) and shared by all samples.
+            latent: gives samples of the latent variables, too, all by name.
+            seed: decides the samples; by default they are fresh.
+            noise: the random numbers themselves, of :meth:`noise`.
+            evaluator: as in :meth:`AutoregressiveModel.sample`.
+
+        Raises:
+            ArdslError: for arguments that the model cannot take.
+
+        >>> {name: tuple(value.shape) for name, value in model.sample(3, latent=True, seed=0).items()}
+        {'x': (3, 4), 'z': (3, 2)}
         """
         n = checked_count(n, "samples")
         noise = self.noise(n, seed) if noise is None else noise
@@ -155,7 +219,7 @@ class LatentModel(LatentConditionals):
         return found[names[0]] if len(names) == 1 else {name: found[name] for name in names}
 
     def _cut(self, drawn: Tensor, name: str, lengths: Any) -> Tensor:
-        """Samples as others read them: what lies beyond an end does not exist."""
+        """Samples as other variables read them: NaN beyond the end of each."""
         variable = self.spec.variables[name]
         if not variable.varies:
             return drawn
@@ -163,8 +227,13 @@ class LatentModel(LatentConditionals):
         return cut({name: flat}, lengths, (variable,))[name].reshape(drawn.shape)
 
     def between(self, name: str, n: int = 8, given: Any = None, *, lengths: Any = None, seed: int | None = None) -> Any:
-        """``n`` samples whose values of a real latent variable lie on the line between two draws of it, the first and
-        the last being these; all other randomness is the same in all."""
+        """``n`` samples whose values of a real latent variable lie on the line between two draws of it, both included.
+
+        All other random numbers are the same in all. Raises ``ArdslError`` for a discrete variable, which has no line.
+
+        >>> model.between("z", 5, seed=0).shape
+        torch.Size([5, 4])
+        """
         (name,) = self._named([name])
         domain = self.spec.variables[name].element_domain(0)
         if domain.discrete:
@@ -179,7 +248,8 @@ class LatentModel(LatentConditionals):
         return self.sample(n, one or None, lengths=lengths, fix=fix, noise=same)
 
     def _shared(self, fix: Mapping[str, Any] | Sequence[str]) -> set[str]:
-        """Latent variables of which there is one draw for all samples: some, and all that they are drawn from."""
+        """The latent variables of which there is one draw for all samples: the named ones, and all that they are drawn
+        from."""
         names = self._named(fix)
         if isinstance(fix, Mapping):
             return set()
@@ -191,7 +261,7 @@ class LatentModel(LatentConditionals):
         return found
 
     def _named(self, names: object) -> list[str]:
-        """Names of latent variables, checked: of one, or of several."""
+        """Names of latent variables, checked, of one name or of several."""
         if not isinstance(names, str | Iterable):
             raise ArdslError(f"latent variables are named by strings, not by {shown(names)}")
         every = [names] if isinstance(names, str) else list(names)
@@ -210,8 +280,14 @@ class LatentModel(LatentConditionals):
 
     @torch.no_grad()
     def infer(self, x: Any, given: Any = None, *, lengths: Any = None, seed: int | None = None) -> Data:
-        """A draw of the latent variables from q(z | x, given) for each example, by name: what :meth:`sample` takes to
-        ``fix``. Those that are summed out are drawn from their exact p(z | x)."""
+        """Draws of the latent variables from q(z | x, given), one for each example: by name, as ``fix`` of
+        :meth:`sample` takes them.
+
+        Enumerated variables are drawn from their exact p(z | x). Takes what :meth:`elbo` takes.
+
+        >>> model.infer(x, seed=0)["z"].shape
+        torch.Size([2, 2])
+        """
         values = self.values(x, given, lengths)
         batch = torch.Size([self.count(values)])
         with seeded(seed, self.like.device), evaluating(self):
@@ -230,8 +306,19 @@ class LatentModel(LatentConditionals):
         keep: Sequence[str] | None = None,
         seed: int | None = None,
     ) -> Any:
-        """Each example drawn anew given latent variables that were inferred from it: all of them, or those to
-        ``keep``, the others drawn from p."""
+        """Each example drawn anew given latent variables that were inferred from it, in the form of the data.
+
+        Args:
+            x, given, lengths: the data, as :meth:`elbo` takes them.
+            keep: names of the latent variables to keep, the others being drawn from ``p``; by default all are kept.
+            seed: decides the draws; by default they are fresh.
+
+        Raises:
+            ArdslError: for arguments that the model cannot take.
+
+        >>> model.reconstruct(x, seed=0).shape
+        torch.Size([2, 4])
+        """
         chosen = None if keep is None else self._named(keep)
         inferred = self.infer(x, given, lengths=lengths, seed=seed)
         fix = {name: value for name, value in inferred.items() if chosen is None or name in chosen}
@@ -239,13 +326,14 @@ class LatentModel(LatentConditionals):
         return self.sample(self.count(inferred), given, lengths=ends or None, fix=fix, seed=seed)
 
     def lengths(self, x: Any, given: Any = None, lengths: Any = None) -> Data:
-        """How long each example of data is, by the variables whose length varies and does not end by itself."""
+        """The length of each example, int64 [batch], by the variables whose length varies and has no ``end`` of its
+        own."""
         values = self.values(x, given, lengths)
         varying = [v for v in self.spec.model.observed if v.varies and v.end is None]
         return {v.name: lengths_of(values[v.name].flatten(1), v) for v in varying}
 
     def _exact(self, values: Data) -> Data:
-        """Draws of the variables that are summed out, from p of them given all others."""
+        """Draws of the enumerated variables from p of them given all others."""
         if not self.summed:
             return {}
         joint = torch.stack(tuple(table(self, values).values())).sum(0)
@@ -255,15 +343,24 @@ class LatentModel(LatentConditionals):
     # Pyro
 
     def pyro_model(self, x: Any = None, given: Any = None, *, n: int = 1) -> Any:
-        """The ``p`` factors as a Pyro program, a site for each variable in a plate of the examples: of ``x`` where it
-        is known, else of ``n`` samples. Variables with ``q(z) = exact`` are for Pyro to enumerate, which takes scalars
-        with values from 0 on."""
+        """The ``p`` factors as a Pyro program, with a site for each variable in a plate of the examples.
+
+        Sites are observed where ``x`` is given; else there are ``n`` samples. Enumerated variables are for Pyro to
+        enumerate, which takes scalars with values from 0 on.
+
+        >>> pyro.poutine.trace(model.pyro_model).get_trace(x).nodes["z"]["value"].shape
+        torch.Size([2, 2])
+        """
         from ardsl.compiler.latent.programs import run_model
 
         return run_model(self, x, given, n)
 
     def pyro_guide(self, x: Any = None, given: Any = None) -> Any:
-        """The ``q`` factors in the same form, given data."""
+        """The ``q`` factors as a Pyro guide of :meth:`pyro_model`, given data. Raises ``ArdslError`` without.
+
+        >>> model.pyro_guide(x)["z"].shape
+        torch.Size([2, 2])
+        """
         from ardsl.compiler.latent.programs import run_guide
 
         if x is None:
