@@ -50,7 +50,7 @@ class CompiledModel(nn.Module, ABC):
         super().__init__()
         self.spec = spec
         self.data_directory: str | None = None
-        """Where the spec's own data is, for a model restored from elsewhere; None: beside the spec."""
+        """The folder of the spec's own data, for a model restored from elsewhere; None: beside the spec."""
 
     @property
     def dims(self) -> int:

@@ -39,20 +39,20 @@ class ModelDistribution(TorchDistribution):
         """Of a variable of one continuous domain this; of others the real numbers, within which they lie."""
         (variable,) = self.model.spec.model.observed
         name = variable.element_domain(0).name
-        found = {"positive": constraints.positive, "unit_interval": constraints.unit_interval}.get(
+        support = {"positive": constraints.positive, "unit_interval": constraints.unit_interval}.get(
             name, constraints.real
         )
-        return constraints.real if variable.is_record else found
+        return constraints.real if variable.is_record else support
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> ModelDistribution:
-        found = self._get_checked_instance(ModelDistribution, _instance)
+        expanded = self._get_checked_instance(ModelDistribution, _instance)
         batch = torch.Size(batch_shape)
-        found.model = self.model
-        found.given = {
+        expanded.model = self.model
+        expanded.given = {
             name: value.expand((*batch, *value.shape[len(self.batch_shape) :])) for name, value in self.given.items()
         }
-        super(ModelDistribution, found).__init__(batch, self.event_shape, validate_args=False)
-        return found
+        super(ModelDistribution, expanded).__init__(batch, self.event_shape, validate_args=False)
+        return expanded
 
     def log_prob(self, value: Tensor) -> Tensor:
         """[*sample shape, *batch shape], in nats."""
@@ -60,10 +60,10 @@ class ModelDistribution(TorchDistribution):
         if tuple(value.shape[value.ndim - event :]) != tuple(self.event_shape):
             raise ArdslError(f"values must end in the shape {list(self.event_shape)}, not {list(value.shape)}")
         batch = common_shape(value.shape[: value.ndim - event], self.batch_shape)
-        every = value.expand((*batch, *self.event_shape)).reshape(batch.numel(), *self.event_shape)
-        found = self.model.log_prob(every, self._flat(batch))
-        assert isinstance(found, Tensor)  # of whole examples
-        return found.reshape(batch)
+        values = value.expand((*batch, *self.event_shape)).reshape(batch.numel(), *self.event_shape)
+        log_prob = self.model.log_prob(values, self._flat(batch))
+        assert isinstance(log_prob, Tensor)  # of whole examples
+        return log_prob.reshape(batch)
 
     @torch.no_grad()
     def sample(self, sample_shape: Any = torch.Size()) -> Tensor:  # noqa: B008  torch's own default
@@ -86,18 +86,18 @@ class ModelDistribution(TorchDistribution):
 
 
 def together(model: Density, given: Any) -> tuple[dict[str, Tensor], torch.Size]:
-    """What is given, [*batch, *shape] by variable, and the batch shape that all have together."""
+    """The given values, [*batch, *shape] by variable, and the batch shape that all have together."""
     variables = model.spec.model.given
     named = by_name(given, variables, "`given`")
-    found = {v.name: numbers(named[v.name], f"`{v.name}`", model.like.device) for v in variables}
+    values = {v.name: numbers(named[v.name], f"`{v.name}`", model.like.device) for v in variables}
     for variable in variables:
-        value = found[variable.name]
+        value = values[variable.name]
         if value.shape == variable.shape:  # one example's
-            value = found[variable.name] = value[None]
+            value = values[variable.name] = value[None]
         conditioning({variable.name: value.reshape(-1, *variable.shape)}, (variable,), model.like)
-    shapes = [value.shape[: value.ndim - len(v.shape)] for v, value in zip(variables, found.values(), strict=True)]
+    shapes = [value.shape[: value.ndim - len(v.shape)] for v, value in zip(variables, values.values(), strict=True)]
     batch = common_shape(*shapes) if shapes else torch.Size()
-    return {v.name: found[v.name].expand((*batch, *v.shape)) for v in variables}, batch
+    return {v.name: values[v.name].expand((*batch, *v.shape)) for v in variables}, batch
 
 
 def independent(model: Density, given: Mapping[str, Tensor], batch: torch.Size) -> Independent | None:
@@ -120,7 +120,7 @@ def independent(model: Density, given: Mapping[str, Tensor], batch: torch.Size) 
     values |= expand_given(conditioning(flat or None, model.spec.model.given, model.like, check=False), count)
     (parameters,) = model.conditional_parameters(0, model.units.standardized(values))
     kept = variable.shape[: len(variable.shape) - len(events)]
-    found = conditional.distribution(parameters.reshape(*batch, *kept, parameters.shape[-1]))
-    if found is None or found.event_shape != variable.shape[len(kept) :]:
+    draws = conditional.distribution(parameters.reshape(*batch, *kept, parameters.shape[-1]))
+    if draws is None or draws.event_shape != variable.shape[len(kept) :]:
         return None
-    return Independent(found, len(kept))
+    return Independent(draws, len(kept))

@@ -161,10 +161,10 @@ class AutoregressiveModel(Density):
         Shapes are checked, and with ``check`` that given values lie in their domains.
         """
         model, like = self.spec.model, self.like
-        found = observed_values(x, model.observed, like)
-        count = len(next(iter(found.values())))
-        found |= expand_given(conditioning(given, model.given, like, check=check), count)
-        return self.units.standardized(cut(found, lengths, tuple(self.spec.variables.values())))
+        users_values = observed_values(x, model.observed, like)
+        count = len(next(iter(users_values.values())))
+        users_values |= expand_given(conditioning(given, model.given, like, check=check), count)
+        return self.units.standardized(cut(users_values, lengths, tuple(self.spec.variables.values())))
 
     # Sampling
 
@@ -227,8 +227,8 @@ class AutoregressiveModel(Density):
         with evaluating(self):
             sample(self, self._lender, values, noise, known, whole=evaluator == "whole")
         values = self.units.restored(values)
-        found = {v.name: shaped(whole(values[v.name], v), v) for v in self.spec.model.observed}
-        return next(iter(found.values())) if len(found) == 1 else found
+        samples = {v.name: shaped(whole(values[v.name], v), v) for v in self.spec.model.observed}
+        return next(iter(samples.values())) if len(samples) == 1 else samples
 
     def stream(
         self,
@@ -293,12 +293,12 @@ class AutoregressiveModel(Density):
         values = self.values(x, given)
         noise = self.noise(len(next(iter(values.values()))), seed)
         drawn = self.units.restored(complete(self, self._lender, values, noise, likely=likely))
-        found = {}
+        completed = {}
         for variable in self.spec.model.observed:
             there = flat(by_name(x, self.spec.model.observed, "the data")[variable.name], variable, self.like)
             new = drawn[variable.name]
-            found[variable.name] = shaped(torch.where(there.isnan(), new, there.to(new.dtype)), variable)
-        return next(iter(found.values())) if len(found) == 1 else found
+            completed[variable.name] = shaped(torch.where(there.isnan(), new, there.to(new.dtype)), variable)
+        return next(iter(completed.values())) if len(completed) == 1 else completed
 
     def distribution(self, given: Any = None) -> ModelDistribution:
         """The model as a ``torch.distributions.Distribution``, for any program of torch or Pyro.

@@ -102,10 +102,10 @@ class Standardization(nn.Module):
                 continue
             shape, alike = examples[name].shape[1:], sorted(self._alike.get(name, ()))
             first = _rows(torch.arange(len(mask)).view(shape), shape, alike)[0]
-            found = _moments(_rows(examples[name], shape, alike), mask[first.numpy()], self._positive[name][first])
+            moments = _moments(_rows(examples[name], shape, alike), mask[first.numpy()], self._positive[name][first])
             kept = [1 if axis in alike else size for axis, size in enumerate(shape)]
-            for buffer, part in zip(("center", "scale"), found, strict=True):
-                self.get_buffer(f"{buffer}_{name}").copy_(part.view(kept).expand(shape).reshape(-1))
+            for buffer, moment in zip(("center", "scale"), moments, strict=True):
+                self.get_buffer(f"{buffer}_{name}").copy_(moment.view(kept).expand(shape).reshape(-1))
 
     def standardized(self, values: Values, elements: slice = _EVERY) -> Values:
         """Standardizes data: [batch, elements] by variable, of all elements or of some, in the model's type."""
@@ -171,13 +171,13 @@ def _scaled(target: TargetBlock, measured: np.ndarray | None) -> tuple[str, Tens
 
 def measured_elements(model: Model, plans: Sequence[Design]) -> dict[str, np.ndarray]:
     """The elements that are standardized: bool [elements] by variable; variables without any are left out."""
-    found = {v.name: _continuous(v) for v in model.given}
+    masks = {v.name: _continuous(v) for v in model.given}
     for target in (t for plan in plans for t in plan.group.targets):
         if _follows(target.family):
             name, elements = target.variable.name, target.elements.reshape(-1)
-            mask = found.setdefault(name, np.zeros(target.variable.size, dtype=bool))
+            mask = masks.setdefault(name, np.zeros(target.variable.size, dtype=bool))
             mask[elements] = _continuous(target.variable)[elements]
-    return {name: mask for name, mask in found.items() if mask.any()}
+    return {name: mask for name, mask in masks.items() if mask.any()}
 
 
 def _continuous(variable: Variable) -> np.ndarray:

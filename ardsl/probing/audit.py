@@ -29,7 +29,7 @@ _FEW = 256
 
 @dataclass(frozen=True, repr=False)
 class Audit(Report):
-    """What probing found of a function, against all that is earlier in ``order``."""
+    """The dependences that probing found of a function, against all that is earlier in ``order``."""
 
     order: Order = field(kw_only=True, repr=False)
 
@@ -47,7 +47,7 @@ def audit(
     inputs: Tensor | None = None,
     seed: int = 0,
 ) -> Audit:
-    """What each output of any torch function really depends on, against full autoregressive context.
+    """Finds the inputs that each output of any torch function depends on, against full autoregressive context.
 
     ``function`` maps x [batch, *shape] to one output per element: [batch, *shape] or [batch, *shape, parameters]
     (logits, means …). ``order`` is the order it is meant to respect: a name of the language without arguments, a
@@ -159,43 +159,44 @@ def _gradients(
     function: Callable[[Tensor], Tensor], point: Tensor, shape: tuple[int, ...], generator: torch.Generator
 ) -> np.ndarray:
     """Dependences that show in gradients at one input: bool [elements, elements], output by input."""
-    found = np.zeros((prod(shape), prod(shape)), dtype=bool)
+    moved = np.zeros((prod(shape), prod(shape)), dtype=bool)
     if not point.is_floating_point():
-        return found
+        return moved
     x = point.clone().requires_grad_()
     output = _outputs(function(x), shape)[0]
     if not output.requires_grad:
-        return found
+        return moved
     mix = torch.rand(output.shape[-1], generator=generator, dtype=torch.float64).to(output) + 0.5
     mixed = output @ mix  # a random mixture: gradients of a draw's parameters do not cancel in it
     for target, value in enumerate(mixed):
         (gradient,) = torch.autograd.grad(value, x, retain_graph=True, allow_unused=True)
         if gradient is not None:
-            found[target] = (gradient != 0).flatten().numpy()
-    return found
+            moved[target] = (gradient != 0).flatten().numpy()
+    return moved
 
 
 @torch.no_grad()
 def _changes(function: Callable[[Tensor], Tensor], point: Tensor, others: Tensor, shape: tuple[int, ...]) -> np.ndarray:
-    """The same by changing one input at a time, for what has no gradient: thresholds, codes, rounding."""
+    """Dependences that show when one input is changed at a time: also those of thresholds, codes and rounding, which
+    have no gradient."""
     size = prod(shape)
     moved = np.zeros((size, size), dtype=bool)
     for start in range(0, size, _CHUNK):
         sources = torch.arange(start, min(start + _CHUNK, size))
         batch = point.reshape(1, size).repeat(len(sources) + 1, 1)  # the unchanged point is the last
         batch[torch.arange(len(sources)), sources] = others.reshape(size)[sources]
-        found = _outputs(function(batch.reshape(-1, *shape)), shape)
-        moved[:, sources.numpy()] = (~_same(found[:-1], found[-1])).any(-1).T.numpy()
+        changed = _outputs(function(batch.reshape(-1, *shape)), shape)
+        moved[:, sources.numpy()] = (~_same(changed[:-1], changed[-1])).any(-1).T.numpy()
     return moved
 
 
 @torch.no_grad()
 def _require_steady(function: Callable[[Tensor], Tensor], point: Tensor, shape: tuple[int, ...]) -> None:
     """Changes tell nothing of a function that draws random numbers, or whose examples influence each other."""
-    found = [_outputs(function(point.repeat(2, *[1] * len(shape))), shape) for _ in range(2)]
-    if found[0].isnan().any():
+    outputs = [_outputs(function(point.repeat(2, *[1] * len(shape))), shape) for _ in range(2)]
+    if outputs[0].isnan().any():
         raise ArdslError("the function gives NaN, which tells nothing of what it depends on")
-    if not all(_same(each, found[0][0]).all() for each in found):
+    if not all(_same(output, outputs[0][0]).all() for output in outputs):
         help = "put the modules it uses in evaluation mode, and leave out what is random"
         raise ArdslError(f"the function gives the same input different outputs: {help}")
 

@@ -34,17 +34,17 @@ def verify_numeric(spec: Spec, seed: int = 0) -> Report:
     """Declared against what gradients and perturbations of the built module show, factor by factor."""
     model = compile_model(spec, seed=seed, dtype=torch.float64).eval()
     make_positive(model, seed)
-    parts = list(model.parts) if isinstance(model, LatentModel) else [model]
-    groups = [(part, index, group) for part in parts for index, group in enumerate(part.groups)]
+    densities = list(model.parts) if isinstance(model, LatentModel) else [model]
+    groups = [(density, index, group) for density in densities for index, group in enumerate(density.groups)]
     places = [(group.name, group.factors[0].kind) for group in (plan.group for plan in spec.plan.every)]
-    found = []
-    for part, index, group in sorted(groups, key=lambda each: places.index((each[2].name, each[2].factors[0].kind))):
+    comparisons = []
+    for density, index, group in sorted(groups, key=lambda each: places.index((each[2].name, each[2].factors[0].kind))):
         for k in range(group.order_count):
             orders = group.orders(k)
-            realized = Matrix(probe_group(part, index, k, seed))
+            realized = Matrix(probe_group(density, index, k, seed))
             declared = group.declared(orders)
             for factor, start, stop in factor_rows(group):
-                found.append(
+                comparisons.append(
                     compare(
                         RowRange(declared, start, stop),
                         RowRange(realized, start, stop),
@@ -55,7 +55,7 @@ def verify_numeric(spec: Spec, seed: int = 0) -> Report:
                         source_name=group.element_name,
                     )
                 )
-    return Report(tuple(found), method="numeric")
+    return Report(tuple(comparisons), method="numeric")
 
 
 def make_positive(model: nn.Module, seed: int) -> None:
@@ -71,7 +71,7 @@ def make_positive(model: nn.Module, seed: int) -> None:
 
 
 def probe_group(model: AutoregressiveModel, index: int, order: int = 0, seed: int = 0) -> np.ndarray:
-    """Which source elements move each draw's raw numbers: bool [draws, elements]."""
+    """The source elements that move each draw's parameters: bool [draws, elements]."""
     group = model.groups[index]
     net: NetworkModule = model.networks[index]  # type: ignore[assignment]
     generator = torch.Generator().manual_seed(seed)
@@ -109,17 +109,17 @@ def probe_group(model: AutoregressiveModel, index: int, order: int = 0, seed: in
 
 
 def _jacobian(model: AutoregressiveModel, index: int, base: Values, order: int) -> np.ndarray:
-    """Where a draw's raw numbers have a gradient: bool [draws, features]. The numbers of one draw are summed: all
-    gradients are positive."""
+    """The features for which a draw's parameters have a gradient: bool [draws, features]. Parameters of one draw are
+    summed: all gradients are positive."""
     net: NetworkModule = model.networks[index]  # type: ignore[assignment]
     inputs = encode(model.groups[index], base, net.reads).requires_grad_()
     draws = torch.cat([raw.sum(-1)[0] for raw in model.split(index, net(inputs, order))])
     draws = draws + 0 * inputs.sum()  # a window may leave nothing to read
-    found = []
+    rows_moved = []
     for rows in torch.eye(len(draws), dtype=draws.dtype).split(CHUNK):
         (gradient,) = torch.autograd.grad(draws, inputs, rows, retain_graph=True, is_grads_batched=True)
-        found.append((gradient[:, 0] != 0).numpy())
-    return np.concatenate(found)
+        rows_moved.append((gradient[:, 0] != 0).numpy())
+    return np.concatenate(rows_moved)
 
 
 def _differs(before: list[Tensor], after: list[Tensor]) -> np.ndarray:

@@ -70,7 +70,7 @@ FAULTS = [
     ),
     Fault(
         "the joint of the values for their sum",
-        f"{BOUND}:sum_out",
+        f"{BOUND}:marginalize",
         the_largest,
         of_test(test_latent.test_what_is_summed_out_is_exact, "summed out"),
     ),

@@ -20,7 +20,7 @@ def coded(value: object, variable: Variable) -> object:
     returned as it is.
 
     Text stands for a category's label, or for the number that it spells. Where a variable is a text itself, a string
-    is a whole example [moments], of as many characters; in a list of shorter and longer ones NaN fills the rest.
+    is a whole example [time steps], of as many characters; in a list of shorter and longer ones NaN fills the rest.
     Missing cells (None) are NaN. Raises ``ArdslError`` for a label that is none.
     """
     if not _has_text(value):
@@ -68,7 +68,7 @@ def _has_text(value: object) -> bool:
 
 
 def _is_example(cells: np.ndarray, variable: Variable) -> bool:
-    """Says whether strings [moments] are the labels of one example that is given, not texts [batch]."""
+    """Says whether strings [time steps] are the labels of one example that is given, not texts [batch]."""
     domain = variable.domain
     labels = (domain.labels if isinstance(domain, Category) else None) or ()
     return variable.kind == "given" and cells.shape == variable.shape and all(cell in labels for cell in cells)

@@ -23,7 +23,7 @@ def cut(values: Values, lengths: object, variables: Sequence[Variable], *, drawn
     if lengths is None and not varying:
         return values
     given = lengths_by_name(lengths, varying)
-    found = dict(values)
+    ended_values = dict(values)
     for variable in varying:
         value = values[variable.name].unflatten(1, (variable.shape[0], -1))
         if variable.name in given:
@@ -33,8 +33,8 @@ def cut(values: Values, lengths: object, variables: Sequence[Variable], *, drawn
         gone = value.isnan()
         if not torch.equal(gone, gone.cummax(1).values) or not torch.equal(gone.any(2), gone.all(2)):
             raise ArdslError(f"`{variable.name}` has gaps before its end")
-        found[variable.name] = value.flatten(1)
-    return found
+        ended_values[variable.name] = value.flatten(1)
+    return ended_values
 
 
 def lengths_by_name(lengths: object, varying: Sequence[Variable]) -> Mapping[str, object]:
@@ -49,8 +49,8 @@ def lengths_by_name(lengths: object, varying: Sequence[Variable]) -> Mapping[str
         raise ArdslError(f"the length of `{unknown[0]}` does not vary; of {', '.join(names) or 'no variable'} it does")
     chosen = [v.name for v in varying if v.kind == "observed"] or names
     if len(chosen) != 1:
-        told = f"a dict of them by name: {', '.join(names)}" if names else "no lengths: that of no variable varies"
-        raise ArdslError(f"this model needs {told}")
+        expected = f"a dict of them by name: {', '.join(names)}" if names else "no lengths: that of no variable varies"
+        raise ArdslError(f"this model needs {expected}")
     return {chosen[0]: lengths}
 
 
@@ -77,11 +77,11 @@ def _cut(value: Tensor, lengths: Tensor, variable: Variable) -> Tensor:
 def ended(value: Tensor, end: int) -> Tensor:
     """NaN after the first ``end`` of each example, [batch, length, 1]; and ``end`` where it stops short of one."""
     over = (value == end).cumsum(1)
-    found = value.masked_fill((over - (value == end).long()) > 0, torch.nan)
-    gone = found.isnan()
+    ending = value.masked_fill((over - (value == end).long()) > 0, torch.nan)
+    gone = ending.isnan()
     # The first place that is not there, of an example in which no end was seen.
     first = gone & ~torch.cat([torch.zeros_like(gone[:, :1]), gone[:, :-1]], 1) & (over[:, -1:] == 0)
-    return found.masked_fill(first, float(end))
+    return ending.masked_fill(first, float(end))
 
 
 def whole(value: Tensor, variable: Variable) -> Tensor:
@@ -93,12 +93,12 @@ def whole(value: Tensor, variable: Variable) -> Tensor:
 
 
 def lengths_of(value: Tensor, variable: Variable) -> Tensor:
-    """How many places along the first axis each example [batch, elements] has, int64 [batch]."""
+    """The length of each example [batch, elements] along the first axis: int64 [batch]."""
     if not variable.varies:
         return torch.full((len(value),), variable.shape[0], device=value.device)
     return (~value.unflatten(1, (variable.shape[0], -1))[..., 0].isnan()).sum(1)
 
 
 def longest(value: Tensor, variable: Variable) -> int:
-    """How many places along the first axis the longest of some examples has; at least 1."""
+    """The length of the longest of some examples along the first axis, at least 1."""
     return max(1, int(lengths_of(value, variable).max())) if len(value) else 1

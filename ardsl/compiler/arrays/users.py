@@ -54,16 +54,16 @@ def _of_columns(frame: Any, columns: Sequence[str], variables: Sequence[Variable
     """The variables that a data frame's columns are named after, and those whose elements (``x[0]``) or fields they
     are, as arrays by name; the only variable's, without such names, as the columns stand. Other columns are left out.
     """
-    found: dict[str, Any] = {}
+    arrays: dict[str, Any] = {}
     for variable in variables:
         elements = [f.name for f in variable.fields or ()] or [variable.element_name(e) for e in range(variable.size)]
         if variable.name in columns:
-            found[variable.name] = frame[variable.name]
+            arrays[variable.name] = frame[variable.name]
         elif variable.shape and set(elements) <= set(columns):
-            found[variable.name] = _side_by_side(frame, elements, variable)
-    if not found and len(variables) == 1 and len(columns) == variables[0].size:
+            arrays[variable.name] = _side_by_side(frame, elements, variable)
+    if not arrays and len(variables) == 1 and len(columns) == variables[0].size:
         return _side_by_side(frame, columns, variables[0])
-    return found
+    return arrays
 
 
 def _side_by_side(frame: Any, columns: Sequence[str], variable: Variable) -> np.ndarray:
@@ -82,11 +82,11 @@ def _side_by_side(frame: Any, columns: Sequence[str], variable: Variable) -> np.
 def observed_values(data: object, variables: Sequence[Variable], like: Tensor) -> Values:
     """The user's arrays, checked for their shapes and for as many examples of each."""
     named = by_name(data, variables, "the data")
-    found = {v.name: flat(named[v.name], v, like) for v in variables}
-    if len({len(value) for value in found.values()}) > 1:
-        told = ", ".join(f"{name} {len(value)}" for name, value in found.items())
-        raise ArdslError("the variables have different numbers of examples: " + told)
-    return found
+    values = {v.name: flat(named[v.name], v, like) for v in variables}
+    if len({len(value) for value in values.values()}) > 1:
+        counts = ", ".join(f"{name} {len(value)}" for name, value in values.items())
+        raise ArdslError("the variables have different numbers of examples: " + counts)
+    return values
 
 
 def flat(value: object, variable: Variable, like: Tensor) -> Tensor:
@@ -119,7 +119,7 @@ def examples_by_name(examples: object, variables: Mapping[str, Variable]) -> dic
     variable. What is shorter than a variable of varying length can be has NaN for the rest."""
     observed = [variable for variable in variables.values() if variable.kind == "observed"]
     named = examples if isinstance(examples, Mapping) else by_name(examples, observed, "the examples")
-    found = {}
+    checked = {}
     for name, value in named.items():
         if name not in variables:
             raise ArdslError(f"there is no variable `{name}`: there is {', '.join(variables)}")
@@ -132,8 +132,8 @@ def examples_by_name(examples: object, variables: Mapping[str, Variable]) -> dic
         if tensor.ndim == 0 or tuple(tensor.shape[1:]) != variable.shape or not len(tensor):
             shape = ", ".join(map(str, ("examples", *variable.shape)))
             raise ArdslError(f"`{name}` must have the shape [{shape}], not {list(tensor.shape)}")
-        found[name] = tensor
-    return found
+        checked[name] = tensor
+    return checked
 
 
 def numbers(value: object, what: str, device: torch.device | None = None) -> Tensor:
@@ -156,16 +156,16 @@ def numbers(value: object, what: str, device: torch.device | None = None) -> Ten
 
 def _typed(tensor: Tensor, variable: Variable, dtype: torch.dtype) -> Tensor:
     """Values in a dtype. Codes that half precision would take for others are refused."""
-    found = tensor.to(dtype)
+    typed = tensor.to(dtype)
     if dtype in (torch.float16, torch.bfloat16) and any(domain.discrete for domain in _domains(variable)):
-        other = (found.double() != tensor.double()) & ~tensor.isnan()
+        other = (typed.double() != tensor.double()) & ~tensor.isnan()
         if bool(other.any()):
             strange = tensor[other].flatten()[0].item()
             raise ArdslError(
                 f"`{variable.name}` has {strange:g}, which {dtype} rounds to another value: use the model in "
                 "float32, `model.float()`"
             )
-    return found
+    return typed
 
 
 def _domains(variable: Variable) -> list[Domain]:
@@ -181,15 +181,15 @@ def _padded(tensor: Tensor, length: int) -> Tensor:
 
 
 def conditioning(given: object, variables: Sequence[Variable], like: Tensor, *, check: bool = True) -> Values:
-    """What is given, for one example or for each. What lies outside its domain is refused, unless that has been
-    checked: a network would take it for something else."""
-    named, found = by_name(given, variables, "`given`"), {}
+    """Flat values of given variables, [1, elements] for one example, or [batch, elements]. Values outside their domain
+    are refused with ``check``: a network would take them for others."""
+    named, values = by_name(given, variables, "`given`"), {}
     for variable in variables:
-        value = found[variable.name] = flat(named[variable.name], variable, like)
+        value = values[variable.name] = flat(named[variable.name], variable, like)
         if check:
             value = value.to(like.dtype)
             check_domain(value[~value.isnan()] if variable.varies else value, variable)
-    return found
+    return values
 
 
 def check_domain(value: Tensor, variable: Variable) -> None:
@@ -211,12 +211,12 @@ def require_values(values: Values, variables: Sequence[Variable], may_miss: Sequ
 
 def expand_given(values: Values, count: int) -> Values:
     """Conditioning for ``count`` examples: one example's is repeated."""
-    found = {}
+    expanded = {}
     for name, value in values.items():
         if len(value) not in (1, count):
             raise ArdslError(f"`{name}` has {len(value)} examples where {count} are needed")
-        found[name] = value.expand(count, -1)
-    return found
+        expanded[name] = value.expand(count, -1)
+    return expanded
 
 
 def shaped(value: Tensor, variable: Variable) -> Tensor:

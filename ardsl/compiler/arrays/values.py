@@ -36,7 +36,7 @@ def legal(domain: Domain) -> float:
 
 
 def inside_domain(domain: Domain, value: Tensor) -> Tensor:
-    """Which values, in the data's own form, are in the domain; a NaN is not."""
+    """Says which values, in the data's own form, are in a domain; a NaN is not."""
     if isinstance(domain, MuLaw):
         return value.abs() <= 1
     return is_inside(domain, value - domain.low if isinstance(domain, Integer) else value)

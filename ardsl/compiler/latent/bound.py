@@ -1,4 +1,4 @@
-"""Lower bounds on log p(x) from draws of the guide, exact where the latent variables can be summed over."""
+"""Lower bounds on log p(x) from draws of the guide, exact where all latent variables are marginalized."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Terms:
-    """A bound for each example, [batch] in nats: ``likelihood`` − Σ ``kl``, with the part of every latent variable that
-    the guide draws. ``score`` is log q of the draws that have no gradients of their own, None where all have."""
+    """The terms of a bound for each example, [batch] in nats: ``likelihood`` − Σ ``kl``, the divergence of every latent
+    variable that the guide draws. ``score`` is log q of the draws that have no gradients of their own, None where all
+    have."""
 
     likelihood: Tensor
     kl: dict[str, Tensor]
@@ -37,12 +38,12 @@ class Terms:
 
     @property
     def differentiable(self) -> Tensor:
-        """The same, with the score function's gradient of draws that have none of their own."""
-        found = self.elbo
+        """The bound, with the score function's gradient of draws that have none of their own (Williams 1992)."""
+        elbo = self.elbo
         if self.score is None:
-            return found
-        gain = torch.where(found.isfinite(), found, 0.0).detach()  # what is impossible stays so
-        return found + gain * (self.score - self.score.detach())
+            return elbo
+        gain = torch.where(elbo.isfinite(), elbo, 0.0).detach()  # what is impossible stays so
+        return elbo + gain * (self.score - self.score.detach())
 
 
 def draw(
@@ -85,19 +86,21 @@ def draw(
             likelihood = likelihood + model.log_prob_given(part, values, generator)
             continue
         prior = model.site(part, values, batch)
-        found = _closed(guide[name], prior) if closed and name in model.closed else None
-        kl[name] = guide[name].log_prob(values[name]) - prior.log_prob(values[name]) if found is None else found
+        divergence = _closed(guide[name], prior) if closed and name in model.closed else None
+        if divergence is None:
+            divergence = guide[name].log_prob(values[name]) - prior.log_prob(values[name])
+        kl[name] = divergence
     if summed:
-        total, parts = sum_out(model, values, generator)
-        for name in filter(guide.__contains__, parts):
-            total = total - parts[name]
-            kl[name] = guide[name].log_prob(values[name]) - parts[name]
+        total, terms = marginalize(model, values, generator)
+        for name in filter(guide.__contains__, terms):
+            total = total - terms[name]
+            kl[name] = guide[name].log_prob(values[name]) - terms[name]
         likelihood = likelihood + total
     return Terms(likelihood, kl, score)
 
 
 def as_data(part: AutoregressiveModel, site: TorchDistribution, value: Tensor) -> Tensor:
-    """Draws of a variable in the data's own form, none of them rounded out of its domain."""
+    """Draws of a site in the data's own form, none of them rounded out of the domain."""
     # The model's own are in that form; those of torch's distributions are codes of the domain.
     return value if isinstance(site, ModelDistribution) else part.conditionals[0][0].decode(value, part.like.dtype)
 
@@ -122,42 +125,42 @@ def _closed(guide: TorchDistribution, prior: TorchDistribution) -> Tensor | None
         return None
 
 
-def sum_out(
+def marginalize(
     model: LatentConditionals, values: Mapping[str, Tensor], generator: np.random.Generator | None = None
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """log Σ_k p(k, y) over the values of the variables that are summed out, y being what reads them, [batch]; and as
-    what it adds up from, each variable's log-probability given those before it, these summed over too."""
-    found: dict[str, Tensor] = {}
+    """log Σ_k p(k, y) over the values k of the enumerated variables, y being the variables that read them: [batch]; and
+    the terms that it is the sum of, each variable's log-probability given those before it, marginalized too."""
+    terms: dict[str, Tensor] = {}
     joint: Tensor | None = None
     before: Tensor | None = None
     for name, part in table(model, values, generator).items():
         joint = part if joint is None else joint + part
         total = joint.logsumexp(0)
-        found[name] = total if before is None else total - before
+        terms[name] = total if before is None else total - before
         before = total
     assert before is not None  # there is something to sum over
-    return before, found
+    return before, terms
 
 
 def table(
     model: LatentConditionals, values: Mapping[str, Tensor], generator: np.random.Generator | None = None
 ) -> dict[str, Tensor]:
-    """By variable that is summed out or reads one that is: its log-probability under each of their values, [values,
-    batch]; with a ``generator`` all under one order that it draws."""
+    """Log-probabilities under each assignment of the enumerated variables, [assignments, batch], of these and of the
+    variables that read them; with a ``generator`` all under one order that it draws."""
     seed = None if generator is None else int(generator.integers(1 << 62))
     count, every = model.count(values), model.assignments
     total = model.count(every)
     size = max(1, at_once(model.spec.plan, model.like.device) // max(count, 1))
-    found: dict[str, list[Tensor]] = {name: [] for name in model.summed}
+    log_probs: dict[str, list[Tensor]] = {name: [] for name in model.summed}
     for first in range(0, total, size):
         chosen = {name: value[first : first + size] for name, value in every.items()}
         rows = model.count(chosen)
         known = {name: value.repeat(rows, *[1] * (value.ndim - 1)) for name, value in values.items()}
         known |= {name: value.repeat_interleave(count, 0) for name, value in chosen.items()}
-        for name, parts in found.items():
+        for name, chunks in log_probs.items():
             same = None if seed is None else np.random.default_rng(seed)
-            parts.append(model.log_prob_given(model.p[name], known, same).view(rows, count))
-    return {name: torch.cat(parts) for name, parts in found.items()}
+            chunks.append(model.log_prob_given(model.p[name], known, same).view(rows, count))
+    return {name: torch.cat(chunks) for name, chunks in log_probs.items()}
 
 
 def negative_bound(

@@ -58,17 +58,17 @@ class LatentConditionals(CompiledModel):
 
     @property
     def q(self) -> dict[str, AutoregressiveModel]:
-        """The same of the guide."""
+        """The conditionals of the guide by variable, each after those that it reads."""
         return dict(zip(self.spec.guide, self.guide, strict=True))  # type: ignore[arg-type]
 
     @cached_property
     def enumerated(self) -> tuple[str, ...]:
-        """The latent variables that are summed out."""
+        """The latent variables that are marginalized by enumeration."""
         return enumerated(self.spec.model)
 
     @cached_property
     def summed(self) -> tuple[str, ...]:
-        """These, and the variables that read them."""
+        """The enumerated variables, and the variables that read them."""
         every = set(self.enumerated)
         return tuple(
             name for name, part in self.spec.conditionals.items() if name in every or every & part.variables.keys()
@@ -89,7 +89,7 @@ class LatentConditionals(CompiledModel):
 
     @property
     def assignments(self) -> Data:
-        """All values that the variables to be summed out have together, [values, *shape] by variable."""
+        """All assignments of the enumerated variables together, [assignments, *shape] by variable."""
         variables = [self.spec.variables[name] for name in self.enumerated]
         levels = [v.element_domain(0).levels or 0 for v in variables for _ in range(v.size)]
         codes = torch.cartesian_prod(*(torch.arange(n, device=self.like.device) for n in levels))
@@ -136,10 +136,10 @@ class LatentConditionals(CompiledModel):
     def values(self, x: Any, given: Any = None, lengths: Any = None, *, check: bool = True) -> Data:
         """The user's arrays, checked, by variable."""
         model, like = self.spec.model, self.like
-        found = observed_values(x, model.observed, like)
-        count = self.count(found)
-        found |= expand_given(conditioning(given, model.given, like, check=check), count)
+        users_values = observed_values(x, model.observed, like)
+        count = self.count(users_values)
+        users_values |= expand_given(conditioning(given, model.given, like, check=check), count)
         variables = self.spec.variables
-        found = cut(found, lengths, tuple(variables.values()))
-        require_values(found, model.observed, ())
-        return {name: value.reshape(len(value), *variables[name].shape) for name, value in found.items()}
+        users_values = cut(users_values, lengths, tuple(variables.values()))
+        require_values(users_values, model.observed, ())
+        return {name: value.reshape(len(value), *variables[name].shape) for name, value in users_values.items()}

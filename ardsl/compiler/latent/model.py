@@ -202,7 +202,7 @@ class LatentModel(LatentConditionals):
         }
         kept = self._kept(fix, n) if isinstance(fix, Mapping) else {}
         ends = lengths_by_name(lengths, [v for v in self.spec.model.observed if v.varies])
-        found: Data = {}
+        samples: Data = {}
         for name, part in self.p.items():
             if name in kept:
                 values[name] = kept[name]
@@ -212,11 +212,11 @@ class LatentModel(LatentConditionals):
             own = noise[name].rows(slice(0, count))
             drawn = part.sample(count, known, lengths=ends.get(name), noise=own, evaluator=evaluator)
             assert isinstance(drawn, Tensor)  # of the one variable
-            found[name] = drawn.expand(n, *drawn.shape[1:])
-            values[name] = self._cut(found[name], name, ends.get(name))
+            samples[name] = drawn.expand(n, *drawn.shape[1:])
+            values[name] = self._cut(samples[name], name, ends.get(name))
         names = [v.name for v in self.spec.model.observed] + (list(self.latent) if latent else [])
-        found |= {name: shaped(value, self.spec.variables[name]) for name, value in kept.items()}
-        return found[names[0]] if len(names) == 1 else {name: found[name] for name in names}
+        samples |= {name: shaped(value, self.spec.variables[name]) for name, value in kept.items()}
+        return samples[names[0]] if len(names) == 1 else {name: samples[name] for name in names}
 
     def _cut(self, drawn: Tensor, name: str, lengths: Any) -> Tensor:
         """Samples as other variables read them: NaN beyond the end of each."""
@@ -253,12 +253,12 @@ class LatentModel(LatentConditionals):
         names = self._named(fix)
         if isinstance(fix, Mapping):
             return set()
-        found: set[str] = set()
+        shared: set[str] = set()
         while names:
             name = names.pop()
-            found.add(name)
+            shared.add(name)
             names += [v.name for v in self.p[name].spec.model.given if v.name in self.p]
-        return found
+        return shared
 
     def _named(self, names: object) -> list[str]:
         """Names of latent variables, checked, of one name or of several."""
@@ -268,15 +268,15 @@ class LatentModel(LatentConditionals):
         return [checked_name(name, "latent variable", self.latent) for name in every]
 
     def _kept(self, fix: Mapping[str, Any], n: int) -> Data:
-        found = {}
+        kept = {}
         for name, value in fix.items():
             variable = self.spec.variables[name]
             rows = numbers(value, f"`{name}`")
             rows = flat(rows[None] if tuple(rows.shape) == variable.shape else rows, variable, self.like)
             if len(rows) not in (1, n):
                 raise ArdslError(f"`{name}` has {len(rows)} values for {n} samples")
-            found[name] = rows.expand(n, -1).reshape(n, *variable.shape)
-        return found
+            kept[name] = rows.expand(n, -1).reshape(n, *variable.shape)
+        return kept
 
     @torch.no_grad()
     def infer(self, x: Any, given: Any = None, *, lengths: Any = None, seed: int | None = None) -> Data:

@@ -53,7 +53,7 @@ def _site(model: LatentConditionals, part: Any, values: dict[str, Tensor], count
 
 
 def _known(model: LatentConditionals, x: Any, given: Any, n: int) -> tuple[dict[str, Tensor], dict[str, Tensor], int]:
-    """What is observed, what is given, and how many examples there are."""
+    """The observed values, those that all read (given, and observed where ``x`` is), and the number of examples."""
     spec = model.spec.model
     if x is not None:
         every = model.values(x, given)

@@ -37,7 +37,7 @@ class Density(CompiledModel):
             _ = group.mixed, group.elements, [t.whole for t in group.targets], [s.runs for s in group.sources]
         self.networks = nn.ModuleList([design.build() for design in spec.plan.groups])
         self.networks_by_group: tuple[NetworkModule, ...] = tuple(self.networks)  # type: ignore[arg-type]
-        """The same, without torch's own way of finding each."""
+        """The networks by group, without torch's slow look-up by name."""
         self.conditionals = [
             [build_family(t.family, t.variable.element_domain(int(t.elements[0, 0]))) for t in group.targets]
             for group in self.groups
@@ -62,7 +62,7 @@ class Density(CompiledModel):
     # Conditionals
 
     def inputs(self, group: int, values: Values, columns: range | None = None, *, validate: bool = False) -> Tensor:
-        """What a group's network reads, [batch, columns]: all of it, or what some consecutive source elements give."""
+        """The inputs of a group's network, [batch, columns]: all, or those of some consecutive source elements."""
         reads = self.networks_by_group[group].reads
         return encode(self.groups[group], values, reads, columns, validate=validate)
 
@@ -212,7 +212,7 @@ class Density(CompiledModel):
         ]
 
     def order_numbers(self, mixed: Variable | None, order: int | None) -> Sequence[int]:
-        """Those of the orders of a variable under ``any(…)``, or the one asked for."""
+        """The numbers of a variable's orders under ``any(…)``, or the one asked for."""
         if mixed is None:
             return (0,)
         return range(len(mixed.orders.orders)) if order is None else (order,)

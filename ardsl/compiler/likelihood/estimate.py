@@ -1,4 +1,4 @@
-"""What training minimizes: an unbiased estimate of the mean negative log-likelihood, or of a bound on it."""
+"""Estimates of log-likelihoods, as training maximizes them: unbiased, of the likelihood or of a bound on it."""
 
 from __future__ import annotations
 
@@ -19,22 +19,23 @@ from ardsl.networks.stepper import Orders
 def estimate(
     model: Density, values: Values, generator: np.random.Generator | None, window: Window | None = None
 ) -> Tensor:
-    """log p of each example, [batch], or what bounds it on average: under one order for all, and in a window."""
+    """An estimate of log p of each example, [batch] in nats, or of a bound on it: under one order for all, and in a
+    window."""
     chosen = _draw_orders(model, generator)
     parts, back = by_pattern(values, model.may_miss, model.spec.variables)
     lengths = lengths_along_time(model.spec.plan, values)
-    found = []
+    log_probs = []
     for index, group in enumerate(model.groups):
         if window is not None and index in lengths:
             span = window.span(lengths[index])
             (log_prob,) = model.draw_log_probs(index, values, validate=False, span=span)
-            found.append(window.of_all(log_prob.sum(-1), lengths[index]))
+            log_probs.append(window.of_all(log_prob.sum(-1), lengths[index]))
             continue
         orders = chosen[group.mixed.name] if group.mixed else 0
-        every = model.present_log_probs(index, parts, orders, validate=False)
-        each = _sum([log_prob.sum(-1) for log_prob in every])
-        found.append(each if back is None else each[back])
-    total = _sum(found)
+        by_block = model.present_log_probs(index, parts, orders, validate=False)
+        group_log_prob = _sum([log_prob.sum(-1) for log_prob in by_block])
+        log_probs.append(group_log_prob if back is None else group_log_prob[back])
+    total = _sum(log_probs)
     if window is not None and lengths:
         total = window.of_example(total, reduce(torch.maximum, lengths.values()))
     return total

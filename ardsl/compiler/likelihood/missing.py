@@ -44,10 +44,10 @@ def by_pattern(
         return [(values, {})], None
     absent = torch.cat([values[v.name].isnan() for v in variables], dim=1).cpu().numpy()
     ends = np.cumsum([v.size for v in variables])[:-1]
-    found, which = np.unique(absent, axis=0, return_inverse=True)
-    rows = [torch.from_numpy(np.flatnonzero(which.reshape(-1) == number)) for number in range(len(found))]
+    different, which = np.unique(absent, axis=0, return_inverse=True)
+    rows = [torch.from_numpy(np.flatnonzero(which.reshape(-1) == number)) for number in range(len(different))]
     parts: list[Pattern] = []
-    for pattern, chosen in zip(found, rows, strict=True):
+    for pattern, chosen in zip(different, rows, strict=True):
         split = zip(variables, np.split(pattern, ends), strict=True)
         cells = {v.name: part for v, part in split if part.any()}
         here = {name: value[chosen.to(value.device)] for name, value in values.items()}
@@ -57,16 +57,16 @@ def by_pattern(
 
 def filled(values: Values, cells: Cells, variables: Mapping[str, Variable]) -> Values:
     """The values with legal ones in the cells."""
-    found = dict(values)
+    complete = dict(values)
     for name, mask in cells.items():
         value = values[name]
         absent = torch.from_numpy(mask).to(value.device)
-        found[name] = torch.where(absent, blank(variables[name], len(value), value), value)
-    return found
+        complete[name] = torch.where(absent, blank(variables[name], len(value), value), value)
+    return complete
 
 
 def present(target: TargetBlock, parts: Sequence[Pattern]) -> Tensor | None:
-    """Which draws of a block each example has, bool [examples, draws], of all parts one after the other; None where
+    """The draws of a block that each example has, bool [examples, draws], of all parts one after the other; None where
     it has all."""
     name, first = target.variable.name, target.elements[:, 0]
     if not any(name in cells and cells[name][first].any() for _, cells in parts):

@@ -1,4 +1,4 @@
-"""Time in parts: a network that runs along time is evaluated at some moments, with those before them that it reads."""
+"""Time in parts: networks along time evaluated at some time steps, with those before them that they read."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def pieces(plan: Design, values: Values, *, complete: bool = False) -> list[Span
 
 def lengths_along_time(plan: Plan, values: Values) -> dict[int, Tensor]:
     """Of the groups that run along time, by number, how long each example is: int64 [batch]."""
-    found = {}
+    lengths = {}
     for number, group in enumerate(plan.groups):
         if group.back is not None:
             target = group.group.targets[0].variable
-            found[number] = lengths_of(values[target.name], target)
-    return found
+            lengths[number] = lengths_of(values[target.name], target)
+    return lengths

@@ -1,4 +1,4 @@
-"""How a step's draws get their values: from noise, as the most likely ones, or as they are known already."""
+"""Rules that give a step's draws their values: from noise, the most likely ones, or those known already."""
 
 from __future__ import annotations
 

@@ -151,7 +151,7 @@ class Lender:
 
 
 def _equal(one: Tensor, other: Tensor) -> bool:
-    """Whether two tensors of one type and place have the same numbers: numpy finds out in half the time."""
+    """Says whether two tensors of one type and place have the same numbers: numpy finds out in half the time."""
     if one.device.type == "cpu" and one.dtype in (torch.float32, torch.float64):
         return np.array_equal(one.numpy(), other.numpy())
     return torch.equal(one, other)

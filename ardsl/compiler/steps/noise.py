@@ -58,8 +58,8 @@ def make_noise(plans: Sequence[Design], count: int, seed: int | None, like: Tens
 def noise_along_time(
     plan: Design, count: int, seed: int | None, like: Tensor, draws: range, size: int
 ) -> Iterator[Tensor]:
-    """The same numbers of some draws of a model's only group, which runs along time: [n, up to ``size``, uniforms], one
-    part after another."""
+    """The numbers of :func:`make_noise` for some draws of a model's only group, which runs along time: [n, up to
+    ``size``, uniforms], one part after another."""
     generator, uniforms = _generator(seed), plan.group.targets[0].family.uniforms
     for first in range(0, draws.start, _PORTION):
         _uniform((min(_PORTION, draws.start - first), count, uniforms), generator, like)

@@ -41,7 +41,7 @@ class Step:
 
 
 class Schedule(Protocol):
-    """What is drawn when; ``all_drawn`` where no draw is known before."""
+    """The schedule of draws, step by step; ``all_drawn`` where no draw is known before."""
 
     all_drawn: bool
 
@@ -52,7 +52,7 @@ class Steps:
     """The draws of all groups by the step that makes each, ``step_of`` [draws]; −1 for draws whose values are known.
 
     A network takes part in some of the steps only, and numbers these itself: with many networks, each would else pass
-    over the steps of all others. A network in ``at_once`` is told no inputs: it is evaluated at its first draw, and all
+    over the steps of all others. A network in ``at_once`` is given none: it is evaluated at its first draw, and all
     that it reads is known then.
     """
 
@@ -71,16 +71,16 @@ class Steps:
         self._first_element = np.cumsum([0, *(group.elements for group in groups)])
         self._drawn = _ByStep(step_of)
         self.at_once = [at_once and self._reads_before_it_draws(group) for group in range(len(groups))]
-        """Which groups' networks are evaluated at once: all that they read is known before their first draw."""
-        told = [
+        """The groups whose networks are evaluated at once: all that they read is known before their first draw."""
+        known_from = [
             np.full(len(steps), -1) if once else steps
             for steps, once in zip(self._element_step, self.at_once, strict=True)
         ]
-        self._known = _ByStep(np.concatenate(told) if groups else step_of)
+        self._known = _ByStep(np.concatenate(known_from) if groups else step_of)
         self.step = lru_cache(_KEPT)(self._step)
 
     def run(self, group: int, orders: Orders, batch: int) -> Run:
-        """What a group's network is to do."""
+        """The run of a group's network: its steps, orders and batch size."""
         steps = self._own[group]
         numbers = np.append(np.arange(len(steps)), -1)
 
@@ -96,7 +96,7 @@ class Steps:
 
     @property
     def sizes(self) -> list[int]:
-        """How many draws each step makes."""
+        """The number of draws that each step makes."""
         return self._drawn.sizes(self.count)
 
     def _reads_before_it_draws(self, group: int) -> bool:
@@ -148,7 +148,7 @@ class _ByStep:
         self._steps = step_of[self._numbers]
 
     def at(self, step: int) -> np.ndarray:
-        """Those of a step, ascending."""
+        """The draws of a step, ascending."""
         return self._numbers[self._steps.searchsorted(step) : self._steps.searchsorted(step + 1)]
 
     def from_step(self, step: int) -> np.ndarray:

@@ -27,7 +27,7 @@ def series(density: Density) -> Variable | None:
 
 
 def draws_in_turn(density: Density) -> bool:
-    """Whether a density draws its only variable along time, each draw by a step of its own."""
+    """Says whether a density draws its only variable along time, each draw by a step of its own."""
     return series(density) is not None and density.spec.plan.steps == density.groups[0].draws
 
 
@@ -53,7 +53,7 @@ class Series:
                 own = range(start, start + len(source.elements))
             start += len(source.elements)
         self._own = own
-        """Which of the group's source elements are the variable's own."""
+        """The group's source elements that are the variable's own."""
 
     def refresh(self) -> None:
         """Take the density's weights as they are now."""
@@ -76,8 +76,8 @@ class Series:
 
     @torch.inference_mode()
     def run(self, given: Values, prefix: Tensor, noise: Iterable[Tensor]) -> Iterator[Tensor]:
-        """What follows a prefix [batch, elements], in the model's units: as many draws at a time as each part of the
-        noise is for. What follows an end is the end; after that of every example, nothing is drawn."""
+        """The continuation of a standardized prefix [batch, elements], in chunks: of as many draws as the parts of the
+        noise are for. After an end come ends; after that of every example, nothing is drawn."""
         end, first = self._target.variable.end, prefix.shape[1] // self._size
         over = (prefix == end).any(1) if end is not None else prefix.new_zeros(len(prefix), dtype=torch.bool)
         for number, uniforms in enumerate(noise):

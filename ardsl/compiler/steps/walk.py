@@ -45,7 +45,7 @@ class Walker:
     steppers: Sequence[Stepper | None]
     table: Tensor | None
     kept: dict[str, ByThreshold] = field(default_factory=dict)
-    """What one walk leaves for the next: views of thousands of slots take longer to make than to write to."""
+    """Views that one walk leaves for the next: those of thousands of slots take longer to make than to write to."""
 
     @torch.inference_mode()
     def walk(self, values: Values, draw: Draw, steps: Iterable[int]) -> None:
@@ -73,7 +73,7 @@ class Walker:
         return ByCode(self.schedule, stepper, self.table, target, conditional, value, noise)
 
     def _takes_bits(self, target: TargetBlock) -> bool:
-        """Whether draws are of a Bernoulli family with a logit of its own, and the network reads 0 as 0 and 1 as 1."""
+        """Says whether draws are of a Bernoulli family with a logit of its own, and the network reads 0 and 1."""
         bits = self.table is not None and self.table.shape == (2, 1) and self.table.flatten().tolist() == [0.0, 1.0]
         return bits and target.family.name == "bernoulli" and target.family.width == 1
 
@@ -98,7 +98,7 @@ class ByValue(Way):
         self._orders = walker.orders
         self._values, self._draw = values, draw
         self._features: dict[object, Tensor] = {}
-        """What networks that are evaluated at once read, by source: several read the same."""
+        """The inputs of networks that are evaluated at once, by source: several read the same."""
         self._at_once: dict[int, list[Tensor]] = {}
         """All parameters of these networks, by group."""
 
@@ -218,7 +218,7 @@ def code_table(density: Density) -> Tensor | None:
 
 
 def columns(density: Density, group: int, values: Values, runs: Sequence[range]) -> Tensor:
-    """What some source elements of a group give its network, [columns, batch]."""
+    """The inputs that some source elements of a group give its network, [columns, batch]."""
     parts = [density.inputs(group, values, run).T for run in runs]
     if len(parts) == 1:
         return parts[0]
