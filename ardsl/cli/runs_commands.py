@@ -274,7 +274,7 @@ def restored(directory: str, restore: Callable[..., Any], device: str) -> Any:
 
 
 def data_of(directory: str, spec: Spec, data: str | None, split: str, data_dir: str | None) -> dict[str, Any]:
-    """The data options as :func:`ardsl.evaluate` takes them; the spec's own paths start where the spec was trained from."""
+    """The data options as :func:`ardsl.evaluate` takes them; the spec's own paths start where it was trained from."""
     from ardsl.data.sources import split_key
     from ardsl.diagnostics.rules.data import BAD_RUN
     from ardsl.errors import data_error

@@ -65,27 +65,27 @@ def draw(
         return Terms(none, dict.fromkeys(model.q, none), None)
     guide: dict[str, TorchDistribution] = {}
     score: Tensor | None = None
-    for name, part in model.q.items():
-        guide[name] = site = model.site(part, values, batch)
+    for name, conditional in model.q.items():
+        guide[name] = site = model.site(conditional, values, batch)
         relaxed = _relaxed(site, temperature)
         if site.has_rsample:
-            values[name] = as_data(part, site, site.rsample())
+            values[name] = as_data(conditional, site, site.rsample())
         elif relaxed is not None:
             values[name] = relaxed
         else:
-            values[name] = as_data(part, site, site.sample())
+            values[name] = as_data(conditional, site, site.sample())
             log_prob = site.log_prob(values[name])
             score = log_prob if score is None else score + log_prob
     summed = model.summed
     likelihood = torch.zeros(batch, dtype=model.like.dtype, device=model.like.device)
     kl = {}
-    for name, part in model.p.items():
+    for name, conditional in model.p.items():
         if name in summed:
             continue
         if name not in guide:
-            likelihood = likelihood + model.log_prob_given(part, values, generator)
+            likelihood = likelihood + model.log_prob_given(conditional, values, generator)
             continue
-        prior = model.site(part, values, batch)
+        prior = model.site(conditional, values, batch)
         divergence = _closed(guide[name], prior) if closed and name in model.closed else None
         if divergence is None:
             divergence = guide[name].log_prob(values[name]) - prior.log_prob(values[name])
@@ -99,10 +99,14 @@ def draw(
     return Terms(likelihood, kl, score)
 
 
-def as_data(part: AutoregressiveModel, site: TorchDistribution, value: Tensor) -> Tensor:
+def as_data(conditional: AutoregressiveModel, site: TorchDistribution, value: Tensor) -> Tensor:
     """Draws of a site in the data's own form, none of them rounded out of the domain."""
     # The model's own are in that form; those of torch's distributions are codes of the domain.
-    return value if isinstance(site, ModelDistribution) else part.conditionals[0][0].decode(value, part.like.dtype)
+    return (
+        value
+        if isinstance(site, ModelDistribution)
+        else conditional.conditionals[0][0].decode(value, conditional.like.dtype)
+    )
 
 
 def _relaxed(site: TorchDistribution, temperature: float | None) -> Tensor | None:
@@ -133,8 +137,8 @@ def marginalize(
     terms: dict[str, Tensor] = {}
     joint: Tensor | None = None
     before: Tensor | None = None
-    for name, part in table(model, values, generator).items():
-        joint = part if joint is None else joint + part
+    for name, log_prob in table(model, values, generator).items():
+        joint = log_prob if joint is None else joint + log_prob
         total = joint.logsumexp(0)
         terms[name] = total if before is None else total - before
         before = total
@@ -219,8 +223,8 @@ def importance_weighted(model: LatentConditionals, data: Mapping[str, Tensor], s
         rows = min(size, samples - start)
         repeated = {name: value.repeat(rows, *[1] * (value.ndim - 1)) for name, value in data.items()}
         terms = draw(model, repeated, closed=False)
-        part = terms.elbo.view(rows, count).logsumexp(0)
-        total = part if total is None else torch.logaddexp(total, part)
+        summed = terms.elbo.view(rows, count).logsumexp(0)
+        total = summed if total is None else torch.logaddexp(total, summed)
         if terms.score is not None:
             scores = terms.score.view(rows, count).sum(0)
             score = scores if score is None else score + scores

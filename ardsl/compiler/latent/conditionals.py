@@ -71,7 +71,9 @@ class LatentConditionals(CompiledModel):
         """The enumerated variables, and the variables that read them."""
         every = set(self.enumerated)
         return tuple(
-            name for name, part in self.spec.conditionals.items() if name in every or every & part.variables.keys()
+            name
+            for name, conditional in self.spec.conditionals.items()
+            if name in every or every & conditional.variables.keys()
         )
 
     @cached_property
@@ -79,8 +81,8 @@ class LatentConditionals(CompiledModel):
         """The latent variables whose divergence may be taken in closed form, an average over q of it alone: nothing
         that its prior reads was drawn by the guide from its value."""
         drawn_from: dict[str, set[str]] = {}
-        for name, part in self.spec.guide.items():  # each after those that it reads
-            read = {v.name for v in part.model.given if v.name in drawn_from}
+        for name, conditional in self.spec.guide.items():  # each after those that it reads
+            read = {v.name for v in conditional.model.given if v.name in drawn_from}
             drawn_from[name] = read.union(*(drawn_from[other] for other in read))
         priors = {name: self.spec.conditionals[name].model.given for name in drawn_from}
         return frozenset(
@@ -93,10 +95,10 @@ class LatentConditionals(CompiledModel):
         variables = [self.spec.variables[name] for name in self.enumerated]
         levels = [v.element_domain(0).levels or 0 for v in variables for _ in range(v.size)]
         codes = torch.cartesian_prod(*(torch.arange(n, device=self.like.device) for n in levels))
-        parts = codes.view(len(codes), -1).split([v.size for v in variables], 1)
+        by_variable = codes.view(len(codes), -1).split([v.size for v in variables], 1)
         return {
-            v.name: self.p[v.name].conditionals[0][0].decode(part, self.like.dtype).view(-1, *v.shape)
-            for v, part in zip(variables, parts, strict=True)
+            v.name: self.p[v.name].conditionals[0][0].decode(own, self.like.dtype).view(-1, *v.shape)
+            for v, own in zip(variables, by_variable, strict=True)
         }
 
     @property
@@ -105,33 +107,38 @@ class LatentConditionals(CompiledModel):
         yield from self.q.values()
 
     def standardize_by(self, examples: Mapping[str, Tensor]) -> None:
-        for part in self.parts:
-            part.standardize_by(examples)
+        for conditional in self.parts:
+            conditional.standardize_by(examples)
 
     def count(self, values: Mapping[str, Tensor]) -> int:
         return len(next(iter(values.values())))
 
-    def site(self, part: AutoregressiveModel, values: Mapping[str, Tensor], batch: torch.Size) -> TorchDistribution:
+    def site(
+        self, conditional: AutoregressiveModel, values: Mapping[str, Tensor], batch: torch.Size
+    ) -> TorchDistribution:
         """The conditional of a variable given the values of those that it reads, as Pyro knows it: with gradients of
         its draws, closed forms and enumeration, where it has them."""
         from ardsl.compiler.distribution import ModelDistribution, independent
 
-        given = {v.name: values[v.name] for v in part.spec.model.given}
-        (target,) = part.spec.model.observed
-        known = independent(part, given, batch) if target.name in self.latent else None
-        return ModelDistribution(part, given or None).expand(batch) if known is None else known
+        given = {v.name: values[v.name] for v in conditional.spec.model.given}
+        (target,) = conditional.spec.model.observed
+        as_library = independent(conditional, given, batch) if target.name in self.latent else None
+        return ModelDistribution(conditional, given or None).expand(batch) if as_library is None else as_library
 
     def log_prob_given(
-        self, part: AutoregressiveModel, values: Mapping[str, Tensor], generator: np.random.Generator | None = None
+        self,
+        conditional: AutoregressiveModel,
+        values: Mapping[str, Tensor],
+        generator: np.random.Generator | None = None,
     ) -> Tensor:
         """log p of a variable's values given those that it reads, [batch]; with a ``generator``, of a variable that has
         several orders, under one that it draws."""
-        (target,) = part.spec.model.observed
-        given = {v.name: values[v.name] for v in part.spec.model.given} or None
-        flat = part.values({target.name: values[target.name]}, given, check=False)
+        (target,) = conditional.spec.model.observed
+        given = {v.name: values[v.name] for v in conditional.spec.model.given} or None
+        flat = conditional.values({target.name: values[target.name]}, given, check=False)
         if generator is not None and target.orders.mixed:
-            return estimate(part, flat, generator)
-        return part.log_prob_of(flat)
+            return estimate(conditional, flat, generator)
+        return conditional.log_prob_of(flat)
 
     def values(self, x: Any, given: Any = None, lengths: Any = None, *, check: bool = True) -> Data:
         """The user's arrays, checked, by variable."""

@@ -78,10 +78,12 @@ class LatentModel(LatentConditionals):
         """Values that are to be scored, as :meth:`values` gives them; data far from standardized are warned of,
         once."""
         values = self.values(x, given, lengths)
-        for part in self.p.values():
-            if part.units.fresh and not torch.compiler.is_compiling():
+        for conditional in self.p.values():
+            if conditional.units.fresh and not torch.compiler.is_compiling():
                 sizes = {name: variable.size for name, variable in self.spec.variables.items()}
-                part.units.warn_if_far({name: value.view(len(value), sizes[name]) for name, value in values.items()})
+                conditional.units.warn_if_far(
+                    {name: value.view(len(value), sizes[name]) for name, value in values.items()}
+                )
         return values
 
     def elbo(
@@ -156,7 +158,9 @@ class LatentModel(LatentConditionals):
         """
         n, seed = checked_count(n, "samples"), None if seed is None else checked_seed(seed)
         seeds = np.random.SeedSequence(seed).generate_state(len(self.chain), np.uint64) >> np.uint64(1)
-        return {name: part.noise(n, int(each)) for (name, part), each in zip(self.p.items(), seeds, strict=True)}
+        return {
+            name: conditional.noise(n, int(own)) for (name, conditional), own in zip(self.p.items(), seeds, strict=True)
+        }
 
     @torch.no_grad()
     def sample(
@@ -203,14 +207,14 @@ class LatentModel(LatentConditionals):
         kept = self._kept(fix, n) if isinstance(fix, Mapping) else {}
         ends = lengths_by_name(lengths, [v for v in self.spec.model.observed if v.varies])
         samples: Data = {}
-        for name, part in self.p.items():
+        for name, conditional in self.p.items():
             if name in kept:
                 values[name] = kept[name]
                 continue
             count = min(n, 1) if name in shared else n
-            known = {v.name: values[v.name][:count] for v in part.spec.model.given} or None
+            known = {v.name: values[v.name][:count] for v in conditional.spec.model.given} or None
             own = noise[name].rows(slice(0, count))
-            drawn = part.sample(count, known, lengths=ends.get(name), noise=own, evaluator=evaluator)
+            drawn = conditional.sample(count, known, lengths=ends.get(name), noise=own, evaluator=evaluator)
             assert isinstance(drawn, Tensor)  # of the one variable
             samples[name] = drawn.expand(n, *drawn.shape[1:])
             values[name] = self._cut(samples[name], name, ends.get(name))
@@ -291,9 +295,9 @@ class LatentModel(LatentConditionals):
         values = self.values(x, given, lengths)
         batch = torch.Size([self.count(values)])
         with seeded(seed, self.like.device), evaluating(self):
-            for name, part in self.q.items():
-                site = self.site(part, values, batch)
-                values[name] = as_data(part, site, site.sample())
+            for name, conditional in self.q.items():
+                site = self.site(conditional, values, batch)
+                values[name] = as_data(conditional, site, site.sample())
             values |= self._exact(values)
         return {name: shaped(values[name], self.spec.variables[name]) for name in self.latent}
 

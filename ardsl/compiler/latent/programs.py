@@ -21,9 +21,9 @@ def run_model(model: LatentConditionals, x: Any, given: Any, n: int) -> Any:
     observed, values, count = _known(model, x, given, n)
     pyro.module(_name(model, "p"), model.chain)
     with pyro.plate("examples", count, dim=-1):
-        for name, part in model.p.items():
+        for name, conditional in model.p.items():
             known = observed.get(name)
-            site = _site(model, part, values, count)
+            site = _site(model, conditional, values, count)
             if name in model.enumerated:
                 values[name] = pyro.sample(name, site, infer={"enumerate": "parallel"})
             else:
@@ -39,17 +39,17 @@ def run_guide(model: LatentConditionals, x: Any, given: Any) -> dict[str, Tensor
     if model.q:
         pyro.module(_name(model, "q"), model.guide)
     with pyro.plate("examples", count, dim=-1):
-        for name, part in model.q.items():
-            values[name] = pyro.sample(name, _site(model, part, values, count))
+        for name, conditional in model.q.items():
+            values[name] = pyro.sample(name, _site(model, conditional, values, count))
     return {name: values[name] for name in model.q}
 
 
-def _site(model: LatentConditionals, part: Any, values: dict[str, Tensor], count: int) -> TorchDistribution:
+def _site(model: LatentConditionals, conditional: Any, values: dict[str, Tensor], count: int) -> TorchDistribution:
     """The conditional given values that may have dimensions of their own before the examples: those that Pyro
     enumerates, or draws in parallel."""
-    shapes = {v.name: v.shape for v in part.spec.model.given}
+    shapes = {v.name: v.shape for v in conditional.spec.model.given}
     batches = [values[name].shape[: values[name].ndim - len(shape)] for name, shape in shapes.items()]
-    return model.site(part, values, torch.broadcast_shapes((count,), *batches))
+    return model.site(conditional, values, torch.broadcast_shapes((count,), *batches))
 
 
 def _known(model: LatentConditionals, x: Any, given: Any, n: int) -> tuple[dict[str, Tensor], dict[str, Tensor], int]:

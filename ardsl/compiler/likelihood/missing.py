@@ -38,25 +38,25 @@ def may_miss(model: Model) -> tuple[Variable, ...]:
 def by_pattern(
     values: Values, variables: Sequence[Variable], every: Mapping[str, Variable]
 ) -> tuple[list[Pattern], Tensor | None]:
-    """The examples by which elements of ``variables`` they miss (NaN), with legal values there and the elements beside
-    them; and the index that puts the parts, one after the other, back in order (None for one part)."""
+    """Groups of examples that miss the same elements (NaN) of ``variables``: their values, with legal ones there, and
+    the missing elements; and the index that puts the groups, one after the other, back in order (None for one)."""
     if not any(values[v.name].isnan().any() for v in variables):
         return [(values, {})], None
     absent = torch.cat([values[v.name].isnan() for v in variables], dim=1).cpu().numpy()
     ends = np.cumsum([v.size for v in variables])[:-1]
-    different, which = np.unique(absent, axis=0, return_inverse=True)
-    rows = [torch.from_numpy(np.flatnonzero(which.reshape(-1) == number)) for number in range(len(different))]
-    parts: list[Pattern] = []
-    for pattern, chosen in zip(different, rows, strict=True):
+    patterns, which = np.unique(absent, axis=0, return_inverse=True)
+    rows = [torch.from_numpy(np.flatnonzero(which.reshape(-1) == number)) for number in range(len(patterns))]
+    groups: list[Pattern] = []
+    for pattern, chosen in zip(patterns, rows, strict=True):
         split = zip(variables, np.split(pattern, ends), strict=True)
-        cells = {v.name: part for v, part in split if part.any()}
-        here = {name: value[chosen.to(value.device)] for name, value in values.items()}
-        parts.append((filled(here, cells, every), cells))
-    return parts, torch.cat(rows).argsort()
+        cells = {v.name: mask for v, mask in split if mask.any()}
+        own = {name: value[chosen.to(value.device)] for name, value in values.items()}
+        groups.append((filled(own, cells, every), cells))
+    return groups, torch.cat(rows).argsort()
 
 
 def filled(values: Values, cells: Cells, variables: Mapping[str, Variable]) -> Values:
-    """The values with legal ones in the cells."""
+    """Values with legal ones in the cells."""
     complete = dict(values)
     for name, mask in cells.items():
         value = values[name]

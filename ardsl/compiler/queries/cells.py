@@ -61,13 +61,15 @@ def _given_observed(
             if group.mixed is not variable:
                 continue
             order = with_last(group, k, cell, missing)
-            for block, (target, part) in enumerate(
+            for block, (target, log_prob) in enumerate(
                 zip(group.targets, model.draw_log_probs(index, values, order), strict=True)
             ):
                 if target.variable is not variable:
                     continue
                 mask = present(target, [(values, apart)])
-                observed.append((part if mask is None else torch.where(mask.to(part.device), part, 0.0)).sum(1))
+                observed.append(
+                    (log_prob if mask is None else torch.where(mask.to(log_prob.device), log_prob, 0.0)).sum(1)
+                )
                 draws = np.flatnonzero(target.elements[:, 0] == element)
                 if len(draws):
                     conditional = model.conditionals[index][block]

@@ -28,7 +28,7 @@ class OrderForbids(ArdslError):
 def complete(density: Density, lender: Lender, values: Values, noise: Noise, *, likely: bool) -> Values:
     """Values with every NaN drawn from its distribution given those that are there: standardized, as ``values`` are.
 
-    With ``likely`` the most likely value at each draw stands instead. Raises ``OrderForbids`` where the order draws a
+    With ``likely`` the most likely value at mask draw stands instead. Raises ``OrderForbids`` where the order draws a
     missing element before one that is there.
     """
     variables = density.spec.model.observed
@@ -41,15 +41,15 @@ def complete(density: Density, lender: Lender, values: Values, noise: Noise, *, 
     }
     completed = values | kept
     for orders, key, rows in _by_orders(density, values, completed, noise.orders, likely):
-        part = {name: value[rows] for name, value in completed.items()}
+        rows_values = {name: value[rows] for name, value in completed.items()}
         known = {name: ~gone[rows] for name, gone in missing.items()}
-        always = {name: each.all(0).cpu().numpy() for name, each in known.items()}
+        always = {name: mask.all(0).cpu().numpy() for name, mask in known.items()}
         draw = Known(known, MostLikely() if likely else FromNoise(noise.rows(rows).draws))
-        whole_key = ("complete", key, len(rows), *(each.tobytes() for each in always.values()))
+        whole_key = ("complete", key, len(rows), *(mask.tobytes() for mask in always.values()))
         with lender.lend(density, whole_key, partial(Evaluator, density, orders, len(rows), always)) as evaluator:
-            evaluator.run(part, draw)
+            evaluator.run(rows_values, draw)
         for name in missing:
-            completed[name][rows] = part[name]
+            completed[name][rows] = rows_values[name]
     return completed
 
 

@@ -136,7 +136,7 @@ class Lender:
 
     def _current(self, weights: list[Tensor]) -> int:
         """The number of the weights that there are, counted up with every change."""
-        new, old = ([(weight.dtype, weight.device) for weight in each] for each in (weights, self._weights))
+        new, old = ([(weight.dtype, weight.device) for weight in tensors] for tensors in (weights, self._weights))
         if new != old:
             self._weights = [weight.clone() for weight in weights]
             self._version += 1

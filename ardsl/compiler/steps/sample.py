@@ -29,20 +29,20 @@ def sample(density: Density, lender: Lender, values: Values, noise: Noise, known
         # Noise shares samples out among orders by chance: a few sizes serve them all.
         size = len(rows) if len(rows) == noise.count else 1 << (len(rows) - 1).bit_length()
         padded = torch.cat([rows, rows[-1:].expand(min(size, MAX_CHUNK) - len(rows))])
-        part, uniforms = {name: value[padded] for name, value in values.items()}, noise.rows(padded).draws
+        chunk, uniforms = {name: value[padded] for name, value in values.items()}, noise.rows(padded).draws
         if whole:
             variable = series(density)
             prefix = {variable.name: np.arange(variable.size) < known} if variable is not None and known else None
-            Evaluator(density, orders, len(padded), prefix, whole_stepper).run(part, FromNoise(uniforms))
+            Evaluator(density, orders, len(padded), prefix, whole_stepper).run(chunk, FromNoise(uniforms))
         elif known or draws_in_turn(density):
             with lender.lend(density, ("series", len(padded)), partial(Series, density, len(padded))) as along:
-                along.sample(part, uniforms[0][0], known)
+                along.sample(chunk, uniforms[0][0], known)
         else:
             make = partial(Evaluator, density, orders, len(padded))
             with lender.lend(density, (orders, len(padded)), make) as evaluator:
-                evaluator.run(part, FromNoise(uniforms))
+                evaluator.run(chunk, FromNoise(uniforms))
         for variable in density.spec.model.observed:
-            values[variable.name][rows] = part[variable.name][: len(rows)]
+            values[variable.name][rows] = chunk[variable.name][: len(rows)]
 
 
 def _by_orders(groups: Sequence[Group], noise: Noise) -> Iterator[tuple[tuple[int, ...], Tensor]]:

@@ -95,14 +95,14 @@ class Series:
 
     def _begin(self, given: Values, prefix: Tensor) -> None:
         """Goes through a prefix, from as far back as what follows depends on it."""
-        each, name = len(self._order), self._target.variable.name
-        last = prefix.shape[1] // self._size // each
+        draws_a_step, name = len(self._order), self._target.variable.name
+        last = prefix.shape[1] // self._size // draws_a_step
         first = max(0, last - self._back)
         own = self._own
         others = [run for run in (range(own.start), range(own.stop, self._group.elements)) if run]
         self._stepper.start(columns(self._density, 0, given | {name: prefix}, others), first)
-        part = prefix[:, first * each * self._size : last * each * self._size].clone()
-        self._walk(given, part, Given(), first * each, range(first * each, last * each))
+        elements = prefix[:, first * draws_a_step * self._size : last * draws_a_step * self._size].clone()
+        self._walk(given, elements, Given(), first * draws_a_step, range(first * draws_a_step, last * draws_a_step))
 
     def _draw(self, given: Values, uniforms: Tensor, first: int, over: Tensor) -> Tensor:
         """Draws from number ``first`` of all on, [batch, elements]; fewer than there is noise for once all are over."""
@@ -113,9 +113,9 @@ class Series:
             return drawn
         for start in range(0, count, _LOOK):  # a variable with an end has one draw of one element a time step
             stop = min(start + _LOOK, count)
-            part = drawn[:, start:stop]
+            elements = drawn[:, start:stop]
             steps = range(first + start, first + stop)
-            self._walk(given, part, FromNoise(((uniforms[:, start:stop],),)), first + start, steps)
+            self._walk(given, elements, FromNoise(((uniforms[:, start:stop],),)), first + start, steps)
             if bool((over | (drawn[:, :stop] == end).any(1)).all()):
                 return drawn[:, :stop]
         return drawn
