@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import ardsl
-from ardsl.compiler import sampler
+from ardsl.compiler.steps import evaluator
 
 LAYERS, FEATURES = 7, 64
 GATED = f"observed x[28, 28] : binary\np(x[i] | x[<i]) = bernoulli via pixelcnn(layers = {LAYERS}, gated = true)\n"
@@ -95,10 +95,10 @@ def wavefront() -> None:
     model, other = (ardsl.compile(ardsl.loads(WINDOW)).eval() for _ in range(2))
     swept = model.spec.plan.steps
     model.sample(1, seed=0)
-    original = sampler.sampling_steps
-    sampler.sampling_steps = lambda *_: np.arange(784)  # type: ignore[assignment]
+    original = evaluator.sampling_steps
+    evaluator.sampling_steps = lambda *_: np.arange(784)  # type: ignore[assignment]
     other.sample(1, seed=0)
-    sampler.sampling_steps = original
+    evaluator.sampling_steps = original
     found = paired(lambda: model.sample(1, seed=1), lambda: other.sample(1, seed=1), 15)
     print("| steps | wavefront, ms | pixel by pixel, ms | ratio |")
     print("| --- | --- | --- | --- |")

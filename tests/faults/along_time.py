@@ -121,13 +121,13 @@ FAULTS = [
         "queues read a moment too late",
         f"{RING}:_Ring.__init__",
         read_later,
-        of_test(test_prefix.test_what_follows_a_beginning_is_what_the_whole_network_draws, "codes", 0),
+        of_test(test_prefix.test_what_follows_a_prefix_is_what_the_whole_network_draws, "codes", 0),
     ),
     Fault(
         "a queue not emptied before the next sample",
         f"{RING}:RingStepper.start",
         kept_queues,
-        of_test(test_prefix.test_what_follows_a_beginning_is_what_the_whole_network_draws, "codes", 1),
+        of_test(test_prefix.test_what_follows_a_prefix_is_what_the_whole_network_draws, "codes", 1),
     ),
     Fault(
         "weights that change while a stream goes on",
@@ -139,7 +139,7 @@ FAULTS = [
         "maps of another moment",
         f"{RING}:RingStepper._map_of",
         lambda right, self, position: right(self, max(position - 1, 0)),
-        of_test(test_prefix.test_what_follows_a_beginning_is_what_the_whole_network_draws, "numbers given a text", 0),
+        of_test(test_prefix.test_what_follows_a_prefix_is_what_the_whole_network_draws, "numbers given a text", 0),
     ),
     Fault(
         "maps of the first section for all",
@@ -151,26 +151,26 @@ FAULTS = [
         "channels that read those of the moment before",
         f"{RING}:RingStepper._begin",
         channels_kept,
-        of_test(test_prefix.test_what_follows_a_beginning_is_what_the_whole_network_draws, "channels", 0),
+        of_test(test_prefix.test_what_follows_a_prefix_is_what_the_whole_network_draws, "channels", 0),
     ),
     Fault(
-        "noise of the first moments after a beginning",
+        "noise of the first time steps after a prefix",
         "ardsl.compiler.steps.noise:noise_along_time",
         lambda right, plan, count, seed, like, draws, size: right(plan, count, seed, like, range(0, len(draws)), size),
-        of_test(test_prefix.test_what_follows_a_beginning_is_what_the_whole_network_draws, "codes", 20),
+        of_test(test_prefix.test_what_follows_a_prefix_is_what_the_whole_network_draws, "codes", 20),
     ),
     # Beginnings and ends
     Fault(
-        "a beginning that is not gone through",
+        "a prefix that is not gone through",
         f"{SERIES}._begin",
         lambda right, self, given, begin: right(self, given, begin[:, :0]),
-        of_test(test_prefix.test_what_follows_a_beginning_is_what_the_whole_network_draws, "codes", 20),
+        of_test(test_prefix.test_what_follows_a_prefix_is_what_the_whole_network_draws, "codes", 20),
     ),
     Fault(
-        "a beginning of which too little is read",
+        "a prefix of which too little is read",
         f"{SERIES}._begin",
         too_little_back,
-        of_test(test_prefix.test_what_follows_a_beginning_is_what_the_whole_network_draws, "numbers given a text", 20),
+        of_test(test_prefix.test_what_follows_a_prefix_is_what_the_whole_network_draws, "numbers given a text", 20),
     ),
     Fault(
         "draws after the end",

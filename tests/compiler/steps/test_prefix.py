@@ -1,4 +1,4 @@
-"""Going on with a series: what is drawn after a beginning is what the whole network draws there."""
+"""Going on with a series: what is drawn after a prefix is what the whole network draws there."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def given(model: ardsl.AutoregressiveModel) -> dict[str, torch.Tensor] | None:
 
 @pytest.mark.parametrize("name", SPECS)
 @pytest.mark.parametrize("known", [0, 1, 3, 20, 39, 40])
-def test_what_follows_a_beginning_is_what_the_whole_network_draws(name: str, known: int) -> None:
-    """Also where most of the beginning is too far back to be looked at, and where the last sample was another."""
+def test_what_follows_a_prefix_is_what_the_whole_network_draws(name: str, known: int) -> None:
+    """Also where most of the prefix is too far back to be looked at, and where the last sample was another."""
     model = compiled(name)
     conditions, noise = given(model), model.noise(3, seed=4)
     known = min(known, model.spec.variables["x"].shape[0])
@@ -54,7 +54,7 @@ def test_what_follows_a_beginning_is_what_the_whole_network_draws(name: str, kno
 
 
 def test_a_sample_gone_on_with_is_the_sample() -> None:
-    """With the same noise, its own beginning changes nothing."""
+    """With the same noise, its own prefix changes nothing."""
     for name in SPECS:
         model = compiled(name)
         conditions, noise = given(model), model.noise(3, seed=4)
@@ -64,8 +64,8 @@ def test_a_sample_gone_on_with_is_the_sample() -> None:
 
 
 @torch.no_grad()
-def test_the_chances_of_what_follows_are_those_of_the_rest_given_the_beginning() -> None:
-    """p(rest | beginning) from ``log_prob`` alone, against how often each rest is drawn."""
+def test_the_chances_of_what_follows_are_those_of_the_rest_given_the_prefix() -> None:
+    """p(rest | prefix) from ``log_prob`` alone, against how often each rest is drawn."""
     model = compiled("all that is earlier")
     prefix = torch.tensor([2, 0, 1])
     rests = torch.cartesian_prod(torch.arange(3), torch.arange(3))
@@ -78,7 +78,7 @@ def test_the_chances_of_what_follows_are_those_of_the_rest_given_the_beginning()
     assert float((counted - expected).abs().max()) < 4 * math.sqrt(0.25 / 20_000)
 
 
-def test_a_beginning_of_audio_is_that_of_its_codes() -> None:
+def test_a_prefix_of_audio_is_that_of_its_codes() -> None:
     """Whichever evaluator goes on with it, channels together or one."""
     for text in (
         SPECS["codes"],
@@ -94,7 +94,7 @@ def test_a_beginning_of_audio_is_that_of_its_codes() -> None:
         torch.testing.assert_close(drawn[0][0, : len(prefix)], mulaw_decode(codes, 16, torch.float64))
 
 
-def test_beginnings_that_do_not_fit() -> None:
+def test_prefixes_that_do_not_fit() -> None:
     with pytest.raises(ardsl.ArdslError, match="the prefix of `x` continues after its end"):
         compiled("an end").sample(1, prefix=torch.tensor([5, 0, 7]))
     model = compiled("codes")
