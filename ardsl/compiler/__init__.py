@@ -1,4 +1,4 @@
-"""The compiler's back end: a spec to one torch module, its two evaluators, and the probe that checks it."""
+"""The compiler's back end: a spec to one torch module, which scores, samples and is trained."""
 
 from ardsl.compiler.compile import compile_model
 from ardsl.compiler.latent.model import LatentModel

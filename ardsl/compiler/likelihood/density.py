@@ -183,29 +183,30 @@ class Density(CompiledModel):
     def present_log_probs(
         self,
         group: int,
-        parts: Sequence[Pattern],
+        patterns: Sequence[Pattern],
         orders: Orders,
         validate: bool = True,
         complete: bool = False,
     ) -> list[Tensor]:
-        """:meth:`draw_log_probs` of the examples of all parts one after the other, with 0 for what is missing. Only
-        the networks, whose orders differ, are evaluated part by part."""
+        """The log-probability of every draw of a group, as of :meth:`draw_log_probs`, with 0 for missing values: of the
+        examples of all patterns, one after the other. Only the networks, whose orders differ, are evaluated pattern by
+        pattern."""
         own = self.groups[group]
-        if len(parts) == 1:
-            ((values, missing),) = parts
+        if len(patterns) == 1:
+            ((values, missing),) = patterns
             under = with_last(own, orders, missing)
             log_probs = self.draw_log_probs(group, values, under, validate=validate, complete=complete)
         else:
             parameters = [
-                self.conditional_parameters(group, here, with_last(own, orders, missing), validate=validate)
-                for here, missing in parts
+                self.conditional_parameters(group, own_values, with_last(own, orders, missing), validate=validate)
+                for own_values, missing in patterns
             ]
-            values = {name: torch.cat([here[name] for here, _ in parts]) for name in parts[0][0]}
+            values = {name: torch.cat([own_values[name] for own_values, _ in patterns]) for name in patterns[0][0]}
             together = [torch.cat(blocks) for blocks in zip(*parameters, strict=True)]
             log_probs = self.block_log_probs(group, together, values, validate)
-        if not any(missing for _, missing in parts):
+        if not any(missing for _, missing in patterns):
             return log_probs
-        masks = [present(target, parts) for target in own.targets]
+        masks = [present(target, patterns) for target in own.targets]
         return [
             log_prob if mask is None else torch.where(mask.to(log_prob.device), log_prob, 0.0)
             for log_prob, mask in zip(log_probs, masks, strict=True)

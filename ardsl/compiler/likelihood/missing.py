@@ -65,20 +65,20 @@ def filled(values: Values, cells: Cells, variables: Mapping[str, Variable]) -> V
     return complete
 
 
-def present(target: TargetBlock, parts: Sequence[Pattern]) -> Tensor | None:
-    """The draws of a block that each example has, bool [examples, draws], of all parts one after the other; None where
-    it has all."""
+def present(target: TargetBlock, patterns: Sequence[Pattern]) -> Tensor | None:
+    """The draws of a block that each example has, bool [examples, draws], of all patterns one after the other; None
+    where it has all."""
     name, first = target.variable.name, target.elements[:, 0]
-    if not any(name in cells and cells[name][first].any() for _, cells in parts):
+    if not any(name in cells and cells[name][first].any() for _, cells in patterns):
         return None
     nothing = np.zeros(target.variable.size, dtype=bool)
-    each = [~cells.get(name, nothing)[first] for _, cells in parts]
-    counts = [len(values[name]) for values, _ in parts]
-    return torch.from_numpy(np.repeat(np.stack(each), counts, axis=0))
+    masks = [~cells.get(name, nothing)[first] for _, cells in patterns]
+    counts = [len(values[name]) for values, _ in patterns]
+    return torch.from_numpy(np.repeat(np.stack(masks), counts, axis=0))
 
 
 def placed_last(order: Order, last: np.ndarray) -> Order:
-    """The order with some elements, bool [elements], after all others; each part keeps its own order."""
+    """The order with some elements, bool [elements], after all others; both keep their own order."""
     draws = order.permutation
     return explicit(order.shape, np.concatenate([draws[~last[draws]], draws[last[draws]]]))
 
@@ -86,8 +86,8 @@ def placed_last(order: Order, last: np.ndarray) -> Order:
 def with_last(group: Group, chosen: Orders, *cells: Cells) -> Orders:
     """A group's orders with cells of its targets last, the later sets after the earlier; ``chosen`` itself where there
     are none."""
-    for each in cells:
-        if group.mixed is not None and group.mixed.name in each:
+    for later in cells:
+        if group.mixed is not None and group.mixed.name in later:
             orders = group.orders(chosen) if isinstance(chosen, int) else dict(chosen)
-            chosen = orders | {group.mixed.name: placed_last(orders[group.mixed.name], each[group.mixed.name])}
+            chosen = orders | {group.mixed.name: placed_last(orders[group.mixed.name], later[group.mixed.name])}
     return chosen
