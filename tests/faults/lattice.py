@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ardsl.networks.lattice.wiring import INPUT
+from ardsl.networks.tape import Tape
 from tests.support.lattice_specs import SPECS, colours, picture, window
 from tests.support.planting import Fault
 
@@ -114,8 +115,8 @@ def channels_first(right: Any, self: Any, *more: Any) -> Tensor:
     return right(self, *more).unflatten(1, (-1, groups * features)).transpose(1, 2).flatten(1)
 
 
-def always_dropped(right: Any, self: Any, layer: Any, source: Tensor) -> Tensor:
-    return F.dropout(source, self.dropout, True) if layer.kind == "drop" else right(self, layer, source)
+def always_dropped(right: Any, self: Any, value: Tensor, dropout: float) -> Tensor:
+    return F.dropout(value, 0.2, True)
 
 
 def cut(wrong: dict[str, str]) -> Any:
@@ -176,11 +177,12 @@ def first_row(right: Any, self: Any, like: Tensor) -> Any:
     return rows, {name: np.append(placed[:-1], 1) for name, placed in row.items()}
 
 
-def halves_exchanged(right: Any, self: Any, layer: Any, sites: Any, into: Tensor, calls: list[Any]) -> None:
-    made: list[Any] = []
-    right(self, layer, sites, into, made)
-    other = {torch.tanh: torch.sigmoid, torch.sigmoid: torch.tanh}
-    calls += [(other.get(function, function), *more) for function, *more in made]
+def halves_exchanged(right: Any, self: Any, tape: Tape, *more: Any) -> None:
+    own, other = Tape(), {torch.tanh: torch.sigmoid, torch.sigmoid: torch.tanh}
+    right(self, own, *more)
+    for operation in own.operations:
+        function = other.get(operation.function, operation.function)
+        tape.record(function, *operation.arguments, **operation.into)
 
 
 FAULTS = [
@@ -219,7 +221,7 @@ FAULTS = [
     Fault("offsets that stand at other places of the kernel", f"{LAYERS}:StencilWeight.__init__", other_places),
     Fault("a picture read column by column", f"{NETWORK}.inputs", columns_first),
     Fault("raw numbers channel by channel", f"{NETWORK}.forward", channels_first),
-    Fault("dropout while evaluating", f"{NETWORK}._pointwise", always_dropped),
+    Fault("dropout while evaluating", "ardsl.networks.lattice.ops.drop:Drop.function", always_dropped),
     # Masks by rank
     Fault("≤ for < in the first layer", f"{RANKED}.neighbours", cut({"before": "until"})),
     Fault("< for ≤ in further layers", f"{RANKED}.neighbours", cut({"until": "before"})),
@@ -244,7 +246,7 @@ FAULTS = [
     # Steps
     Fault("inputs read a step too early", f"{SCHEDULE}.__init__", too_early(own=lambda step: step - 1)),
     Fault("the first site for what is not read", f"{STEPPER}._caches", first_row),
-    Fault("the halves of a gate exchanged", f"{STEPPER}._apply", halves_exchanged),
+    Fault("the halves of a gate exchanged", "ardsl.networks.lattice.ops.gate:Gate.record", halves_exchanged),
     Fault("weights laid out otherwise", f"{STEPPER}._flat", lambda right, *given: right(*given).flip(1)),
     Fault(
         "what enters every layer taken before it is drawn",

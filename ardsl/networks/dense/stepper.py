@@ -18,8 +18,7 @@ from torch.nn import functional as F
 
 from ardsl.networks.dense.module import DenseNetwork
 from ardsl.networks.stepper import Run, Slots, Stepper
-
-Operation = tuple[Callable[..., object], tuple[object, ...]]
+from ardsl.networks.tape import Tape
 
 Weights = tuple[list[Tensor], Tensor | None, list[Tensor]]
 """Of the layers, of the direct path, and the biases."""
@@ -60,12 +59,12 @@ class _Product:
     source: Tensor
     columns: Sorted
 
-    def add(self, rows: tuple[int, int], since: int, until: int) -> list[Operation]:
-        """Add to some of the rows what the columns from ``since`` until ``until`` give."""
+    def record(self, tape: Tape, rows: tuple[int, int], since: int, until: int) -> None:
+        """Adds to some of the rows what the columns from ``since`` until ``until`` give."""
         first, last = rows
-        if first == last or since == until:
-            return []
-        return [(self.target[first:last].addmm_, (self.weight[first:last, since:until], self.source[since:until]))]
+        if first < last and since < until:
+            weight = self.weight[first:last, since:until]
+            tape.record(self.target[first:last].addmm_, weight, self.source[since:until])
 
 
 class DenseStepper(Stepper):
@@ -141,48 +140,46 @@ class DenseStepper(Stepper):
             (torch.empty(len(target), 1, dtype=like.dtype, device=like.device), torch.as_tensor(order).to(like.device))
             for target, order in zip(targets, unit_orders[1:], strict=True)
         ]
-        self._fill: list[Operation] = [
-            (target.copy_, (bias.expand_as(target),)) for target, (bias, _) in zip(targets, self._biases, strict=True)
-        ]
+        self._fill = Tape()
+        for target, (bias, _) in zip(targets, self._biases, strict=True):
+            self._fill.record(target.copy_, bias.expand_as(target))
         self.refresh()
 
-        def complete(step: int, since_step: int) -> list[Operation]:
-            """Finish the hidden units that ``step`` completes; what was known at ``since_step`` is already in."""
-            operations: list[Operation] = []
+        def complete(tape: Tape, step: int, since_step: int) -> Tape:
+            """Finishes the hidden units that ``step`` completes; what was known at ``since_step`` is already in."""
             for number, each in enumerate(products):
                 rows = (int(each.rows.until[step]) if step >= 0 else 0, int(each.rows.until[step + 1]))
                 if rows[0] == rows[1]:
                     continue
                 since = int(each.columns.until[since_step + 1]) if since_step >= -1 else 0
-                operations += each.add(rows, since, int(each.columns.until[step + 1]))
+                each.record(tape, rows, since, int(each.columns.until[step + 1]))
                 completed = each.target[rows[0] : rows[1]]
-                operations.append((activate, (completed,)))
+                tape.record(activate, completed)
                 if residual and number and each.target.shape == each.source.shape:
-                    operations.append((completed.add_, (each.source[rows[0] : rows[1]],)))
-            return operations
+                    tape.record(completed.add_, each.source[rows[0] : rows[1]])
+            return tape
 
-        self._first = complete(-1, -2)
-        self._entries: list[list[Operation]] = []
+        complete(self._fill, -1, -2)
+        self._entries: list[Tape] = []
         self._block_of: list[int] = []
         self._block = -1
-        self._before: list[list[Operation]] = []
-        self._after: list[list[Operation]] = []
+        self._before: list[Tape] = []
+        self._after: list[Tape] = []
         self._parameters: list[Tensor] = []
         self._written: list[Tensor] = []
         for start, stop in _blocks(steps, len(input_step)):
-            entry: list[Operation] = []  # what the whole block reads of everything before it
+            self._entries.append(Tape())  # what the whole block reads of everything before it
             for each in (*products, *output_products):
                 whole = (int(each.rows.until[start]), int(each.rows.until[stop]))
-                entry += each.add(whole, 0, int(each.columns.until[start]))
-            self._entries.append(entry)
+                each.record(self._entries[-1], whole, 0, int(each.columns.until[start]))
             for step in range(start, stop):
-                before: list[Operation] = []
+                before = Tape()
                 rows_now = (int(outputs.until[step]), int(outputs.until[step + 1]))
                 for each in output_products:
-                    before += each.add(rows_now, int(each.columns.until[start]), int(each.columns.until[step]))
+                    each.record(before, rows_now, int(each.columns.until[start]), int(each.columns.until[step]))
                 self._block_of.append(len(self._entries) - 1)
                 self._before.append(before)
-                self._after.append(complete(step, start - 1))
+                self._after.append(complete(Tape(), step, start - 1))
                 self._parameters.append(self._out[rows_now[0] : rows_now[1]])
                 self._written.append(self._x[int(inputs.until[step]) : int(inputs.until[step + 1])])
         self._known = self._x[: int(inputs.until[0])]
@@ -204,21 +201,17 @@ class DenseStepper(Stepper):
     def start(self, known: Tensor) -> None:
         self._block = -1
         self._known.copy_(known)
-        for function, arguments in self._fill:
-            function(*arguments)
-        for function, arguments in self._first:
-            function(*arguments)
+        self._fill.play()
 
     def _enter(self, block: int) -> None:
         """Begin a block. One that was passed over drew nothing and learned nothing, so it had nothing to begin."""
         self._block = block
-        for function, arguments in self._entries[block]:
-            function(*arguments)
+        self._entries[block].play()
 
     def parameters(self, step: int) -> Tensor:
         if self._block_of[step] != self._block:
             self._enter(self._block_of[step])
-        for function, arguments in self._before[step]:
+        for function, arguments in self._before[step].calls:
             function(*arguments)
         return self._parameters[step]
 
@@ -229,7 +222,7 @@ class DenseStepper(Stepper):
     def advance(self, step: int) -> None:
         if self._block_of[step] != self._block:
             self._enter(self._block_of[step])
-        for function, arguments in self._after[step]:
+        for function, arguments in self._after[step].calls:
             function(*arguments)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -12,9 +11,6 @@ from torch import Tensor
 from ardsl.networks.lattice.module import LatticeNetwork
 from ardsl.networks.lattice.schedule import source_slices
 from ardsl.networks.stepper import Run, Stepper
-
-Call = tuple[Callable[..., object], tuple[object, ...], dict[str, Tensor]]
-"""One of torch's functions, prepared: with what it takes, and where its result goes."""
 
 
 class LatticeInputs(Stepper):

@@ -14,7 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ardsl.networks.lattice.given import Spread
-from ardsl.networks.lattice.wiring import Layer, Wiring
+from ardsl.networks.lattice.ops.convolve import Convolve
+from ardsl.networks.lattice.ops.layer import Layer
+from ardsl.networks.lattice.wiring import Wiring
 from ardsl.networks.module import Span
 from ardsl.relations.ranked import Ranked
 from ardsl.relations.stencil import Stencil
@@ -178,7 +180,7 @@ class Upsampled(nn.Module):
 class Convolution(nn.Module):
     """A ``convolve`` layer: the sum over its sources, a bias or what is added, and what is given."""
 
-    def __init__(self, wiring: Wiring, layer: Layer, ranked: list[Ranked], whole: int, located: int) -> None:
+    def __init__(self, wiring: Wiring, layer: Convolve, ranked: list[Ranked], whole: int, located: int) -> None:
         super().__init__()
         self.layer = layer
         outputs = layer.groups * layer.features
@@ -228,12 +230,3 @@ class Convolution(nn.Module):
         if self.locate is not None and located is not None:
             found = found + _CONVOLUTIONS[axes](located, self.locate.unflatten(1, (-1, *[1] * axes)))
         return found
-
-
-def gated(value: Tensor, groups: int) -> Tensor:
-    """tanh(a) · σ(b) for the halves a and b of each group's features."""
-    if groups == 1:  # gradients keep the memory format then
-        first, second = value.chunk(2, 1)
-        return first.tanh() * second.sigmoid()
-    first, second = value.unflatten(1, (groups, 2, -1)).unbind(2)
-    return (first.tanh() * second.sigmoid()).flatten(1, 2)

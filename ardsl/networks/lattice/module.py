@@ -11,9 +11,9 @@ from torch.nn import functional as F
 
 from ardsl.networks.design import Design
 from ardsl.networks.lattice.given import alignment, given
-from ardsl.networks.lattice.layers import Convolution, Features, Upsampled, during, gated
+from ardsl.networks.lattice.layers import Convolution, Features, Upsampled, during
 from ardsl.networks.lattice.plan import located_features, ranked_readings
-from ardsl.networks.lattice.wiring import INPUT, Layer, Wiring
+from ardsl.networks.lattice.wiring import INPUT, Wiring
 from ardsl.networks.module import NetworkModule, Span
 from ardsl.networks.stepper import Orders
 
@@ -27,16 +27,16 @@ class LatticeNetwork(NetworkModule):
         self.given = given(plan.group, wiring.lattice, plan.options.get("upsampling", "repeated"))
         whole = self.given.whole_features
         self.convolutions = nn.ModuleDict()
-        for layer in wiring.layers:
-            if layer.kind == "convolve":
-                ranked = [relation for _, relation in ranked_readings(wiring, layer)][: len(layer.sources)]
-                located = located_features(layer, self.given)
-                self.convolutions[_key(layer.target)] = Convolution(wiring, layer, ranked, whole, located)
+        for layer in wiring.convolutions:
+            ranked = [relation for _, relation in ranked_readings(wiring, layer)][: len(layer.sources)]
+            located = located_features(layer, self.given)
+            self.convolutions[_key(layer.target)] = Convolution(wiring, layer, ranked, whole, located)
         self.maps = nn.ModuleDict()
         for each in self.given.through:
             self.maps[each.source.variable.name] = each.network.build(each.source, each.positions, each.options)
         for spread in self.given.spread:
             self.maps[spread.source.variable.name] = Upsampled(spread)
+        self._functions = {function.target: function for function in wiring.functions}
         self.dropout = float(plan.options["dropout"])
         reading = [r for layer in wiring.layers for r in layer.sources]
         self._read_later = {name for name, stencil in reading if any(map(any, stencil.offsets))}
@@ -67,25 +67,14 @@ class LatticeNetwork(NetworkModule):
             if isinstance(wide.first, Tensor) and bool((wide.first < 0).any()):
                 # Before the first moment there are no features, not those of a layer that reads none.
                 before = during(own.new_ones(own.shape[0], 1, *self.wiring.lattice.shape), wide)
+        functions, dropout = self._functions, self.dropout if self.training else 0.0
         for layer in self.wiring.layers:
-            source = maps[layer.sources[0][0]] if layer.sources else None
-            if layer.kind == "convolve":
-                value = self.convolution(layer.target)(maps, given)
+            if layer.target in functions:
+                value = functions[layer.target].evaluate(maps, dropout)
             else:
-                assert source is not None
-                value = self._pointwise(layer, source)
-                for name in layer.added:
-                    value = value + maps[name]
+                value = self.convolution(layer.target)(maps, given)
             maps[layer.target] = value if before is None or layer.target not in self._read_later else value * before
         return maps
-
-    def _pointwise(self, layer: Layer, source: Tensor) -> Tensor:
-        """A function of a map's own features."""
-        if layer.kind == "gate":
-            return gated(source, layer.groups)
-        if layer.kind == "relu":
-            return F.relu(source)
-        return F.dropout(source, self.dropout, self.training)
 
     def inputs(self, inputs: Tensor) -> tuple[Tensor, Features]:
         """The variable's own features [batch, elements · features], and what is given."""

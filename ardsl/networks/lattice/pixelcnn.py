@@ -13,7 +13,12 @@ from typing import Any
 import numpy as np
 
 from ardsl.networks.lattice.lattice import Lattice
-from ardsl.networks.lattice.wiring import INPUT, Kind, Layer, Limits, Wiring, pointwise
+from ardsl.networks.lattice.ops.convolve import Convolve
+from ardsl.networks.lattice.ops.drop import Drop
+from ardsl.networks.lattice.ops.gate import Gate
+from ardsl.networks.lattice.ops.layer import Layer, Pointwise
+from ardsl.networks.lattice.ops.relu import Relu
+from ardsl.networks.lattice.wiring import INPUT, Limits, Wiring, pointwise
 from ardsl.relations.stencil import Stencil, box
 from ardsl.relations.translated import Reading
 
@@ -60,10 +65,8 @@ class _Stack:
         """Of each group."""
         self.every = np.ones((groups, groups), dtype=bool)
 
-    def site(
-        self, sources: tuple[Reading, ...], target: str, features: int, kind: Kind = "convolve", **more: Any
-    ) -> Layer:
-        return Layer(kind, target, self.lattice.groups, features, sources, **more)
+    def site(self, sources: tuple[Reading, ...], target: str, features: int, **more: Any) -> Layer:
+        return Convolve(target, self.lattice.groups, features, sources, **more)
 
     def masked(self, source: str, stencil: Stencil, *, same: bool, **more: Any) -> dict[str, Any]:
         """The part of a stencil that the order allows: cut out here, or by rank at each position."""
@@ -77,20 +80,20 @@ class _Stack:
         reads = self.masked(source, pointwise(self.axes, self.every), same=True)
         return self.site(target=target, features=features, **reads, **more)
 
-    def each(self, kind: Kind, source: str, target: str, features: int, **more: Any) -> Layer:
+    def each(self, function: type[Pointwise], source: str, target: str, features: int, **more: Any) -> Layer:
         """A function of every feature, or of two."""
         reads = ((source, pointwise(self.axes, np.eye(self.lattice.groups, dtype=bool))),)
-        return self.site(reads, target, features, kind, **more)
+        return function(target, self.lattice.groups, features, reads, **more)
 
     def dropped(self, source: str, name: str) -> Iterator[Layer]:
         if self.options["dropout"]:
-            yield self.each("drop", source, name, self.features)
+            yield self.each(Drop, source, name, self.features)
 
     def tail(self, source: str, width: int, aligned: bool) -> Iterator[Layer]:
         """Two 1 × 1 convolutions, where what is given for a position comes in."""
-        yield self.each("relu", source, "tail relu", self.features)
+        yield self.each(Relu, source, "tail relu", self.features)
         yield self.point("tail relu", "tail", self.features, aligned=aligned)
-        yield self.each("relu", "tail", "output relu", self.features)
+        yield self.each(Relu, "tail", "output relu", self.features)
         yield self.point("output relu", "output", width, aligned=aligned)
 
 
@@ -114,26 +117,26 @@ class _OneStack(_Stack):
 
     def _plain(self, number: int, below: str, above: str) -> Iterator[Layer]:
         half = -(-self.features // 2)
-        yield self.each("relu", below, f"{above} relu 1", self.features)
+        yield self.each(Relu, below, f"{above} relu 1", self.features)
         yield self.point(f"{above} relu 1", f"{above} in", half)
-        yield self.each("relu", f"{above} in", f"{above} relu 2", half)
+        yield self.each(Relu, f"{above} in", f"{above} relu 2", half)
         middle = self.masked(f"{above} relu 2", self._square(number), same=True, conditioned=True)
         yield self.site(target=f"{above} middle", features=half, **middle)
-        yield self.each("relu", f"{above} middle", f"{above} relu 3", half)
+        yield self.each(Relu, f"{above} middle", f"{above} relu 3", half)
         last = f"{above} relu 3"
         if self.options["dropout"]:
             last = f"{above} drop"
-            yield self.each("drop", f"{above} relu 3", last, half)
+            yield self.each(Drop, f"{above} relu 3", last, half)
         yield self.point(last, above, self.features, added=(below,))
 
     def _gated(self, number: int, below: str, above: str) -> Iterator[Layer]:
         reads = self.masked(below, self._square(number), same=True, conditioned=True)
         yield self.site(target=f"{above} in", features=2 * self.features, **reads)
-        yield self.each("gate", f"{above} in", f"{above} gate", self.features)
+        yield self.each(Gate, f"{above} in", f"{above} gate", self.features)
         last = f"{above} gate"
         if self.options["dropout"]:
             last = f"{above} drop"
-            yield self.each("drop", f"{above} gate", last, self.features)
+            yield self.each(Drop, f"{above} gate", last, self.features)
         yield self.point(last, above, self.features, added=(below,))
 
 
@@ -162,22 +165,22 @@ class _TwoStacks(_Stack):
                     (-(rows - 1 if first else rows), 0), (-columns, columns), np.ones((1, groups), bool)
                 )
                 name = f"vertical {number}"
-                pre = Layer("convolve", f"{name} in", 1, self._wide(gated), ((source, stencil),), conditioned=True)
+                pre = Convolve(f"{name} in", 1, self._wide(gated), ((source, stencil),), conditioned=True)
                 yield pre
                 own = pointwise(self.axes, np.ones((1, 1), dtype=bool))
                 added = () if first else (f"vertical {number - 1}",)
-                yield Layer("gate", name, 1, self._wide(self.features), ((f"{name} in", own),), added)
+                yield Gate(name, 1, self._wide(self.features), ((f"{name} in", own),), added)
             row = self._box((0, 0), (-columns, 0), self.every)
             sources = self.masked(INPUT if first else f"horizontal {number - 1}", row, same=not first)["sources"]
             if self.vertical:
                 up = self._box((-1, -1), (0, 0), np.ones((self.lattice.groups, 1), dtype=bool))
                 sources = (*sources, (f"vertical {number}", up))
             yield self.site(sources, f"{above} in", gated, conditioned=True)
-            yield self.each("gate", f"{above} in", f"{above} gate", self.features)
+            yield self.each(Gate, f"{above} in", f"{above} gate", self.features)
             last = f"{above} gate"
             if self.options["dropout"]:
                 last = f"{above} drop"
-                yield self.each("drop", f"{above} gate", last, self.features)
+                yield self.each(Drop, f"{above} gate", last, self.features)
             if number < len(self.radii) - 1:
                 yield self.point(last, above, self.features, added=() if first else (f"horizontal {number - 1}",))
             yield self.point(last, f"skip {number}", self.features, added=() if first else (f"skip {number - 1}",))

@@ -11,7 +11,9 @@ from ardsl.networks.design import LayerPlan
 from ardsl.networks.group import Group
 from ardsl.networks.lattice.given import Given, Spread, given
 from ardsl.networks.lattice.lattice import Lattice
-from ardsl.networks.lattice.wiring import INPUT, Layer, Wiring, weights
+from ardsl.networks.lattice.ops.convolve import Convolve
+from ardsl.networks.lattice.ops.layer import Layer
+from ardsl.networks.lattice.wiring import INPUT, Wiring, weights
 from ardsl.relations import AxisPart, Band, Beside, Everything, Matrix, Relation, Union
 from ardsl.relations.ranked import Ranked, compose_ranked
 from ardsl.relations.translated import Reading, compose, work
@@ -23,7 +25,7 @@ def plan_lattice(group: Group, options: Mapping[str, Any], wiring: Wiring) -> di
     conditions = given(group, wiring.lattice, options.get("upsampling", "repeated"))
     maps = [layer for each in conditions.through for layer in each.plan.layers]
     maps += [_upsampling(each) for each in conditions.spread if each.learned]
-    own = [_layer_plan(wiring, layer, conditions) for layer in wiring.layers if layer.kind == "convolve"]
+    own = [_layer_plan(wiring, layer, conditions) for layer in wiring.convolutions]
     realized = Beside(group.draws, tuple(_realized(group, wiring, conditions)))
     return {
         "layers": (*maps, *own),
@@ -140,14 +142,15 @@ def planning_work(wiring: Wiring) -> int:
 def ranked_readings(wiring: Wiring, layer: Layer) -> list[tuple[str, Ranked]]:
     """What a layer reads, each position by rank."""
     lattice = wiring.lattice
-    cut = [layer.ranked if (source, stencil) in layer.sources else None for source, stencil in wiring.readings(layer)]
+    by_rank = layer.ranked if isinstance(layer, Convolve) else None
+    cut = [by_rank if (source, stencil) in layer.sources else None for source, stencil in wiring.readings(layer)]
     return [
         (source, Ranked(lattice.shape, stencil, lattice.rank, each))
         for (source, stencil), each in zip(wiring.readings(layer), cut, strict=True)
     ]
 
 
-def _layer_plan(wiring: Wiring, layer: Layer, conditions: Given) -> LayerPlan:
+def _layer_plan(wiring: Wiring, layer: Convolve, conditions: Given) -> LayerPlan:
     """A convolution, with its weights on what is given and the numbers that the functions after it keep."""
     lattice = wiring.lattice
     outputs = layer.groups * layer.features
@@ -156,7 +159,7 @@ def _layer_plan(wiring: Wiring, layer: Layer, conditions: Given) -> LayerPlan:
     inputs = sum(groups * features for groups, features in (wiring.sizes[source] for source, _ in layer.sources))
     extra = conditions.whole_features * outputs if layer.conditioned else 0
     local = located_features(layer, conditions) * outputs
-    after = [each for each in wiring.layers if each.kind != "convolve" and each.sources[0][0] == layer.target]
+    after = [function for function in wiring.functions if function.source == layer.target]
     return LayerPlan(
         name=layer.target,
         inputs=lattice.positions * inputs,
@@ -165,7 +168,7 @@ def _layer_plan(wiring: Wiring, layer: Layer, conditions: Given) -> LayerPlan:
         connections=let_through + extra + local,
         flops=2 * (lattice.positions * (let_through + local) + extra),
         relation=_single(wiring, layer),
-        activation=after[0].kind if after else None,
+        activation=after[0].name if after else None,
         activated=sum(lattice.positions * each.groups * each.features for each in after),
     )
 
@@ -177,7 +180,7 @@ def located_features(layer: Layer, conditions: Given) -> int:
     return maps + (conditions.aligned_features if layer.aligned else 0)
 
 
-def _single(wiring: Wiring, layer: Layer) -> Relation:
+def _single(wiring: Wiring, layer: Convolve) -> Relation:
     """The layer by itself: its sites × those of the map it reads first."""
     if not layer.sources:
         sites = wiring.lattice.positions * layer.groups

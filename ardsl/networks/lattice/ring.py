@@ -14,11 +14,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ardsl.networks.lattice.inputs import Call
 from ardsl.networks.lattice.layers import Convolution
 from ardsl.networks.lattice.module import LatticeNetwork
-from ardsl.networks.lattice.wiring import INPUT, Layer, Wiring
+from ardsl.networks.lattice.ops.convolve import Convolve
+from ardsl.networks.lattice.ops.layer import Layer, Pointwise
+from ardsl.networks.lattice.wiring import INPUT, Wiring
 from ardsl.networks.stepper import TimeStepper
+from ardsl.networks.tape import Tape
 
 _SECTION = 4096
 """Time steps whose maps of what is given are made at once."""
@@ -67,7 +69,7 @@ class RingStepper(TimeStepper):
         self._place_together()
         for name, (groups, features) in self._wiring.sizes.items():
             self._now.setdefault(name, self._room(groups * features))
-        convolutions = [layer for layer in self._wiring.layers if layer.kind == "convolve" and not layer.added]
+        convolutions = [layer for layer in self._wiring.convolutions if not layer.added]
         self._bases = {layer.target: self._room(layer.groups * layer.features) for layer in convolutions}
         """What is the same at all time steps: bias, and what is given."""
         self._maps_during: Callable[[slice], Tensor]
@@ -76,8 +78,10 @@ class RingStepper(TimeStepper):
         self._section = -1
         self._map = self._room(network.given.map_features)
         self._scratch: dict[int, Tensor] = {}
-        self._gathers = [call for ring in self._rings for call in ring.calls]
-        self._calls = [self._prepared(group) for group in range(lattice.groups)]
+        self._gathers = Tape()
+        for ring in self._rings:
+            ring.record(self._gathers)
+        self._tapes = [self._recorded(group) for group in range(lattice.groups)]
 
     # What there is room for
 
@@ -107,7 +111,7 @@ class RingStepper(TimeStepper):
 
     def _place_together(self) -> None:
         """Maps that one layer adds up stand side by side, so that one product serves them all."""
-        dropped = {layer.target: layer.sources[0][0] for layer in self._wiring.layers if layer.kind == "drop"}
+        dropped = {function.target: function.source for function in self._wiring.functions if function.for_training}
         for layer in self._wiring.layers:
             names = [dropped.get(name, name) for name, _ in layer.sources]
             sizes = {self._wiring.sizes[name] for name in names}
@@ -117,38 +121,34 @@ class RingStepper(TimeStepper):
                 self._now |= dict(zip(names, block, strict=True))
                 self._columns[layer.target] = block.flatten(0, 1)
 
-    # The calls of a site
+    # What a site's tape has
 
-    def _prepared(self, group: int) -> list[Call]:
+    def _recorded(self, group: int) -> Tape:
         """Each map of one group at the time step, of which it reads no group that is drawn later."""
-        calls: list[Call] = []
+        tape, convolutions = Tape(), {layer.target: layer for layer in self._wiring.convolutions}
+        functions = {function.target: function for function in self._wiring.functions}
         for layer in self._wiring.layers:
-            (self._convolve if layer.kind == "convolve" else self._apply)(layer, group, calls)
-        return calls
+            if layer.target in functions:
+                self._apply(functions[layer.target], group, tape)
+            else:
+                self._convolve(convolutions[layer.target], group, tape)
+        return tape
 
     def _part(self, name: str, group: int) -> Tensor:
         """A map of one group at the time step."""
         return _of(group, self._now[name], self._wiring.sizes[name][1])
 
-    def _apply(self, layer: Layer, group: int, calls: list[Call]) -> None:
+    def _apply(self, function: Pointwise, group: int, tape: Tape) -> None:
         """A function of a map's own features."""
-        name = layer.sources[0][0]
-        if layer.kind == "drop":  # nothing is dropped where samples are drawn
-            self._now[layer.target] = self._now[name]
-        source, into = self._part(name, group), self._part(layer.target, group)
-        if layer.kind == "gate":
-            half = layer.features
-            tanh = self._scratch.setdefault(half, self._room(half))
-            calls.append((torch.tanh, (source[:half],), {"out": tanh}))
-            calls.append((torch.sigmoid, (source[half:],), {"out": into}))
-            calls.append((into.mul_, (tanh,), {}))
-        elif layer.kind == "relu":
-            calls.append((torch.clamp_min, (source, 0.0), {"out": into}))
-        calls += [(into.add_, (self._part(name, group),), {}) for name in layer.added]
+        if function.for_training:
+            self._now[function.target] = self._now[function.source]
+        source, into = self._part(function.source, group), self._part(function.target, group)
+        function.record(tape, source, into, lambda like: self._scratch.setdefault(len(like), self._room(len(like))))
+        for name in function.added:
+            tape.record(into.add_, self._part(name, group))
 
-    def _convolve(self, layer: Layer, group: int, calls: list[Call]) -> None:
-        into = self._part(layer.target, group)
-        sums = [self._part(name, group) for name in layer.added] or [self._base(layer, group, calls)]
+    def _convolve(self, layer: Convolve, group: int, tape: Tape) -> None:
+        sums = [self._part(name, group) for name in layer.added] or [self._base(layer, group, tape)]
         numbers = range(len(layer.sources))
         if layer.target in self._columns:
             every = self._kept(lambda: torch.cat([self._weight(layer, number, group) for number in numbers], 1))
@@ -158,22 +158,16 @@ class RingStepper(TimeStepper):
                 (self._kept(partial(self._weight, layer, number, group)), self._now[layer.sources[number][0]])
                 for number in numbers
             ]
-        start, *more = sums
-        for weight, value in products:
-            calls.append((torch.addmm, (start, weight, value), {"out": into}))
-            start = into
-        if not products:
-            calls.append((into.copy_, (start,), {}))
-        calls += [(into.add_, (each,), {}) for each in more]
+        layer.record(tape, sums, products, self._part(layer.target, group))
 
-    def _base(self, layer: Layer, group: int, calls: list[Call]) -> Tensor:
+    def _base(self, layer: Layer, group: int, tape: Tape) -> Tensor:
         """What does not depend on the variable, with what maps add at the time step."""
         base, locate = _of(group, self._bases[layer.target], layer.features), self._convolution(layer).locate
         if locate is None:
             return base
         made = torch.empty_like(base)
         weight = self._kept(lambda: _of(group, locate.detach(), layer.features))
-        calls.append((torch.addmm, (base, weight, self._map), {"out": made}))
+        tape.record(torch.addmm, base, weight, self._map, out=made)
         return made
 
     def _weight(self, layer: Layer, number: int, group: int) -> Tensor:
@@ -232,8 +226,7 @@ class RingStepper(TimeStepper):
             self._map.copy_(self._map_of(self._turn if self._forward else last - self._turn))
         for ring in self._rings:
             ring.turn(self._turn)
-        for function, arguments, into in self._gathers:
-            function(*arguments, **into)
+        self._gathers.play()
         if len(self._groups) > 1:  # groups that are drawn later have nothing yet
             for value in self._now.values():
                 value.zero_()
@@ -251,8 +244,7 @@ class RingStepper(TimeStepper):
         if place == 0:
             self._begin()
         group = self._groups[place]
-        for function, arguments, into in self._calls[group]:
-            function(*arguments, **into)
+        self._tapes[group].play()
         return self._part(self._wiring.output, group)
 
     def write(self, step: int, inputs: Tensor) -> None:
@@ -286,8 +278,11 @@ class _Ring:
         self._rows = torch.empty_like(self._shift)
         """Of what is read, and of what is kept."""
         self._kept = self._rows[len(columns) :]
-        # Where a time step itself is read, it is written over what is gathered.
-        self.calls: list[Call] = [(torch.index_select, (store, 0, self._rows[: len(columns)]), {"out": columns})]
+        self._columns = columns
+
+    def record(self, tape: Tape) -> None:
+        """Gathers what is read. Where a time step itself is read, it is written over that."""
+        tape.record(torch.index_select, self.store, 0, self._rows[: len(self._columns)], out=self._columns)
 
     def turn(self, turn: int) -> None:
         torch.add(self._shift, turn, out=self._rows)

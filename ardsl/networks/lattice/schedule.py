@@ -101,7 +101,7 @@ class Schedule:
         kept = {INPUT}
         for layer in wiring.layers:
             for (source, _), near in zip(layer.sources, self.near[layer.target], strict=True):
-                single = layer.kind != "convolve" or near.shape[1] == 1
+                single = layer.pointwise or near.shape[1] == 1
                 if not (single and self._in_passing(source, layer.target, near)):
                     kept.add(source)
             kept |= {name for name in layer.added if (self.turn[name] != self.turn[layer.target]).any()}

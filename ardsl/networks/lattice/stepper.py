@@ -12,11 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ardsl.networks.lattice.inputs import Call, LatticeInputs
+from ardsl.networks.lattice.inputs import LatticeInputs
 from ardsl.networks.lattice.module import LatticeNetwork
+from ardsl.networks.lattice.ops.convolve import Convolve
+from ardsl.networks.lattice.ops.layer import Layer, Pointwise
 from ardsl.networks.lattice.schedule import Schedule, SourceSteps
-from ardsl.networks.lattice.wiring import INPUT, Layer
+from ardsl.networks.lattice.wiring import INPUT
 from ardsl.networks.stepper import Run, Slots
+from ardsl.networks.tape import Tape
 from ardsl.relations.ranks import inverse
 
 
@@ -39,18 +42,20 @@ class LatticeStepper(LatticeInputs):
         if self._wiring.sizes[INPUT][1] == 1 and bool((own >= 0).all()):
             self.slots = self._make_slots(own)
         self._turn_of = {int(step): turn for turn, step in enumerate(schedule.steps)}
-        self._calls: list[list[Call] | None] = [None] * len(schedule.steps)
+        self._tapes: list[Tape | None] = [None] * len(schedule.steps)
+        self._functions = {function.target: function for function in self._wiring.functions}
+        self._convolutions = {layer.target: layer for layer in self._wiring.convolutions}
         self._stale = True
         self._weights: dict[tuple[Layer, tuple[int, ...], int], Tensor] = {}
         self._bases = {
             layer.target: like.new_zeros(layer.groups, layer.features, run.batch)
-            for layer in self._wiring.layers
-            if layer.kind == "convolve" and not layer.added
+            for layer in self._wiring.convolutions
+            if not layer.added
         }
         self._located = {
             layer.target: like.new_zeros(self._wiring.lattice.positions * layer.groups, layer.features, run.batch)
-            for layer in self._wiring.layers
-            if layer.kind == "convolve" and network.convolution(layer.target).locate is not None
+            for layer in self._wiring.convolutions
+            if network.convolution(layer.target).locate is not None
         }
 
     def _caches(self, like: Tensor) -> tuple[dict[str, Tensor], dict[str, np.ndarray]]:
@@ -124,45 +129,45 @@ class LatticeStepper(LatticeInputs):
             self._fill_bases()
             self._stale = step <= self._last_given
         turn = self._turn_of[step]
-        calls = self._calls[turn]
-        if calls is None:
-            calls = self._calls[turn] = self._prepared(turn)
-        for function, arguments, into in calls:
-            function(*arguments, **into)
+        tape = self._tapes[turn]
+        if tape is None:
+            tape = self._tapes[turn] = self._recorded(turn)
+        tape.play()
         output = self._wiring.output
         return self._rows[output][: len(self._sites[output][turn])].flatten(0, 1)
 
-    def _prepared(self, turn: int) -> list[Call]:
-        calls: list[Call] = []
-        for layer in self._wiring.layers:
-            sites = self._sites[layer.target][turn]
+    def _recorded(self, turn: int) -> Tape:
+        tape = Tape()
+        for function in self._wiring.layers:
+            sites = self._sites[function.target][turn]
             if not len(sites):
                 continue
-            into = self._rows[layer.target][self._first(layer.target, sites) :][: len(sites)]
-            if layer.kind == "convolve":
-                for group in np.unique(sites % layer.groups):
-                    self._convolve(layer, int(group), sites, into, calls)
-            else:
-                self._apply(layer, sites, into, calls)
-        return calls
+            into = self._rows[function.target][self._first(function.target, sites) :][: len(sites)]
+            if function.target in self._functions:
+                self._apply(self._functions[function.target], sites, into, tape)
+                continue
+            layer = self._convolutions[function.target]
+            for group in np.unique(sites % layer.groups):
+                self._convolve(layer, int(group), sites, into, tape)
+        return tape
 
     def _first(self, name: str, sites: np.ndarray) -> int:
         """The row where the sites of a turn begin."""
         return 0 if name in self._schedule.passing else int(self._row[name][sites[0]])
 
-    def _at(self, name: str, sites: np.ndarray, mine: np.ndarray, layer: Layer, calls: list[Call]) -> Tensor:
+    def _at(self, name: str, sites: np.ndarray, mine: np.ndarray, layer: Layer, tape: Tape) -> Tensor:
         """The values of a map at those of a turn's sites that are ``mine``, [sites, features, batch]."""
         index = mine if name in self._schedule.passing else self._row[name][sites[mine]]
-        return self._gathered(self._rows[name], index, (layer.target, name), calls)
+        return self._gathered(self._rows[name], index, (layer.target, name), tape)
 
-    def _gathered(self, rows: Tensor, index: np.ndarray, key: object, calls: list[Call]) -> Tensor:
+    def _gathered(self, rows: Tensor, index: np.ndarray, key: object, tape: Tape) -> Tensor:
         """Some rows, as they are where they lie side by side."""
         first = int(index[0])
         if int(index[-1]) - first == len(index) - 1 and (len(index) < 3 or bool((np.diff(index) == 1).all())):
             return rows[first : first + len(index)]
         found = self._room(key, len(index), rows)
         place = torch.from_numpy(index).to(rows.device)
-        calls.append((torch.index_select, (rows, 0, place), {"out": found}))
+        tape.record(torch.index_select, rows, 0, place, out=found)
         return found
 
     def _room(self, key: object, count: int, like: Tensor) -> Tensor:
@@ -172,45 +177,32 @@ class LatticeStepper(LatticeInputs):
             kept = self._scratch[key] = like.new_empty(count, *like.shape[1:])
         return kept[:count]
 
-    def _apply(self, layer: Layer, sites: np.ndarray, into: Tensor, calls: list[Call]) -> None:
+    def _apply(self, function: Pointwise, sites: np.ndarray, into: Tensor, tape: Tape) -> None:
         """A function of each site's own features."""
         every = np.arange(len(sites))
-        source = self._at(layer.sources[0][0], sites, every, layer, calls)
-        if layer.kind == "gate":
-            half = layer.features
-            first, second = (self._room((layer.target, part), len(sites), into) for part in (0, 1))
-            calls.append((torch.tanh, (source[:, :half],), {"out": first}))
-            calls.append((torch.sigmoid, (source[:, half:],), {"out": second}))
-            calls.append((torch.mul, (first, second), {"out": into}))
-        elif layer.kind == "relu":
-            calls.append((torch.clamp_min, (source, 0.0), {"out": into}))
-        else:  # nothing is dropped where samples are drawn
-            calls.append((into.copy_, (source,), {}))
-        for name in layer.added:
-            calls.append((into.add_, (self._at(name, sites, every, layer, calls),), {}))
+        source = self._at(function.source, sites, every, function, tape)
+        function.record(tape, source, into, lambda like: self._room(function.target, len(sites), like))
+        for name in function.added:
+            tape.record(into.add_, self._at(name, sites, every, function, tape))
 
-    def _convolve(self, layer: Layer, group: int, sites: np.ndarray, into: Tensor, calls: list[Call]) -> None:
+    def _convolve(self, layer: Convolve, group: int, sites: np.ndarray, into: Tensor, tape: Tape) -> None:
         """One group's part of a convolution: of the sites at work, those of the group."""
         mine = np.flatnonzero(sites % layer.groups == group)
         whole = len(mine) == len(sites)
         own = sites[mine]
         out = into if whole else self._room((layer.target, "part", group), len(own), into)
-        bases = [self._at(name, sites, mine, layer, calls) for name in layer.added]
+        sums = [self._at(name, sites, mine, layer, tape) for name in layer.added]
         if layer.target in self._located:
-            bases.append(self._gathered(self._located[layer.target], own, (layer.target, "located"), calls))
+            sums.append(self._gathered(self._located[layer.target], own, (layer.target, "located"), tape))
         elif not layer.added:
-            bases.append(self._bases[layer.target][group][None])
-        base = bases[0]
-        for numbers in self._together(layer, group):
-            columns = self._columns(layer, numbers, group, sites, mine, calls)
-            calls.append(_product(base, self._flat(layer, numbers, group), columns, out))
-            base = out
-        if base is not out:  # the group reads nothing
-            calls.append((out.copy_, (base.expand_as(out),), {}))
-        for more in bases[1:]:
-            calls.append((out.add_, (more,), {}))
+            sums.append(self._bases[layer.target][group][None])
+        products = [
+            (self._flat(layer, numbers, group), self._columns(layer, numbers, group, sites, mine, tape))
+            for numbers in self._together(layer, group)
+        ]
+        layer.record(tape, sums, products, out)
         if not whole:
-            calls.append((into.index_copy_, (0, torch.from_numpy(mine).to(into.device), out), {}))
+            tape.record(into.index_copy_, 0, torch.from_numpy(mine).to(into.device), out)
 
     def _together(self, layer: Layer, group: int) -> list[list[int]]:
         """What a group reads of a convolution's sources, by the tensor that holds them: one gather and one product
@@ -226,7 +218,7 @@ class LatticeStepper(LatticeInputs):
         return np.flatnonzero(layer.sources[number][1].reads[:, group].reshape(-1))
 
     def _columns(
-        self, layer: Layer, numbers: list[int], group: int, sites: np.ndarray, mine: np.ndarray, calls: list[Call]
+        self, layer: Layer, numbers: list[int], group: int, sites: np.ndarray, mine: np.ndarray, tape: Tape
     ) -> Tensor:
         """What each of a group's sites reads of some sources, [sites, slots · features, batch]."""
         names = [layer.sources[number][0] for number in numbers]
@@ -235,7 +227,7 @@ class LatticeStepper(LatticeInputs):
         else:
             near = [self._schedule.near[layer.target][n][sites[mine]][:, self._slots(layer, n, group)] for n in numbers]
             index = np.concatenate([self._row[name][each] for name, each in zip(names, near, strict=True)], axis=1)
-        found = self._gathered(self._rows[names[0]], index.reshape(-1), (layer.target, *numbers), calls)
+        found = self._gathered(self._rows[names[0]], index.reshape(-1), (layer.target, *numbers), tape)
         return found.reshape(len(mine), -1, self._batch)
 
     def _flat(self, layer: Layer, numbers: list[int], group: int) -> Tensor:
@@ -254,12 +246,3 @@ class LatticeStepper(LatticeInputs):
             by_slot = whole.unflatten(1, (sources, -1)).permute(0, 3, 1, 2).flatten(1, 2)
             parts.append(by_slot[:, torch.from_numpy(self._slots(layer, number, group))].flatten(1))
         return torch.cat(parts, 1).contiguous()
-
-
-def _product(base: Tensor, weight: Tensor, columns: Tensor, out: Tensor) -> Call:
-    """base + weight · columns, site by site: [1 or sites, outputs, batch], [outputs, inputs], [sites, inputs, batch]"""
-    if len(columns) == 1:
-        return torch.addmm, (base[0], weight, columns[0]), {"out": out[0]}
-    if columns.shape[2] == 1:
-        return torch.addmm, (base[..., 0], columns[..., 0], weight.T), {"out": out[..., 0]}
-    return torch.baddbmm, (base, weight.expand(len(columns), -1, -1), columns), {"out": out}

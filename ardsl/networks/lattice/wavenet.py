@@ -11,7 +11,12 @@ from typing import Any
 import numpy as np
 
 from ardsl.networks.lattice.lattice import Lattice
-from ardsl.networks.lattice.wiring import INPUT, Layer, Limits, Wiring, pointwise
+from ardsl.networks.lattice.ops.convolve import Convolve
+from ardsl.networks.lattice.ops.drop import Drop
+from ardsl.networks.lattice.ops.gate import Gate
+from ardsl.networks.lattice.ops.layer import Layer, Pointwise
+from ardsl.networks.lattice.ops.relu import Relu
+from ardsl.networks.lattice.wiring import INPUT, Limits, Wiring, pointwise
 from ardsl.relations.stencil import Stencil
 
 
@@ -47,10 +52,10 @@ def _layers(lattice: Lattice, width: int, options: Mapping[str, Any], limits: Li
     def convolve(sources: list[tuple[str, tuple[int, ...]]], target: str, width: int, **more: Any) -> Layer:
         first = sources[0][0] == INPUT
         read = [(name, _before(lattice, times, every, same=not first)) for name, times in sources]
-        return Layer("convolve", target, groups, width, tuple(r for r in read if r[1].offsets), **more)
+        return Convolve(target, groups, width, tuple(r for r in read if r[1].offsets), **more)
 
-    def apply(kind: Any, source: str, target: str, width: int) -> Layer:
-        return Layer(kind, target, groups, width, ((source, pointwise(1, each)),))
+    def apply(function: type[Pointwise], source: str, target: str, width: int) -> Layer:
+        return function(target, groups, width, ((source, pointwise(1, each)),))
 
     first, *dilated = delays(options, limits)
     now = (0,)
@@ -60,17 +65,17 @@ def _layers(lattice: Lattice, width: int, options: Mapping[str, Any], limits: Li
     for number, times in enumerate(dilated, 1):
         below, gate = f"residual {number - 1}", f"gate {number}"
         yield convolve([(below, times)], f"dilated {number}", 2 * features, conditioned=True)
-        yield apply("gate", f"dilated {number}", gate, features)
+        yield apply(Gate, f"dilated {number}", gate, features)
         if options["dropout"]:
-            yield apply("drop", gate, f"drop {number}", features)
+            yield apply(Drop, gate, f"drop {number}", features)
             gate = f"drop {number}"
         gates.append(gate)
         if number < len(dilated):
             yield convolve([(gate, now)], f"residual {number}", features, added=(below,))
     yield convolve([(gate, now) for gate in gates], "skip", skip)
-    yield apply("relu", "skip", "skip relu", skip)
+    yield apply(Relu, "skip", "skip relu", skip)
     yield convolve([("skip relu", now)], "tail", skip)
-    yield apply("relu", "tail", "tail relu", skip)
+    yield apply(Relu, "tail", "tail relu", skip)
     yield convolve([("tail relu", now)], "output", width)
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 
 from ardsl.networks.lattice.lattice import Lattice
-from ardsl.relations.ranked import Cut
+from ardsl.networks.lattice.ops.convolve import Convolve
+from ardsl.networks.lattice.ops.layer import Layer, Pointwise
 from ardsl.relations.stencil import Stencil
 from ardsl.relations.translated import Reading
 
@@ -22,33 +22,6 @@ INPUT = "input"
 
 Limits = Sequence[int | None]
 """How far along each axis a site may read; None: without limit."""
-
-Kind = Literal["convolve", "gate", "relu", "drop"]
-
-
-@dataclass(frozen=True, eq=False)
-class Layer:
-    """One map, from maps before it.
-
-    ``convolve``: the weighted sum over what each stencil reads, with a bias; ``gate``: tanh(first half of the features)
-    · σ(second half) (van den Oord et al. 2016, Conditional Image Generation with PixelCNN Decoders, Eq. 2); ``relu``;
-    ``drop``: dropout. ``features`` are those of each group. The maps ``added`` are added at every site, and a
-    convolution has no bias then. ``conditioned``: all that is given is added, through weights of its own; ``aligned``:
-    what is given for the position.
-
-    ``ranked``: of the stencil's sites each position reads those of a lower rank (``before``), or also of its own
-    (``until``), which is for orders that do not look the same from everywhere.
-    """
-
-    kind: Kind
-    target: str
-    groups: int
-    features: int
-    sources: tuple[Reading, ...]
-    added: tuple[str, ...] = ()
-    conditioned: bool = False
-    aligned: bool = False
-    ranked: Cut | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,13 +44,23 @@ class Wiring:
         itself = pointwise(len(self.lattice.shape), np.eye(layer.groups, dtype=bool))
         return (*layer.sources, *((name, itself) for name in layer.added))
 
+    @cached_property
+    def convolutions(self) -> tuple[Convolve, ...]:
+        """The layers with weights."""
+        return tuple(layer for layer in self.layers if isinstance(layer, Convolve))
+
+    @cached_property
+    def functions(self) -> tuple[Pointwise, ...]:
+        """The layers without."""
+        return tuple(layer for layer in self.layers if isinstance(layer, Pointwise))
+
     @property
     def output(self) -> str:
         return self.layers[-1].target
 
     @property
     def ranked(self) -> bool:
-        return any(layer.ranked for layer in self.layers)
+        return any(layer.ranked for layer in self.convolutions)
 
 
 def pointwise(axes: int, groups: np.ndarray) -> Stencil:
