@@ -317,10 +317,10 @@ def _given_values(variable: Variable, text: str) -> np.ndarray:
     import numpy as np
 
     from ardsl.data.examples import read_variable
-    from ardsl.data.sources import SUFFIXES, open_source
+    from ardsl.data.sources import FORMATS, open_source
 
     path, key, _ = text.partition("#")
-    if path.endswith(SUFFIXES) or (key and os.path.isdir(path)):
+    if path.endswith(tuple(FORMATS)) or (key and os.path.isdir(path)):
         return read_variable(variable, open_source(from_here(text)))
     values = np.array(_rows(_written(text, variable), variable))
     return read_variable(variable, open_source({variable.name: values}), f"--given {variable.name}")

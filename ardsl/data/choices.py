@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ardsl.common.wording import listed
-from ardsl.data.formats.folders import IMAGE, LABEL, SAMPLES, SOUND, TABLES
-from ardsl.data.formats.texts import TEXT
-from ardsl.data.sources import Source
+from ardsl.data.formats.folders import LABEL, TABLES, Folder
+from ardsl.data.formats.source import Source
 from ardsl.diagnostics.rules.data import NO_SUCH_KEY, WRONG_SHAPE
 from ardsl.diagnostics.suggest import did_you_mean
 from ardsl.errors import data_error
-from ardsl.families.domains import Integer
 from ardsl.model.model import Variable
 from ardsl.spec import Spec
 
@@ -48,7 +46,7 @@ def choose(spec: Spec, variable: Variable, source: Source, split: str) -> Choice
         if len(unnamed) > 1:
             help = "name each one's in the `data` block"
             problem = f"`#{source.key}` is one array, but {listed(unnamed)} need one each: {help}"
-            if source.row_name is not None:
+            if isinstance(source, Folder):
                 tables = " or ".join(f"`{each}`" for each in TABLES)
                 problem = f"`#{source.key}` names a split, which takes a column `split` in {tables} beside the files"
             raise data_error(NO_SUCH_KEY, path=source.name, problem=problem)
@@ -57,12 +55,8 @@ def choose(spec: Spec, variable: Variable, source: Source, split: str) -> Choice
         return Choice(_columns(spec, variable, source, alone=len(every) == 1), each=True)
     if variable.name in source.keys:
         return Choice((variable.name,))
-    if IMAGE in source.keys and source.row_name is not None and len(variable.shape) in (2, 3):
-        return Choice((IMAGE,))
-    if SOUND in source.keys and source.row_name is not None and len(variable.shape) == 1:
-        return Choice((SAMPLES if isinstance(variable.domain, Integer) else SOUND,))
-    if source.text is not None and len(every) == 1:
-        return Choice((TEXT,))
+    if (offered := source.offered(variable, alone=len(every) == 1)) is not None:
+        return Choice((offered,))
     if variable.is_record and any(f.name in source.keys for f in variable.fields):
         return Choice(column_names(spec, variable, split), each=True)
     if len(every) == 1 and split in source.keys and not source.in_memory:
@@ -84,7 +78,7 @@ def no_such(variable: Variable, name: str, source: Source) -> Exception:
     kind = "column" if source.is_table else "array"
     there = f"there are {listed(source.keys)}" if source.keys else f"it has no {kind}s"
     hint = did_you_mean(name, source.keys)
-    if source.row_name is not None and name == LABEL:
+    if isinstance(source, Folder) and name == LABEL:
         tables = " or ".join(f"`{each}`" for each in TABLES)
         hint = f"its files stand in no folders that would be their labels, and there is no {tables}"
     what = f" for `{variable.name}`" if name != variable.name else ""

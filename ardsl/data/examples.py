@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,13 +13,10 @@ import torch
 from torch import Tensor
 
 from ardsl.compiler.likelihood.missing import may_miss
-from ardsl.data.cells import column_values
 from ardsl.data.choices import choose, no_such, variables
-from ardsl.data.formats.folders import IMAGE, shown_as
-from ardsl.data.formats.source import LENGTHS
-from ardsl.data.formats.texts import TEXT
+from ardsl.data.formats.source import LENGTHS, Source
+from ardsl.data.formats.texts import Text
 from ardsl.data.lengths import padded
-from ardsl.data.sources import Source
 from ardsl.data.values import Part, Raw
 from ardsl.diagnostics.rules.data import MISSING_VALUES, NO_SUCH_KEY, UNREADABLE, WRONG_FORMAT, WRONG_SHAPE
 from ardsl.errors import data_error
@@ -70,7 +67,7 @@ def read_examples(
 
 def read_variable(variable: Variable, source: Source, place: str | None = None) -> np.ndarray:
     """One variable's values of a source, checked: those under ``#KEY``, or under its own name. [rows, *shape]."""
-    if source.text is not None:
+    if isinstance(source, Text):
         raise data_error(WRONG_FORMAT, problem=f"{source.name}: text is read for the only variable of a model")
     key = "" if source.only else source.key or variable.name
     if key and key not in source.keys:
@@ -79,7 +76,8 @@ def read_variable(variable: Variable, source: Source, place: str | None = None) 
     slot.check_header(source)
     found = []
     for block, first in source.blocks([key]):
-        found.append(slot.part(block[key], source, first, place).converted(None, np.dtype(np.float32)))
+        values = source.fitted(key, block[key], variable)
+        found.append(slot.part(values, source, first, place).converted(None, np.dtype(np.float32)))
     if not found:
         raise data_error(WRONG_SHAPE, place=source.name, problem="there are no examples")
     return np.concatenate(found)
@@ -99,19 +97,14 @@ class _Slot:
         if header is not None:
             shape, kind = header
             claimed = np.broadcast_to(np.zeros((), kind), (*(min(1, rows) for rows in shape[:1]), *shape[1:]))
-            self.part(claimed, source, 0)
+            self.part(source.fitted(self.key, claimed, self.variable), source, 0)
 
     def part(self, values: Any, source: Source, first: int, place: str | None = None) -> Part:
         """The part that a block's array, or a table's column, is; ``first`` is the number of the block's first row."""
         variable, place = self.variable, place or source.place(self.key)
-        if self.key == IMAGE and source.row_name is not None:
-            values = shown_as(values, variable)
-        raw = Raw(values, place, row_name=source.row_name)
-        if source.table is not None:
-            domain, text = variable.element_domain(self.element or 0), None
-            if not isinstance(values, np.ndarray):
-                values, text = column_values(values, domain, f"{place}, column `{self.key}`")
-            raw = Raw(values, place, self.key, first, source.table.line, text)
+        values, text = source.cells(self.key, values, variable.element_domain(self.element or 0))
+        column = self.key if source.is_table else None
+        raw = Raw(values, place, column, first, source.line, text, source.row_name)
         if self.element is not None:
             name, domain = variable.element_name(self.element), variable.element_domain(self.element)
             return Part(raw, domain, variable.name, (), (name,)).checked_shape()
@@ -147,14 +140,8 @@ class _Reader:
                 slot.check_header(self.source)
         store = _Store(self.source.bound)
         for block, first in self.source.blocks([*filter(None, keys), *(ends[key] for key in keys if key in ends)]):
-            for slot in slots:
-                if slot.key == TEXT and self.source.text is not None:
-                    block[slot.key] = self.source.text.codes(slot.variable)
-                if slot.element is None and (slot.variable.varies or slot.key in ends):
-                    lengths = block[ends[slot.key]] if slot.key in ends else None
-                    place, row = self.source.place(slot.key), self.source.row_name
-                    block[slot.key] = padded(block[slot.key], lengths, slot.variable, place, self.real, row)
-            parts = self._parts(slots, block, first)
+            parts = [part for slot in slots for part in self._parts(slot, block, ends.get(slot.key), first)]
+            self._check_lengths(parts)
             rows = self._complete_rows(parts, first)
             if not self.lacking or self.policy != "error":
                 store.add({v.name: self._array(v, parts, rows) for v in variables(self.spec)})
@@ -163,7 +150,7 @@ class _Reader:
         kept = store.rows
         if self.lacking and (self.policy != "drop" or not kept):
             raise self._missing()
-        return Loaded(store.examples(), self.total - kept, self.source.table is not None)
+        return Loaded(store.examples(), self.total - kept, self.source.is_table)
 
     def _slots(self, variable: Variable, absent: Sequence[str]) -> list[_Slot]:
         choice = choose(self.spec, variable, self.source, self.split)
@@ -182,19 +169,20 @@ class _Reader:
             raise data_error(NO_SUCH_KEY, path=self.source.name, problem=problem)
         return [_Slot(name, variable, e) for e, name in enumerate(names)]
 
-    def _parts(self, slots: Sequence[_Slot], block: Mapping[str, Any], first: int) -> list[Part]:
-        found: list[Part] = []
-        for slot in slots:
-            if slot.element is not None and not slot.key:  # an absent element's
-                values = np.full(len(next(iter(block.values()))), np.nan)
-            else:
-                values = block[slot.key]
-            part = slot.part(values, self.source, first)
-            found += _by_field(part, slot.variable) if slot.element is None else [part]
-        self._same_length(found)
-        return found
+    def _parts(self, slot: _Slot, block: Mapping[str, Any], ends: str | None, first: int) -> Iterable[Part]:
+        """Gives the parts of a variable that a slot has: of a record one for each field. ``ends`` names the array of
+        its lengths."""
+        if slot.element is not None:
+            values = block[slot.key] if slot.key else np.full(len(next(iter(block.values()))), np.nan)
+            return [slot.part(values, self.source, first)]
+        values = self.source.fitted(slot.key, block[slot.key], slot.variable)
+        if slot.variable.varies or ends is not None:
+            lengths = None if ends is None else block[ends]
+            place, row_name = self.source.place(slot.key), self.source.row_name
+            values = padded(values, lengths, slot.variable, place, self.real, row_name)
+        return _by_field(slot.part(values, self.source, first), slot.variable)
 
-    def _same_length(self, parts: Sequence[Part]) -> None:
+    def _check_lengths(self, parts: Sequence[Part]) -> None:
         lengths = {part.raw.column or part.raw.place: len(part.raw.values) for part in parts}
         if len(set(lengths.values())) > 1:
             told = ", ".join(f"{name} {length}" for name, length in list(lengths.items())[:6])

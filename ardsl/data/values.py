@@ -12,13 +12,11 @@ from typing import Any
 import numpy as np
 
 from ardsl.common.wording import listed, shown
+from ardsl.data.formats.cells import MISSING_MARKS
 from ardsl.diagnostics.rules.data import OUTSIDE_DOMAIN, WRONG_SHAPE
 from ardsl.diagnostics.suggest import did_you_mean
 from ardsl.errors import data_error
 from ardsl.families.domains import Binary, Category, Count, Domain, Integer, MuLaw
-
-MISSING_MARKS = frozenset({"", "?", "NA", "N/A", "NaN", "nan", "null"})
-"""What stands for a missing value in a table, unless a category has that label."""
 
 _WORDS = {"true": 1.0, "false": 0.0}
 _CHUNK = 1 << 22

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ardsl.data.cells import column_values
 from ardsl.data.choices import choose, variables
+from ardsl.data.formats.cells import column_values
+from ardsl.data.formats.source import Source
 from ardsl.data.formats.tables import Table
-from ardsl.data.sources import Source
 from ardsl.diagnostics.rules.data import BAD_OUTPUT
 from ardsl.errors import data_error
 from ardsl.families.domains import Category, Domain
@@ -75,7 +75,7 @@ def write_filled(path: str | Path, spec: Spec, source: Source, split: str, fille
     """The source with its missing cells filled in: a table keeps all its columns and every cell that is there as it was
     written. Arrays go to ``.npz``."""
     path = Path(path)
-    if source.table is None:
+    if not isinstance(source, Table):
         write_samples(path, spec, dict(filled))
         return
     _check_csv(path, "filled tables")
@@ -84,12 +84,11 @@ def write_filled(path: str | Path, spec: Spec, source: Source, split: str, fille
         flat = filled[variable.name].cpu().reshape(len(filled[variable.name]), -1).numpy()
         for element, name in enumerate(choose(spec, variable, source, split).names):
             columns[name] = (flat[:, element], variable.element_domain(element))
-    write_table(path, list(source.table.header), _filled_rows(source.table, columns))
+    write_table(path, list(source.keys), _filled_rows(source, columns))
 
 
 def _filled_rows(table: Table, columns: Mapping[str, tuple[np.ndarray, Domain]]) -> Iterator[list[Any]]:
-    first = 0
-    for block in table.blocks(list(dict.fromkeys(table.header))):
+    for block, first in table.blocks(table.keys):
         written = {name: block[name].to_pylist() for name in block}
         for name, (values, domain) in columns.items():
             numbers, _ = column_values(block[name], domain, f"{table.name}, column `{name}`")
@@ -101,9 +100,8 @@ def _filled_rows(table: Table, columns: Mapping[str, tuple[np.ndarray, Domain]])
                     cells[row] = form(table_cells(values[first + row : first + row + 1], domain)[0])
         rows = len(next(iter(written.values())))
         yield from (
-            ["" if (cell := written[name][row]) is None else cell for name in table.header] for row in range(rows)
+            ["" if (cell := written[name][row]) is None else cell for name in table.keys] for row in range(rows)
         )
-        first += rows
 
 
 def _form(domain: Domain, cells: Iterable[Any]) -> Callable[[Any], Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ardsl.data.cells import column_values, trimmed_text, truth_values
+from ardsl.data.formats.cells import column_values, trimmed_text, truth_values
 from ardsl.data.formats.tables import Table
 from ardsl.diagnostics.rules.data import WRONG_SHAPE
 from ardsl.errors import DataError, data_error
@@ -62,8 +62,8 @@ class Column:
 
 def look_at(table: Table) -> list[Column]:
     """Every column of a table."""
-    columns = [Column(name) for name in table.header]
-    for block in table.blocks(list(dict.fromkeys(table.header))):
+    columns = [Column(name) for name in table.keys]
+    for block, _ in table.blocks(table.keys):
         for column in columns:
             _add(column, block[column.name], table.name)
     if not columns or not columns[0].rows:

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from ardsl.common.wording import one_line, printable
-from ardsl.data.formats.tables import SUFFIXES
+from ardsl.data.formats import csv, parquet
+from ardsl.data.formats.tables import Table
 from ardsl.data.sources import open_source
 from ardsl.diagnostics import Source
 from ardsl.diagnostics.rules.data import BAD_OUTPUT, UNREADABLE, WRONG_FORMAT
@@ -55,9 +56,12 @@ def sketch(path: str | Path, output: str | Path) -> tuple[str, int, list[str]]:
     """The text of a spec for the table at ``path`` that will stand at ``output`` (its paths start there), the number of
     columns in it, and those left out with the reason."""
     source = open_source(Path(path).absolute())
-    if source.table is None:
-        raise data_error(WRONG_FORMAT, problem=f"{path}: a spec is written for tables: {', '.join(SUFFIXES)}")
-    columns = look_at(source.table)
+    if not isinstance(source, Table):
+        raise data_error(
+            WRONG_FORMAT,
+            problem=f"{path}: a spec is written for tables: {', '.join((*csv.SUFFIXES, *parquet.SUFFIXES))}",
+        )
+    columns = look_at(source)
     fields, left_out = _fields(columns)
     if not fields:
         raise data_error(UNREADABLE, path=str(path), problem="no column is left to model: " + "; ".join(left_out))

@@ -12,13 +12,14 @@ import torch
 
 import ardsl
 from ardsl.data import examples
-from ardsl.data.formats import tables
+from ardsl.data.formats import csv, parquet
 from ardsl.data.splits import load_data, load_split
 from ardsl.spec import Spec
 from tests.support.runtime_specs import PEOPLE, spec_in
 
 ANY = PEOPLE + 'order person by any(orders = 2, train = "all")\n'
 ROWS = 2000
+SUFFIXES = (*csv.SUFFIXES, *parquet.SUFFIXES)
 
 
 def columns(gaps: bool = False) -> dict[str, list[object]]:
@@ -66,9 +67,9 @@ def expected() -> torch.Tensor:
     )
 
 
-@pytest.mark.parametrize("suffix", tables.SUFFIXES)
+@pytest.mark.parametrize("suffix", SUFFIXES)
 def test_blocks_are_the_whole(suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "_BLOCK", 1 << 12)
+    monkeypatch.setattr(csv, "_BLOCK", 1 << 12)
     write(tmp_path / f"t{suffix}")
     found = load_data(spec(), tmp_path / f"t{suffix}").train["person"]
     assert torch.equal(found, expected())
@@ -88,7 +89,7 @@ def test_large_data_is_kept_in_a_file(suffix: str, tmp_path: Path, monkeypatch: 
     assert torch.equal(mapped.valid["person"], whole.valid["person"])
 
 
-@pytest.mark.parametrize("suffix", tables.SUFFIXES)
+@pytest.mark.parametrize("suffix", SUFFIXES)
 def test_missing_values_are_gaps(suffix: str, tmp_path: Path) -> None:
     write(tmp_path / f"t{suffix}", gaps=True)
     found = load_data(spec(ANY, "missing = marginalize"), tmp_path / f"t{suffix}").train["person"]
@@ -103,7 +104,7 @@ def test_missing_values_are_gaps(suffix: str, tmp_path: Path) -> None:
 def test_missing_values_are_counted_by_column_over_blocks(
     suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tables, "_BLOCK", 1 << 12)
+    monkeypatch.setattr(csv, "_BLOCK", 1 << 12)
     write(tmp_path / f"t{suffix}", gaps=True)
     with pytest.raises(
         ardsl.DataError, match=r"182 missing in 182 of 2,000 rows \(age 91, city 91\): `missing = drop`"
@@ -121,7 +122,7 @@ def test_what_others_read_may_not_be_missing(tmp_path: Path) -> None:
 
 
 def test_a_bad_cell_of_a_late_block_is_told_by_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "_BLOCK", 1 << 12)
+    monkeypatch.setattr(csv, "_BLOCK", 1 << 12)
     lines = ["age,city,member,visits", *["41,Bern,1,3"] * 3000, "41,Bern,1,3.5"]
     (tmp_path / "t.csv").write_text("\n".join(lines))
     with pytest.raises(ardsl.DataError, match=r"t.csv, line 3002, column `visits`: .* not '3.5'$"):
