@@ -178,7 +178,7 @@ def sample_command(
     device: str,
 ) -> None:
     """Draw samples from a trained model."""
-    from ardsl.data.prefixes import read_beginning
+    from ardsl.data.prefixes import read_prefix
     from ardsl.errors import ArdslError
     from ardsl.outputs.samples import check_output, write_samples
     from ardsl.runs.restore import restore
@@ -195,7 +195,7 @@ def sample_command(
     elif fix or between is not None:
         raise ArdslError(f"{'--fix' if fix else '--between'} is for latent variables, and this model has none")
     elif begin is not None:
-        first = read_beginning(model.spec, begin)
+        first = read_prefix(model.spec, begin)
         samples = model.sample(count, conditioning, lengths=lengths, prefix=first, seed=seed)
     else:
         samples = model.sample(count, conditioning, lengths=lengths, seed=seed)

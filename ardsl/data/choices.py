@@ -1,4 +1,4 @@
-"""Which of a source's arrays or columns each variable takes."""
+"""Choices: the arrays or columns of a source that each variable takes."""
 
 from __future__ import annotations
 

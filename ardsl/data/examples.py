@@ -48,7 +48,7 @@ def count(examples: Mapping[str, Tensor]) -> int:
 
 
 def take(examples: Mapping[str, Tensor], rows: Any) -> Examples:
-    """These rows (a slice or indices) of every variable."""
+    """Takes rows (a slice or indices) of every variable."""
     return {name: value[rows] for name, value in examples.items()}
 
 
@@ -85,7 +85,7 @@ def read_variable(variable: Variable, source: Source, place: str | None = None) 
 
 @dataclass(frozen=True)
 class _Slot:
-    """What one array or column of a source gives: all of a variable, or (``element``) one of its elements."""
+    """An array or column of a source, and what it is of: a whole variable, or (``element``) one of its elements."""
 
     key: str
     variable: Variable
@@ -189,7 +189,7 @@ class _Reader:
             raise data_error(WRONG_SHAPE, place=self.source.name, problem=f"the numbers of examples differ: {told}")
 
     def _complete_rows(self, parts: Sequence[Part], first: int) -> np.ndarray | None:
-        """Which of the block's rows to keep: bool [rows], or None for all."""
+        """Finds the rows of a block to keep: bool [rows], or None for all."""
         rows = len(parts[0].raw.values)
         self.total = first + rows
         incomplete = np.zeros(rows, dtype=bool)

@@ -1,4 +1,4 @@
-"""What samples along time are to begin with, as the command line names it."""
+"""Prefixes: the start of samples along time, as the command line names it."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from ardsl.model.model import Variable
 from ardsl.spec import Spec
 
 
-def read_beginning(spec: Spec, written: str) -> np.ndarray:
-    """The first moments of the only observed variable, [moments, …]: of a text these themselves; else a sound's file,
-    or ``PATH#KEY`` of an array."""
+def read_prefix(spec: Spec, written: str) -> np.ndarray:
+    """Reads the first time steps of the only observed variable, [steps, …]: of a text these themselves; else a sound's
+    file, or ``PATH#KEY`` of an array."""
     if len(spec.model.observed) != 1:
         raise ArdslError("a beginning is of one variable along time, as `wavenet` draws it")
     variable = spec.model.observed[0]

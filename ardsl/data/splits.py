@@ -34,7 +34,7 @@ class Splits:
 def load_data(
     spec: Spec, data: Any = None, *, data_dir: str | Path | None = None, dtype: torch.dtype = torch.float32
 ) -> Splits:
-    """What to train and to validate on.
+    """Loads the data to train and to validate on.
 
     ``data`` overrides the spec's ``data`` block: a dict with the keys train, valid and test by split (what it leaves
     out stays as in the block), anything else as the training data. That is then validated on a share of itself where
@@ -63,7 +63,8 @@ def load_split(
     missing: Literal["keep"] | None = None,
     absent: Sequence[str] = (),
 ) -> Examples:
-    """One split's examples: of ``data`` where given (a source, or a dict by split), else as the spec's block says.
+    """Loads one split's examples: of ``data`` where given (a source, or a dict by split), else as the spec's block
+    says.
 
     With ``missing = "keep"`` missing values are NaN; the columns of ``absent`` elements may be lacking.
     """
@@ -77,7 +78,7 @@ def load_split(
 
 
 def split_off(examples: Examples, share: float, seed: int, owned: bool = False) -> tuple[Examples, Examples]:
-    """The examples in two parts, ``share`` of them in the second; each keeps the rows' order. At least one in each.
+    """Splits examples in two parts, ``share`` of them in the second; each keeps the rows' order. At least one in each.
 
     ``owned``: the arrays may be changed.
     """
@@ -136,7 +137,7 @@ def _share(source: Any) -> Any:
 
 
 def _has_own_valid(spec: Spec, data: Any, data_dir: str | Path | None) -> bool:
-    """Whether a file has arrays for `valid` beside the ones for `train`."""
+    """Says whether a file has arrays for `valid` beside the ones for `train`."""
     if not isinstance(data, (str, Path)) or split_key(str(data))[1] is not None:
         return False
     source = open_source(data, _directory(spec, data_dir), spec.model.data.rate)

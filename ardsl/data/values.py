@@ -45,7 +45,7 @@ class Raw:
         return self.values.dtype.kind in "OUS"
 
     def row(self, row: int) -> str:
-        """Where a row is, for a message."""
+        """Names the place of a row for a message."""
         if self.row_name is not None:
             return self.row_name(row)
         number = self.first + row
@@ -56,7 +56,7 @@ class Raw:
 
 @dataclass(frozen=True)
 class Part:
-    """What one source array gives a variable: all its elements, or (``element``) one of them.
+    """The values that one array of a source has for a variable: of all its elements, or of one.
 
     ``names`` says, for messages, how the spec writes an element, by its flat index.
     """
@@ -68,7 +68,7 @@ class Part:
     names: tuple[str, ...]
 
     def checked_shape(self) -> Part:
-        """This part, its rows of the right shape; a scalar's may be [rows, 1]."""
+        """Gives this part with rows of the right shape; a scalar's may be [rows, 1]."""
         values = self.raw.values
         if values.dtype.kind not in "biufOUS":
             problem = f"`{self.variable}` needs numbers, not the type {values.dtype}"
@@ -84,7 +84,7 @@ class Part:
         raise data_error(WRONG_SHAPE, place=self.raw.place, problem=problem)
 
     def dequantized(self, name: tuple[object, ...]) -> Part:
-        """This part with noise of [0, 1) added to integers that a continuous domain takes; bytes that are to lie
+        """Gives this part with noise of [0, 1) added to integers that a continuous domain takes; bytes that are to lie
         between 0 and 1 are divided by 256. ``name`` seeds the noise: the same data get the same."""
         values = self.raw.values
         if values.dtype.kind not in "biu" or self.domain.name not in ("real", "positive", "unit_interval"):
@@ -96,12 +96,12 @@ class Part:
         return replace(self, raw=replace(self.raw, values=noisy))
 
     def missing(self) -> np.ndarray:
-        """How many values each row lacks: int [rows]."""
+        """Counts the values that each row lacks: int [rows]."""
         absent = self._absent(self.raw.values)
         return absent.reshape(len(absent), math.prod(absent.shape[1:])).sum(axis=1)
 
     def _absent(self, values: np.ndarray) -> np.ndarray:
-        """Which values are missing: bool, of the values' shape."""
+        """Finds the missing values: bool, of the values' shape."""
         if values.dtype.kind == "f":
             return np.isnan(values)
         if not self.raw.is_text:
@@ -211,7 +211,7 @@ def _as_real(numbers: np.ndarray, real: np.dtype) -> np.ndarray:
 
 
 def _loses(numbers: np.ndarray, rounded: np.ndarray) -> bool:
-    """Whether rounding moves some element's values by more than a small share of their spread over the rows."""
+    """Says whether rounding moves some element's values by more than a small share of their spread over the rows."""
     if rounded.dtype == numbers.dtype or not numbers.size:
         return False
     high, low = (np.asarray(f.reduce(numbers, axis=0), np.float64) for f in (np.fmax, np.fmin))
@@ -241,7 +241,7 @@ def _inside(domain: Domain) -> float:
 
 
 def _outside(values: np.ndarray, domain: Domain) -> np.ndarray | None:
-    """Which values the domain does not take, or None where it takes all: no mask is made for sound data."""
+    """Finds the values that the domain does not take; None where it takes all: no mask is made for sound data."""
     if values.size == 0 or values.dtype.kind == "b" and isinstance(domain, Binary):
         return None
     low, high = _range(domain)
@@ -301,7 +301,7 @@ def _allowed(domain: Domain) -> str:
 
 
 def _hint(domain: Domain, value: object) -> str:
-    """What most often explains such a value."""
+    """Gives the most frequent reason for such a value."""
     if not isinstance(value, (int, float, np.integer, np.floating)) or value != value:
         return ""
     if isinstance(domain, MuLaw) and abs(value) > 1 and float(value).is_integer():

@@ -1,4 +1,4 @@
-"""What chosen elements read, as a picture: declared, realized, lost, leaked; and the order of the elements."""
+"""Figures of what chosen elements read: declared, realized, lost, leaked; and of the order of the elements."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def save_reach(path: str | Path, source: Spec | Audit, elements: Sequence[str] =
 
 @dataclass(frozen=True)
 class _Subject:
-    """What there is to draw: the elements of one variable, and of what kind each is to a draw, as numbers of
+    """The subject of a figure: the elements of one variable, and of what kind each is to a draw, as numbers of
     ``_KINDS``."""
 
     order: Order
@@ -141,7 +141,7 @@ def _chosen(subject: _Subject) -> list[str]:
 
 
 def _own(group: Group, relation: Relation, draw: int) -> np.ndarray:
-    """Which elements of its own variable a draw reads, bool [elements]."""
+    """Finds the elements of its own variable that a draw reads: bool [elements]."""
     row, start = relation.rows(np.array([draw]))[0], 0
     for source in group.sources:
         if source.variable is group.targets[0].variable:
@@ -190,7 +190,7 @@ def _draw(path: Path, subject: _Subject, chosen: Sequence[int]) -> None:
 
 
 def _told(declared: np.ndarray, realized: np.ndarray, own: np.ndarray) -> np.ndarray:
-    """Which kind of ``_KINDS`` each element is: int [elements]."""
+    """Gives each element its kind of ``_KINDS``: int [elements]."""
     kinds = np.where(realized, np.where(declared, 1, 3), np.where(declared, 2, 0))
     kinds[own] = np.where(realized[own] & ~declared[own], 5, 4)
     return kinds

@@ -105,8 +105,8 @@ def _filled_rows(table: Table, columns: Mapping[str, tuple[np.ndarray, Domain]])
 
 
 def _form(domain: Domain, cells: Iterable[Any]) -> Callable[[Any], Any]:
-    """How the cells that are there write a value: truth values, whole numbers, or whole numbers with a `.0`. A label is
-    written as it is."""
+    """Finds how the cells that are there write a value: truth values, whole numbers, or whole numbers with a `.0`. A
+    label is written as it is."""
     if isinstance(domain, Category) and domain.labels:
         return lambda value: value
     seen = [cell for cell in cells if cell is not None][:_LOOKED_AT]

@@ -1,4 +1,4 @@
-"""Samples along time as sound, and as pictures of it."""
+"""Samples along time as sound, and as figures of it."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _WINDOW = 256
 
 
 def can_write() -> bool:
-    """Whether sounds can be written: the extra `sound`."""
+    """Says whether sounds can be written: the extra `sound`."""
     return find_spec("soundfile") is not None
 
 
 def save_sounds(path: Path, samples: Tensor, variable: Variable, rate: int, lengths: np.ndarray | None) -> list[Path]:
-    """16-bit mono files of samples [n, moments]: the path itself for one, else ``NAME-0.wav``, ``NAME-1.wav`` …"""
+    """16-bit mono files of samples [n, time steps]: the path itself for one, else ``NAME-0.wav``, ``NAME-1.wav`` …"""
     try:
         import soundfile
     except ImportError:

@@ -22,7 +22,7 @@ from ardsl.queries.evaluate import checked_batch, default_batch, values_in_batch
 from ardsl.queries.transforms import Randomness, Transforms, transforms
 
 LEVEL = 0.01
-"""How often a model that the data does follow is said to differ from it."""
+"""The chance that a model that the data does follow is said to differ from it."""
 _MOST_NAMED = 6
 
 
@@ -105,7 +105,7 @@ def calibrate(
     seed: int = 0,
     level: float = LEVEL,
 ) -> Calibration:
-    """Whether ``data`` (any form that ``fit`` takes; by default the spec's own ``split``) follows the model's
+    """Tests whether ``data`` (any form that ``fit`` takes; by default the spec's own ``split``) follows the model's
     conditionals, element by element.
 
     The transforms are a function of the model, the data and ``seed``: ``batch`` only bounds the memory. Data that the
@@ -164,7 +164,8 @@ def uniform_distance(u: np.ndarray) -> float:
 
 
 def uniform_p_value(n: int, distance: float) -> float:
-    """How often n uniform numbers are this far from uniform, by the statistic's limit (Stephens, 1970, for small n)."""
+    """Gives the chance that n uniform numbers are this far from uniform, by the statistic's limit (Stephens, 1970, for
+    small n)."""
     t = _statistic(n, distance)
     if math.isnan(t):
         return math.nan

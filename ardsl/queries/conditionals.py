@@ -1,4 +1,4 @@
-"""What a table's user asks of a model: a column given the rest, how likely each cell is, and the gaps filled."""
+"""Queries of tables: a column given the rest, the likelihood of each cell, and gaps filled."""
 
 from __future__ import annotations
 
@@ -67,14 +67,14 @@ class Prediction:
 
     @property
     def starts(self) -> np.ndarray:
-        """Where each value's stretch begins."""
+        """The start of each value's stretch."""
         ends = np.cumsum(self.widths)
         found: np.ndarray = ends - self.widths + self.values[0] - self.widths[0] / 2
         return found
 
     @property
     def finite(self) -> bool:
-        """Whether ``values`` are all there are."""
+        """Says whether ``values`` are all there are."""
         return self.cell.domain.levels == len(self.values)
 
     @property
@@ -239,7 +239,7 @@ def _last(model: AutoregressiveModel, cell: Cell, examples: Examples) -> Iterato
 
 
 def _content(values: Values, cell: Cell) -> tuple[Tensor, Tensor]:
-    """What the cells hold, [rows], and the same as candidates, [rows, 1], legal where nothing is there."""
+    """Gives what the cells hold, [rows], and the same as candidates, [rows, 1], legal where nothing is there."""
     own = values[cell.variable.name][:, cell.element]
     return own, own.nan_to_num(legal(cell.domain))[:, None]
 

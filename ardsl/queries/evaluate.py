@@ -53,7 +53,7 @@ def evaluate(
     data_dir: str | Path | None = None,
     samples: int = 100,
 ) -> Evaluation:
-    """How likely the model finds ``data`` (any form that ``fit`` takes; by default the spec's own ``split``).
+    """Measures how likely the model finds ``data`` (any form that ``fit`` takes; by default the spec's own ``split``).
 
     ``batch`` examples are in work at once; by default as many as fit a modest memory. Under ``any(orders = K)`` the
     likelihood is the mixture's. ``samples`` draws of the guide for each example bound it, where there are latent
@@ -142,7 +142,7 @@ class _Moments:
     sums: Mapping[str, float] = field(default_factory=dict)
 
     def merged(self, other: _Moments) -> _Moments:
-        """Those of both: merging them so keeps the digits that a plain sum of squares would lose."""
+        """Merges those of both, which keeps the digits that a plain sum of squares would lose."""
         n, size = self.count, other.count
         if size == 0:
             return self
@@ -165,12 +165,13 @@ def values_in_batches(model: Compiled, examples: Examples, batch: int) -> Iterat
 
 
 def default_batch(model: Compiled) -> int:
-    """As many examples as the plan's activations allow in a modest memory, and never very many."""
+    """Counts the examples whose activations fit a modest memory, and never very many."""
     return at_once(model.spec.plan, model.like.device)
 
 
 def checked_batch(batch: object) -> int | None:
-    """How many examples are in work at once, where that is said. Raises ``ArdslError`` where it is no such number."""
+    """Checks the number of examples that are in work at once, where it is given. Raises ``ArdslError`` where it is no
+    such number."""
     return None if batch is None else checked_count(batch, "examples at once", 1)
 
 

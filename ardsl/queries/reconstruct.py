@@ -1,4 +1,4 @@
-"""What is inferred of data, for models with latent variables."""
+"""Reconstructions: examples drawn anew given what a model with latent variables infers of them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def reconstruct(
     seed: int | None = None,
     beside: bool = False,
 ) -> tuple[dict[str, Tensor], Examples | None, dict[str, np.ndarray]]:
-    """The first examples of data (any form that ``fit`` takes) drawn anew given what is inferred of them, by variable;
+    """Draws the first examples of data (any form that ``fit`` takes) anew given what is inferred of them, by variable;
     what they were given, and where they end. ``keep``: these latent variables only; ``beside``: pictures to the right
     of the data's."""
     if not isinstance(model, LatentModel):

@@ -30,7 +30,7 @@ from ardsl.families.distributions import Conditional
 from ardsl.networks.group import TargetBlock
 
 DRAWS = 99
-"""What a value without a table of probabilities is ranked among."""
+"""Draws among which a value without a table of probabilities is ranked."""
 _LARGEST_TABLE = 256
 """Values of a finite domain, past which ranks cost less than a table; but a categorical draw reads its table anyway."""
 _NUMBERS = 1 << 20
@@ -178,7 +178,8 @@ def _by_table(conditional: Conditional, raw: Tensor, value: Tensor, v: Tensor) -
 
 
 def _ranked_by(conditional: Conditional, raw: Tensor, value: Tensor) -> Tensor:
-    """What draws are compared by: their values, or the log-density of several elements drawn at once."""
+    """Gives the numbers that draws are compared by: their values, or the log-density of several elements drawn at
+    once."""
     if not conditional.law.joint:
         return value
     return conditional.log_prob(raw.expand(*value.shape[:-1], -1), value)

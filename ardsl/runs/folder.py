@@ -65,7 +65,7 @@ class RunFolder:
         """Starts the folder, new or empty. An earlier run's is gone on with, or moves aside to make room."""
         self.path = Path(path)
         self.kept: Path | None = None
-        """Where an earlier run's folder is now."""
+        """The place to which an earlier run's folder has moved."""
         self._spec = spec
         self._run: dict[str, Any] = {
             "ardsl": __version__,
@@ -137,7 +137,7 @@ class RunFolder:
         save_state(self.path / STATE, state)
 
     def load_state(self) -> dict[str, Any] | None:
-        """What to go on from, None where the training is to begin."""
+        """Loads the state to go on from, None where the training is to begin."""
         path = self.path / STATE
         return load_state(path) if path.exists() else None
 
@@ -150,7 +150,7 @@ class RunFolder:
 
 
 def check_earlier(path: str | Path, spec: Spec, training: Mapping[str, Any]) -> Literal["begun", "ended"] | None:
-    """What a training in this folder would go on with. Raises ``DataError`` for a run of something else."""
+    """Says what a training in this folder would go on with. Raises ``DataError`` for a run of something else."""
     path = Path(path)
     if not (path / RUN).is_file() or not (path / SPEC).is_file():  # killed before it had begun
         return None

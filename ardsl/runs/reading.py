@@ -22,13 +22,13 @@ _LONGEST = 16 << 20
 
 
 def has_ended(directory: str | Path) -> bool:
-    """Whether the training came to its end: not at work, and not cut short."""
+    """Says whether the training came to its end: not at work, and not cut short."""
     figures = read_run(directory).get("figures")
     return isinstance(figures, dict) and figures.get("stopped") in ("epochs", "patience")
 
 
 def read_metrics(directory: str | Path) -> list[dict[str, Any]]:
-    """The training curve: a dict for each epoch."""
+    """Reads the training curve: a dict for each epoch."""
     rows = csv.DictReader(io.StringIO(read_file(Path(directory), METRICS)))
     numbers = {"epoch": int, "seconds": float, "train": float, "valid": float}
     try:
@@ -40,7 +40,7 @@ def read_metrics(directory: str | Path) -> list[dict[str, Any]]:
 
 
 def read_run(directory: str | Path) -> dict[str, Any]:
-    """What ``run.json`` says: params, directory, training, and (after training) figures."""
+    """Reads ``run.json``: params, directory, training, and (after training) figures."""
     path = Path(directory)
     text = read_file(path, RUN)
     try:
@@ -53,7 +53,7 @@ def read_run(directory: str | Path) -> dict[str, Any]:
 
 
 def data_directory(directory: str | Path) -> Path:
-    """Where the paths of a run's ``data`` block start: the directory of the spec it was trained from."""
+    """Finds the directory in which the paths of a run's ``data`` block start: that of the spec it was trained from."""
     return Path(directory, str(read_run(directory).get("directory", ".")))
 
 

@@ -28,7 +28,8 @@ _RANKS = "I32"
 
 
 def restore(directory: str | Path, device: str | torch.device = "cpu") -> Compiled:
-    """The trained model of a run folder, in evaluation mode: the same log-probabilities, bit for bit on one machine.
+    """Restores the trained model of a run folder, in evaluation mode: the same log-probabilities, bit for bit on one
+    machine.
 
     Nothing in the folder is executed, and the weights' names and shapes are compared with the spec's plan before
     anything of their size is allocated.
@@ -88,7 +89,8 @@ def _check_header(path: Path, metadata: Mapping[str, str], spec: Spec, params: d
 
 
 def _check_sizes(path: Path, header: Mapping[str, tuple[str, Sequence[int]]], spec: Spec) -> None:
-    """As many parameters as the plan has, of one floating type, and as many ranks as the orders have. Units may have
+    """Refuses other numbers of parameters than the plan has, and of ranks than the orders have. Parameters have one
+    floating type; units may have
     another type than the parameters."""
     kinds = {kind for name, (kind, _) in header.items() if not _is_unit(name)}
     if not kinds <= {*_TYPES, _RANKS} or len(kinds & set(_TYPES)) > 1:
@@ -122,6 +124,6 @@ def _compare(path: Path, found: Mapping[str, Tensor], model: Compiled) -> None:
 
 
 def _is_unit(name: str) -> bool:
-    """Whether this is a center or a scale of the standardization, which versions before this one kept in the
+    """Says whether this is a center or a scale of the standardization, which versions before this one kept in the
     parameters' type."""
     return "units.center_" in name or "units.scale_" in name

@@ -1,4 +1,4 @@
-"""What a table's columns hold: looked at once, block by block, in bounded memory."""
+"""Columns of a table: what each holds, looked at once, block by block, in bounded memory."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Column:
     rows: int = 0
     missing: int = 0
     counts: dict[str, int] = field(default_factory=dict)
-    """How often each value stands there, as text; no longer counted past some thousands (``many``)."""
+    """The number of times that each value stands there, as text; no longer counted past some thousands (``many``)."""
     many: bool = False
     unread: str | None = None
     """The type of its cells, where they are neither numbers nor text."""
@@ -61,7 +61,7 @@ class Column:
 
 
 def look_at(table: Table) -> list[Column]:
-    """Every column of a table."""
+    """Looks at every column of a table."""
     columns = [Column(name) for name in table.keys]
     for block, _ in table.blocks(table.keys):
         for column in columns:

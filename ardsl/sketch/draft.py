@@ -37,7 +37,7 @@ _MOST_COUNTED = 1 << 29
 _MOST_ORDERED = 1_000
 """Columns that are ordered by it."""
 _WORDS = frozenset(["model", "param", "record", "order", "net", "check", "by", "via", "within", "last"])
-"""What the language does not take for a name."""
+"""Names that the language does not take."""
 _IDENTIFIER = re.compile(r"(^|_|\b)(id|uuid|guid|key|index|row|number|no|nr)$", re.IGNORECASE)
 
 
@@ -53,7 +53,7 @@ class _Field:
 
 
 def sketch(path: str | Path, output: str | Path) -> tuple[str, int, list[str]]:
-    """The text of a spec for the table at ``path`` that will stand at ``output`` (its paths start there), the number of
+    """Writes a spec for the table at ``path`` that will stand at ``output`` (its paths start there), the number of
     columns in it, and those left out with the reason."""
     source = open_source(Path(path).absolute())
     if not isinstance(source, Table):
@@ -152,7 +152,7 @@ def _domain(column: Column) -> tuple[str, str | None, str]:
 
 
 def _number_hint(column: Column) -> str:
-    """What to say of text that a person would read as numbers."""
+    """Gives a hint about text that a person would read as numbers."""
     other = re.compile(r"[-+]?\d+(,\d+)?\s*%?|[-+]?\d+(\.\d+)?\s*%")
     if column.counts and all(other.fullmatch(value) for value in column.counts):
         return "; numbers are written as 12.5, without `%`"

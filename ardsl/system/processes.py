@@ -25,19 +25,19 @@ class Processes:
         return self.rank == 0
 
     def any(self, *flags: bool) -> tuple[bool, ...]:
-        """Which of the flags some process has set. Asked at every step, but answered about twenty times a second: in
-        between all are told that none is."""
+        """Says which of the flags some process has set. Asked at every step, but answered about twenty times a second:
+        in between all are told that none is."""
         return flags
 
     def gather(self, value: T) -> list[T]:
-        """The values of all processes, by rank."""
+        """Gathers the values of all processes, by rank."""
         return [value]
 
     def from_first(self, make: Callable[[], T]) -> T:
-        """What the first process makes, or its ``ArdslError``, in all of them."""
+        """Gives what the first process makes, or its ``ArdslError``, in all of them."""
         return make()
 
     @contextmanager
     def connected(self) -> Iterator[None]:
-        """What happens where another process is gone becomes a ``DataError``."""
+        """Makes a ``DataError`` of what happens where another process is gone."""
         yield

@@ -17,7 +17,7 @@ _POOL = 50
 """Batches among which examples are put together by their lengths."""
 
 DRAWN = ".drawn"
-"""What a batch calls the random integers that place its windows: no variable has such a name."""
+"""The name in a batch of the random integers that place its windows: no variable has such a name."""
 
 
 def permutation(seed: int, epoch: int, examples: int) -> np.ndarray:
@@ -100,7 +100,7 @@ class Batches:
         return order if self._lengths is None else alike(order, self._lengths, self.batch, (self.seed, epoch, 2))
 
     def _batches(self, epoch: np.ndarray, start: int) -> Iterator[Tensor]:
-        """What this process has of an epoch, batch by batch."""
+        """Yields what this process has of an epoch, batch by batch."""
         for rows in torch.from_numpy(epoch).to(self.device).split(self.batch)[start:]:
             own = rows[self.rank :: self.world]
             yield own if len(own) else rows[:1]
@@ -110,7 +110,7 @@ class Batches:
         return len(range(self.rank, self._size(index), self.world))
 
     def weight(self, index: int) -> float:
-        """What the mean over this process's rows of a batch is to be multiplied by, for the mean of that over all the
+        """Gives the factor of the mean over this process's rows of a batch, for the mean of that over all the
         processes to be the mean over all the rows."""
         return self.own(index) * self.world / self._size(index)
 

@@ -104,7 +104,7 @@ def fit(
     tensorboard: bool = False,
     lengths: Any = None,
 ) -> Run:
-    """The maximum-likelihood model of a spec: the weights of the epoch that validates best.
+    """Trains the maximum-likelihood model of a spec: the weights of the epoch that validates best.
 
     ``data`` is a path, an array or tensor, a dict of these by variable or by split, a data frame or a Dataset; by
     default what the spec's ``data`` block names, relative to the spec or to ``data_dir``. ``out`` is the run folder,

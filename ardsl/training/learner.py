@@ -143,7 +143,7 @@ class Learner(LightningModule):
         self.metrics: list[dict[str, Any]] = []
         self.best: Best | None = None
         self.interrupted: signal.Signals | None = None
-        """What asked for the training's end."""
+        """The signal that asked for the training's end."""
         self.started = time.perf_counter()
         self.steps = 0
         self._resumed = state

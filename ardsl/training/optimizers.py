@@ -23,7 +23,7 @@ _CLASSES: dict[str, type[Optimizer]] = {
     "adadelta": torch.optim.Adadelta,
 }
 _FUSED = {"adam": ("cpu", "cuda"), "adamw": ("cpu", "cuda"), "sgd": ("cpu", "cuda"), "adagrad": ("cpu",)}
-"""Where torch updates all the parameters in one kernel."""
+"""Devices on which torch updates all the parameters in one kernel."""
 
 
 def make_optimizer(choice: Choice, parameters: Iterable[torch.nn.Parameter], *, fused: bool = True) -> Optimizer:
@@ -56,7 +56,8 @@ def check_optimizer(choice: Choice, optimizer: Optimizer, state: Mapping[str, An
 
 
 def _after_a_step(choice: Choice, tensors: Iterable[Tensor]) -> dict[int, Any]:
-    """What an optimizer keeps of parameters like these once it has made a step, on torch's device without memory."""
+    """Makes the state that an optimizer keeps of parameters like these once it has made a step, on torch's device
+    without memory."""
     parameters = [torch.nn.Parameter(torch.empty(t.shape, dtype=t.dtype, device="meta")) for t in tensors]
     for parameter in parameters:
         parameter.grad = torch.empty_like(parameter)

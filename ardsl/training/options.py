@@ -1,4 +1,4 @@
-"""What ``fit`` is asked for beside the spec, checked."""
+"""Options of ``fit`` beside the spec, checked."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def check_precision(precision: str, place: torch.device, strategy: str | None) -
 def count_devices(
     devices: int | None, strategy: str | None, named: str, place: torch.device, processes: Processes
 ) -> int:
-    """How many devices of this machine to train on. ``named`` is the device that the user named."""
+    """Counts the devices of this machine to train on. ``named`` is the device that the user named."""
     if strategy is not None and strategy not in STRATEGIES:
         raise _unusable(f"there is no strategy `{strategy}`: there are {', '.join(STRATEGIES)}")
     if devices is not None and not _is_integer(devices, 1):
@@ -72,7 +72,7 @@ def count_devices(
 
 
 def told_of(settings: TrainSettings, devices: int, strategy: str | None) -> dict[str, Any]:
-    """What a run folder keeps of the options, beside the spec: a training goes on only with the same."""
+    """Gives the options that a run folder keeps, beside the spec: a training goes on only with the same."""
     told = {"epochs": settings.epochs, "seed": settings.seed, "precision": settings.precision}
     return told if devices == 1 else told | {"devices": devices, "strategy": strategy or STRATEGIES[0]}
 

@@ -1,4 +1,4 @@
-"""How a training goes, in one short line an epoch."""
+"""Progress of a training, in one short line an epoch."""
 
 from __future__ import annotations
 

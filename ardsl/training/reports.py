@@ -1,4 +1,4 @@
-"""What a training tells of itself, in words and figures."""
+"""Reports of a training, in words and figures."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def figures(
     seconds: float,
     stopped: str,
 ) -> dict[str, Any]:
-    """What ``run.json`` has of a training that is over."""
+    """Gives the figures that ``run.json`` has of a training that is over."""
     found: dict[str, Any] = {
         "parameters": spec.plan.parameters,
         "epochs": len(metrics),

@@ -38,7 +38,7 @@ class Samples:
         self._drawn, self._cost = time.perf_counter(), 0.0
 
     def save_if_due(self, model: Compiled) -> None:
-        """Nothing while the last samples are recent beside what they took."""
+        """Saves samples, unless the last ones are recent beside what they took."""
         if time.perf_counter() - self._drawn > self._cost / _SHARE:
             self.save(model)
 
@@ -69,7 +69,7 @@ class Samples:
             save_waveforms(self.folder / PICTURE, sounds, variable, rate, None)
 
     def _given(self, model: Compiled, most: int) -> tuple[Examples | None, int]:
-        """What to draw for: the first examples of the data, as many samples."""
+        """Gives what to draw for, the first examples of the data, as many samples."""
         names = [v.name for v in model.spec.model.given]
         if not names:
             return None, most
@@ -80,5 +80,5 @@ class Samples:
 
 
 def _streams(model: Compiled) -> TypeGuard[AutoregressiveModel]:
-    """Whether a model draws its only variable along time."""
+    """Says whether a model draws its only variable along time."""
     return isinstance(model, AutoregressiveModel) and series(model) is not None

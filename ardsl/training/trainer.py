@@ -1,4 +1,4 @@
-"""What surrounds a training: Lightning's Trainer, its silence, the random state and the threads."""
+"""Surroundings of a training: Lightning's Trainer, its silence, the random state and the threads."""
 
 from __future__ import annotations
 

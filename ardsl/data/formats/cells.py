@@ -12,7 +12,7 @@ from ardsl.errors import data_error
 from ardsl.families.domains import Category, Domain
 
 MISSING_MARKS = frozenset({"", "?", "NA", "N/A", "NaN", "nan", "null"})
-"""What stands for a missing value in a table, unless a category has that label."""
+"""Marks of a missing value in a table, unless a category has that label."""
 
 
 def column_values(column: Any, domain: Domain, place: str) -> tuple[np.ndarray, Any]:

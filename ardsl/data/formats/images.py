@@ -1,4 +1,4 @@
-"""Files of pictures as arrays."""
+"""Images: ``.png`` and ``.jpg`` files as arrays."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def shape(folder: Path, files: Sequence[str]) -> tuple[int, ...]:
 
 
 def read(folder: Path, files: Sequence[str]) -> np.ndarray:
-    """Pictures of one size: uint8 [pictures, rows, columns], or [pictures, rows, columns, 3] in colour."""
+    """Reads images of one size: uint8 [images, rows, columns], or [images, rows, columns, 3] in colour."""
     shape(folder, files)
     whole: np.ndarray | None = None
     for row, file in enumerate(files):
@@ -59,8 +59,8 @@ def _differs(name: str, shape: tuple[int, ...], other: str, wanted: tuple[int, .
 
 
 def _opened(name: str, use: Callable[[Any], Any]) -> Any:
-    """What ``use`` takes of a file's picture, of which the header alone has been read; whatever is wrong with the file
-    is one line."""
+    """Gives ``use`` a file's image, of which the header alone has been read; whatever is wrong with the file is one
+    line."""
     from PIL import Image, UnidentifiedImageError
 
     if problem := not_a_file(name):
@@ -86,7 +86,7 @@ def _claimed(opened: Any) -> tuple[int, ...]:
 
 
 def _is_on_side(opened: Any) -> bool:
-    """Whether EXIF says that rows and columns are to be swapped."""
+    """Says whether EXIF wants rows and columns swapped."""
     if opened.format == "PNG" and "exif" not in opened.info:
         # It may stand behind the pixels, all of which Pillow decodes to look for it.
         with open(opened.filename, "rb") as file:

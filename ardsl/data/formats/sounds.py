@@ -1,4 +1,4 @@
-"""Files of sound as arrays."""
+"""Sounds: ``.wav`` and ``.flac`` files as arrays."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LEAST_FRAME = 10
 
 
 def read(folder: Path, files: Sequence[str], rate: int | None, kind: str) -> np.ndarray:
-    """All files one after the other: ``float32`` from −1 to 1, or ``int16`` [moments]."""
+    """Reads all files, one after the other: ``float32`` from −1 to 1, or ``int16`` [time steps]."""
     counts = lengths(folder, files, rate)
     whole = np.empty(int(counts.sum()), dtype=kind)
     start = 0
@@ -36,7 +36,7 @@ def read(folder: Path, files: Sequence[str], rate: int | None, kind: str) -> np.
 
 
 def lengths(folder: Path, files: Sequence[str], rate: int | None) -> np.ndarray:
-    """How many moments each file has, by its header: int64 [files]. All have one channel and one rate."""
+    """Reads the time steps of each file from its header: int64 [files]. All have one channel and one rate."""
     found: list[int] = []
     for file in files:
         name = str(folder / file)
@@ -66,7 +66,7 @@ def _moments(file: Any, count: int, kind: str, name: str) -> np.ndarray:
 
 
 def _problem(name: str, frames: int) -> str | None:
-    """What is wrong with the number of moments that a file's header claims; None where nothing is."""
+    """Says what is wrong with the number of time steps that a file's header claims; None where nothing is."""
     with open(name, "rb") as file:
         start = file.read(26)
         size = os.fstat(file.fileno()).st_size
@@ -80,7 +80,7 @@ def _problem(name: str, frames: int) -> str | None:
 
 
 def _opened(name: str, use: Any) -> Any:
-    """What ``use`` takes of a file; whatever is wrong with it is one line."""
+    """Gives ``use`` an open file; whatever is wrong with it is one line."""
     try:
         import soundfile
     except ImportError:

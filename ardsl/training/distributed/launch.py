@@ -40,7 +40,7 @@ _LOOK = 0.02
 
 
 class Work(Protocol[T]):
-    """What can be pickled, and run by each of several processes."""
+    """Work that can be pickled, and run by each of several processes."""
 
     def run(self, processes: Processes) -> T: ...
 
@@ -50,7 +50,8 @@ class Broken(Exception):
 
 
 def launch(work: Work[T], count: int) -> T:
-    """What the work comes to in the first of ``count`` processes; raises what one of them raises.
+    """Runs work in ``count`` processes, and gives what it comes to in the first of them; raises what one of them
+    raises.
 
     Ctrl-C and SIGTERM go on to all of them. Where one dies the others end too, and where this process dies all do.
     """
@@ -147,7 +148,7 @@ def _outcome(folder: Path, codes: Sequence[int | None]) -> Any:
 
 
 def _loss(codes: Sequence[int | None]) -> str:
-    """What ended a process: a signal, whose codes are negative, before the failures that it led to."""
+    """Says what ended a process: a signal, whose codes are negative, before the failures that it led to."""
     code, rank = min((code, rank) for rank, code in enumerate(codes) if code)
     how = f"was killed ({signal.Signals(-code).name})" if code < 0 else f"ended with the exit code {code}"
     return f"the process of rank {rank} {how}"

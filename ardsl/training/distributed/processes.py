@@ -26,7 +26,7 @@ _LOOK = 0.05
 _MOST_SKIPPED = 100
 
 _LOST = re.compile(r"gloo|nccl|connection|socket|peer|broken pipe|timed out", re.IGNORECASE)
-"""What torch's errors of communication say; they have no class of their own."""
+"""Words of torch's errors of communication; they have no class of their own."""
 
 
 class _Several(Processes):
@@ -80,12 +80,12 @@ class _Several(Processes):
 
 
 def were_started() -> bool:
-    """Whether this process is one of several that torchrun, or what works like it, has started."""
+    """Says whether this process is one of several that torchrun, or what works like it, has started."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1 and {"RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE"} <= set(os.environ)
 
 
 def is_first() -> bool:
-    """Whether this process speaks for all that it was started with."""
+    """Says whether this process speaks for all that it was started with."""
     return not were_started() or os.environ["RANK"] == "0"
 
 

@@ -44,7 +44,7 @@ class Result:
 
     @property
     def loss(self) -> float:
-        """What the sweep minimizes: infinite where nothing was measured."""
+        """The number that the sweep minimizes: infinite where nothing was measured."""
         return math.inf if self.valid is None else self.valid
 
 

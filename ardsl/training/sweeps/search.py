@@ -1,4 +1,4 @@
-"""What a sweep tries: every combination of some values, or what optuna proposes after the trials so far."""
+"""The search of a sweep: every combination of some values, or what optuna proposes after the trials so far."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Range:
 
     @property
     def log(self) -> bool:
-        """Whether factors matter, not differences: both ends are positive and far apart."""
+        """Says whether factors matter, not differences: both ends are positive and far apart."""
         return 0 < 10 * self.low < self.high
 
     @property
@@ -46,7 +46,7 @@ class Range:
 
 
 Space = dict[str, tuple[Any, ...] | Range]
-"""What to try for each parameter, in the order in which the spec declares them."""
+"""The values to try for each parameter, in the order in which the spec declares them."""
 
 
 def parameters(source: Source, overrides: Mapping[str, Any]) -> dict[str, Any]:
@@ -119,12 +119,12 @@ def check_search(space: Space, trials: int | None) -> None:
 
 
 def holds(space: Space, params: Mapping[str, Any]) -> bool:
-    """Whether these are values of the space."""
+    """Says whether these are values of the space."""
     return all(v.low <= params[n] <= v.high if isinstance(v, Range) else params[n] in v for n, v in space.items())
 
 
 def size(space: Space) -> float:
-    """How many combinations there are."""
+    """Counts the combinations."""
     counts = (
         len(v) if not isinstance(v, Range) else v.high - v.low + 1 if v.integer else math.inf for v in space.values()
     )
@@ -132,7 +132,7 @@ def size(space: Space) -> float:
 
 
 def propose(space: Space, trials: Sequence[tuple[Mapping[str, Any], float]], seed: Sequence[int]) -> dict[str, Any]:
-    """What to try after these trials, each with its loss: a function of the arguments.
+    """Proposes what to try after these trials, each with its loss: a function of the arguments.
 
     So a search that was cut short goes on as if it had not been. The sampler is TPE (Bergstra et al. 2011).
     """

@@ -140,7 +140,7 @@ class Sweep:
         return diagnose(self.source, {**self._overrides, **params})[1]
 
     def _told(self, spec: Spec) -> dict[str, Any]:
-        """How a run of this sweep is trained, as its folder keeps it."""
+        """The options of a run of this sweep, as its folder keeps them."""
         own, given = spec.model.train, self.training
         return {
             "epochs": own.epochs if given["epochs"] is None else given["epochs"],
@@ -149,7 +149,8 @@ class Sweep:
         }
 
     def _stands(self, result: Result) -> bool:
-        """Whether an earlier row is one of this sweep. Raises ``DataError`` where its run was of something else."""
+        """Says whether an earlier row is one of this sweep. Raises ``DataError`` where its run was of something
+        else."""
         spec = self._spec(result.params)
         if spec is None or result.ended == "rejected":
             return spec is None and result.ended == "rejected"
