@@ -51,7 +51,7 @@ from ardsl.runs.reading import (
     read_run,
 )
 from ardsl.spec import Spec
-from ardsl.system.files import remove_parts, replacing, write_text
+from ardsl.system.files import parts, remove_parts, replacing, write_text
 from ardsl.version import __version__
 
 _NAMES = (SPEC, RUN, WEIGHTS, METRICS, STATE, LINES, CURVE, *SAMPLES)
@@ -102,7 +102,7 @@ class RunFolder:
         path = self.path
         if path.exists() and not path.is_dir():
             raise data_error(BAD_RUN, path=path, problem="is a file, not a folder to train into")
-        others = path.is_dir() and any(other.name != LOCK for other in path.iterdir())
+        others = path.is_dir() and set(path.iterdir()) - {path / LOCK, *parts(path, _NAMES)}
         if not self._resume and others and not (path / RUN).is_file():
             raise data_error(
                 BAD_RUN, path=path, problem="holds other files: give a new folder, or one of an earlier run"

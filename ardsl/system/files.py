@@ -41,11 +41,15 @@ def replacing(path: str | Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+def parts(directory: str | Path, names: Iterable[str]) -> list[Path]:
+    """Lists what writers of these files are writing, or have left where they were killed."""
+    return [part for name in names for part in Path(directory).glob(f".{escape(name)[:40]}.*{_SUFFIX}")]
+
+
 def remove_parts(directory: str | Path, names: Iterable[str]) -> None:
-    """Remove what writers of these files that were killed have left; no other process may be writing them."""
-    for name in names:
-        for part in Path(directory).glob(f".{escape(name)[:40]}.*{_SUFFIX}"):
-            part.unlink(missing_ok=True)
+    """Removes what writers of these files that were killed have left; no other process may be writing them."""
+    for part in parts(directory, names):
+        part.unlink(missing_ok=True)
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -357,7 +357,7 @@ PLACES: dict[str, tuple[Any, str]] = {
     "NUL": ("\0", GONE),
     "too long": ("a" * 5000, GONE),
     "a list": ([["specs"]], GONE),
-    "elsewhere": ("../../../../../../..", "error[AR501]: "),
+    "elsewhere": ("../../../../../../..", "error[AR520]: run: its test data, `data.npy`, is not where it was, in "),
 }
 
 
