@@ -19,6 +19,7 @@ from ardsl.runs.folder import check_earlier
 from ardsl.runs.locks import locked
 from ardsl.runs.reading import read_run
 from ardsl.spec import Spec, as_spec, diagnose
+from ardsl.system.devices import find_device
 from ardsl.training.fit import TrainingError, fit
 from ardsl.training.progress import Progress
 from ardsl.training.sweeps.results import Ended, Result, ranked, read_results, run_name, told, write_results
@@ -90,6 +91,7 @@ class Sweep:
         self.progress = Progress(0, shown=progress)
         self._last_step = _LastStep()
         self._overrides = {name: value for name, value in overrides.items() if name not in over}
+        find_device(options.get("device", "auto"))
         declared = parameters(source, self._overrides)
         self.space: Space = make_space(declared, over)
         check_search(self.space, trials)
