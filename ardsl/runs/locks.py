@@ -30,7 +30,8 @@ def locked(folder: Path, doing: str) -> Iterator[None]:
     except Timeout:
         raise data_error(IN_USE, path=folder, doing=doing) from None
     except OSError as error:
-        problem = f"cannot be written ({(error.strerror or str(error)).lower()}): choose another with --out"
+        reason = "not a directory" if isinstance(error, FileExistsError) else (error.strerror or str(error)).lower()
+        problem = f"cannot be written ({reason}): choose another with --out"
         raise data_error(BAD_RUN, path=folder, problem=problem) from None
     try:
         yield

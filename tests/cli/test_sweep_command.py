@@ -86,7 +86,7 @@ def test_values_are_written_as_in_the_language(words: list[str], folders: set[st
         ([], "Missing option '--over'"),
         (["--over", "width=4", "--data", "train=nope.npy"], "nope.npy: there is no such file"),
         (["--over", "width=4", "--device", "abacus"], "AR510"),
-        (["--over", "width=4", "--out", "data.npy"], "data.npy: cannot be written (file exists): choose another"),
+        (["--over", "width=4", "--out", "data.npy"], "data.npy: cannot be written (not a directory): choose another"),
     ],
 )
 def test_errors_of_use_are_one_line(words: list[str], told: str, run: Run, spec: str) -> None:

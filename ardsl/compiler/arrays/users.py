@@ -32,7 +32,7 @@ def by_name(data: object, variables: Sequence[Variable], what: str) -> dict[str,
         unknown = [str(n) for n in data if n not in names]
         if missing or unknown:
             problems = {"missing": missing, "unknown": unknown}
-            detail = "; ".join(f"{which}: {', '.join(map(shown, some))}" for which, some in problems.items() if some)
+            detail = "; ".join(f"{which}: {', '.join(some)}" for which, some in problems.items() if some)
             raise ArdslError(f"{what} needs exactly the variables {', '.join(names) or '(none)'}; {detail}")
         return {n: data[n] for n in names}
     if data is None and not names:
