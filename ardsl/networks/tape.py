@@ -18,12 +18,15 @@ class Operation(NamedTuple):
     into: dict[str, Tensor]
 
 
+Calls = list[tuple[Callable[..., object], tuple[object, ...]]]
+
+
 class Tape:
     """A list of operations, recorded once and played at every step that they are for."""
 
     def __init__(self) -> None:
         self.operations: list[Operation] = []
-        self.calls: list[tuple[Callable[..., object], tuple[object, ...]]] = []
+        self.calls: Calls = []
         """The operations as they are played: functions that know where their results go, and arguments."""
 
     def record(self, function: Callable[..., object], *arguments: object, **into: Tensor) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 from ardsl.compiler.arrays.values import Values, blank
 from ardsl.compiler.likelihood.density import Density
 from ardsl.compiler.likelihood.missing import Cells, by_pattern, with_last
-from ardsl.compiler.steps.draws import FromNoise, Known, MostLikely
+from ardsl.compiler.steps.draws import Draw, FromNoise, Known, MostLikely
 from ardsl.compiler.steps.evaluator import Evaluator, Lender
 from ardsl.compiler.steps.noise import Noise
 from ardsl.errors import ArdslError
@@ -44,7 +44,9 @@ def complete(density: Density, lender: Lender, values: Values, noise: Noise, *, 
         rows_values = {name: value[rows] for name, value in completed.items()}
         known = {name: ~gone[rows] for name, gone in missing.items()}
         always = {name: mask.all(0).cpu().numpy() for name, mask in known.items()}
-        draw = Known(known, MostLikely() if likely else FromNoise(noise.rows(rows).draws))
+        draw: Draw = MostLikely() if likely else FromNoise(noise.rows(rows).draws)
+        if any(bool((each != each[:1]).any()) for each in known.values()):  # else what is known is never drawn
+            draw = Known(known, draw)
         whole_key = ("complete", key, len(rows), *(mask.tobytes() for mask in always.values()))
         with lender.lend(density, whole_key, partial(Evaluator, density, orders, len(rows), always)) as evaluator:
             evaluator.run(rows_values, draw)

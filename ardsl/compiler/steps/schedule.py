@@ -41,9 +41,7 @@ class Step:
 
 
 class Schedule(Protocol):
-    """The schedule of draws, step by step; ``all_drawn`` where no draw is known before."""
-
-    all_drawn: bool
+    """The schedule of draws, step by step."""
 
     def step(self, number: int) -> Step: ...
 
@@ -58,7 +56,6 @@ class Steps:
 
     def __init__(self, groups: Sequence[Group], step_of: np.ndarray, *, at_once: bool = False) -> None:
         self.count = int(step_of.max(initial=-1)) + 1
-        self.all_drawn = bool((step_of >= 0).all())
         self._groups = groups
         ends = np.cumsum([group.draws for group in groups])
         known = np.append(step_of, -1)  # a given element's owner is −1
@@ -125,8 +122,6 @@ class TimeSteps:
     """The steps of a model whose only variable runs along time, each of which makes one draw: those of a part of time,
     whose first draw is number ``first`` of all. ``order`` is that in which a time step's draws are made; the network
     ``reads`` so many elements of each draw, the first of all being its source element ``own``."""
-
-    all_drawn = True
 
     def __init__(self, order: Sequence[int], first: int, reads: int, own: int) -> None:
         self._order, self._first, self._reads, self._own = order, first, reads, own

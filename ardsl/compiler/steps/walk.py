@@ -12,7 +12,7 @@ reads them.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -59,7 +59,7 @@ class Walker:
 
     def _way(self, values: Values, draw: Draw) -> Way:
         stepper = self.steppers[0] if self.steppers else None
-        if draw.noise is None or self.table is None or stepper is None or not self.schedule.all_drawn:
+        if draw.noise is None or self.table is None or stepper is None:
             return ByValue(self, values, draw)
         (target,), ((conditional,),) = self.density.groups[0].targets, self.density.conditionals
         value, noise = values[target.variable.name], draw.noise[0][0]
@@ -81,9 +81,8 @@ class Walker:
 class Way(ABC):
     """A way to take steps."""
 
-    @abstractmethod
-    def take(self, number: int) -> None:
-        """Takes one step, by number."""
+    take: Callable[[int], None]
+    """Takes one step, by number."""
 
     @abstractmethod
     def finish(self) -> None:
@@ -160,7 +159,7 @@ class ByCode(Way):
     ) -> None:
         self._schedule, self._stepper, self._table = schedule, stepper, table
         self._target, self._conditional, self._value, self._noise = target, conditional, value, noise
-        self._codes = torch.zeros_like(value)
+        self._codes = conditional.encode(value, value.dtype)  # of what is known; what is drawn takes its place
 
     def take(self, number: int) -> None:
         ((_, own_number, (block,)),) = self._schedule.step(number).draws
@@ -184,18 +183,25 @@ class ByThreshold(Way):
         self._order = torch.as_tensor(steps.order, device=slots.every.device)
         dtype = torch.float64 if slots.every.dtype == torch.float64 else torch.float32  # of the noise
         self._every = torch.empty_like(slots.every, dtype=dtype)
-        self._thresholds = self._every.split(steps.sizes)
-        self._parameters, self._advance = stepper.parameters, stepper.advance
         self._value = slots.every[:0].T
+        parameters, advance, at, thresholds, greater = (
+            stepper.parameters,
+            stepper.advance,
+            slots.at,
+            self._every.split(steps.sizes),
+            torch.gt,
+        )
+
+        def take(number: int) -> None:
+            greater(parameters(number), thresholds[number], out=at[number])
+            advance(number)
+
+        self.take = take  # a step takes so little that looking names up would show
 
     def begin(self, value: Tensor, noise: Tensor) -> None:
         """Takes the noise [batch, draws, 1] of a walk into ``value``, [batch, draws]."""
         self._value = value
         self._every.copy_((-torch.logit(noise[..., 0])).T[self._order])
-
-    def take(self, number: int) -> None:
-        torch.gt(self._parameters(number), self._thresholds[number], out=self._slots.at[number])
-        self._advance(number)
 
     def finish(self) -> None:
         self._value[:, self._order] = self._slots.every.T

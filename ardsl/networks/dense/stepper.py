@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from ardsl.networks.dense.module import DenseNetwork
 from ardsl.networks.stepper import Run, Slots, Stepper
-from ardsl.networks.tape import Tape
+from ardsl.networks.tape import Calls, Tape
 
 Weights = tuple[list[Tensor], Tensor | None, list[Tensor]]
 """Of the layers, of the direct path, and the biases."""
@@ -163,8 +163,8 @@ class DenseStepper(Stepper):
         self._entries: list[Tape] = []
         self._block_of: list[int] = []
         self._block = -1
-        self._before: list[Tape] = []
-        self._after: list[Tape] = []
+        self._before: list[Calls] = []
+        self._after: list[Calls] = []
         self._parameters: list[Tensor] = []
         self._written: list[Tensor] = []
         for start, stop in _blocks(steps, len(input_step)):
@@ -178,8 +178,8 @@ class DenseStepper(Stepper):
                 for each in output_products:
                     each.record(before, rows_now, int(each.columns.until[start]), int(each.columns.until[step]))
                 self._block_of.append(len(self._entries) - 1)
-                self._before.append(before)
-                self._after.append(complete(Tape(), step, start - 1))
+                self._before.append(before.calls)
+                self._after.append(complete(Tape(), step, start - 1).calls)
                 self._parameters.append(self._out[rows_now[0] : rows_now[1]])
                 self._written.append(self._x[int(inputs.until[step]) : int(inputs.until[step + 1])])
         self._known = self._x[: int(inputs.until[0])]
@@ -211,7 +211,7 @@ class DenseStepper(Stepper):
     def parameters(self, step: int) -> Tensor:
         if self._block_of[step] != self._block:
             self._enter(self._block_of[step])
-        for function, arguments in self._before[step].calls:
+        for function, arguments in self._before[step]:
             function(*arguments)
         return self._parameters[step]
 
@@ -222,7 +222,7 @@ class DenseStepper(Stepper):
     def advance(self, step: int) -> None:
         if self._block_of[step] != self._block:
             self._enter(self._block_of[step])
-        for function, arguments in self._after[step].calls:
+        for function, arguments in self._after[step]:
             function(*arguments)
 
 
