@@ -68,7 +68,7 @@ def source_slices(group: Group) -> dict[str, slice]:
 
 
 class Schedule:
-    """The turns of a step evaluator: the steps that draw something, numbered.
+    """The turns of a stepper: the steps that draw something, numbered.
 
     ``turn[map]`` is when each site of a map is computed, int64 [sites]: at the first turn after all that it reads is
     known. ``near[map]`` has the neighbours of each of its sources. A map in ``passing`` is read only where and when
