@@ -11,8 +11,7 @@ from torch.distributions import Distribution
 from ardsl.families.catalogue import CATALOGUE
 from ardsl.families.colors import ColorMixtureLaw
 from ardsl.families.discretized import DiscretizedLaw, grid
-from ardsl.families.domains import Domain, Integer, MuLaw
-from ardsl.families.encoding import mulaw_decode, mulaw_encode
+from ardsl.families.domains import Domain
 from ardsl.families.family import Family
 from ardsl.families.law import Law, Parts
 from ardsl.families.laws import CatalogueLaw, MixtureLaw
@@ -32,6 +31,7 @@ class Conditional:
         self.family = family
         self.domain = domain
         self.law = law
+        self._any_code = 0.0 if domain.discrete else domain.feasible
 
     def log_prob(self, raw: Tensor, value: Tensor, *, validate: bool = True) -> Tensor:
         """Log-probability of values, or their log-density, in nats: [..., width] and [...] to [...].
@@ -40,11 +40,11 @@ class Conditional:
         inside: it saves a pass, and leaves other values undefined.
         """
         parts = self._parts(raw)
-        code = self.encode(value, parts.dtype)
+        code = self.domain.code(value).to(parts.dtype)
         if not validate:
             return self._shaped(self.law.log_prob(parts, code), raw, code)
-        inside = value.abs() <= 1 if isinstance(self.domain, MuLaw) else is_inside(self.domain, code)
-        found = self.law.log_prob(parts, torch.where(inside, code, self._anywhere()))
+        inside = self.domain.inside(value)
+        found = self.law.log_prob(parts, torch.where(inside, code, self._any_code))
         if self.law.joint:
             inside = inside.all(-1)
         return self._shaped(torch.where(inside, found, -math.inf), raw, code)
@@ -55,7 +55,7 @@ class Conditional:
         A function of the two alone: what one draw comes to does not depend on the others in the call.
         """
         dtype = torch.float32 if raw.dtype in (torch.float16, torch.bfloat16) else raw.dtype
-        return self.decode(self.draw(raw, noise), dtype)
+        return self.domain.value(self.draw(raw, noise), dtype)
 
     def draw(self, raw: Tensor, noise: Tensor) -> Tensor:
         """The same as a code, the index of a value of a finite domain."""
@@ -94,56 +94,12 @@ class Conditional:
         slots = {s.name: raw.narrow(-1, s.start, s.size) for s in self.family.slots}
         return Parts(slots, raw.dtype, raw.device)
 
-    def encode(self, value: Tensor, dtype: torch.dtype) -> Tensor:
-        """Values in the data's own form to the codes that the law is of."""
-        if isinstance(self.domain, MuLaw):
-            return mulaw_encode(value, self.domain.count).to(dtype)
-        if isinstance(self.domain, Integer) and self.domain.low != 0:
-            # Subtracted in the data's own dtype: large integers need not be exact in the network's.
-            return (value - self.domain.low).to(dtype)
-        return value.to(dtype)
-
-    def decode(self, code: Tensor, dtype: torch.dtype) -> Tensor:
-        """Codes to values in the data's own form, none of them rounded out of the domain."""
-        info = torch.finfo(dtype)
-        if isinstance(self.domain, MuLaw):
-            return mulaw_decode(code.to(dtype), self.domain.count)
-        if isinstance(self.domain, Integer):
-            return (code.double() + self.domain.low).to(dtype)
-        if self.domain.name == "positive":
-            code = code.clamp(info.tiny, info.max)
-        elif self.domain.name == "unit_interval":
-            code = code.clamp(info.tiny, 1 - info.eps / 2)
-        elif self.domain.name == "real":
-            # Tails may reach beyond all floats, and what reads the draw is to be finite.
-            largest = info.max**0.5
-            code = code.clamp(-largest, largest)
-        return code.to(dtype)
-
-    def _anywhere(self) -> float:
-        """A value inside, to stand in for those outside."""
-        return {"positive": 1.0, "unit_interval": 0.5}.get(self.domain.name, 0.0)
-
     def _shaped(self, result: Tensor, raw: Tensor, code: Tensor) -> Tensor:
         """A family without free parameters broadcasts too."""
         values = code.shape[:-1] if self.law.joint else code.shape
         if result.shape == values == raw.shape[:-1]:
             return result
         return result.expand(common_shape(raw.shape[:-1], values))
-
-
-def is_inside(domain: Domain, code: Tensor) -> Tensor:
-    """Which codes are in the domain, elementwise; a nan is not."""
-    if domain.discrete:
-        whole = (code >= 0) & (code == code.floor())
-        return whole & (code.isfinite() if domain.levels is None else code <= domain.levels - 1)
-    if domain.name == "positive":
-        return (code > 0) & (code < math.inf)
-    if domain.name == "unit_interval":
-        return (code > 0) & (code < 1)
-    if domain.name == "angle":
-        return code.abs() <= math.pi + 1e-6  # π itself is above π in float32
-    return code.isfinite()
 
 
 def build_family(family: Family, domain: Domain) -> Conditional:

@@ -1,10 +1,15 @@
-"""Domains: what values one element may take, and how a network sees them. No torch."""
+"""Domains: what values one element may take, how they are coded, and how a network sees them. No torch.
+
+Methods take arrays of numpy and of torch alike, of any shape, elementwise.
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from ardsl.families.arrays import float_type, floating, is_whole, library, numbers_up_to, typed
 from ardsl.language.layout import string
 
 
@@ -20,6 +25,9 @@ class Domain:
     support: ClassVar[str]
     discrete: ClassVar[bool]
 
+    seen_as_is: ClassVar[bool] = False
+    """Networks see the value itself."""
+
     @property
     def levels(self) -> int | None:
         """The number of values, or None where it is not finite."""
@@ -28,6 +36,34 @@ class Domain:
     @property
     def features(self) -> int:
         return 1
+
+    @property
+    def feasible(self) -> float:
+        """A value of the domain: 0 where that is one."""
+        return 0.0
+
+    def inside(self, x: Any) -> Any:
+        """Says which numbers, in the data's own form, are values of the domain; a NaN is none."""
+        raise NotImplementedError
+
+    def code(self, value: Any) -> Any:
+        """Gives the codes that likelihoods are of: 0, 1, … of a discrete domain, the values themselves of others."""
+        return value
+
+    def value(self, code: Any, dtype: Any = None) -> Any:
+        """Gives the values that have these codes, none of them rounded out of the domain.
+
+        They are of the type ``dtype``; None: of the codes' own, or of the library's default where that is not floating.
+        """
+        return typed(code, dtype or float_type(code))
+
+    def quantized(self, value: Any) -> Any:
+        """Gives what values are taken for: the values of their codes."""
+        return value
+
+    def to_features(self, value: Any) -> Any:
+        """Gives what a network sees of values [...]: floating [..., features]."""
+        return floating(value)[..., None]
 
     def __str__(self) -> str:
         return self.name
@@ -40,10 +76,14 @@ class Binary(Domain):
     name = "binary"
     support = "boolean"
     discrete = True
+    seen_as_is = True
 
     @property
     def levels(self) -> int:
         return 2
+
+    def inside(self, x: Any) -> Any:
+        return (x == 0) | (x == 1)
 
 
 @dataclass(frozen=True)
@@ -67,6 +107,12 @@ class Category(Domain):
     @property
     def features(self) -> int:
         return self.n
+
+    def inside(self, x: Any) -> Any:
+        return is_whole(x, 0, self.n - 1)
+
+    def to_features(self, value: Any) -> Any:
+        return typed(value[..., None] == numbers_up_to(self.n, value), float_type(value))
 
     def __str__(self) -> str:
         end = []
@@ -94,6 +140,30 @@ class Integer(Domain):
     def features(self) -> int:
         return 1 if self.levels <= 256 else 2
 
+    @property
+    def feasible(self) -> float:
+        return float(min(max(self.low, 0), self.high))
+
+    def inside(self, x: Any) -> Any:
+        return is_whole(x, self.low, self.high)
+
+    def code(self, value: Any) -> Any:
+        # In the data's own type: large integers need not be exact in a network's.
+        return value - self.low if self.low else value
+
+    def value(self, code: Any, dtype: Any = None) -> Any:
+        exact = typed(code, library(code).float64) + self.low
+        return typed(exact, dtype or float_type(code))
+
+    def to_features(self, value: Any) -> Any:
+        value, span = floating(value), max(self.high - self.low, 1)
+        linear = (value - (self.low + self.high) / 2) * (2 / span)
+        if self.features == 1:
+            return linear[..., None]
+        xp = library(value)
+        logarithm = xp.log1p((value - self.low).clip(0)) * (2 / math.log1p(span)) - 1
+        return xp.stack([linear, logarithm], -1)
+
     def __str__(self) -> str:
         return f"integer({self.low}, {self.high})"
 
@@ -106,12 +176,30 @@ class Count(Domain):
     support = "nonnegative_integers"
     discrete = True
 
+    def inside(self, x: Any) -> Any:
+        return is_whole(x, 0, math.inf) & library(x).isfinite(x)
+
+    def to_features(self, value: Any) -> Any:
+        value = floating(value)
+        return library(value).log1p(value)[..., None]
+
 
 @dataclass(frozen=True)
 class Real(Domain):
     name = "real"
     support = "real"
     discrete = False
+    seen_as_is = True
+
+    def inside(self, x: Any) -> Any:
+        return library(x).isfinite(x)
+
+    def value(self, code: Any, dtype: Any = None) -> Any:
+        """Gives the values themselves, clipped: tails may reach beyond all floats, and what reads a draw is to be
+        finite."""
+        dtype = dtype or float_type(code)
+        largest = float(library(code).finfo(dtype).max) ** 0.5
+        return typed(code.clip(-largest, largest), dtype)
 
 
 @dataclass(frozen=True)
@@ -122,6 +210,22 @@ class Positive(Domain):
     support = "positive"
     discrete = False
 
+    @property
+    def feasible(self) -> float:
+        return 1.0
+
+    def inside(self, x: Any) -> Any:
+        return (x > 0) & (x < math.inf)
+
+    def value(self, code: Any, dtype: Any = None) -> Any:
+        dtype = dtype or float_type(code)
+        info = library(code).finfo(dtype)
+        return typed(code.clip(float(info.tiny), float(info.max)), dtype)
+
+    def to_features(self, value: Any) -> Any:
+        value = floating(value)
+        return library(value).log(value)[..., None]
+
 
 @dataclass(frozen=True)
 class UnitInterval(Domain):
@@ -130,6 +234,21 @@ class UnitInterval(Domain):
     name = "unit_interval"
     support = "unit_interval"
     discrete = False
+
+    @property
+    def feasible(self) -> float:
+        return 0.5
+
+    def inside(self, x: Any) -> Any:
+        return (x > 0) & (x < 1)
+
+    def value(self, code: Any, dtype: Any = None) -> Any:
+        dtype = dtype or float_type(code)
+        info = library(code).finfo(dtype)
+        return typed(code.clip(float(info.tiny), 1 - float(info.eps) / 2), dtype)
+
+    def to_features(self, value: Any) -> Any:
+        return (2 * floating(value) - 1)[..., None]
 
 
 @dataclass(frozen=True)
@@ -144,11 +263,18 @@ class Angle(Domain):
     def features(self) -> int:
         return 2
 
+    def inside(self, x: Any) -> Any:
+        return abs(x) <= math.pi + 1e-6  # π itself is above π in float32
+
+    def to_features(self, value: Any) -> Any:
+        value, xp = floating(value), library(value)
+        return xp.stack([xp.cos(value), xp.sin(value)], -1)
+
 
 @dataclass(frozen=True)
 class MuLaw(Domain):
     """Audio in [−1, 1], companded with μ = count − 1 and quantized to ``count`` codes. Data and samples are audio;
-    likelihoods are of the codes. Networks see the companded value in [−1, 1]."""
+    likelihoods are of the codes. Networks see the companded value of the code, in [−1, 1]."""
 
     count: int
     name = "mulaw"
@@ -158,6 +284,40 @@ class MuLaw(Domain):
     @property
     def levels(self) -> int:
         return self.count
+
+    def inside(self, x: Any) -> Any:
+        return abs(x) <= 1
+
+    def code(self, value: Any) -> Any:
+        """Gives codes 0 … count − 1 of audio, in its own type, but not in a half precision: silence is code 128 of 256.
+
+        With μ = count − 1, c = sign(x) log(1 + μ|x|) / log(1 + μ) and the code is (c + 1)/2 · μ rounded half up
+        (ITU-T G.711; van den Oord et al., WaveNet, 2016, section 2.2). Audio outside [−1, 1] gets the outermost codes.
+        """
+        audio, xp = floating(value), library(value)
+        if xp.finfo(audio.dtype).bits < 32:
+            audio = typed(audio, xp.float32)
+        mu = self.count - 1
+        audio = audio.clip(-1, 1)
+        companded = xp.sign(audio) * xp.log1p(mu * abs(audio)) / math.log1p(mu)
+        return xp.floor((companded + 1) / 2 * mu + 0.5).clip(0, mu)
+
+    def value(self, code: Any, dtype: Any = None) -> Any:
+        """Gives audio in [−1, 1]: x = sign(c) ((1 + μ)^|c| − 1)/μ for c = 2 · code/μ − 1. Coding it gives every code
+        back."""
+        xp, mu = library(code), self.count - 1
+        companded = self._companded(typed(code, dtype or float_type(code)))
+        audio = xp.sign(companded) * xp.expm1(abs(companded) * math.log1p(mu)) / mu
+        return audio.clip(-1, 1)  # of many counts the outermost are rounded past the ends
+
+    def quantized(self, value: Any) -> Any:
+        return self.value(typed(self.code(value), float_type(value)))
+
+    def to_features(self, value: Any) -> Any:
+        return self._companded(typed(self.code(value), float_type(value)))[..., None]
+
+    def _companded(self, code: Any) -> Any:
+        return code * (2 / (self.count - 1)) - 1
 
     def __str__(self) -> str:
         return f"mulaw({self.count})"

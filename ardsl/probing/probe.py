@@ -18,8 +18,7 @@ from ardsl.compiler.arrays.values import Values
 from ardsl.compiler.compile import compile_model
 from ardsl.compiler.latent.model import LatentModel
 from ardsl.compiler.model import AutoregressiveModel
-from ardsl.families.domains import Domain, Integer, MuLaw
-from ardsl.families.encoding import mulaw_decode
+from ardsl.families.domains import Domain
 from ardsl.graph.verify import Report, compare
 from ardsl.networks.module import NetworkModule
 from ardsl.networks.realize import RowRange, factor_rows
@@ -132,11 +131,8 @@ def two_values(domain: Domain, generator: torch.Generator) -> tuple[Tensor, Tens
     if domain.levels is not None:
         codes = torch.randperm(min(domain.levels, 1 << 16), generator=generator)[:2].double()
         codes = codes if len(codes) > 1 else codes.repeat(2)
-        if isinstance(domain, Integer):
-            codes = codes + domain.low
-        if isinstance(domain, MuLaw):
-            codes = mulaw_decode(codes, domain.count)
-        return codes[0], codes[1]
+        first, second = domain.value(codes)
+        return first, second
     if domain.name == "count":
         return torch.floor(first * 5), torch.floor(first * 5) + 1
     if domain.name == "angle":

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ardsl.common.wording import listed
-from ardsl.compiler.arrays.values import Values, data_type, legal
+from ardsl.compiler.arrays.values import Values, data_type
 from ardsl.compiler.guards import evaluating, require_plain
 from ardsl.compiler.model import AutoregressiveModel
 from ardsl.compiler.queries.cells import cell_log_probs, joint_log_probs
@@ -24,7 +24,6 @@ from ardsl.diagnostics.rules.data import UNUSABLE_OPTION
 from ardsl.diagnostics.suggest import did_you_mean
 from ardsl.errors import data_error
 from ardsl.families.domains import Domain, Integer, MuLaw
-from ardsl.families.encoding import mulaw_decode
 from ardsl.model.model import Variable
 from ardsl.queries.evaluate import values_in_batches
 
@@ -241,7 +240,7 @@ def _last(model: AutoregressiveModel, cell: Cell, examples: Examples) -> Iterato
 def _content(values: Values, cell: Cell) -> tuple[Tensor, Tensor]:
     """Gives what the cells hold, [rows], and the same as candidates, [rows, 1], legal where nothing is there."""
     own = values[cell.variable.name][:, cell.element]
-    return own, own.nan_to_num(legal(cell.domain))[:, None]
+    return own, own.nan_to_num(cell.domain.feasible)[:, None]
 
 
 def _told(own: Tensor, log_prob: Tensor, scale: float) -> np.ndarray:
@@ -282,12 +281,8 @@ def _candidates(model: AutoregressiveModel, cell: Cell, examples: Examples) -> t
     """Values of the cell, ascending, and the width each stands for: every one of a finite domain, with width 1; else
     where the data and the model's own samples lie, and a margin."""
     domain, like = cell.domain, model.like
-    if isinstance(domain, MuLaw):
-        every = mulaw_decode(torch.arange(domain.count, dtype=like.dtype, device=like.device), domain.count)
-        return every, torch.ones_like(every)
-    if domain.levels is not None and domain.levels <= _MOST_LEVELS:
-        low = domain.low if isinstance(domain, Integer) else 0
-        every = torch.arange(low, low + domain.levels, dtype=like.dtype, device=like.device)
+    if domain.levels is not None and (domain.levels <= _MOST_LEVELS or isinstance(domain, MuLaw)):
+        every = domain.value(torch.arange(domain.levels, dtype=like.dtype, device=like.device))
         return every, torch.ones_like(every)
     known = torch.cat([_drawn(model, cell, examples), _column(examples, cell)]).double().cpu().numpy()
     points = _spread(known[np.isfinite(known)], domain)

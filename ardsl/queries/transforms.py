@@ -171,7 +171,7 @@ def _by_table(conditional: Conditional, raw: Tensor, value: Tensor, v: Tensor) -
     """F(x − 1) + V · p(x): raw numbers [n, width] and values [n] to [n]."""
     p = conditional.log_table(raw).softmax(-1)
     # What stands in for a missing value may be outside the domain; its transform is not used.
-    code = conditional.encode(value, p.dtype).long().clamp(0, p.shape[-1] - 1).unsqueeze(-1)
+    code = conditional.domain.code(value).long().clamp(0, p.shape[-1] - 1).unsqueeze(-1)
     below = torch.where(torch.arange(p.shape[-1], device=p.device) < code, p, 0.0).sum(-1)
     at = p.gather(-1, code).squeeze(-1)
     return (below.cpu().double() + v * at.cpu().double()).clamp(max=1.0)

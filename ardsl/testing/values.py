@@ -8,8 +8,7 @@ from math import prod
 import torch
 from torch import Tensor
 
-from ardsl.families.domains import Domain, Integer, MuLaw
-from ardsl.families.encoding import mulaw_decode
+from ardsl.families.domains import Domain
 from ardsl.probing.probe import two_values
 from ardsl.spec import Spec
 
@@ -18,12 +17,8 @@ def values(domain: Domain) -> list[float]:
     """Every value of a finite domain, in the data's own form. Raises ``TypeError`` of one that is not finite."""
     if domain.levels is None:
         raise TypeError(f"{domain} is not finite")
-    codes = torch.arange(domain.levels, dtype=torch.float64)
-    if isinstance(domain, Integer):
-        codes = codes + domain.low
-    if isinstance(domain, MuLaw):
-        codes = mulaw_decode(codes, domain.count)
-    return codes.tolist()
+    every: list[float] = domain.value(torch.arange(domain.levels, dtype=torch.float64)).tolist()
+    return every
 
 
 def value_count(spec: Spec) -> int | None:

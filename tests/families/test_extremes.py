@@ -7,7 +7,6 @@ import torch
 
 import ardsl
 from ardsl.families.domains import Count, Integer, MuLaw
-from ardsl.families.encoding import mulaw_decode
 from tests.support import family_cases
 
 torch.set_num_threads(1)
@@ -21,7 +20,7 @@ def probes(case: family_cases.Case, dtype: torch.dtype) -> torch.Tensor:
     if isinstance(domain, Integer):
         return torch.tensor([domain.low, domain.low + 1, domain.high], dtype=dtype)
     if isinstance(domain, MuLaw):
-        return mulaw_decode(torch.tensor([0, 1, domain.count - 1]), domain.count, dtype)
+        return domain.value(torch.tensor([0, 1, domain.count - 1]), dtype)
     found = {
         "boolean": [0, 1],
         "integers": [0, 1, (domain.levels or 1) - 1],

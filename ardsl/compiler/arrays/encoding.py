@@ -7,9 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from ardsl.compiler.arrays.values import Values, inside_domain, legal
-from ardsl.families.domains import Domain, Integer, MuLaw
-from ardsl.families.encoding import encode_features, mulaw_encode
+from ardsl.compiler.arrays.values import Values
 from ardsl.networks.group import Group, SourceBlock
 
 
@@ -52,25 +50,16 @@ def _encoded(source: SourceBlock, values: Tensor, reads: str, low: int, high: in
         value = values if len(elements) == values.shape[1] else values[:, part]
         beyond = value.isnan() if source.variable.varies else None
         if beyond is not None:
-            value = value.masked_fill(beyond, legal(domain))
+            value = value.masked_fill(beyond, domain.feasible)
         if validate:
-            value = torch.where(inside_domain(domain, value), value, legal(domain))
+            value = torch.where(domain.inside(value), value, domain.feasible)
         if reads == "codes":
-            yield _codes(domain, value)
+            yield domain.code(value).to(value.dtype)
             continue
-        if domain.name == "real" and beyond is None:  # the feature is the value itself
+        if domain.seen_as_is and beyond is None:
             yield value
             continue
-        features = encode_features(domain, value)
+        features = domain.to_features(value)
         if beyond is not None:  # what does not exist has no features
             features = features.masked_fill(beyond[..., None], 0.0)
         yield features.flatten(1)
-
-
-def _codes(domain: Domain, value: Tensor) -> Tensor:
-    """0-based codes of a discrete domain."""
-    if isinstance(domain, Integer):
-        return value - domain.low
-    if isinstance(domain, MuLaw):
-        return mulaw_encode(value, domain.count).to(value.dtype)
-    return value

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ardsl.common.wording import shown
 from ardsl.compiler.arrays.labels import coded
-from ardsl.compiler.arrays.values import Values, data_type, inside_domain
+from ardsl.compiler.arrays.values import Values, data_type
 from ardsl.errors import ArdslError
 from ardsl.families.domains import Domain, MuLaw
 from ardsl.model.model import Variable
@@ -195,7 +195,7 @@ def conditioning(given: object, variables: Sequence[Variable], like: Tensor, *, 
 def check_domain(value: Tensor, variable: Variable) -> None:
     """Refuses values of elements that have one domain where they lie outside it."""
     domain = variable.element_domain(0)
-    inside = inside_domain(domain, value)
+    inside = domain.inside(value)
     if not bool(inside.all()):
         strange = value[~inside].flatten()[0].item()
         raise ArdslError(f"`{variable.name}` takes values of {domain}, not {strange:g}")

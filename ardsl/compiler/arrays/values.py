@@ -5,8 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ardsl.families.distributions import is_inside
-from ardsl.families.domains import Domain, Integer, MuLaw
 from ardsl.model.model import Variable
 
 Values = dict[str, Tensor]
@@ -24,19 +22,5 @@ def blank(variable: Variable, count: int, like: Tensor) -> Tensor:
     """Legal values for what is not drawn yet, [count, elements]: a mask times a feature that is not finite (the
     logarithm of a positive 0) would not be 0."""
     every = range(variable.size) if variable.is_record else range(min(1, variable.size))
-    row = torch.tensor([legal(variable.element_domain(e)) for e in every], dtype=like.dtype, device=like.device)
+    row = torch.tensor([variable.element_domain(e).feasible for e in every], dtype=like.dtype, device=like.device)
     return row.expand(count, variable.size).clone()
-
-
-def legal(domain: Domain) -> float:
-    """A value inside a domain: 0 where that is one."""
-    if isinstance(domain, Integer):
-        return float(min(max(domain.low, 0), domain.high))
-    return {"positive": 1.0, "unit_interval": 0.5}.get(domain.name, 0.0)
-
-
-def inside_domain(domain: Domain, value: Tensor) -> Tensor:
-    """Says which values, in the data's own form, are in a domain; a NaN is not."""
-    if isinstance(domain, MuLaw):
-        return value.abs() <= 1
-    return is_inside(domain, value - domain.low if isinstance(domain, Integer) else value)

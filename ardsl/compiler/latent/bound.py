@@ -105,7 +105,7 @@ def as_data(conditional: AutoregressiveModel, site: TorchDistribution, value: Te
     return (
         value
         if isinstance(site, ModelDistribution)
-        else conditional.conditionals[0][0].decode(value, conditional.like.dtype)
+        else conditional.conditionals[0][0].domain.value(value, conditional.like.dtype)
     )
 
 

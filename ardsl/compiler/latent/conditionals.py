@@ -97,7 +97,7 @@ class LatentConditionals(CompiledModel):
         codes = torch.cartesian_prod(*(torch.arange(n, device=self.like.device) for n in levels))
         by_variable = codes.view(len(codes), -1).split([v.size for v in variables], 1)
         return {
-            v.name: self.p[v.name].conditionals[0][0].decode(own, self.like.dtype).view(-1, *v.shape)
+            v.name: v.element_domain(0).value(own, self.like.dtype).view(-1, *v.shape)
             for v, own in zip(variables, by_variable, strict=True)
         }
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ardsl.compiler.arrays.encoding import encode
-from ardsl.compiler.arrays.values import Values, legal
+from ardsl.compiler.arrays.values import Values
 from ardsl.compiler.base import CompiledModel
 from ardsl.compiler.guards import same_orders
 from ardsl.compiler.likelihood.missing import Pattern, by_pattern, may_miss, present, with_last
@@ -121,7 +121,7 @@ class Density(CompiledModel):
                 value = span.of(value.unflatten(1, (variable.shape[0], -1)), torch.nan).flatten(1)
             if variable.varies or span is not None:
                 beyond = value.isnan()
-                value = value.masked_fill(beyond, legal(variable.element_domain(0)))
+                value = value.masked_fill(beyond, variable.element_domain(0).feasible)
             if not target.whole:
                 value = value[:, target.elements.reshape(-1)]
             if conditional.law.joint:

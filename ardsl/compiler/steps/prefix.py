@@ -14,8 +14,6 @@ from ardsl.compiler.arrays.values import Values, blank, data_type
 from ardsl.compiler.likelihood.density import Density
 from ardsl.compiler.steps.series import series
 from ardsl.errors import ArdslError
-from ardsl.families.domains import MuLaw
-from ardsl.families.encoding import mulaw_decode, mulaw_encode
 from ardsl.model.model import Variable
 
 
@@ -88,8 +86,7 @@ def checked_prefix(prefix: Any, variable: Variable, count: int, like: Tensor) ->
         raise ArdslError(f"the prefixes of `{variable.name}` are of one length, and these differ")
     check_domain(value, variable)
     domain, end = variable.element_domain(0), variable.end
-    if isinstance(domain, MuLaw):
-        value = mulaw_decode(mulaw_encode(value, domain.count), domain.count, value.dtype)
+    value = domain.quantized(value)
     if end is not None and bool(((value == end).cummax(1).values & (value != end)).any()):
         raise ArdslError(f"the prefix of `{variable.name}` continues after its end")
     return value.flatten(1).expand(count, -1)

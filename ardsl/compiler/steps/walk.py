@@ -26,7 +26,6 @@ from ardsl.compiler.likelihood.density import Density
 from ardsl.compiler.steps.draws import Draw
 from ardsl.compiler.steps.schedule import Schedule, Steps
 from ardsl.families.distributions import Conditional
-from ardsl.families.encoding import encode_features
 from ardsl.networks.group import SourceBlock, TargetBlock
 from ardsl.networks.stepper import Orders, Slots, Stepper
 
@@ -159,7 +158,7 @@ class ByCode(Way):
     ) -> None:
         self._schedule, self._stepper, self._table = schedule, stepper, table
         self._target, self._conditional, self._value, self._noise = target, conditional, value, noise
-        self._codes = conditional.encode(value, value.dtype)  # of what is known; what is drawn takes its place
+        self._codes = conditional.domain.code(value).to(value.dtype)  # of what is known; what is drawn takes its place
 
     def take(self, number: int) -> None:
         ((_, own_number, (block,)),) = self._schedule.step(number).draws
@@ -171,7 +170,7 @@ class ByCode(Way):
         self._stepper.write(own_number, self._table[drawn.T.long()].transpose(1, 2).flatten(0, 1))
 
     def finish(self) -> None:
-        value, end = self._conditional.decode(self._codes, self._codes.dtype), self._target.variable.end
+        value, end = self._conditional.domain.value(self._codes), self._target.variable.end
         self._value.copy_(value if end is None else ended(value[..., None], end)[..., 0])
 
 
@@ -220,7 +219,7 @@ def code_table(density: Density) -> Tensor | None:
     if reads != "features" or len(own) != 1 or own[0].elements != range(target.variable.size) or not target.whole:
         return None
     codes = torch.arange(domain.levels, dtype=density.like.dtype, device=density.like.device)
-    return encode_features(domain, density.conditionals[0][0].decode(codes, codes.dtype))
+    return domain.to_features(domain.value(codes))
 
 
 def columns(density: Density, group: int, values: Values, runs: Sequence[range]) -> Tensor:

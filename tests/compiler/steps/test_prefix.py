@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import ardsl
-from ardsl.families.encoding import mulaw_decode, mulaw_encode
+from ardsl.families.domains import MuLaw
 from tests.support import time_specs
 from tests.support.time_specs import WAVENET
 
@@ -89,9 +89,9 @@ def test_a_prefix_of_audio_is_that_of_its_codes() -> None:
         prefix = torch.linspace(-1, 1, 15, dtype=torch.float64).reshape(-1, *model.spec.variables["x"].shape[1:])
         drawn = [model.sample(1, prefix=prefix, seed=1, evaluator=each) for each in ("step", "whole")]  # type: ignore[arg-type]
         torch.testing.assert_close(*drawn, atol=1e-9, rtol=0)
-        codes = mulaw_encode(prefix, 16)
-        assert torch.equal(mulaw_encode(drawn[0][0, : len(prefix)], 16), codes)
-        torch.testing.assert_close(drawn[0][0, : len(prefix)], mulaw_decode(codes, 16, torch.float64))
+        codes = MuLaw(16).code(prefix)
+        assert torch.equal(MuLaw(16).code(drawn[0][0, : len(prefix)]), codes)
+        torch.testing.assert_close(drawn[0][0, : len(prefix)], MuLaw(16).value(codes))
 
 
 def test_prefixes_that_do_not_fit() -> None:

@@ -1,0 +1,168 @@
+"""Domains answer for their values: what is inside, codes, and what networks see, of numpy and torch alike."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ardsl.families.domains import (
+    Angle,
+    Binary,
+    Category,
+    Count,
+    Domain,
+    Integer,
+    MuLaw,
+    Positive,
+    Real,
+    UnitInterval,
+)
+
+CONTINUOUS = (Real(), Positive(), UnitInterval(), Angle())
+SMALL = 2**20
+"""Integers up to here, and their differences, are exact in float32."""
+
+integers = st.tuples(st.integers(-SMALL, SMALL), st.integers(0, 300)).map(lambda ends: Integer(ends[0], sum(ends)))
+finite = st.one_of(st.just(Binary()), st.integers(1, 300).map(Category), integers, st.integers(2, 2**16).map(MuLaw))
+domains = st.one_of(finite, st.sampled_from((Count(), *CONTINUOUS)))
+float_types = st.sampled_from(("float32", "float64"))
+numbers = st.one_of(st.integers(-400, 400).map(float), st.floats(-4, 4), st.floats())
+
+
+def contains(domain: Domain, x: float) -> bool:
+    """The domain by its definition, of one float."""
+    if isinstance(domain, MuLaw):
+        return -1 <= x <= 1
+    if domain.discrete:
+        low, high = (domain.low, domain.high) if isinstance(domain, Integer) else (0, (domain.levels or math.inf) - 1)
+        return math.isfinite(x) and x == int(x) and low <= x <= high
+    ends = {"real": math.inf, "angle": math.pi + 1e-6}
+    if domain.name in ends:
+        return math.isfinite(x) and abs(x) <= ends[domain.name]
+    return 0 < x < (1 if domain.name == "unit_interval" else math.inf)
+
+
+@given(domains, st.data(), float_types)
+def test_inside_is_the_definition_in_both_libraries(domain: Domain, data: st.DataObject, dtype: str) -> None:
+    edge = float(domain.low) if isinstance(domain, Integer) else 0.0
+    near = st.sampled_from((edge - 1, edge, edge + 0.5, edge + 1, edge + (domain.levels or 1), 1.0, -1.0, math.pi))
+    x = np.array(data.draw(st.lists(numbers | near, max_size=9)))
+    with np.errstate(over="ignore"):
+        x = x.astype(dtype)
+    inside = domain.inside(x)
+    assert inside.dtype == bool and inside.tolist() == [contains(domain, float(value)) for value in x]
+    assert domain.inside(torch.from_numpy(x)).tolist() == inside.tolist()
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int8", "int16", "int64"])
+@given(domain=domains, data=st.data())
+def test_integers_of_every_type_are_inside_or_not(dtype: str, domain: Domain, data: st.DataObject) -> None:
+    """Where the domain's own ends have no room in the type, too."""
+    least, greatest = (0, 1) if dtype == "bool" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    anything = st.integers(max(int(least), -(2**53)), min(int(greatest), 2**53))
+    x = np.array(data.draw(st.lists(anything | st.integers(0, 1), min_size=1, max_size=9))).astype(dtype)
+    if domain.name not in ("angle", "mulaw") or dtype not in ("bool", "int8"):  # |x| is for numbers
+        inside = domain.inside(x).tolist()
+        assert inside == [contains(domain, float(value)) for value in x]
+        assert domain.inside(torch.from_numpy(x)).tolist() == inside
+
+
+@given(finite, st.data(), float_types)
+def test_the_code_of_a_codes_value_is_the_code(domain: Domain, data: st.DataObject, dtype: str) -> None:
+    assert domain.levels is not None
+    codes = np.array(data.draw(st.lists(st.integers(0, domain.levels - 1), max_size=9)), dtype=np.int64)
+    in_numpy = domain.value(codes, np.dtype(dtype))
+    in_torch = domain.value(torch.from_numpy(codes), getattr(torch, dtype))
+    assert in_numpy.dtype == dtype and in_torch.dtype == getattr(torch, dtype)
+    np.testing.assert_allclose(in_torch.numpy(), in_numpy, rtol=1e-4 if dtype == "float32" else 1e-9)
+    for value in (in_numpy, in_torch):
+        assert domain.inside(value).all()
+        assert domain.code(value).tolist() == codes.tolist()
+        assert domain.quantized(value).tolist() == pytest.approx(value.tolist())
+
+
+@given(st.sampled_from(CONTINUOUS[:3]), st.lists(st.floats(), max_size=9), st.sampled_from(("half", "float", "double")))
+def test_no_draw_is_rounded_out_of_the_domain(domain: Domain, draws: list[float], dtype: str) -> None:
+    known = np.array([draw for draw in draws if draw == draw])
+    small, wide = getattr(torch, dtype), torch.float64
+    assert domain.inside(domain.value(torch.from_numpy(known), small)).all()
+    assert domain.inside(domain.value(torch.from_numpy(known).to(small))).all()
+    assert domain.value(torch.from_numpy(known), wide).tolist() == domain.value(known).tolist()
+
+
+@given(domains)
+def test_a_feasible_value_is_inside(domain: Domain) -> None:
+    assert domain.inside(np.array(domain.feasible)) and domain.inside(torch.tensor(domain.feasible))
+    assert domain.feasible == 0 or not domain.inside(np.array(0.0))
+
+
+@given(domains, st.data(), float_types)
+def test_features_are_the_same_in_both_libraries(domain: Domain, data: st.DataObject, dtype: str) -> None:
+    legal = numbers.filter(lambda x: contains(domain, x)) | st.just(domain.feasible)
+    if domain.levels is not None:
+        legal = st.integers(0, domain.levels - 1).map(lambda code: float(domain.value(np.array(code))))
+    values = np.array(data.draw(st.lists(legal, min_size=1, max_size=6))).reshape(-1, 1)
+    with np.errstate(over="ignore", under="ignore"):
+        values = domain.value(domain.code(values.astype(dtype)))
+    seen = domain.to_features(values)
+    assert seen.shape == (len(values), 1, domain.features) and seen.dtype == dtype
+    in_torch = domain.to_features(torch.from_numpy(values))
+    assert in_torch.dtype == getattr(torch, dtype)
+    np.testing.assert_allclose(in_torch.numpy(), seen, rtol=1e-4, atol=1e-4 if dtype == "float32" else 1e-9)
+
+
+def test_silence_is_128_and_ends_are_ends() -> None:
+    audio = torch.tensor([0.0, -0.0, 1.0, -1.0, 7.0, -7.0], dtype=torch.float64)
+    assert MuLaw(256).code(audio).tolist() == [128, 128, 255, 0, 255, 0]
+    assert MuLaw(256).value(torch.tensor([0, 255])).tolist() == pytest.approx([-1, 1])
+
+
+@pytest.mark.parametrize("levels", [2, 3, 9, 11, 16, 255, 256, 1024, 65_536])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_decode_then_encode_is_the_identity(levels: int, dtype: torch.dtype) -> None:
+    codes = torch.arange(levels)
+    audio = MuLaw(levels).value(codes, dtype)
+    assert audio.dtype == dtype
+    assert (audio.diff() > 0).all() and MuLaw(levels).inside(audio).all()
+    assert torch.equal(MuLaw(levels).code(audio), codes.to(dtype))
+
+
+def test_codes_change_where_the_formula_says() -> None:
+    """The boundary between codes k − 1 and k is the companded value 2(k − ½)/μ − 1, and belongs to k."""
+    mu = 255
+    for k in (1, 100, 128, 200, 255):
+        companded = 2 * (k - 0.5) / mu - 1
+        boundary = math.copysign((math.pow(1 + mu, abs(companded)) - 1) / mu, companded)
+        around = torch.tensor([boundary - 1e-12, boundary + 1e-12], dtype=torch.float64)
+        assert MuLaw(256).code(around).tolist() == [k - 1, k]
+
+
+def test_features() -> None:
+    def features(domain: Domain, *values: float) -> list[list[float]]:
+        seen = domain.to_features(torch.tensor(values, dtype=torch.float64))
+        assert seen.shape == (len(values), domain.features)
+        assert seen.dtype == torch.float64
+        return [[pytest.approx(x) for x in row] for row in seen.tolist()]
+
+    assert features(Binary(), 0, 1) == [[0], [1]]
+    assert features(Category(3), 2, 0) == [[0, 0, 1], [1, 0, 0]]
+    assert features(Integer(-1, 3), -1, 1, 3) == [[-1], [0], [1]]
+    assert features(Integer(4, 4), 4) == [[0]]
+    assert features(Integer(10, 1010), 10, 510, 1010) == [[-1, -1], [0, 2 * math.log(501) / math.log(1001) - 1], [1, 1]]
+    assert features(Count(), 0, math.e - 1) == [[0], [1]]
+    assert features(Real(), -2.5) == [[-2.5]]
+    assert features(Positive(), math.e) == [[1]]
+    assert features(UnitInterval(), 0.25) == [[-0.5]]
+    assert features(Angle(), 0, math.pi / 2) == [[1, 0], [pytest.approx(0, abs=1e-12), 1]]
+    assert features(MuLaw(256), -1, 0, 1) == [[-1], [2 * 128 / 255 - 1], [1]]
+
+
+def test_features_of_whole_numbers() -> None:
+    assert Binary().to_features(torch.tensor([[0, 1]])).dtype == torch.get_default_dtype()
+    assert Category(4).to_features(torch.tensor([[0, 3]])).shape == (1, 2, 4)
+    assert Integer(0, 255).to_features(torch.tensor([255], dtype=torch.uint8)).tolist() == [[1.0]]
