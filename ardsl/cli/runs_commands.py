@@ -14,7 +14,6 @@ from ardsl.cli.output import complain, print_json, say
 from ardsl.cli.specs import json_option, literal, pairs, split_values
 from ardsl.cli.train_commands import from_here
 from ardsl.common.wording import plural
-from ardsl.families.domains import Category
 
 if TYPE_CHECKING:
     import numpy as np
@@ -330,8 +329,7 @@ def _written(text: str, variable: Variable) -> Any:
     """The value that a text writes: a label, or a list of them, needs no quotes; a text is its characters."""
     from ardsl.compiler.arrays.labels import is_text
 
-    domain = variable.domain
-    labels = (domain.labels if isinstance(domain, Category) else None) or ()
+    labels = (variable.domain.labels if variable.domain is not None else None) or ()
     if text in labels:
         return text
     if labels and text.startswith("[") and text.endswith("]"):

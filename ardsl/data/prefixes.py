@@ -14,7 +14,6 @@ from ardsl.data.formats.texts import codes
 from ardsl.data.sources import open_source
 from ardsl.diagnostics.rules.data import NO_SUCH_KEY, OUTSIDE_DOMAIN, WRONG_FORMAT, WRONG_SHAPE
 from ardsl.errors import ArdslError, data_error
-from ardsl.families.domains import Category, Integer
 from ardsl.model.model import Variable
 from ardsl.spec import Spec
 
@@ -29,7 +28,7 @@ def read_prefix(spec: Spec, written: str) -> np.ndarray:
         return _characters(variable, written)
     path = Path(written)
     if path.suffix.lower() in sounds.SUFFIXES:
-        kind = "int16" if isinstance(variable.domain, Integer) else "float32"
+        kind = "int16" if variable.element_domain(0).whole else "float32"
         return sounds.read(path.parent, [path.name], spec.model.data.rate, kind)
     source = open_source(written)
     key = "" if source.only else source.key or variable.name
@@ -51,8 +50,7 @@ def read_prefix(spec: Spec, written: str) -> np.ndarray:
 
 
 def _characters(variable: Variable, written: str) -> np.ndarray:
-    domain = variable.domain
-    assert isinstance(domain, Category) and domain.labels is not None  # see is_text
+    domain = variable.element_domain(0)
     found, strange = codes(np.array([ord(character) for character in written], dtype=np.int64), domain)
     if len(strange):
         place = int(strange[0])

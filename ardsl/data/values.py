@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import repeat
 from typing import Any
@@ -16,10 +16,9 @@ from ardsl.data.formats.cells import MISSING_MARKS
 from ardsl.diagnostics.rules.data import OUTSIDE_DOMAIN, WRONG_SHAPE
 from ardsl.diagnostics.suggest import did_you_mean
 from ardsl.errors import data_error
-from ardsl.families.domains import Binary, Category, Count, Domain, Integer, MuLaw
+from ardsl.families.domains import Domain
 
-_WORDS = {"true": 1.0, "false": 0.0}
-_CHUNK = 1 << 22
+_CHUNK = 1 << 17
 _ROUNDING = 1e-4
 """The share of an element's range that its values may be rounded by."""
 
@@ -106,7 +105,7 @@ class Part:
             return np.isnan(values)
         if not self.raw.is_text:
             return np.zeros(values.shape, dtype=bool)
-        labels = set(self.domain.labels or ()) if isinstance(self.domain, Category) else set()
+        labels = set(self.domain.labels or ())
         texts = values.reshape(-1).tolist()
         absent = {value for value in set(texts) if _is_missing(value, MISSING_MARKS - labels)}
         found = map(absent.__contains__, texts) if absent else repeat(False, len(texts))
@@ -122,12 +121,12 @@ class Part:
         values = self.raw.values if rows is None else self.raw.values[rows]
         absent = self._absent(values) if gaps else np.zeros((), dtype=bool)
         numbers = self._parsed(values, rows, absent) if self.raw.is_text else values
-        kept = numbers if _whole(self.domain) else _as_real(numbers, real)
-        wrong = _outside(np.where(absent, _inside(self.domain), kept) if absent.any() else kept, self.domain)
+        kept = numbers if self.domain.whole else _as_real(numbers, real)
+        wrong = _outside(np.where(absent, self.domain.feasible, kept) if absent.any() else kept, self.domain)
         if wrong is not None:
             first = np.unravel_index(int(wrong.argmax()), wrong.shape)
             raise self._outside(first, values[first], rows, int(wrong.sum()) - 1)
-        if not _whole(self.domain) and _loses(numbers, kept):
+        if not self.domain.whole and _loses(numbers, kept):
             kept = _as_real(numbers, np.dtype(np.float64))
         if gaps:
             return np.where(absent, np.nan, kept).astype(np.result_type(real, kept) if kept.dtype.kind == "f" else real)
@@ -138,10 +137,8 @@ class Part:
         texts = values.reshape(-1).tolist()
         if values.dtype.kind == "S":
             texts = [text.decode("utf-8", "replace") for text in texts]
-        if isinstance(self.domain, Category) and self.domain.labels:
-            numbers = _codes(texts, self.domain.labels)
-        else:
-            numbers = _numbers(texts, _WORDS if isinstance(self.domain, Binary) else {})
+        labels = self.domain.labels
+        numbers = _codes(texts, labels) if labels else _numbers(texts, self.domain.spellings)
         numbers = numbers.reshape(values.shape)
         wrong = np.isnan(numbers) & ~absent
         if wrong.any():
@@ -154,13 +151,13 @@ class Part:
         if self.raw.text is not None:
             value = self.raw.text[row].as_py()
         element = int(np.ravel_multi_index(index[1:], self.shape)) if self.shape else 0
-        allowed = _allowed(self.domain)
-        if self.raw.is_text and isinstance(self.domain, Category) and self.domain.labels:
+        allowed, hint = self.domain.words, None
+        if self.raw.is_text and self.domain.labels:
             allowed = f"one of {listed(self.domain.labels)}"
             hint = did_you_mean(str(value), self.domain.labels)
-            rest = f": {hint}" if hint else ""
-        else:
-            rest = _hint(self.domain, value)
+        elif isinstance(value, (int, float, np.integer, np.floating)):
+            hint = self.domain.hint(float(value))
+        rest = f": {hint}" if hint else ""
         tail = f" (and {more:,} more like it)" if more else ""
         return data_error(
             OUTSIDE_DOMAIN,
@@ -190,7 +187,7 @@ def _codes(texts: list[object], labels: tuple[str, ...]) -> np.ndarray:
     return np.array(found, dtype=np.float64)
 
 
-def _numbers(texts: list[object], words: dict[str, float]) -> np.ndarray:
+def _numbers(texts: list[object], words: Mapping[str, float]) -> np.ndarray:
     """Text as numbers, NaN for what is none."""
     try:
         return np.fromiter(map(float, texts), np.float64, len(texts))  # type: ignore[arg-type]
@@ -198,7 +195,7 @@ def _numbers(texts: list[object], words: dict[str, float]) -> np.ndarray:
         return np.fromiter((_number(text, words) for text in texts), np.float64, len(texts))
 
 
-def _number(text: object, words: dict[str, float]) -> float:
+def _number(text: object, words: Mapping[str, float]) -> float:
     try:
         return float(text)  # type: ignore[arg-type]
     except (ValueError, TypeError):
@@ -219,95 +216,23 @@ def _loses(numbers: np.ndarray, rounded: np.ndarray) -> bool:
     return bool((size * np.finfo(rounded.dtype).eps > _ROUNDING * (high - low)).any())
 
 
-def _range(domain: Domain) -> tuple[float, float]:
-    """The least and the greatest value, both allowed unless the domain is open there."""
-    if isinstance(domain, Integer):
-        return domain.low, domain.high
-    if isinstance(domain, MuLaw):
-        return -1.0, 1.0
-    if domain.levels is not None:
-        return 0, domain.levels - 1
-    if domain.name == "angle":
-        return -math.pi - 1e-6, math.pi + 1e-6  # π itself rounds up in float32
-    return {"count": (0, math.inf), "positive": (0, math.inf), "unit_interval": (0, 1)}.get(
-        domain.name, (-math.inf, math.inf)
-    )
-
-
-def _inside(domain: Domain) -> float:
-    """A value of the domain."""
-    low, _ = _range(domain)
-    return 0.5 if domain.name in ("positive", "unit_interval") else max(low, 0.0)
-
-
 def _outside(values: np.ndarray, domain: Domain) -> np.ndarray | None:
-    """Finds the values that the domain does not take; None where it takes all: no mask is made for sound data."""
-    if values.size == 0 or values.dtype.kind == "b" and isinstance(domain, Binary):
-        return None
-    low, high = _range(domain)
-    is_open = domain.name in ("positive", "unit_interval")
+    """Finds the values that the domain does not take; None where it takes all: no whole mask is made for sound data."""
     flat = values.reshape(-1)
-    sound = all(_sound(flat[i : i + _CHUNK], low, high, domain, is_open) for i in range(0, flat.size, _CHUNK))
-    if sound:
+    if all(domain.inside(flat[i : i + _CHUNK]).all() for i in range(0, flat.size, _CHUNK)):
         return None
-    inside = (values > low) & (values < high) if is_open else (values >= low) & (values <= high)
-    if values.dtype.kind == "f":
-        inside &= np.isfinite(values)
-        if _whole(domain):
-            inside &= np.floor(values) == values
-    return ~inside
-
-
-def _sound(values: np.ndarray, low: float, high: float, domain: Domain, is_open: bool) -> bool:
-    least, most = values.min(), values.max()
-    if not (least > low and most < high if is_open else least >= low and most <= high):
-        return False
-    if values.dtype.kind != "f":
-        return True
-    return bool(np.isfinite(values).all()) and (not _whole(domain) or bool((np.floor(values) == values).all()))
-
-
-def _whole(domain: Domain) -> bool:
-    return domain.discrete and not isinstance(domain, MuLaw)
+    outside: np.ndarray = ~domain.inside(values)
+    return outside
 
 
 def _compact(values: np.ndarray, domain: Domain) -> np.ndarray:
     """The smallest of uint8, int16, int32 and int64 that holds the domain's values; reals as they are."""
-    if not _whole(domain):
+    if not domain.whole:
         return values
-    low, high = _range(domain)
-    if isinstance(domain, Count):
+    low, high = domain.bounds
+    if high == math.inf:
         high = int(values.max()) if values.size else 0
     for kind in (np.uint8, np.int16, np.int32):
         if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max:
             return values.astype(kind, copy=False)
     return values.astype(np.int64, copy=False)
-
-
-def _allowed(domain: Domain) -> str:
-    if isinstance(domain, Binary):
-        return "0 or 1"
-    if isinstance(domain, Category):
-        return f"a code from 0 to {domain.n - 1}"
-    if isinstance(domain, Integer):
-        return f"an integer from {domain.low} to {domain.high}"
-    return {
-        "count": "0, 1, 2 …",
-        "positive": "a finite number above 0",
-        "unit_interval": "a number strictly between 0 and 1",
-        "angle": "radians from −π to π",
-        "mulaw": "audio from −1 to 1",
-    }.get(domain.name, "a finite number")
-
-
-def _hint(domain: Domain, value: object) -> str:
-    """Gives the most frequent reason for such a value."""
-    if not isinstance(value, (int, float, np.integer, np.floating)) or value != value:
-        return ""
-    if isinstance(domain, MuLaw) and abs(value) > 1 and float(value).is_integer():
-        return ": divide 16-bit samples by 32768"
-    if isinstance(domain, Binary) and 0 < value < 1:
-        return ": nothing is binarized here"
-    if domain.name in ("positive", "unit_interval") and 0 < value < 1:
-        return ": too near the border for the precision of the training"
-    return ""

@@ -43,8 +43,14 @@ def numbers_up_to(n: int, x: Any) -> Any:
     return library(x).arange(n, dtype=x.dtype, **place)
 
 
-def is_whole(x: Any, least: float, greatest: float) -> Any:
-    """Says which numbers of an array are whole and from ``least`` to ``greatest``; a NaN is none."""
+def between(x: Any, least: float, greatest: float) -> Any:
+    """Says which numbers of an array are from ``least`` to ``greatest``; a NaN is none."""
     if _is_tensor(x) and not x.is_floating_point():
-        x = x.long()  # torch would take the bounds in the array's own type, which may have no room for them
-    return (x >= least) & (x <= greatest) & (x == library(x).floor(x))
+        x = x.long()  # torch would take the ends in the array's own type, which may have no room for them
+    return (x >= least) & (x <= greatest)
+
+
+def whole_between(x: Any, least: float, greatest: float) -> Any:
+    """Says which numbers of an array are whole, and from ``least`` to ``greatest``."""
+    inside = between(x, least, greatest)
+    return inside & (x == library(x).floor(x)) if float_type(x) == x.dtype else inside

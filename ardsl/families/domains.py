@@ -6,10 +6,11 @@ Methods take arrays of numpy and of torch alike, of any shape, elementwise.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ardsl.families.arrays import float_type, floating, is_whole, library, numbers_up_to, typed
+from ardsl.families.arrays import between, float_type, floating, library, numbers_up_to, typed, whole_between
 from ardsl.language.layout import string
 
 
@@ -27,11 +28,42 @@ class Domain:
 
     seen_as_is: ClassVar[bool] = False
     """Networks see the value itself."""
+    spellings: ClassVar[Mapping[str, float]] = {}
+    """Words, in lower case, that stand for numbers in data."""
 
     @property
     def levels(self) -> int | None:
         """The number of values, or None where it is not finite."""
         return None
+
+    @property
+    def whole(self) -> bool:
+        """Says whether the values, in the data's own form, are whole numbers."""
+        return self.discrete
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The least and the greatest value, or what they come as near to as one likes; integers of whole ones."""
+        return -math.inf, math.inf
+
+    @property
+    def labels(self) -> tuple[str, ...] | None:
+        """The names of the values 0, 1, …; None where they have none."""
+        return None
+
+    @property
+    def end(self) -> int | None:
+        """The value after which a sequence has no more elements."""
+        return None
+
+    @property
+    def words(self) -> str:
+        """The values, as a message says them."""
+        return "a finite number"
+
+    def hint(self, value: float) -> str:
+        """The most frequent reason for a number in data that is no value; empty where there is none."""
+        return ""
 
     @property
     def features(self) -> int:
@@ -78,9 +110,22 @@ class Binary(Domain):
     discrete = True
     seen_as_is = True
 
+    spellings = {"true": 1.0, "false": 0.0}
+
     @property
     def levels(self) -> int:
         return 2
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        return 0, 1
+
+    @property
+    def words(self) -> str:
+        return "0 or 1"
+
+    def hint(self, value: float) -> str:
+        return "nothing is binarized here" if 0 < value < 1 else ""
 
     def inside(self, x: Any) -> Any:
         return (x == 0) | (x == 1)
@@ -108,8 +153,16 @@ class Category(Domain):
     def features(self) -> int:
         return self.n
 
+    @property
+    def bounds(self) -> tuple[float, float]:
+        return 0, self.n - 1
+
+    @property
+    def words(self) -> str:
+        return f"a code from 0 to {self.n - 1}"
+
     def inside(self, x: Any) -> Any:
-        return is_whole(x, 0, self.n - 1)
+        return whole_between(x, 0, self.n - 1)
 
     def to_features(self, value: Any) -> Any:
         return typed(value[..., None] == numbers_up_to(self.n, value), float_type(value))
@@ -141,11 +194,19 @@ class Integer(Domain):
         return 1 if self.levels <= 256 else 2
 
     @property
+    def bounds(self) -> tuple[float, float]:
+        return self.low, self.high
+
+    @property
+    def words(self) -> str:
+        return f"an integer from {self.low} to {self.high}"
+
+    @property
     def feasible(self) -> float:
         return float(min(max(self.low, 0), self.high))
 
     def inside(self, x: Any) -> Any:
-        return is_whole(x, self.low, self.high)
+        return whole_between(x, self.low, self.high)
 
     def code(self, value: Any) -> Any:
         # In the data's own type: large integers need not be exact in a network's.
@@ -176,8 +237,16 @@ class Count(Domain):
     support = "nonnegative_integers"
     discrete = True
 
+    @property
+    def bounds(self) -> tuple[float, float]:
+        return 0, math.inf
+
+    @property
+    def words(self) -> str:
+        return "0, 1, 2 …"
+
     def inside(self, x: Any) -> Any:
-        return is_whole(x, 0, math.inf) & library(x).isfinite(x)
+        return whole_between(x, 0, math.inf) & (x < math.inf)
 
     def to_features(self, value: Any) -> Any:
         value = floating(value)
@@ -211,6 +280,17 @@ class Positive(Domain):
     discrete = False
 
     @property
+    def bounds(self) -> tuple[float, float]:
+        return 0, math.inf
+
+    @property
+    def words(self) -> str:
+        return "a finite number above 0"
+
+    def hint(self, value: float) -> str:
+        return _near_a_border(value)
+
+    @property
     def feasible(self) -> float:
         return 1.0
 
@@ -234,6 +314,17 @@ class UnitInterval(Domain):
     name = "unit_interval"
     support = "unit_interval"
     discrete = False
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        return 0, 1
+
+    @property
+    def words(self) -> str:
+        return "a number strictly between 0 and 1"
+
+    def hint(self, value: float) -> str:
+        return _near_a_border(value)
 
     @property
     def feasible(self) -> float:
@@ -263,8 +354,16 @@ class Angle(Domain):
     def features(self) -> int:
         return 2
 
+    @property
+    def bounds(self) -> tuple[float, float]:
+        return -math.pi, math.pi
+
+    @property
+    def words(self) -> str:
+        return "radians from −π to π"
+
     def inside(self, x: Any) -> Any:
-        return abs(x) <= math.pi + 1e-6  # π itself is above π in float32
+        return between(x, -math.pi - 1e-6, math.pi + 1e-6)  # π itself is above π in float32
 
     def to_features(self, value: Any) -> Any:
         value, xp = floating(value), library(value)
@@ -285,8 +384,23 @@ class MuLaw(Domain):
     def levels(self) -> int:
         return self.count
 
+    @property
+    def whole(self) -> bool:
+        return False
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        return -1, 1
+
+    @property
+    def words(self) -> str:
+        return "audio from −1 to 1"
+
+    def hint(self, value: float) -> str:
+        return "divide 16-bit samples by 32768" if abs(value) > 1 and float(value).is_integer() else ""
+
     def inside(self, x: Any) -> Any:
-        return abs(x) <= 1
+        return between(x, -1, 1)
 
     def code(self, value: Any) -> Any:
         """Gives codes 0 … count − 1 of audio, in its own type, but not in a half precision: silence is code 128 of 256.
@@ -321,3 +435,7 @@ class MuLaw(Domain):
 
     def __str__(self) -> str:
         return f"mulaw({self.count})"
+
+
+def _near_a_border(value: float) -> str:
+    return "too near the border for the precision of the training" if 0 < value < 1 else ""

@@ -13,7 +13,6 @@ from typing import TypeVar
 
 from ardsl.diagnostics import Sink, Span
 from ardsl.diagnostics.rules import names, pedantic
-from ardsl.families.domains import Category
 from ardsl.language import syntax
 from ardsl.model.blocks import check_data, check_train
 from ardsl.model.claims import check_claim
@@ -93,7 +92,7 @@ def check_model(
 def _ends(variable: Variable, draft: Draft, scope: Scope) -> bool:
     """Whether a variable whose domain has an ``end`` can end (else that is reported)."""
     domains = [variable.domain, *(field.domain for field in variable.fields)]
-    if not any(isinstance(domain, Category) and domain.end is not None for domain in domains):
+    if not any(domain is not None and domain.end is not None for domain in domains):
         return True
     reason = None
     if variable.kind != "observed":

@@ -9,7 +9,7 @@ from math import prod
 from typing import Any, Literal
 
 from ardsl.diagnostics import Source, Span
-from ardsl.families.domains import Category, Domain
+from ardsl.families.domains import Domain
 from ardsl.families.family import Family
 from ardsl.model.settings import DataSettings, TrainSettings
 from ardsl.relations import Order, OrderMixture, Relation, Selection
@@ -66,7 +66,7 @@ class Variable:
     @property
     def end(self) -> int | None:
         """The code with which a sequence ends, where its length is part of what p covers."""
-        return self.domain.end if isinstance(self.domain, Category) else None
+        return self.domain.end if self.domain is not None else None
 
     @property
     def shape(self) -> tuple[int, ...]:

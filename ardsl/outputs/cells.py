@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ardsl.families.domains import Category, Domain, MuLaw
+from ardsl.families.domains import Domain
 from ardsl.system.files import replacing
 
 
@@ -20,9 +20,9 @@ def table_cells(values: np.ndarray, domain: Domain) -> list[Any]:
 
 def table_cell(domain: Domain, value: Any) -> Any:
     """Writes a value as its table has it: a label, an integer or a number."""
-    if isinstance(domain, Category) and domain.labels:
+    if domain.labels:
         return domain.labels[int(value)]
-    return int(value) if domain.discrete and not isinstance(domain, MuLaw) else value
+    return int(value) if domain.whole else value
 
 
 def write_table(path: Path, header: list[str], rows: Iterable[Iterable[Any]]) -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ardsl.families.domains import Integer, Positive, Real
 from ardsl.model.model import Variable
 from ardsl.system.files import replacing
 
@@ -52,11 +51,9 @@ def grid(pictures: np.ndarray) -> np.ndarray:
 
 def _shades(samples: Tensor, variable: Variable) -> np.ndarray:
     """Values as uint8 from 0 to 255."""
-    domain = variable.domain
+    low, high = variable.element_domain(0).bounds
     values = samples.detach().cpu().double().numpy()
-    if isinstance(domain, Real | Positive):
+    if not math.isfinite(high):
         low, high = np.percentile(values, _WITHIN)
-    else:
-        low, high = (domain.low, domain.high) if isinstance(domain, Integer) else (0, 1)
     shades = np.rint((values - low) * (255 / (high - low if high > low else 1))).clip(0, 255).astype(np.uint8)
     return shades[..., 0] if shades.ndim == 4 and shades.shape[3] == 1 else shades

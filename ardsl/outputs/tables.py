@@ -16,7 +16,7 @@ from ardsl.data.formats.source import Source
 from ardsl.data.formats.tables import Table
 from ardsl.diagnostics.rules.data import BAD_OUTPUT
 from ardsl.errors import data_error
-from ardsl.families.domains import Category, Domain
+from ardsl.families.domains import Domain
 from ardsl.outputs.cells import table_cell, table_cells, write_table
 from ardsl.outputs.samples import write_samples
 from ardsl.queries.conditionals import Prediction
@@ -107,7 +107,7 @@ def _filled_rows(table: Table, columns: Mapping[str, tuple[np.ndarray, Domain]])
 def _form(domain: Domain, cells: Iterable[Any]) -> Callable[[Any], Any]:
     """Finds how the cells that are there write a value: truth values, whole numbers, or whole numbers with a `.0`. A
     label is written as it is."""
-    if isinstance(domain, Category) and domain.labels:
+    if domain.labels:
         return lambda value: value
     seen = [cell for cell in cells if cell is not None][:_LOOKED_AT]
     if seen and all(isinstance(cell, bool) for cell in seen):

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from ardsl.families.domains import Category
 from ardsl.model.model import Variable
 from ardsl.system.files import replacing
 
@@ -21,10 +20,10 @@ def save_texts(path: Path, samples: Tensor, variable: Variable, lengths: np.ndar
 
 def lines(samples: Tensor, variable: Variable, lengths: np.ndarray | None) -> Iterator[str]:
     """Yields samples [n, characters] as text, each up to its end."""
-    domain = variable.domain
-    assert isinstance(domain, Category) and domain.labels  # see is_text
+    domain = variable.element_domain(0)
+    labels = domain.labels or ()
     for row, sample in enumerate(samples.tolist()):
         end = len(sample) if lengths is None else int(lengths[row])
         if domain.end is not None and domain.end in sample:
             end = min(end, sample.index(domain.end))
-        yield "".join(domain.labels[code] for code in sample[:end])
+        yield "".join(labels[code] for code in sample[:end])

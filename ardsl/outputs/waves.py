@@ -10,7 +10,6 @@ from torch import Tensor
 
 from ardsl.diagnostics.rules.data import BAD_OUTPUT
 from ardsl.errors import data_error
-from ardsl.families.domains import Integer
 from ardsl.model.model import Variable
 from ardsl.outputs.drawing import can_draw
 from ardsl.system.files import replacing
@@ -71,7 +70,9 @@ def save_waveforms(path: Path, samples: Tensor, variable: Variable, rate: int, l
 def _waves(samples: Tensor, variable: Variable, lengths: np.ndarray | None) -> list[np.ndarray]:
     """Each sample from −1 to 1, as long as it is."""
     values = samples.detach().cpu().double().numpy()
-    if isinstance(variable.domain, Integer):
-        values = values / max(variable.domain.high, -variable.domain.low)
+    domain = variable.element_domain(0)
+    if domain.whole:
+        low, high = domain.bounds
+        values = values / max(high, -low)
     ends = np.full(len(values), values.shape[1]) if lengths is None else lengths
     return [row[:end].clip(-1, 1) for row, end in zip(values, ends, strict=True)]

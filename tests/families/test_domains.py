@@ -66,10 +66,9 @@ def test_integers_of_every_type_are_inside_or_not(dtype: str, domain: Domain, da
     least, greatest = (0, 1) if dtype == "bool" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
     anything = st.integers(max(int(least), -(2**53)), min(int(greatest), 2**53))
     x = np.array(data.draw(st.lists(anything | st.integers(0, 1), min_size=1, max_size=9))).astype(dtype)
-    if domain.name not in ("angle", "mulaw") or dtype not in ("bool", "int8"):  # |x| is for numbers
-        inside = domain.inside(x).tolist()
-        assert inside == [contains(domain, float(value)) for value in x]
-        assert domain.inside(torch.from_numpy(x)).tolist() == inside
+    inside = domain.inside(x).tolist()
+    assert inside == [contains(domain, float(value)) for value in x]
+    assert domain.inside(torch.from_numpy(x)).tolist() == inside
 
 
 @given(finite, st.data(), float_types)
@@ -99,6 +98,28 @@ def test_no_draw_is_rounded_out_of_the_domain(domain: Domain, draws: list[float]
 def test_a_feasible_value_is_inside(domain: Domain) -> None:
     assert domain.inside(np.array(domain.feasible)) and domain.inside(torch.tensor(domain.feasible))
     assert domain.feasible == 0 or not domain.inside(np.array(0.0))
+
+
+@given(domains, st.lists(numbers))
+def test_values_are_within_the_bounds_and_whole_where_they_say_so(domain: Domain, anything: list[float]) -> None:
+    low, high = domain.bounds
+    beyond = np.array([low - 0.5, high + 0.5])
+    assert not domain.inside(beyond).any()
+    some = np.array([*anything, *(end for end in (low, high, low + 0.25, low + 1) if math.isfinite(end))])
+    inside = some[domain.inside(some)]
+    assert inside.size == 0 or low - 1e-6 <= inside.min() <= inside.max() <= high + 1e-6
+    assert not domain.whole or (inside == inside.round()).all()
+    if domain.levels is not None:
+        every = domain.value(np.arange(domain.levels))
+        assert (every[0], every[-1]) == pytest.approx((low, high), rel=1e-12)
+        assert domain.whole == (domain.name != "mulaw") and (not domain.whole or len(every) == high - low + 1)
+
+
+def test_hints_are_for_what_is_often_meant() -> None:
+    assert MuLaw(256).hint(120) == "divide 16-bit samples by 32768" and MuLaw(256).hint(1.5) == ""
+    assert Binary().hint(0.5) == "nothing is binarized here" and Binary().hint(2) == ""
+    assert UnitInterval().hint(1 - 1e-9) and Positive().hint(1e-300) and not Positive().hint(-1)
+    assert not any(domain.hint(math.nan) or domain.hint(math.inf) for domain in (Real(), Binary(), MuLaw(4)))
 
 
 @given(domains, st.data(), float_types)

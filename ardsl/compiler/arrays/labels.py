@@ -11,7 +11,7 @@ from torch import Tensor
 from ardsl.common.wording import listed, shown
 from ardsl.diagnostics.suggest import did_you_mean
 from ardsl.errors import ArdslError
-from ardsl.families.domains import Category, Domain
+from ardsl.families.domains import Domain
 from ardsl.model.model import Variable
 
 
@@ -46,12 +46,12 @@ def coded(value: object, variable: Variable) -> object:
 def is_text(variable: Variable) -> bool:
     """Says whether a variable is a text: one axis of labels that are characters, but for one that it may end with."""
     domain = variable.domain
-    if not isinstance(domain, Category) or domain.labels is None or len(variable.shape) != 1:
+    if domain is None or domain.labels is None or len(variable.shape) != 1:
         return False
     return all(len(label) == 1 for label in characters(domain))
 
 
-def characters(domain: Category) -> list[str]:
+def characters(domain: Domain) -> list[str]:
     """Lists the labels that stand in a text: all but the one that it ends with."""
     return [label for code, label in enumerate(domain.labels or ()) if code != domain.end]
 
@@ -69,8 +69,7 @@ def _has_text(value: object) -> bool:
 
 def _is_example(cells: np.ndarray, variable: Variable) -> bool:
     """Says whether strings [time steps] are the labels of one example that is given, not texts [batch]."""
-    domain = variable.domain
-    labels = (domain.labels if isinstance(domain, Category) else None) or ()
+    labels = variable.element_domain(0).labels or ()
     return variable.kind == "given" and cells.shape == variable.shape and all(cell in labels for cell in cells)
 
 
@@ -81,8 +80,7 @@ def _characters(texts: Sequence[str]) -> np.ndarray:
 
 
 def _numbers(cells: np.ndarray, domain: Domain, name: str) -> np.ndarray:
-    labels = domain.labels if isinstance(domain, Category) else None
-    codes = {label: float(code) for code, label in enumerate(labels or ())}
+    codes = {label: float(code) for code, label in enumerate(domain.labels or ())}
     numbers = [_number(cell, codes, name) for cell in cells.flat]
     return np.array(numbers, dtype=np.float64).reshape(cells.shape)
 

@@ -13,7 +13,7 @@ from ardsl.common.wording import shown
 from ardsl.compiler.arrays.labels import coded
 from ardsl.compiler.arrays.values import Values, data_type
 from ardsl.errors import ArdslError
-from ardsl.families.domains import Domain, MuLaw
+from ardsl.families.domains import Domain
 from ardsl.model.model import Variable
 
 _EXACT = (torch.float64, torch.int64, torch.int32)
@@ -221,7 +221,6 @@ def expand_given(values: Values, count: int) -> Values:
 
 def shaped(value: Tensor, variable: Variable) -> Tensor:
     """A variable's values in the form data has: [batch, *shape], integers where its domain is discrete."""
-    whole = not variable.is_record and variable.domain is not None and variable.domain.discrete
-    if whole and not isinstance(variable.domain, MuLaw):
+    if not variable.is_record and variable.element_domain(0).whole:
         value = value.round().long()
     return value.reshape(len(value), *variable.shape)

@@ -15,7 +15,6 @@ from ardsl.compiler.likelihood.density import Density
 from ardsl.compiler.steps.noise import noise_along_time
 from ardsl.compiler.steps.prefix import checked_prefix, given_values, require_series, series_length
 from ardsl.compiler.steps.series import Series
-from ardsl.families.domains import MuLaw
 from ardsl.model.model import Variable
 
 
@@ -51,8 +50,7 @@ def _chunks(
     noise = noise_along_time(
         plan, count, seed, density.like, range(done // width * draws, length * draws), steps * draws
     )
-    domain = variable.element_domain(0)
-    whole = domain.discrete and not isinstance(domain, MuLaw)
+    whole = variable.element_domain(0).whole
     # An evaluator of its own: others may sample between two chunks.
     for chunk in Series(density, count).run(density.units.standardized(given), standardized, noise):
         elements = slice(done, done + chunk.shape[1])

@@ -9,7 +9,7 @@ import numpy as np
 
 from ardsl.diagnostics.rules.data import WRONG_SHAPE
 from ardsl.errors import data_error
-from ardsl.families.domains import Category, Domain
+from ardsl.families.domains import Domain
 
 MISSING_MARKS = frozenset({"", "?", "NA", "N/A", "NaN", "nan", "null"})
 """Marks of a missing value in a table, unless a category has that label."""
@@ -25,19 +25,18 @@ def column_values(column: Any, domain: Domain, place: str) -> tuple[np.ndarray, 
         column = column.dictionary_decode()
     if types.is_null(column.type):
         return np.full(len(column), np.nan), None
-    labelled = isinstance(domain, Category) and bool(domain.labels)
+    labels = domain.labels or ()
     if types.is_boolean(column.type):
-        column = truth_values(column) if labelled else column.cast(pyarrow.uint8())
+        column = truth_values(column) if labels else column.cast(pyarrow.uint8())
     if types.is_decimal(column.type):
         column = column.cast(pyarrow.float64())
     if types.is_integer(column.type) or types.is_floating(column.type):
-        if not labelled:
+        if not labels:
             return column.to_numpy(zero_copy_only=False), None
         column = column.cast(pyarrow.string())
     if not (types.is_string(column.type) or types.is_large_string(column.type)):
         raise data_error(WRONG_SHAPE, place=place, problem=f"holds {column.type}, where numbers or text are read")
     text = column.cast(pyarrow.string())
-    labels = domain.labels if isinstance(domain, Category) and domain.labels else ()
     trimmed, missing = trimmed_text(text, place, labels)
     if labels:
         found = _codes(text, trimmed, labels)

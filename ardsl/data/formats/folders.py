@@ -15,7 +15,7 @@ from ardsl.data.formats import csv, images, sounds
 from ardsl.data.formats.source import LENGTHS, Arrays, Header, guarded
 from ardsl.diagnostics.rules.data import NO_SUCH_KEY, UNREADABLE
 from ardsl.errors import data_error
-from ardsl.families.domains import Binary, Integer
+from ardsl.families.domains import Binary
 from ardsl.model.model import Variable
 
 IMAGE, LABEL = "image", "label"
@@ -109,7 +109,7 @@ class Folder(Arrays):
             return IMAGE if len(variable.shape) in (2, 3) else None
         if len(variable.shape) != 1:
             return None
-        return SAMPLES if isinstance(variable.domain, Integer) else SOUND
+        return SAMPLES if variable.element_domain(0).whole else SOUND
 
     def fitted(self, key: str, values: np.ndarray, variable: Variable) -> np.ndarray:
         """Gives images as a variable has them: of a binary one white is 1, and there may be an axis of one channel."""

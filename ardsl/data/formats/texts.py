@@ -12,7 +12,7 @@ from ardsl.compiler.arrays.labels import characters, is_text
 from ardsl.data.formats.source import LENGTHS, Arrays, guarded
 from ardsl.diagnostics.rules.data import OUTSIDE_DOMAIN, UNREADABLE, WRONG_SHAPE
 from ardsl.errors import data_error
-from ardsl.families.domains import Category
+from ardsl.families.domains import Domain
 from ardsl.model.model import Variable
 
 SUFFIXES = (".txt",)
@@ -59,11 +59,11 @@ class Text(Arrays):
 
     def codes(self, variable: Variable) -> np.ndarray:
         """The characters of all lines as codes of a variable's labels. Raises ``DataError`` for one that is none."""
-        domain = variable.domain
-        if not is_text(variable) or not isinstance(domain, Category) or domain.labels is None:
+        if not is_text(variable):
             needed = '`category("a", "b", …)` along one axis'
             problem = f"is text, and `{variable.name}` has no characters: {needed}"
             raise data_error(WRONG_SHAPE, place=self.name, problem=problem)
+        domain = variable.element_domain(0)
         character_codes, strange = codes(self.read(TEXT), domain)
         if len(strange):
             ends = np.cumsum(self.read(f"{TEXT}{LENGTHS}"))
@@ -81,7 +81,7 @@ class Text(Arrays):
         return character_codes
 
 
-def codes(points: np.ndarray, domain: Category) -> tuple[np.ndarray, np.ndarray]:
+def codes(points: np.ndarray, domain: Domain) -> tuple[np.ndarray, np.ndarray]:
     """Code points as the codes of a domain's characters, int64, and the places of those that are none: what a text ends
     with does not stand in it."""
     known = np.array([-1 if code == domain.end else ord(label) for code, label in enumerate(domain.labels or ())])

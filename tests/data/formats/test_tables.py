@@ -138,12 +138,15 @@ def test_absent_columns_are_missing(tmp_path: Path) -> None:
         load_split(spec(), tmp_path / "t.csv", missing="keep")
 
 
-def test_arrays_may_have_gaps_too() -> None:
+@pytest.mark.parametrize(
+    ("domain", "row"), [("binary", [0, 1, 1]), ("integer(-5, -2)", [-5, -3, -2]), ("positive", [1, 2, 3])]
+)
+def test_arrays_may_have_gaps_too(domain: str, row: list[float]) -> None:
     text = (
-        'observed x[3] : binary\norder x by any(orders = 2, train = "all")\n'
-        "p(x[i] | x[<i]) = bernoulli via made(hidden = [4])\n"
+        f'observed x[3] : {domain}\norder x by any(orders = 2, train = "all")\n'
+        "p(x[i] | x[<i]) = default via made(hidden = [4])\n"
     )
-    x = np.array([[0, 1, np.nan], [1, 1, 0]])
+    x = np.array([[*row[:2], np.nan], row])
     found = load_data(spec(text, "missing = marginalize"), x).train["x"]
     assert torch.equal(found.isnan(), torch.tensor([[False, False, True], [False] * 3]))
 
