@@ -12,9 +12,9 @@ from ardsl.diagnostics.rules import graph as rules
 from ardsl.graph import separation
 from ardsl.graph.declared import context_relation, order_of, readings, variable_relation
 from ardsl.graph.earlier import box_maxima
-from ardsl.graph.schedule import MOST_EDGES, TooLargeError, longest_path
 from ardsl.model.model import Claim, ElementSet, Model, Variable
 from ardsl.relations import Part, Relation
+from ardsl.relations.layering import TooLargeError, require_few_edges
 from ardsl.relations.selection import EarlierInOrder, unraveled
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def check_claims(model: Model, unsound: set[str], sink: Sink) -> None:
 def declared_steps(model: Model, variable: str, order: int = 0) -> int:
     """The number of elements on the longest path of the declared graph within the variable; elements of one draw count
     once. The variable's contexts are known to respect its order."""
-    return longest_path(variable_relation(model, variable, variable, order), order_of(model, variable, order))
+    return variable_relation(model, variable, variable, order).depth(order_of(model, variable, order))
 
 
 def declared_reach(model: Model, variable: str, axis: int, order: int = 0) -> int:
@@ -132,9 +132,7 @@ def _reach_of_ranks(relation: EarlierInOrder, axis: int) -> int:
 
 
 def _reach_of_pairs(relation: Relation, elements: range, variable: Variable, axis: int) -> int:
-    pairs = int(relation.at_most(np.arange(len(elements))).sum())
-    if pairs > MOST_EDGES:
-        raise TooLargeError(f"it may have {pairs} edges, and at most {MOST_EDGES} are unrolled")
+    require_few_edges(int(relation.at_most(np.arange(len(elements))).sum()))
     position, source = relation.pairs(np.arange(len(elements)))
     at = unraveled(elements.start + elements.step * position, variable.shape)[axis]
     there = unraveled(source, variable.shape)[axis]

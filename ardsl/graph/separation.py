@@ -17,7 +17,7 @@ import numpy as np
 from ardsl.graph.declared import order_of
 from ardsl.model.model import Context, Factor, Model
 from ardsl.relations import Relation
-from ardsl.relations.relation import expanded
+from ardsl.relations.arrays import expanded
 from ardsl.relations.selection import unraveled
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ import numpy as np
 
 from ardsl.diagnostics import Diagnostic, Sink
 from ardsl.diagnostics.rules import networks as rules
-from ardsl.graph.schedule import CycleError, layers, longest_path
 from ardsl.graph.verify import Comparison, Report, compare
 from ardsl.model.model import Factor, Model
 from ardsl.networks.design import Design
@@ -17,6 +16,7 @@ from ardsl.networks.group import Group
 from ardsl.networks.plan import Plan
 from ardsl.networks.resolve import MAX_PARAMETERS
 from ardsl.relations import Beside, Levels, Listed, Matrix, Order, Relation, Sparse, Translated
+from ardsl.relations.layering import CycleError
 
 MANY_PARAMETERS = 1 << 26
 """Parameters of one network that are warned of (256 MiB, and as much again for each of their gradients and moments)."""
@@ -51,7 +51,7 @@ def make_plan(model: Model, designs: Sequence[Design], sink: Sink) -> Plan | Non
     orders = max((g.group.order_count for g in groups), default=1)
     under = [[min(k, g.group.order_count - 1) for g in groups] for k in range(orders)]
     try:
-        return replace(found, steps=max(longest_path(_reading(groups, each)) for each in under))
+        return replace(found, steps=max(_reading(groups, each).depth() for each in under))
     except CycleError:
         if verify_plan(found).sound:
             raise
@@ -147,7 +147,7 @@ def sampling_steps(plans: Sequence[Design], orders: Sequence[int | Mapping[str, 
 
     ``orders[g]`` are those that group ``g`` is under: some of its declared ones by number, or any by variable.
     """
-    return layers(_reading(plans, orders))
+    return _reading(plans, orders).layers()
 
 
 def _reading(plans: Sequence[Design], orders: Sequence[int | Mapping[str, Order]]) -> Relation:

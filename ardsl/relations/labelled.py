@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ardsl.relations.relation import NONE, Relation, Rows, distinct
+from ardsl.relations.arrays import distinct
+from ardsl.relations.layering import CycleError, matrix_layers
+from ardsl.relations.relation import NONE, Relation, Rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +48,20 @@ class Levels(Relation):
 
     def column_counts(self) -> np.ndarray:
         return Levels(-self.source_level, -self.target_level).row_counts()
+
+    def _layers(self) -> np.ndarray:
+        """A target waits for the highest level that it reads, whoever carries it: levels point at levels below."""
+        levels, level_of = np.unique(self.target_level, return_inverse=True)
+        by_source = np.argsort(self.source_level, kind="stable")
+        highest = np.concatenate([[-1], np.maximum.accumulate(level_of[by_source])])
+        waits_for = highest[np.searchsorted(self.source_level[by_source], levels, side="right")]
+        depth = np.zeros(len(levels), dtype=np.int64)
+        for level, below in enumerate(waits_for.tolist()):
+            if below >= level:
+                raise CycleError("elements of one level read each other")
+            if below >= 0:
+                depth[level] = depth[below] + 1
+        return depth[level_of]
 
     def after(self, earlier: Levels) -> Levels:
         """The composition: ``j`` reads ``i`` if some unit between reads ``i`` and is read by ``j``.
@@ -99,6 +115,13 @@ class Labelled(Relation):
         np.maximum.at(of_label, self.source_label, numbers)
         return Matrix(self.table).greatest(of_label)[self.target_label]
 
+    def _layers(self) -> np.ndarray:
+        """All targets of one label read the same, so labels are scheduled in place of elements."""
+        labels, label_of = np.unique(self.target_label, return_inverse=True)
+        carried = np.zeros((self.table.shape[1], len(labels)), dtype=bool)
+        carried[self.source_label, label_of] = True  # source label × target label, on one element
+        return matrix_layers(boolean_product(self.table[labels], carried))[label_of]
+
     def after(self, earlier: Labelled) -> Labelled:
         """The composition, label by label: a unit between connects what may read its label here to what its label in
         ``earlier`` may read. The two may label their units differently; only pairs that a unit carries count."""
@@ -136,3 +159,6 @@ class Matrix(Relation):
 
     def holds(self, targets: np.ndarray, sources: np.ndarray) -> np.ndarray:
         return self.values[targets, sources]
+
+    def _layers(self) -> np.ndarray:
+        return matrix_layers(self.values)

@@ -12,12 +12,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ardsl.relations.arrays import distinct, joined
+from ardsl.relations.layering import edge_layers, require_few_edges, require_few_elements
+from ardsl.relations.order import Order
+
 Rows = np.ndarray
 """A boolean array [targets, sources]."""
 
 CHUNK = 1 << 24
 """Booleans that are worked on at once."""
 
+_PORTION = 1 << 20
+"""Pairs that are listed at once."""
 
 NONE = -(1 << 62)
 """In place of the greatest number, where there is none."""
@@ -50,7 +56,7 @@ class Relation(ABC):
             positions.append(position + done)
             sources.append(source)
             done += len(chunk)
-        return _joined(positions), _joined(sources)
+        return joined(positions), joined(sources)
 
     def holds(self, targets: np.ndarray, sources: np.ndarray) -> np.ndarray:
         """Whether ``targets[k]`` reads ``sources[k]``, bool [k]."""
@@ -64,7 +70,7 @@ class Relation(ABC):
 
     def counts(self, targets: np.ndarray) -> np.ndarray:
         """How many sources each of these targets reads, int64 [len(targets)]."""
-        return _joined([self.rows(chunk).sum(axis=1) for chunk in self._chunks(targets)])
+        return joined([self.rows(chunk).sum(axis=1) for chunk in self._chunks(targets)])
 
     def at_most(self, targets: np.ndarray) -> np.ndarray:
         """A bound on ``counts`` that costs no unrolling where the relation has structure."""
@@ -83,7 +89,7 @@ class Relation(ABC):
 
     def totals(self, sizes: np.ndarray) -> np.ndarray:
         """The sum of the ``sizes`` of what every target reads: int64 [sources] to int64 [targets]."""
-        return _joined([self.rows(chunk) @ sizes for chunk in self._chunks(np.arange(self.targets))])
+        return joined([self.rows(chunk) @ sizes for chunk in self._chunks(np.arange(self.targets))])
 
     @property
     def count(self) -> int:
@@ -99,7 +105,59 @@ class Relation(ABC):
         """The greatest of the ``numbers``, int64 [sources], that each target reads, int64 [targets]: ``NONE`` where it
         reads nothing."""
         rows = (self.rows(chunk) for chunk in self._chunks(np.arange(self.targets)))
-        return _joined([np.where(each, numbers, NONE).max(axis=1, initial=NONE) for each in rows])
+        return joined([np.where(each, numbers, NONE).max(axis=1, initial=NONE) for each in rows])
+
+    def layers(self, order: Order | None = None) -> np.ndarray:
+        """The longest-path layering of a square relation: the step of each element, after the steps of all that it
+        reads and as early as can be, int64 [targets].
+
+        A full context takes one step per element, a window sweeps a wavefront, a weak order takes one step per group.
+        ``order`` is one that the relation is known to respect: where it decides the steps, nothing is unrolled.
+
+        Raises:
+            CycleError: where elements wait for each other.
+            TooLargeError: where the answer takes more pairs than are unrolled.
+        """
+        return order.rank if order is not None and self.follows(order) else self._layers()
+
+    def depth(self, order: Order | None = None) -> int:
+        """The number of steps of :meth:`layers`, which is that of the elements on the longest path."""
+        return order.steps if order is not None and self.follows(order) else self._depth()
+
+    def follows(self, order: Order) -> bool:
+        """Whether each step is one rank: every element waits for one of the rank before, if for nothing else.
+
+        Told for a relation that respects ``order``; False where it isn't plain to see.
+        """
+        if self.reads_all_earlier(order):
+            return True
+        if not order.total or self.targets != order.size:
+            return False
+        return bool(self.holds(order.permutation[1:], order.permutation[:-1]).all())
+
+    def reads_all_earlier(self, order: Order) -> bool:
+        """Whether every element plainly reads all of the rank before its own; False where it isn't plain to see."""
+        return False
+
+    def _layers(self) -> np.ndarray:
+        return edge_layers(self.targets, *self._edges())
+
+    def _depth(self) -> int:
+        return int(self._layers().max(initial=-1)) + 1
+
+    def _edges(self) -> tuple[np.ndarray, np.ndarray]:
+        """All (target, source) pairs, unless they may be too many."""
+        require_few_elements(self.targets)
+        everyone = np.arange(self.targets)
+        upto = np.cumsum(self.at_most(everyone))
+        most = int(upto[-1]) if len(upto) else 0
+        require_few_edges(most)
+        targets, sources = [], []
+        for chunk in np.split(everyone, distinct(np.searchsorted(upto, np.arange(_PORTION, most, _PORTION)))):
+            position, source = self.pairs(chunk)
+            targets.append(chunk[position])
+            sources.append(source)
+        return joined(targets), joined(sources)
 
     def __contains__(self, pair: tuple[int, int]) -> bool:
         target, source = pair
@@ -108,24 +166,6 @@ class Relation(ABC):
     def _chunks(self, targets: np.ndarray) -> Iterator[np.ndarray]:
         size = max(1, CHUNK // max(1, self.sources))
         return (targets[start : start + size] for start in range(0, len(targets), size))
-
-
-def _joined(arrays: list[np.ndarray]) -> np.ndarray:
-    return np.concatenate(arrays).astype(np.int64, copy=False) if arrays else np.zeros(0, dtype=np.int64)
-
-
-def expanded(starts: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The ranges ``starts[k] … starts[k] + counts[k] − 1`` one after another: each entry's k, and its value."""
-    owner = np.repeat(np.arange(len(counts)), counts)
-    first = np.cumsum(counts) - counts
-    return owner, np.arange(len(owner)) - first[owner] + starts[owner]
-
-
-def distinct(numbers: np.ndarray) -> np.ndarray:
-    """Each of the numbers once, ascending. Unlike numpy's ``unique`` it imports no masked arrays, and takes runs that
-    ascend already by merging them."""
-    ascending = np.sort(numbers, axis=None, kind="stable")
-    return ascending[np.concatenate([np.ones(1, dtype=bool), np.diff(ascending) != 0])[: len(ascending)]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +186,7 @@ class Union(Relation):
         each = [part.pairs(targets) for part in self.parts]
         if len(each) == 1:
             return each[0]
-        positions, sources = _joined([p for p, _ in each]), _joined([s for _, s in each])
+        positions, sources = joined([p for p, _ in each]), joined([s for _, s in each])
         both = distinct(positions * self.sources + sources)
         return np.divmod(both, max(self.sources, 1))
 
@@ -165,6 +205,9 @@ class Union(Relation):
             found += part.at_most(targets)
         return found
 
+    def reads_all_earlier(self, order: Order) -> bool:
+        return any(part.reads_all_earlier(order) for part in self.parts)
+
 
 @dataclass(frozen=True, eq=False)
 class Beside(Relation):
@@ -182,7 +225,7 @@ class Beside(Relation):
 
     def reads(self, target: int) -> np.ndarray:
         starts = np.cumsum([0, *(part.sources for part in self.parts)])
-        return _joined([part.reads(target) + start for part, start in zip(self.parts, starts, strict=False)])
+        return joined([part.reads(target) + start for part, start in zip(self.parts, starts, strict=False)])
 
     def counts(self, targets: np.ndarray) -> np.ndarray:
         return sum((part.counts(targets) for part in self.parts), np.zeros(len(targets), dtype=np.int64))
@@ -227,9 +270,9 @@ class Stacked(Relation):
 
     def pairs(self, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         each = [(here, *part.pairs(positions)) for here, positions, part in self._split(targets)]
-        owner = _joined([here[positions] for here, positions, _ in each])
+        owner = joined([here[positions] for here, positions, _ in each])
         sorting = np.argsort(owner, kind="stable")
-        return owner[sorting], _joined([sources for _, _, sources in each])[sorting]
+        return owner[sorting], joined([sources for _, _, sources in each])[sorting]
 
     def holds(self, targets: np.ndarray, sources: np.ndarray) -> np.ndarray:
         found = np.zeros(len(targets), dtype=bool)

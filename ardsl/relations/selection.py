@@ -12,9 +12,10 @@ from math import prod
 
 import numpy as np
 
+from ardsl.relations.arrays import expanded
 from ardsl.relations.lexicographic import earlier_in_box, priority
 from ardsl.relations.order import Order
-from ardsl.relations.relation import Relation, Rows, expanded
+from ardsl.relations.relation import Relation, Rows
 
 
 def _at(elements: range, positions: np.ndarray) -> np.ndarray:
@@ -157,6 +158,17 @@ class EarlierInOrder(Relation):
                 if limit is not None:
                     found &= np.abs(at - other) <= limit
         return found
+
+    def layers(self, order: Order | None = None) -> np.ndarray:
+        return super().layers(order or self.order)
+
+    def depth(self, order: Order | None = None) -> int:
+        return super().depth(order or self.order)
+
+    def reads_all_earlier(self, order: Order) -> bool:
+        """Told of those that read all of every rank before: each element waits for the last of them."""
+        limited = any(limit is not None for limit in self.limits or ())
+        return self.order == order and len(self.elements) == order.size and not limited
 
     def counts(self, targets: np.ndarray) -> np.ndarray:
         elements = _at(self.elements, targets)

@@ -7,7 +7,9 @@ from functools import cached_property
 
 import numpy as np
 
-from ardsl.relations.relation import NONE, Relation, Rows, distinct, expanded
+from ardsl.relations.arrays import distinct, expanded
+from ardsl.relations.layering import edge_layers
+from ardsl.relations.relation import NONE, Relation, Rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +88,9 @@ class Sparse(Relation):
     @property
     def count(self) -> int:
         return len(self.read)
+
+    def _layers(self) -> np.ndarray:
+        return edge_layers(self.targets, self.target, self.read)
 
     def select(self, targets: np.ndarray) -> Sparse:
         """The rows of these targets."""

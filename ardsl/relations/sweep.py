@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ardsl.relations.translated import Translated
+from ardsl.relations.frame import Frame
 
 
 class _Moves(NamedTuple):
@@ -52,26 +52,26 @@ class Sweep:
         return (self.groups * found[..., None] + np.arange(self.groups)[:: self.group_way]).ravel()
 
 
-def sweep(relation: Translated) -> Sweep | None:
+def sweep(frame: Frame, table: np.ndarray) -> Sweep | None:
     """The sweep over a square relation of sites, the shortest one that is found; None where none respects it."""
-    moves = _moves(relation)
-    found = [each for axes in permutations(range(len(relation.frame.shape))) if (each := _along(relation, axes, moves))]
+    moves = _moves(frame, table)
+    found = [each for axes in permutations(range(len(frame.shape))) if (each := _along(frame, table, axes, moves))]
     return min(found, key=lambda each: (not each.shortest, each.depth), default=None)
 
 
-def _moves(relation: Translated) -> _Moves:
-    found = np.nonzero(relation.table)
-    axes = len(relation.frame.shape)
+def _moves(frame: Frame, table: np.ndarray) -> _Moves:
+    found = np.nonzero(table)
+    axes = len(frame.shape)
     along = []
-    for axis, way in enumerate(relation.frame.direction):
+    for axis, way in enumerate(frame.direction):
         entry = found[axes + 1 + axis]
         along.append(-way * entry if way else found[axis] - entry)
     return _Moves(along, found[axes] - found[-1])
 
 
-def _along(relation: Translated, axes: tuple[int, ...], moves: _Moves) -> Sweep | None:
+def _along(frame: Frame, table: np.ndarray, axes: tuple[int, ...], moves: _Moves) -> Sweep | None:
     """The sweep with these axes from the slowest to the fastest, then the groups."""
-    groups = relation.groups[0]
+    groups = table.shape[len(axes)]
     same = np.ones(len(moves.group), dtype=bool)  # moves that stay where they are along all slower axes
     ways = [1] * len(axes)
     for axis in axes:
@@ -96,16 +96,18 @@ def _along(relation: Translated, axes: tuple[int, ...], moves: _Moves) -> Sweep 
         needed = -((ahead[mine] - 1) // (groups * along[mine]))
         weight[axis] = max(0, int(needed.max(initial=0)))
         ahead = ahead + groups * weight[axis] * along
-    shortest = _tight(relation, ahead == 1, weight, ways, group_way)
-    return Sweep(relation.frame.shape, groups, tuple(weight), tuple(ways), group_way, shortest)
+    shortest = _tight(frame, table, ahead == 1, weight, ways, group_way)
+    return Sweep(frame.shape, groups, tuple(weight), tuple(ways), group_way, shortest)
 
 
-def _tight(relation: Translated, one_back: np.ndarray, weight: list[int], ways: list[int], group_way: int) -> bool:
+def _tight(
+    frame: Frame, table: np.ndarray, one_back: np.ndarray, weight: list[int], ways: list[int], group_way: int
+) -> bool:
     """Whether every site that is not among the first reads one of the step before."""
-    frame, axes = relation.frame, len(relation.frame.shape)
-    table = np.zeros_like(relation.table)
-    table[np.nonzero(relation.table)] = one_back
-    reads = np.asarray(table.any(axis=-1))
+    axes, groups = len(frame.shape), table.shape[len(frame.shape)]
+    before = np.zeros_like(table)
+    before[np.nonzero(table)] = one_back
+    reads = np.asarray(before.any(axis=-1))
     first = np.ones((), dtype=bool)
     for axis, (way, extent) in enumerate(zip(frame.direction, frame.extent, strict=True)):
         # A target is told by its class along an axis, or by its room: how many of the distances the array has.
@@ -116,6 +118,6 @@ def _tight(relation: Translated, one_back: np.ndarray, weight: list[int], ways: 
         corner = 0 if way or ways[axis] > 0 else extent - 1
         first = first[..., None] & ((np.arange(extent) == corner) | (weight[axis] == 0))
     pairs = [each for axis in range(axes) for each in (axis, axes + 1 + axis)]
-    reads = reads.transpose(*pairs, axes).reshape(*frame.extent, relation.groups[0])
-    first_group = np.arange(relation.groups[0])[::group_way] == 0
+    reads = reads.transpose(*pairs, axes).reshape(*frame.extent, groups)
+    first_group = np.arange(groups)[::group_way] == 0
     return bool((reads | (first[..., None] & first_group)).all())

@@ -10,13 +10,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from ardsl.graph.schedule import layers
-from ardsl.relations import Earlier, difference
+from ardsl.relations import Earlier, Matrix, difference
 from ardsl.relations.lexicographic import priority
 from ardsl.relations.order import raster, reverse
 from ardsl.relations.ranked import Ranked, compose_ranked
 from ardsl.relations.stencil import Stencil
-from ardsl.relations.sweep import sweep
 from ardsl.relations.translated import Reading, Translated, compose
 from tests.support.strategies import any_order, shapes
 from tests.support.unrolled import cells, check, unroll
@@ -100,14 +98,15 @@ def test_a_sweep_is_a_schedule_and_where_it_says_so_the_shortest(data: st.DataOb
     stencil = stencil.only(earlier)
     assume(stencil.offsets)
     relation = compose(shape, groups, [("map", [("input", stencil)])])
-    found = sweep(relation)
+    found = relation.sweep()
     assert found is not None
     steps = found.steps()
     targets, sources = np.nonzero(relation.matrix())
     assert (steps[targets] > steps[sources]).all()
     assert steps.max() + 1 == found.depth
     if found.shortest:
-        assert (steps == layers(relation.matrix())).all()
+        assert (steps == Matrix(relation.matrix()).layers()).all()
+    assert (relation.layers() == Matrix(relation.matrix()).layers()).all()
 
 
 def test_the_sweeps_of_pixelcnns() -> None:
@@ -121,7 +120,7 @@ def test_the_sweeps_of_pixelcnns() -> None:
     for depth in (0, 3, 15):
         maps: Maps = [("map 0", [("input", square(3, 0))])]
         maps += [(f"map {n + 1}", [(f"map {n}", square(1, 1))]) for n in range(depth)]
-        found = sweep(compose((28, 28), 1, maps))
+        found = compose((28, 28), 1, maps).sweep()
         assert found is not None and found.shortest and found.depth == 136
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import ardsl
-from ardsl.graph.schedule import CycleError
+from ardsl.relations.layering import CycleError
 from ardsl.spec import Spec
 
 Check = Callable[[], str | None]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ardsl.relations import Labelled, Levels, Relation, Sparse, boolean_product
-from ardsl.relations.relation import distinct
+from ardsl.relations.arrays import distinct
 
 
 class Labelling(ABC):

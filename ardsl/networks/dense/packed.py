@@ -14,7 +14,7 @@ from ardsl.networks.design import Design, LayerPlan
 from ardsl.networks.module import NetworkModule, linear_
 from ardsl.networks.stepper import Orders
 from ardsl.relations import Sparse
-from ardsl.relations.relation import distinct, expanded
+from ardsl.relations.arrays import distinct, expanded
 
 
 class PackedLinear(nn.Module):

@@ -1,0 +1,24 @@
+"""Small functions of whole-number arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def joined(arrays: list[np.ndarray]) -> np.ndarray:
+    """The arrays one after another, int64; none without any."""
+    return np.concatenate(arrays).astype(np.int64, copy=False) if arrays else np.zeros(0, dtype=np.int64)
+
+
+def expanded(starts: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The ranges ``starts[k] … starts[k] + counts[k] − 1`` one after another: each entry's k, and its value."""
+    owner = np.repeat(np.arange(len(counts)), counts)
+    first = np.cumsum(counts) - counts
+    return owner, np.arange(len(owner)) - first[owner] + starts[owner]
+
+
+def distinct(numbers: np.ndarray) -> np.ndarray:
+    """Each of the numbers once, ascending. Unlike numpy's ``unique`` it imports no masked arrays, and takes runs that
+    ascend already by merging them."""
+    ascending = np.sort(numbers, axis=None, kind="stable")
+    return ascending[np.concatenate([np.ones(1, dtype=bool), np.diff(ascending) != 0])[: len(ascending)]]
