@@ -11,16 +11,11 @@ from ardsl.diagnostics import Sink
 from ardsl.diagnostics.rules import graph as rules
 from ardsl.graph import separation
 from ardsl.graph.declared import context_relation, order_of, readings, variable_relation
-from ardsl.graph.earlier import box_maxima
-from ardsl.model.model import Claim, ElementSet, Model, Variable
-from ardsl.relations import Part, Relation
-from ardsl.relations.layering import TooLargeError, require_few_edges
-from ardsl.relations.selection import EarlierInOrder, unraveled
+from ardsl.model.model import Claim, ElementSet, Model
+from ardsl.relations.layering import TooLargeError
 
 if TYPE_CHECKING:
     import networkx
-
-_PORTION = 1 << 18  # targets that are looked at together
 
 
 def check_claims(model: Model, unsound: set[str], sink: Sink) -> None:
@@ -45,13 +40,14 @@ def declared_steps(model: Model, variable: str, order: int = 0) -> int:
 
 def declared_reach(model: Model, variable: str, axis: int, order: int = 0) -> int:
     """The largest distance along ``axis`` between an element and one that it reads directly; 0 if it reads none."""
-    found = 0
+    shape, everyone, reach = model.variables[variable].shape, np.arange(model.variables[variable].size), 0
     for factor in model.factors_of(variable):
         for context in factor.contexts:
             if context.variable == variable:
-                relation = context_relation(model, factor, context, order)
-                found = max(found, _reach(relation, factor.elements, model.variables[variable], axis))
-    return found
+                relation, elements = context_relation(model, factor, context, order), factor.elements
+                targets = np.arange(elements.start, elements.stop, elements.step)[:, None]
+                reach = max(reach, relation.farthest(axis, shape, targets, everyone))
+    return reach
 
 
 def _check_steps(model: Model, claim: Claim, sink: Sink) -> None:
@@ -82,61 +78,6 @@ def _check_reach(model: Model, claim: Claim, sink: Sink) -> None:
             }
             sink.add(rules.REACH.at(claim.span, notes=notes, variable=variable.name, **values))
             return
-
-
-def _reach(relation: Relation, elements: range, variable: Variable, axis: int) -> int:
-    if isinstance(relation, Part):
-        return _reach_of_boxes(relation, elements, axis)
-    if isinstance(relation, EarlierInOrder):
-        if not any(limit is not None for limit in relation.limits or ()):
-            return _reach_of_ranks(relation, axis)
-        if relation.last is None and relation.order.total and len(elements) == variable.size:
-            # Of any two elements one is the earlier, so two that differ by the limit along this axis alone decide it.
-            limit, farthest = (relation.limits or ())[axis], variable.shape[axis] - 1
-            return farthest if limit is None else min(limit, farthest)
-    return _reach_of_pairs(relation, elements, variable, axis)
-
-
-def _reach_of_boxes(relation: Part, elements: range, axis: int) -> int:
-    found = 0
-    for start in range(0, len(elements), _PORTION):
-        positions = np.arange(start, min(start + _PORTION, len(elements)))
-        boxes = [
-            (np.maximum(low, 0), np.minimum(high, size - 1))
-            for (low, high), size in zip(relation.bounds(positions), relation.source_shape, strict=True)
-        ]
-        at = unraveled(elements.start + elements.step * positions, relation.target_shape)[axis]
-        reads = np.all([low <= high for low, high in boxes], axis=0)
-        low, high = boxes[axis]
-        found = max(found, int(np.where(reads, np.maximum(at - low, high - at), 0).max()))
-    return found
-
-
-def _reach_of_ranks(relation: EarlierInOrder, axis: int) -> int:
-    """Along the order, what is read is a range: from the start, or the last few ranks."""
-    order = relation.order
-    by_rank, starts = order.by_rank
-    at = unraveled(by_rank, order.shape)[axis]
-    rank = order.rank[np.asarray(relation.elements)]
-    first = starts[np.maximum(rank - relation.last, 0)] if relation.last is not None else np.zeros_like(rank)
-    reads = first < starts[rank]
-    if not reads.any():
-        return 0
-    own = unraveled(np.asarray(relation.elements)[reads], order.shape)[axis]
-    if relation.last is None:
-        highest, lowest = (bound.accumulate(at)[starts[rank[reads]] - 1] for bound in (np.maximum, np.minimum))
-    else:
-        boxes = [(first[reads], starts[rank[reads]] - 1)]
-        highest, lowest = box_maxima(at, boxes), -box_maxima(-at, boxes)
-    return int(np.maximum(highest - own, own - lowest).max())
-
-
-def _reach_of_pairs(relation: Relation, elements: range, variable: Variable, axis: int) -> int:
-    require_few_edges(int(relation.at_most(np.arange(len(elements))).sum()))
-    position, source = relation.pairs(np.arange(len(elements)))
-    at = unraveled(elements.start + elements.step * position, variable.shape)[axis]
-    there = unraveled(source, variable.shape)[axis]
-    return int(np.abs(at - there).max()) if len(position) else 0
 
 
 def _check_independent(model: Model, claim: Claim, sink: Sink) -> None:

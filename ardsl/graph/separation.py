@@ -18,7 +18,7 @@ from ardsl.graph.declared import order_of
 from ardsl.model.model import Context, Factor, Model
 from ardsl.relations import Relation
 from ardsl.relations.arrays import expanded
-from ardsl.relations.selection import unraveled
+from ardsl.relations.boxes import unraveled
 
 if TYPE_CHECKING:
     import networkx

@@ -236,6 +236,14 @@ class Group:
         columns[list(source.elements)] = self.first_columns[source.variable.name] + np.arange(len(source.elements))
         return columns
 
+    def elements_of(self, variable: Variable) -> np.ndarray:
+        """The element of a variable that each source element is, int64 [elements]; −1 of those of other variables."""
+        elements = [np.zeros(0, dtype=np.int64)]
+        for source in self.sources:
+            own = source.variable is variable
+            elements.append(np.asarray(source.elements) if own else np.full(len(source.elements), -1))
+        return np.concatenate(elements)
+
     def _matrix(self, orders: Mapping[str, Order]) -> np.ndarray:
         declared = np.zeros((self.draws, self.elements), dtype=bool)
         for row, source, own, relation in self.readings(orders):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+NONE = -(1 << 62)
+"""In place of the greatest number, where there is none."""
+
 
 def joined(arrays: list[np.ndarray]) -> np.ndarray:
     """The arrays one after another, int64; none without any."""

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ardsl.relations.arrays import distinct
+from ardsl.relations.arrays import NONE, distinct
 from ardsl.relations.layering import CycleError, matrix_layers
-from ardsl.relations.relation import NONE, Relation, Rows
+from ardsl.relations.relation import Relation, Rows
 
 
 @dataclass(frozen=True, eq=False)

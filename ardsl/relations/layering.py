@@ -12,6 +12,8 @@ from ardsl.relations.arrays import distinct
 MOST_EDGES = 8_000_000
 MOST_ELEMENTS = 1 << 18
 """The largest graph that is unrolled."""
+MOST_CELLS = 1 << 28
+"""Targets × sources of a relation that is looked at row by row."""
 
 
 class CycleError(ValueError):
@@ -32,6 +34,12 @@ def require_few_edges(count: int) -> None:
     """Refuses a graph that may have more edges than are unrolled."""
     if count > MOST_EDGES:
         raise TooLargeError(f"it may have {count} edges, and at most {MOST_EDGES} are unrolled")
+
+
+def require_few_cells(count: int) -> None:
+    """Refuses a relation of more targets × sources than are looked at row by row."""
+    if count > MOST_CELLS:
+        raise TooLargeError(f"it has {count} pairs of elements, and at most {MOST_CELLS} are looked at")
 
 
 def matrix_layers(matrix: np.ndarray) -> np.ndarray:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ardsl.relations.arrays import distinct, joined
-from ardsl.relations.layering import edge_layers, require_few_edges, require_few_elements
+from ardsl.relations.arrays import NONE, distinct, joined
+from ardsl.relations.layering import edge_layers, require_few_cells, require_few_edges, require_few_elements
 from ardsl.relations.order import Order
 
 Rows = np.ndarray
@@ -24,9 +24,6 @@ CHUNK = 1 << 24
 
 _PORTION = 1 << 20
 """Pairs that are listed at once."""
-
-NONE = -(1 << 62)
-"""In place of the greatest number, where there is none."""
 
 
 class Relation(ABC):
@@ -103,9 +100,37 @@ class Relation(ABC):
 
     def greatest(self, numbers: np.ndarray) -> np.ndarray:
         """The greatest of the ``numbers``, int64 [sources], that each target reads, int64 [targets]: ``NONE`` where it
-        reads nothing."""
+        reads nothing.
+
+        Raises:
+            TooLargeError: where the answer takes a look at more cells of the matrix than are unrolled.
+        """
+        require_few_cells(self.targets * self.sources)
         rows = (self.rows(chunk) for chunk in self._chunks(np.arange(self.targets)))
         return joined([np.where(each, numbers, NONE).max(axis=1, initial=NONE) for each in rows])
+
+    def farthest(self, axis: int, shape: tuple[int, ...], targets: np.ndarray, sources: np.ndarray) -> int:
+        """The largest distance along an axis of an array between a target and what it reads in the array; 0 where that
+        is nothing.
+
+        Args:
+            axis: the axis of the array.
+            shape: the array's shape.
+            targets: the elements of the array that each target covers, int64 [targets, elements].
+            sources: the element of the array that each source is, int64 [sources]; −1 of those that lie elsewhere.
+
+        Raises:
+            TooLargeError: where the answer takes a look at more than is unrolled.
+        """
+        placed = sources >= 0
+        if not placed.any():
+            return 0
+        along = np.where(placed, np.unravel_index(np.maximum(sources, 0), shape)[axis], NONE)
+        greatest = self.greatest(along)
+        least = -self.greatest(np.where(placed, -along, NONE))
+        at = np.unravel_index(targets, shape)[axis]
+        distances = np.maximum(at.max(axis=1, initial=0) - least, greatest - at.min(axis=1, initial=shape[axis]))
+        return int(distances[greatest > NONE].max(initial=0))
 
     def layers(self, order: Order | None = None) -> np.ndarray:
         """The longest-path layering of a square relation: the step of each element, after the steps of all that it
@@ -205,6 +230,15 @@ class Union(Relation):
             found += part.at_most(targets)
         return found
 
+    def greatest(self, numbers: np.ndarray) -> np.ndarray:
+        greatest = np.full(self.targets, NONE)
+        for part in self.parts:
+            greatest = np.maximum(greatest, part.greatest(numbers))
+        return greatest
+
+    def farthest(self, axis: int, shape: tuple[int, ...], targets: np.ndarray, sources: np.ndarray) -> int:
+        return max((part.farthest(axis, shape, targets, sources) for part in self.parts), default=0)
+
     def reads_all_earlier(self, order: Order) -> bool:
         return any(part.reads_all_earlier(order) for part in self.parts)
 
@@ -236,6 +270,11 @@ class Beside(Relation):
             found = np.maximum(found, part.greatest(numbers[start : start + part.sources]))
             start += part.sources
         return found
+
+    def farthest(self, axis: int, shape: tuple[int, ...], targets: np.ndarray, sources: np.ndarray) -> int:
+        ends = np.cumsum([part.sources for part in self.parts])
+        placed = zip(self.parts, np.split(sources, ends[:-1]), strict=False)
+        return max((part.farthest(axis, shape, targets, own) for part, own in placed), default=0)
 
     def row_counts(self) -> np.ndarray:
         return sum((part.row_counts() for part in self.parts), np.zeros(self.targets, dtype=np.int64))
@@ -291,6 +330,12 @@ class Stacked(Relation):
         for here, positions, part in self._split(targets):
             found[here] = part.at_most(positions)
         return found
+
+    def greatest(self, numbers: np.ndarray) -> np.ndarray:
+        greatest = np.full(self.targets, NONE)
+        for elements, part in self.parts:
+            greatest[elements] = part.greatest(numbers)
+        return greatest
 
     def _split(self, targets: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, Relation]]:
         """Per part: where its targets stand in ``targets``, their positions in the part, and the part."""

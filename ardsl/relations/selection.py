@@ -6,16 +6,30 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 
 import numpy as np
 
-from ardsl.relations.arrays import expanded
+from ardsl.relations.arrays import NONE, expanded, joined
+from ardsl.relations.boxes import (
+    Box,
+    box_maxima,
+    box_sizes,
+    boxed_pairs,
+    clipped,
+    greatest_in_boxes,
+    monotone_axes,
+    unraveled,
+)
+from ardsl.relations.layering import require_few_edges
 from ardsl.relations.lexicographic import earlier_in_box, priority
 from ardsl.relations.order import Order
 from ardsl.relations.relation import Relation, Rows
+
+_PORTION = 1 << 18
+"""Targets that are looked at together."""
 
 
 def _at(elements: range, positions: np.ndarray) -> np.ndarray:
@@ -50,6 +64,9 @@ class Everything(Selection, Relation):
     def counts(self, targets: np.ndarray) -> np.ndarray:
         return np.full(len(targets), self.sources, dtype=np.int64)
 
+    def greatest(self, numbers: np.ndarray) -> np.ndarray:
+        return np.full(self.targets, numbers.max(initial=NONE))
+
 
 @dataclass(frozen=True)
 class Listed(Selection, Relation):
@@ -76,6 +93,9 @@ class Listed(Selection, Relation):
 
     def counts(self, targets: np.ndarray) -> np.ndarray:
         return np.full(len(targets), len(set(self.read)), dtype=np.int64)
+
+    def greatest(self, numbers: np.ndarray) -> np.ndarray:
+        return np.full(self.targets, numbers[list(self.read)].max(initial=NONE))
 
 
 @dataclass(frozen=True)
@@ -178,7 +198,7 @@ class EarlierInOrder(Relation):
         if compared is None or self.last is not None or not self.limits:
             return super().counts(targets)
         at = unraveled(elements, self.order.shape)
-        return earlier_in_box(compared, at, _clipped(self._boxes(elements), self.order.shape))
+        return earlier_in_box(compared, at, clipped(self._boxes(elements), self.order.shape))
 
     @property
     def _whole(self) -> bool:
@@ -197,7 +217,38 @@ class EarlierInOrder(Relation):
         counts = self._ranges(elements)[1]
         if self.limits is None:
             return counts
-        return np.minimum(counts, _box_sizes(_clipped(self._boxes(elements), self.order.shape), len(targets)))
+        return np.minimum(counts, box_sizes(clipped(self._boxes(elements), self.order.shape), len(targets)))
+
+    def greatest(self, numbers: np.ndarray) -> np.ndarray:
+        """Along the order, what is read without limits is a range: from the start, or the last few ranks."""
+        if any(limit is not None for limit in self.limits or ()):
+            return super().greatest(numbers)
+        first, counts = self._ranges(_at(self.elements, np.arange(self.targets)))
+        some = np.flatnonzero(counts)
+        first, last = first[some], (first + counts - 1)[some]
+        by_rank = numbers[self.order.by_rank[0]]
+        greatest = np.full(self.targets, NONE)
+        if self.last is None:
+            greatest[some] = np.maximum.accumulate(by_rank)[last]
+        elif len(some):
+            greatest[some] = box_maxima(by_rank, [(first, last)])
+        return greatest
+
+    def farthest(self, axis: int, shape: tuple[int, ...], targets: np.ndarray, sources: np.ndarray) -> int:
+        if not any(limit is not None for limit in self.limits or ()):
+            return super().farthest(axis, shape, targets, sources)
+        everyone = np.arange(self.sources)
+        in_place = shape == self.order.shape and np.array_equal(sources, everyone)
+        if in_place and self.last is None and self.order.total and np.array_equal(targets, everyone[:, None]):
+            # Of any two elements one is the earlier, so two that differ by the limit along this axis alone decide it.
+            limit, farthest = (self.limits or ())[axis], shape[axis] - 1
+            return farthest if limit is None else min(limit, farthest)
+        require_few_edges(int(self.at_most(np.arange(self.targets)).sum()))
+        target, source = self.pairs(np.arange(self.targets))
+        placed = sources[source] >= 0
+        at = unraveled(targets[target[placed]], shape)[axis]
+        there = unraveled(sources[source[placed]], shape)[axis]
+        return int(np.abs(at - there[:, None]).max(initial=0))
 
     def _boxes(self, elements: np.ndarray) -> Box:
         """What the limits allow each element, earlier or not."""
@@ -298,36 +349,24 @@ class Part(Selection, Relation):
         return found
 
     def counts(self, targets: np.ndarray) -> np.ndarray:
-        return _box_sizes(_clipped(self.bounds(targets), self.source_shape), len(targets))
+        return box_sizes(clipped(self.bounds(targets), self.source_shape), len(targets))
 
+    def greatest(self, numbers: np.ndarray) -> np.ndarray:
+        grid = numbers.reshape(self.source_shape)
+        ways = monotone_axes(grid)
+        return joined([greatest_in_boxes(grid, self.bounds(some), len(some), ways) for some in self._portions()])
 
-Box = list[tuple[np.ndarray, np.ndarray]]
-"""Many boxes at once: per axis the lowest and the highest index of each."""
+    def farthest(self, axis: int, shape: tuple[int, ...], targets: np.ndarray, sources: np.ndarray) -> int:
+        if shape != self.source_shape or not np.array_equal(sources, np.arange(self.sources)):
+            return super().farthest(axis, shape, targets, sources)
+        farthest = 0
+        for some in self._portions():
+            boxes = clipped(self.bounds(some), shape)
+            reads = np.all([low <= high for low, high in boxes], axis=0)
+            (low, high), at = boxes[axis], unraveled(targets[some], shape)[axis]
+            distances = np.maximum(at.max(axis=1, initial=0) - low, high - at.min(axis=1, initial=shape[axis]))
+            farthest = max(farthest, int(distances[reads].max(initial=0)))
+        return farthest
 
-
-def unraveled(elements: np.ndarray, shape: tuple[int, ...]) -> list[np.ndarray]:
-    """The coordinates of each element, one array per axis; a scalar has none."""
-    return list(np.unravel_index(elements, shape)) if shape else []
-
-
-def boxed_pairs(boxes: Box, shape: tuple[int, ...], count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The elements inside each of ``count`` boxes, clipped to the array: each one's box, ascending, and the element."""
-    boxes = _clipped(boxes, shape)
-    owner, left = expanded(np.zeros(count, dtype=np.int64), _box_sizes(boxes, count))
-    element, stride = np.zeros_like(left), 1
-    for (low, high), size in zip(reversed(boxes), reversed(shape), strict=True):
-        left, index = np.divmod(left, (high - low + 1)[owner])
-        element += stride * (low[owner] + index)
-        stride *= size
-    return owner, element
-
-
-def _clipped(boxes: Box, shape: tuple[int, ...]) -> Box:
-    return [(np.maximum(low, 0), np.minimum(high, size - 1)) for (low, high), size in zip(boxes, shape, strict=True)]
-
-
-def _box_sizes(boxes: Box, count: int) -> np.ndarray:
-    sizes = np.ones(count, dtype=np.int64)
-    for low, high in boxes:
-        sizes *= np.maximum(high - low + 1, 0)
-    return sizes
+    def _portions(self) -> Iterator[np.ndarray]:
+        return (np.arange(first, min(first + _PORTION, self.targets)) for first in range(0, self.targets, _PORTION))

@@ -7,9 +7,9 @@ from functools import cached_property
 
 import numpy as np
 
-from ardsl.relations.arrays import distinct, expanded
+from ardsl.relations.arrays import NONE, distinct, expanded
 from ardsl.relations.layering import edge_layers
-from ardsl.relations.relation import NONE, Relation, Rows
+from ardsl.relations.relation import Relation, Rows
 
 
 @dataclass(frozen=True, eq=False)

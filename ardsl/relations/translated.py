@@ -146,6 +146,20 @@ class Translated(Relation):
         swept = self.sweep()
         return swept.depth if swept is not None and swept.shortest else super()._depth()
 
+    def farthest(self, axis: int, shape: tuple[int, ...], targets: np.ndarray, sources: np.ndarray) -> int:
+        """Read off the table where the sites are the array's elements in their order, or stretches of its last axis."""
+        axes, groups = len(self.frame.shape), self.groups
+        channels = self.groups[1] * self.each
+        alike = shape in (self.frame.shape, (*self.frame.shape, channels)) and groups[0] == groups[1]
+        everyone = np.arange(self.sources)
+        if not alike or (self.each > 1 and groups[0] > 1) or not np.array_equal(sources, everyone):
+            return super().farthest(axis, shape, targets, sources)
+        if not np.array_equal(targets, everyone.reshape(-1, self.each)):
+            return super().farthest(axis, shape, targets, sources)
+        if axis == axes and self.each > 1:  # all along it is drawn, and read
+            return self.each - 1 if self.count else 0
+        return self.reach(axis)
+
     def reach(self, axis: int) -> int:
         """How far along an axis of positions a target reads, or along the axis of groups, which is the last."""
         found, axes = np.nonzero(self.table), len(self.frame.shape)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from math import prod
-
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ardsl.graph.earlier import box_maxima, first_violation
+from ardsl.graph.earlier import first_violation
 from ardsl.relations import Affine, AxisPart, Earlier, Order, Part
 from ardsl.relations import order as orders
-from tests.support.strategies import any_order, seeds, selections, shapes, total_orders
+from tests.support.strategies import any_order, selections, shapes, total_orders
 from tests.support.unrolled import unroll
 
 quick = settings(max_examples=40, deadline=None)
@@ -39,19 +37,6 @@ def test_earlier_is_earlier(data: st.DataObject, shape: tuple[int, ...]) -> None
     order = data.draw(any_order(shape))
     assert first_violation(Earlier().relation(order), range(order.size), order) is None
     assert not unroll(Earlier(), order, shape)[order.rank[:, None] <= order.rank[None, :]].any()
-
-
-@quick
-@given(st.data(), st.lists(st.integers(1, 7), min_size=1, max_size=3).map(tuple), seeds)
-def test_box_maxima(data: st.DataObject, shape: tuple[int, ...], seed: int) -> None:
-    values = np.random.default_rng(seed).permutation(prod(shape)).reshape(shape)
-    count = data.draw(st.integers(1, 5))
-    boxes = []
-    for size in shape:
-        pairs = [sorted(data.draw(st.tuples(*[st.integers(0, size - 1)] * 2))) for _ in range(count)]
-        boxes.append((np.array([low for low, _ in pairs]), np.array([high for _, high in pairs])))
-    expected = [values[tuple(slice(low[k], high[k] + 1) for low, high in boxes)].max() for k in range(count)]
-    assert box_maxima(values, boxes).tolist() == expected
 
 
 @quick

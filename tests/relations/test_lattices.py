@@ -17,7 +17,7 @@ from ardsl.relations.ranked import Ranked, compose_ranked
 from ardsl.relations.stencil import Stencil
 from ardsl.relations.translated import Reading, Translated, compose
 from tests.support.strategies import any_order, shapes
-from tests.support.unrolled import cells, check, unroll
+from tests.support.unrolled import cells, check, farthest, unroll
 
 quick = settings(max_examples=150, deadline=None)
 small = shapes(axes=3, extent=5)
@@ -79,6 +79,24 @@ def test_a_composition_is_the_union_of_all_paths(data: st.DataObject, shape: tup
         check(relation, matrix)
         targets, sources = relation.entries()
         assert matrix[targets, sources * each].all()
+
+
+@pytest.mark.thorough
+@quick
+@given(st.data(), small, st.integers(1, 3))
+def test_the_farthest_that_a_composition_reads(data: st.DataObject, shape: tuple[int, ...], each: int) -> None:
+    """Where sites are the elements of an array, or all the channels of a position."""
+    assume(shape and prod(shape))
+    groups = data.draw(st.integers(1, 3)) if each == 1 else 1
+    stencil = data.draw(stencils([data.draw(st.sampled_from([-1, 0, 1])) for _ in shape], groups, groups))
+    relation = compose(shape, groups, [("map", [("input", stencil)])]).of_elements(each)
+    array = (*shape, groups * each) if groups * each > 1 or data.draw(st.booleans()) else shape
+    elements = np.arange(prod(array))
+    targets = elements.reshape(-1, each)
+    sources = data.draw(st.sampled_from([elements, elements[::-1], np.where(elements < 2, elements, -1)]))
+    for axis in range(len(array)):
+        found = relation.farthest(axis, array, targets, sources)
+        assert found == farthest(relation.matrix(), axis, array, targets, sources)
 
 
 @pytest.mark.thorough

@@ -25,7 +25,7 @@ from ardsl.relations import (
 )
 from ardsl.relations.order import raster
 from tests.support.strategies import any_order, earlier, labelled, levels, parts, selections, shapes, total_orders
-from tests.support.unrolled import cells, check, inside, unroll
+from tests.support.unrolled import cells, check, farthest, inside, unroll
 
 quick = settings(max_examples=40, deadline=None)
 
@@ -128,6 +128,32 @@ def test_beside(data: st.DataObject, shape: tuple[int, ...]) -> None:
     matrices = [unroll(context, order, shape) for context in contexts]
     assume(each[0].targets == each[1].targets)  # a context may be that of some elements
     check(Beside(each[0].targets, tuple(each)), np.concatenate(matrices, axis=1))
+
+
+@quick
+@given(st.data(), small)
+def test_farthest(data: st.DataObject, shape: tuple[int, ...]) -> None:
+    """Of contexts of a variable on itself, and of two of them together and side by side."""
+    size, order = prod(shape), data.draw(any_order(shape))
+    contexts = data.draw(st.lists(selections(shape) | earlier(shape), min_size=2, max_size=2))
+    one, other = (context.relation(order) for context in contexts)
+    places = cells(shape)
+    for context, relation in zip(contexts, (one, other), strict=True):
+        own = np.arange(size)[list(getattr(context, "elements", None) or range(size))]
+        for axis in range(len(shape)):
+            pairs = np.argwhere(unroll(context, order, shape))
+            far = max((abs(places[own[t]][axis] - places[s][axis]) for t, s in pairs), default=0)
+            assert relation.farthest(axis, shape, own[:, None], np.arange(size)) == far
+    assume(one.targets == other.targets == size)
+    targets = np.array(data.draw(st.permutations(range(size)))).reshape(size, 1)
+    targets = np.concatenate([targets, np.roll(targets, data.draw(st.integers(0, 3)), axis=0)], axis=1)
+    sources = np.array(data.draw(st.permutations(range(size))))
+    sources = np.where(sources < data.draw(st.integers(0, size)), sources, -1)
+    both = Union(size, size, (one, other)), Beside(size, (one, other))
+    for axis in range(len(shape)):
+        for relation, placed in zip((one, *both), (sources, sources, np.tile(sources, 2)), strict=True):
+            found = relation.farthest(axis, shape, targets, placed)
+            assert found == farthest(relation.matrix(), axis, shape, targets, placed)
 
 
 def matrices(rows: int, columns: int) -> st.SearchStrategy[np.ndarray]:

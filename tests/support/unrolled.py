@@ -9,6 +9,7 @@ from math import floor
 import numpy as np
 
 from ardsl.relations import Affine, Earlier, Everything, Listed, Order, Part, Relation, Selection
+from ardsl.relations.arrays import NONE
 
 
 def cells(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
@@ -52,6 +53,14 @@ def value(bound: Affine, target: tuple[int, ...]) -> int:
     return floor(Fraction(bound.multiplier * target[bound.axis] + bound.inner, bound.divisor)) + bound.offset
 
 
+def farthest(matrix: np.ndarray, axis: int, shape: tuple[int, ...], targets: np.ndarray, sources: np.ndarray) -> int:
+    """The largest distance of what is read, one pair of elements at a time."""
+    places = cells(shape)
+    pairs = [(target, source) for target, source in np.argwhere(matrix) if sources[source] >= 0]
+    distances = [abs(places[e][axis] - places[sources[s]][axis]) for t, s in pairs for e in targets[t]]
+    return max(distances, default=0)
+
+
 def check(relation: Relation, matrix: np.ndarray) -> None:
     """Every question to a relation, answered from its matrix."""
     assert matrix.shape == (relation.targets, relation.sources)
@@ -64,6 +73,11 @@ def check(relation: Relation, matrix: np.ndarray) -> None:
     assert relation.counts(targets).tolist() == matrix[targets].sum(axis=1).tolist()
     assert (relation.at_most(targets) >= matrix[targets].sum(axis=1)).all()
     assert relation.count == matrix.sum()
+    assert relation.column_counts().tolist() == matrix.sum(axis=0).tolist()
+    numbers = np.arange(relation.sources) * 37 % 11 - 5
+    assert relation.totals(numbers).tolist() == (matrix @ numbers).tolist()
+    assert relation.greatest(numbers).tolist() == np.where(matrix, numbers, NONE).max(axis=1, initial=NONE).tolist()
+    assert relation.most == matrix.sum(axis=1).max(initial=0)
     target, source = (index.ravel() for index in np.indices(matrix.shape))
     assert (relation.holds(target, source) == matrix.ravel()).all()
     if matrix.size:

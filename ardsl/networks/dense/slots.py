@@ -14,7 +14,7 @@ import numpy as np
 from ardsl.model.model import Context
 from ardsl.networks.group import Group, TargetBlock
 from ardsl.relations import Affine, Earlier, Order, Part, Sparse
-from ardsl.relations.selection import unraveled
+from ardsl.relations.boxes import unraveled
 
 
 @dataclass(frozen=True, eq=False)
