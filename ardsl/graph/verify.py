@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from ardsl.common.wording import plural
-from ardsl.relations import Relation, difference
+from ardsl.relations import Relation
 
 _PORTION = 1 << 14
 """Targets that are looked at together."""
@@ -203,8 +203,8 @@ def compare(
         order=order,
         declared=declared.count,
         realized=realized.count,
-        leaks=Pairs(difference(realized, declared), target_name, source_name),
-        blind_spots=Pairs(difference(declared, realized), target_name, source_name),
-        direct_only=None if hidden is None else difference(realized, hidden).count,
+        leaks=Pairs(realized.minus(declared), target_name, source_name),
+        blind_spots=Pairs(declared.minus(realized), target_name, source_name),
+        direct_only=None if hidden is None else realized.minus(hidden).count,
         realized_relation=realized,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -11,8 +11,7 @@ import numpy as np
 from ardsl.families.domains import Domain
 from ardsl.families.family import Family
 from ardsl.model.model import Factor, Model, NetworkCall, Variable
-from ardsl.relations import Beside, Earlier, Everything, Levels, Listed, Matrix, Order, Part, Relation, Sparse, Union
-from ardsl.relations.selection import EarlierInOrder
+from ardsl.relations import Beside, Earlier, Everything, Levels, Listed, Matrix, Order, Relation, Sparse, Union
 
 SMALL = 1 << 20
 """Draws × source elements whose pairs are told by a matrix in any case."""
@@ -36,10 +35,7 @@ class SourceBlock:
 
     def within(self, relation: Relation) -> Relation:
         """A relation with the variable's elements as one with those of the block."""
-        if isinstance(self.elements, range) or not isinstance(relation, Listed):
-            return relation  # a block of some elements is read by listing them
-        read = tuple(self.elements.index(element) for element in relation.read)
-        return Listed(relation.targets, len(self.elements), read)
+        return relation if isinstance(self.elements, range) else relation.of_sources(self.elements)
 
     @cached_property
     def element_features(self) -> np.ndarray:
@@ -187,12 +183,7 @@ class Group:
         """A relation of the elements of the only factor as one of its draws: all elements of a draw, which are
         consecutive, read the same."""
         event = self.targets[0].elements.shape[1]
-        if event == 1:
-            return relation
-        if isinstance(relation, Everything | Listed):
-            return replace(relation, targets=self.draws)
-        assert isinstance(relation, EarlierInOrder | Part)
-        return replace(relation, elements=range(0, self.targets[0].variable.size, event))
+        return relation if event == 1 else relation.select(range(0, relation.targets, event))
 
     def chain(self, orders: Mapping[str, Order]) -> Levels | None:
         """The declared relation as a chain where that shows without unrolling: one variable, all of its own past and

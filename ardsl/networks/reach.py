@@ -6,7 +6,6 @@ import numpy as np
 
 from ardsl.model.model import Factor
 from ardsl.networks.design import Design
-from ardsl.networks.realize import RowRange
 from ardsl.relations.layering import TooLargeError
 
 
@@ -17,7 +16,7 @@ def realized_reach(plan: Design, factor: Factor, start: int, stop: int) -> tuple
     group, relation = plan.group, plan.realized[0]
     targets = [target for target in group.targets if target.factor is factor]
     shape, drawn = targets[0].variable.shape, np.concatenate([target.elements for target in targets])
-    rows = relation if stop - start == group.draws else RowRange(relation, start, stop)
+    rows = relation if stop - start == group.draws else relation.select(range(start, stop))
     elements = group.elements_of(targets[0].variable)
     try:
         return tuple(rows.farthest(axis, shape, drawn, elements) for axis in range(len(shape)))

@@ -196,16 +196,15 @@ def _comparisons(plan: Design) -> Iterator[Comparison]:
         declared = group.by_source(orders) if isinstance(realized, Beside) else group.declared(orders)
         hidden = plan.hidden[k] if plan.hidden is not None else None
         for factor, start, stop in factor_rows(group):
+            rows = range(start, stop)
             yield compare(
-                *(declared, realized)
-                if len(group.factors) == 1
-                else (_rows(declared, start, stop), _rows(realized, start, stop)),
+                *(declared, realized) if len(group.factors) == 1 else (declared.select(rows), realized.select(rows)),
                 factor=factor.text,
                 variable=factor.variable,
                 order=orders[factor.variable].name,
                 target_name=lambda draw, start=start: group.draw_name(start + draw),  # type: ignore[misc]
                 source_name=group.element_name,
-                hidden=hidden if hidden is None or len(group.factors) == 1 else _rows(hidden, start, stop),
+                hidden=hidden if hidden is None or len(group.factors) == 1 else hidden.select(rows),
             )
 
 
@@ -216,31 +215,6 @@ def factor_rows(group: Group) -> Iterator[tuple[Factor, int, int]]:
         stop = start + sum(t.draws for t in group.targets if t.factor is factor)
         yield factor, start, stop
         start = stop
-
-
-def _rows(relation: Relation, start: int, stop: int) -> Relation:
-    """Some consecutive targets of a relation."""
-    return relation.select(np.arange(start, stop)) if isinstance(relation, Sparse) else RowRange(relation, start, stop)
-
-
-class RowRange(Relation):
-    """Some consecutive targets of a relation."""
-
-    def __init__(self, whole: Relation, start: int, stop: int) -> None:
-        self._whole, self._start = whole, start
-        self.targets, self.sources = stop - start, whole.sources
-
-    def rows(self, targets: np.ndarray) -> np.ndarray:
-        return self._whole.rows(targets + self._start)
-
-    def holds(self, targets: np.ndarray, sources: np.ndarray) -> np.ndarray:
-        return self._whole.holds(targets + self._start, sources)
-
-    def counts(self, targets: np.ndarray) -> np.ndarray:
-        return self._whole.counts(targets + self._start)
-
-    def greatest(self, numbers: np.ndarray) -> np.ndarray:
-        return self._whole.greatest(numbers)[self._start : self._start + self.targets]
 
 
 def report_findings(model: Model, plan: Plan, report: Report, sink: Sink) -> None:

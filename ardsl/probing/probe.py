@@ -21,7 +21,7 @@ from ardsl.compiler.model import AutoregressiveModel
 from ardsl.families.domains import Domain
 from ardsl.graph.verify import Report, compare
 from ardsl.networks.module import NetworkModule
-from ardsl.networks.realize import RowRange, factor_rows
+from ardsl.networks.realize import factor_rows
 from ardsl.relations import Matrix
 from ardsl.spec import Spec
 
@@ -45,8 +45,8 @@ def verify_numeric(spec: Spec, seed: int = 0) -> Report:
             for factor, start, stop in factor_rows(group):
                 comparisons.append(
                     compare(
-                        RowRange(declared, start, stop),
-                        RowRange(realized, start, stop),
+                        declared.select(range(start, stop)),
+                        realized.select(range(start, stop)),
                         factor=factor.text,
                         variable=factor.variable,
                         order=orders[factor.variable].name,

@@ -1,12 +1,10 @@
 """Relations between index spaces, and the orders that rank elements. numpy only."""
 
 from ardsl.relations.band import Band
-from ardsl.relations.difference import Difference, difference
-from ardsl.relations.labelled import Labelled, Levels, Matrix, boolean_product
+from ardsl.relations.labelled import Labelled, Levels
 from ardsl.relations.order import ORDER_NAMES, Order, OrderError, OrderForm, OrderMixture
-from ardsl.relations.relation import Beside, Relation, Stacked, Union
+from ardsl.relations.relation import Beside, Difference, Matrix, Relation, Sparse, Stacked, Union, boolean_product
 from ardsl.relations.selection import Affine, AxisPart, Earlier, Everything, Listed, Part, Selection
-from ardsl.relations.sparse import Sparse
 from ardsl.relations.stencil import Stencil
 from ardsl.relations.translated import Translated
 
@@ -36,5 +34,4 @@ __all__ = [
     "Translated",
     "Union",
     "boolean_product",
-    "difference",
 ]

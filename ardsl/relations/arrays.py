@@ -13,6 +13,11 @@ def joined(arrays: list[np.ndarray]) -> np.ndarray:
     return np.concatenate(arrays).astype(np.int64, copy=False) if arrays else np.zeros(0, dtype=np.int64)
 
 
+def listed_range(numbers: range | np.ndarray) -> np.ndarray:
+    """A range as an array; an array as it is."""
+    return np.arange(numbers.start, numbers.stop, numbers.step) if isinstance(numbers, range) else numbers
+
+
 def expanded(starts: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The ranges ``starts[k] … starts[k] + counts[k] − 1`` one after another: each entry's k, and its value."""
     owner = np.repeat(np.arange(len(counts)), counts)

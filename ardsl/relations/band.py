@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ardsl.relations.relation import Relation, Rows
-from ardsl.relations.selection import AxisPart, Part
+from ardsl.relations.arrays import listed_range
+from ardsl.relations.relation import Relation, Rows, Stretches
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,17 +40,22 @@ class Band(Relation):
     def counts(self, targets: np.ndarray) -> np.ndarray:
         return np.maximum(self.high[targets] - self.low[targets] + 1, 0) * self.each
 
-    def common(self, other: Band) -> Band:
-        """What both have."""
-        return Band(np.maximum(self.low, other.low), np.minimum(self.high, other.high), self.cells, self.each)
+    def select(self, targets: range | np.ndarray) -> Band:
+        targets = listed_range(targets)
+        return Band(self.low[targets], self.high[targets], self.cells, self.each)
+
+    def stretches(self) -> Stretches:
+        return Stretches(self.low, self.high, self.cells)
+
+    def common(self, other: Relation) -> Relation | None:
+        both = common_band(self, other)
+        return super().common(other) if both is None else both
 
 
-def as_band(relation: Relation) -> Band | None:
-    """A relation as a band, where it moves along the first axis of its source only, and reads all of the others."""
-    if isinstance(relation, Band):
-        return relation
-    if not isinstance(relation, Part) or not relation.parts or any(part != AxisPart() for part in relation.parts[1:]):
+def common_band(left: Relation, right: Relation) -> Band | None:
+    """The intersection of two relations of the same index spaces whose rows are stretches of the same cells."""
+    one, other = left.stretches(), right.stretches()
+    if one is None or other is None or one.cells != other.cells:
         return None
-    low, high = relation.bounds(np.arange(relation.targets))[0]
-    cells = relation.source_shape[0]
-    return Band(np.maximum(low, 0), np.minimum(high, cells - 1), cells, relation.sources // max(cells, 1))
+    each = left.sources // max(one.cells, 1)
+    return Band(np.maximum(one.low, other.low), np.minimum(one.high, other.high), one.cells, each)

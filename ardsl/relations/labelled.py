@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ardsl.relations.arrays import NONE, distinct
+from ardsl.relations.arrays import NONE, distinct, listed_range
 from ardsl.relations.layering import CycleError, matrix_layers
-from ardsl.relations.relation import Relation, Rows
+from ardsl.relations.relation import Matrix, Relation, Rows, boolean_product
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +48,15 @@ class Levels(Relation):
 
     def column_counts(self) -> np.ndarray:
         return Levels(-self.source_level, -self.target_level).row_counts()
+
+    def select(self, targets: range | np.ndarray) -> Levels:
+        return Levels(self.target_level[listed_range(targets)], self.source_level)
+
+    def common(self, other: Relation) -> Relation | None:
+        """Of two prefixes of one chain the shorter is in both."""
+        if isinstance(other, Levels) and other.source_level is self.source_level:
+            return Levels(np.minimum(self.target_level, other.target_level), self.source_level)
+        return super().common(other)
 
     def _layers(self) -> np.ndarray:
         """A target waits for the highest level that it reads, whoever carries it: levels point at levels below."""
@@ -115,6 +124,9 @@ class Labelled(Relation):
         np.maximum.at(of_label, self.source_label, numbers)
         return Matrix(self.table).greatest(of_label)[self.target_label]
 
+    def select(self, targets: range | np.ndarray) -> Labelled:
+        return Labelled(self.target_label[listed_range(targets)], self.source_label, self.table)
+
     def _layers(self) -> np.ndarray:
         """All targets of one label read the same, so labels are scheduled in place of elements."""
         labels, label_of = np.unique(self.target_label, return_inverse=True)
@@ -133,32 +145,3 @@ class Labelled(Relation):
     def union(self, other: Labelled) -> Labelled:
         """Either; both must label their targets and sources alike."""
         return Labelled(self.target_label, self.source_label, self.table | other.table)
-
-
-def boolean_product(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """The product of boolean matrices. float32 is far faster than booleans, and exact: sums of ones stay above 0."""
-    return (left.astype(np.float32) @ right.astype(np.float32)) > 0.5
-
-
-@dataclass(frozen=True, eq=False)
-class Matrix(Relation):
-    """Target ``j`` reads source ``i`` exactly if ``values[j, i]``: the general case, for small index spaces."""
-
-    values: np.ndarray
-
-    @property
-    def targets(self) -> int:  # type: ignore[override]
-        return int(self.values.shape[0])
-
-    @property
-    def sources(self) -> int:  # type: ignore[override]
-        return int(self.values.shape[1])
-
-    def rows(self, targets: np.ndarray) -> Rows:
-        return self.values[targets]
-
-    def holds(self, targets: np.ndarray, sources: np.ndarray) -> np.ndarray:
-        return self.values[targets, sources]
-
-    def _layers(self) -> np.ndarray:
-        return matrix_layers(self.values)

@@ -7,13 +7,21 @@ the realized graph. Elements are numbered by their flat (row-major) index.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
-from ardsl.relations.arrays import NONE, distinct, joined
-from ardsl.relations.layering import edge_layers, require_few_cells, require_few_edges, require_few_elements
+from ardsl.relations.arrays import NONE, distinct, expanded, joined, listed_range
+from ardsl.relations.layering import (
+    edge_layers,
+    matrix_layers,
+    require_few_cells,
+    require_few_edges,
+    require_few_elements,
+)
 from ardsl.relations.order import Order
 
 Rows = np.ndarray
@@ -24,6 +32,15 @@ CHUNK = 1 << 24
 
 _PORTION = 1 << 20
 """Pairs that are listed at once."""
+
+
+class Stretches(NamedTuple):
+    """The stretch of cells that each target reads, from ``low`` to ``high``, none where that is empty: int64 [targets].
+    There are ``cells``, each of as many sources, one after another."""
+
+    low: np.ndarray
+    high: np.ndarray
+    cells: int
 
 
 class Relation(ABC):
@@ -184,6 +201,39 @@ class Relation(ABC):
             sources.append(source)
         return joined(targets), joined(sources)
 
+    def select(self, targets: range | np.ndarray) -> Relation:
+        """The rows of these targets."""
+        return Selected(self, listed_range(targets))
+
+    def of_sources(self, sources: Sequence[int]) -> Relation:
+        """The columns of these sources."""
+        return Matrix(self.matrix()[:, list(sources)])
+
+    def minus(self, other: Relation) -> Relation:
+        """The pairs that ``other`` lacks, in the form that is cheapest to count."""
+        if self is other or self == other:
+            return Union(self.targets, self.sources, ())
+        lacking = self._filtered(other, held=False)
+        return Difference(self, other, self.common(other)) if lacking is None else lacking
+
+    def common(self, other: Relation) -> Relation | None:
+        """The pairs that ``other`` has, too, where they are a relation whose pairs are quickly counted."""
+        mine = self._filtered(other, held=True)
+        return other._filtered(self, held=True) if mine is None else mine
+
+    def stretches(self) -> Stretches | None:
+        """The cells that each target reads, where that shows without unrolling to be one stretch of them."""
+        return None
+
+    @property
+    def translation_invariant(self) -> bool:
+        """Whether it looks the same from everywhere: whether a pair stands in it is told by their distance alone."""
+        return False
+
+    def _filtered(self, other: Relation, held: bool) -> Relation | None:
+        """The pairs that ``other`` has, or lacks, where few questions to it decide; else None."""
+        return None
+
     def __contains__(self, pair: tuple[int, int]) -> bool:
         target, source = pair
         return bool(self.holds(np.array([target]), np.array([source]))[0])
@@ -191,6 +241,81 @@ class Relation(ABC):
     def _chunks(self, targets: np.ndarray) -> Iterator[np.ndarray]:
         size = max(1, CHUNK // max(1, self.sources))
         return (targets[start : start + size] for start in range(0, len(targets), size))
+
+
+@dataclass(frozen=True, eq=False)
+class Selected(Relation):
+    """Some rows of a relation: ``chosen``, int64 [targets]."""
+
+    whole: Relation
+    chosen: np.ndarray
+
+    @property
+    def targets(self) -> int:  # type: ignore[override]
+        return len(self.chosen)
+
+    @property
+    def sources(self) -> int:  # type: ignore[override]
+        return self.whole.sources
+
+    def rows(self, targets: np.ndarray) -> Rows:
+        return self.whole.rows(self.chosen[targets])
+
+    def reads(self, target: int) -> np.ndarray:
+        return self.whole.reads(int(self.chosen[target]))
+
+    def pairs(self, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return self.whole.pairs(self.chosen[targets])
+
+    def holds(self, targets: np.ndarray, sources: np.ndarray) -> np.ndarray:
+        return self.whole.holds(self.chosen[targets], sources)
+
+    def counts(self, targets: np.ndarray) -> np.ndarray:
+        return self.whole.counts(self.chosen[targets])
+
+    def at_most(self, targets: np.ndarray) -> np.ndarray:
+        return self.whole.at_most(self.chosen[targets])
+
+    def greatest(self, numbers: np.ndarray) -> np.ndarray:
+        return self.whole.greatest(numbers)[self.chosen]
+
+
+@dataclass(frozen=True, eq=False)
+class Difference(Relation):
+    """What ``left`` has and ``right`` lacks. ``both`` is their intersection, where that is a relation whose pairs are
+    quickly counted."""
+
+    left: Relation
+    right: Relation
+    both: Relation | None = None
+
+    @property
+    def targets(self) -> int:  # type: ignore[override]
+        return self.left.targets
+
+    @property
+    def sources(self) -> int:  # type: ignore[override]
+        return self.left.sources
+
+    def rows(self, targets: np.ndarray) -> Rows:
+        return self.left.rows(targets) & ~self.right.rows(targets)
+
+    def reads(self, target: int) -> np.ndarray:
+        read = self.left.reads(target)
+        return read[~self.right.holds(np.full(len(read), target), read)]
+
+    def holds(self, targets: np.ndarray, sources: np.ndarray) -> np.ndarray:
+        return self.left.holds(targets, sources) & ~self.right.holds(targets, sources)
+
+    def counts(self, targets: np.ndarray) -> np.ndarray:
+        return super().counts(targets) if self.both is None else self.left.counts(targets) - self.both.counts(targets)
+
+    def row_counts(self) -> np.ndarray:
+        return super().row_counts() if self.both is None else self.left.row_counts() - self.both.row_counts()
+
+    @property
+    def count(self) -> int:
+        return super().count if self.both is None else self.left.count - self.both.count
 
 
 @dataclass(frozen=True, eq=False)
@@ -239,6 +364,9 @@ class Union(Relation):
     def farthest(self, axis: int, shape: tuple[int, ...], targets: np.ndarray, sources: np.ndarray) -> int:
         return max((part.farthest(axis, shape, targets, sources) for part in self.parts), default=0)
 
+    def select(self, targets: range | np.ndarray) -> Relation:
+        return Union(len(targets), self.sources, tuple(part.select(targets) for part in self.parts))
+
     def reads_all_earlier(self, order: Order) -> bool:
         return any(part.reads_all_earlier(order) for part in self.parts)
 
@@ -275,6 +403,16 @@ class Beside(Relation):
         ends = np.cumsum([part.sources for part in self.parts])
         placed = zip(self.parts, np.split(sources, ends[:-1]), strict=False)
         return max((part.farthest(axis, shape, targets, own) for part, own in placed), default=0)
+
+    def select(self, targets: range | np.ndarray) -> Relation:
+        return Beside(len(targets), tuple(part.select(targets) for part in self.parts))
+
+    def minus(self, other: Relation) -> Relation:
+        """Part by part, where the other's parts have the same sources."""
+        if isinstance(other, Beside) and [p.sources for p in self.parts] == [p.sources for p in other.parts]:
+            parts = zip(self.parts, other.parts, strict=True)
+            return Beside(self.targets, tuple(mine.minus(theirs) for mine, theirs in parts))
+        return super().minus(other)
 
     def row_counts(self) -> np.ndarray:
         return sum((part.row_counts() for part in self.parts), np.zeros(self.targets, dtype=np.int64))
@@ -344,3 +482,156 @@ class Stacked(Relation):
             here = np.flatnonzero((rest == 0) & (position >= 0) & (position < len(elements)))
             if len(here):
                 yield here, position[here], part
+
+
+@dataclass(frozen=True, eq=False)
+class Matrix(Relation):
+    """Target ``j`` reads source ``i`` exactly if ``values[j, i]``: the general case, for small index spaces."""
+
+    values: np.ndarray
+
+    @property
+    def targets(self) -> int:  # type: ignore[override]
+        return int(self.values.shape[0])
+
+    @property
+    def sources(self) -> int:  # type: ignore[override]
+        return int(self.values.shape[1])
+
+    def rows(self, targets: np.ndarray) -> Rows:
+        return self.values[targets]
+
+    def holds(self, targets: np.ndarray, sources: np.ndarray) -> np.ndarray:
+        return self.values[targets, sources]
+
+    def select(self, targets: range | np.ndarray) -> Matrix:
+        return Matrix(self.values[listed_range(targets)])
+
+    def _layers(self) -> np.ndarray:
+        return matrix_layers(self.values)
+
+
+@dataclass(frozen=True, eq=False)
+class Sparse(Relation):
+    """Target ``j`` reads ``read[starts[j]:starts[j + 1]]``, ascending: int64 [targets + 1] and [pairs]."""
+
+    starts: np.ndarray
+    read: np.ndarray
+    sources: int
+
+    @classmethod
+    def of_pairs(cls, targets: int, sources: int, target: np.ndarray, source: np.ndarray) -> Sparse:
+        """The relation that has these pairs, in any order and as often as they come."""
+        target, read = np.divmod(distinct(target * sources + source), max(sources, 1))
+        return cls(_starts(np.bincount(target, minlength=targets)), read, sources)
+
+    @classmethod
+    def of(cls, relation: Relation) -> Sparse:
+        """Any relation, with its pairs listed."""
+        if isinstance(relation, Sparse):
+            return relation
+        target, source = relation.pairs(np.arange(relation.targets))
+        return cls(_starts(np.bincount(target, minlength=relation.targets)), source, relation.sources)
+
+    @property
+    def targets(self) -> int:  # type: ignore[override]
+        return len(self.starts) - 1
+
+    @cached_property
+    def target(self) -> np.ndarray:
+        """The target of each pair, int64 [pairs]."""
+        return np.repeat(np.arange(self.targets), self.row_counts())
+
+    @cached_property
+    def _codes(self) -> np.ndarray:
+        """A number for each pair, ascending."""
+        return self.target * self.sources + self.read
+
+    def rows(self, targets: np.ndarray) -> Rows:
+        rows = np.zeros((len(targets), self.sources), dtype=bool)
+        rows[self.pairs(targets)] = True
+        return rows
+
+    def pairs(self, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        owner, place = expanded(self.starts[targets], self.counts(targets))
+        return owner, self.read[place]
+
+    def reads(self, target: int) -> np.ndarray:
+        return self.read[self.starts[target] : self.starts[target + 1]]
+
+    def holds(self, targets: np.ndarray, sources: np.ndarray) -> np.ndarray:
+        asked = targets * self.sources + sources
+        place = np.searchsorted(self._codes, asked)
+        return np.append(self._codes, -1)[place] == asked
+
+    def counts(self, targets: np.ndarray) -> np.ndarray:
+        return self.starts[targets + 1] - self.starts[targets]
+
+    def row_counts(self) -> np.ndarray:
+        return np.diff(self.starts)
+
+    def column_counts(self) -> np.ndarray:
+        return np.bincount(self.read, minlength=self.sources)
+
+    def totals(self, sizes: np.ndarray) -> np.ndarray:
+        sums = np.concatenate([[0], np.cumsum(sizes[self.read])])
+        return sums[self.starts[1:]] - sums[self.starts[:-1]]
+
+    def greatest(self, numbers: np.ndarray) -> np.ndarray:
+        greatest = np.full(self.targets, NONE)
+        some = np.flatnonzero(self.row_counts())
+        if len(some):
+            greatest[some] = np.maximum.reduceat(numbers[self.read], self.starts[some])
+        return greatest
+
+    @property
+    def count(self) -> int:
+        return len(self.read)
+
+    def _layers(self) -> np.ndarray:
+        return edge_layers(self.targets, self.target, self.read)
+
+    def _filtered(self, other: Relation, held: bool) -> Sparse:
+        return self.only(other.holds(self.target, self.read) == held)
+
+    def select(self, targets: range | np.ndarray) -> Sparse:
+        targets = listed_range(targets)
+        return Sparse(_starts(self.counts(targets)), self.pairs(targets)[1], self.sources)
+
+    def after(self, earlier: Sparse) -> Sparse:
+        """The composition: a target reads what the sources that it reads here read in ``earlier``."""
+        owner, source = earlier.pairs(self.read)
+        return Sparse.of_pairs(self.targets, earlier.sources, self.target[owner], source)
+
+    def union(self, other: Sparse) -> Sparse:
+        """The pairs of either."""
+        target, read = (np.concatenate(both) for both in ((self.target, other.target), (self.read, other.read)))
+        return self.of_pairs(self.targets, self.sources, target, read)
+
+    def only(self, kept: np.ndarray) -> Sparse:
+        """Without the pairs that are not ``kept``, bool [pairs]."""
+        return Sparse(_starts(np.bincount(self.target[kept], minlength=self.targets)), self.read[kept], self.sources)
+
+    def including(self, other: Sparse) -> Sparse:
+        """Our targets × those of ``other`` whose sources, of which there is at least one, ours read as well."""
+        some = np.flatnonzero(other.row_counts())
+        first, last = other.read[other.starts[some]], other.read[other.starts[some + 1] - 1]
+        by_source = np.argsort(self.read, kind="stable")
+        ends = np.cumsum(self.column_counts())
+        # Who reads the first source may read them all, who reads the last one too still may: few are left to look at.
+        owner, place = expanded((ends - self.column_counts())[first], self.column_counts()[first])
+        target, candidate = self.target[by_source[place]], some[owner]
+        kept = self.holds(target, last[owner])
+        target, candidate = target[kept], candidate[kept]
+        pair, source = other.pairs(candidate)
+        lacking = np.bincount(pair[~self.holds(target[pair], source)], minlength=len(target))
+        return Sparse.of_pairs(self.targets, other.targets, target[lacking == 0], candidate[lacking == 0])
+
+
+def _starts(counts: np.ndarray) -> np.ndarray:
+    return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(counts)])
+
+
+def boolean_product(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """The product of boolean matrices. float32 is far faster than booleans, and exact: sums of ones stay above 0."""
+    return (left.astype(np.float32) @ right.astype(np.float32)) > 0.5

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
 
 from ardsl.relations.arrays import NONE, expanded, joined
+from ardsl.relations.band import common_band
 from ardsl.relations.boxes import (
     Box,
     box_maxima,
@@ -26,7 +27,7 @@ from ardsl.relations.boxes import (
 from ardsl.relations.layering import require_few_edges
 from ardsl.relations.lexicographic import earlier_in_box, priority
 from ardsl.relations.order import Order
-from ardsl.relations.relation import Relation, Rows
+from ardsl.relations.relation import Relation, Rows, Stretches
 
 _PORTION = 1 << 18
 """Targets that are looked at together."""
@@ -67,6 +68,12 @@ class Everything(Selection, Relation):
     def greatest(self, numbers: np.ndarray) -> np.ndarray:
         return np.full(self.targets, numbers.max(initial=NONE))
 
+    def select(self, targets: range | np.ndarray) -> Everything:
+        return Everything(len(targets), self.sources)
+
+    def of_sources(self, sources: Sequence[int]) -> Everything:
+        return Everything(self.targets, len(sources))
+
 
 @dataclass(frozen=True)
 class Listed(Selection, Relation):
@@ -96,6 +103,13 @@ class Listed(Selection, Relation):
 
     def greatest(self, numbers: np.ndarray) -> np.ndarray:
         return np.full(self.targets, numbers[list(self.read)].max(initial=NONE))
+
+    def select(self, targets: range | np.ndarray) -> Listed:
+        return Listed(len(targets), self.sources, self.read)
+
+    def of_sources(self, sources: Sequence[int]) -> Listed:
+        read = set(self.read)
+        return Listed(self.targets, len(sources), tuple(k for k, source in enumerate(sources) if source in read))
 
 
 @dataclass(frozen=True)
@@ -250,6 +264,15 @@ class EarlierInOrder(Relation):
         there = unraveled(sources[source[placed]], shape)[axis]
         return int(np.abs(at - there[:, None]).max(initial=0))
 
+    def select(self, targets: range | np.ndarray) -> Relation:
+        if not isinstance(targets, range):
+            return super().select(targets)
+        return replace(self, elements=self.elements[targets.start : targets.stop : targets.step])
+
+    @property
+    def translation_invariant(self) -> bool:
+        return self.last is None and priority(self.order) is not None
+
     def _boxes(self, elements: np.ndarray) -> Box:
         """What the limits allow each element, earlier or not."""
         at = unraveled(elements, self.order.shape)
@@ -367,6 +390,23 @@ class Part(Selection, Relation):
             distances = np.maximum(at.max(axis=1, initial=0) - low, high - at.min(axis=1, initial=shape[axis]))
             farthest = max(farthest, int(distances[reads].max(initial=0)))
         return farthest
+
+    def select(self, targets: range | np.ndarray) -> Relation:
+        if not isinstance(targets, range):
+            return super().select(targets)
+        elements = range(prod(self.target_shape)) if self.elements is None else self.elements
+        return replace(self, elements=elements[targets.start : targets.stop : targets.step])
+
+    def stretches(self) -> Stretches | None:
+        """Of a box that moves along the first axis of its source only, and covers all of the others."""
+        if not self.parts or any(part != AxisPart() for part in self.parts[1:]):
+            return None
+        low, high = self.bounds(np.arange(self.targets))[0]
+        return Stretches(np.maximum(low, 0), np.minimum(high, self.source_shape[0] - 1), self.source_shape[0])
+
+    def common(self, other: Relation) -> Relation | None:
+        both = common_band(self, other)
+        return super().common(other) if both is None else both
 
     def _portions(self) -> Iterator[np.ndarray]:
         return (np.arange(first, min(first + _PORTION, self.targets)) for first in range(0, self.targets, _PORTION))

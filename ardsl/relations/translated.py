@@ -181,6 +181,13 @@ class Translated(Relation):
             source = source * size + self.frame.source(axis, here, found[axes + 1 + axis])
         return target * self.groups[0] + found[axes], source * self.groups[1] + found[-1]
 
+    def _filtered(self, other: Relation, held: bool) -> Translated | None:
+        """One place of each entry decides, where the other looks the same from everywhere."""
+        if not other.translation_invariant:
+            return None
+        targets, sources = self.entries()
+        return self.only(other.holds(targets, sources * self.each) == held)
+
     def of_elements(self, each: int) -> Translated:
         """The same sites with so many elements each."""
         return Translated(self.frame, self.table, each)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from ardsl.relations import Earlier, Matrix, difference
+from ardsl.relations import Earlier, Matrix
 from ardsl.relations.lexicographic import priority
 from ardsl.relations.order import raster, reverse
 from ardsl.relations.ranked import Ranked, compose_ranked
@@ -179,10 +179,10 @@ def test_what_a_composition_has_beyond_what_is_declared(data: st.DataObject, sha
     stencil = data.draw(stencils([0] * len(shape), 1, 1))
     realized = compose(shape, 1, [("map", [("input", stencil)])])
     one, other = unroll(Earlier(limits), order, shape), realized.matrix()
-    leaks = difference(realized, declared)
+    leaks = realized.minus(declared)
     assert isinstance(leaks, Translated)
     check(leaks, other & ~one)
-    check(difference(declared, realized), one & ~other)
+    check(declared.minus(realized), one & ~other)
 
 
 @pytest.mark.thorough

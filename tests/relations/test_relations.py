@@ -21,7 +21,6 @@ from ardsl.relations import (
     Stacked,
     Union,
     boolean_product,
-    difference,
 )
 from ardsl.relations.order import raster
 from tests.support.strategies import any_order, earlier, labelled, levels, parts, selections, shapes, total_orders
@@ -173,9 +172,9 @@ def test_sparse(data: st.DataObject, targets: int, between: int, sources: int) -
     check(left.after(right), boolean_product(upper, lower))
     check(left.union(beside), upper | other)
     check(left.only(beside.holds(left.target, left.read)), upper & other)
-    check(difference(left, beside), upper & ~other)
-    check(difference(Matrix(upper), beside), upper & ~other)
-    check(difference(left, Matrix(other)), upper & ~other)
+    check(left.minus(beside), upper & ~other)
+    check(Matrix(upper).minus(beside), upper & ~other)
+    check(left.minus(Matrix(other)), upper & ~other)
     check(left.select(np.arange(targets)[::-2]), upper[::-2])
     included = (~other[None] | upper[:, None]).all(-1) & other.any(-1)[None]
     check(left.including(beside), included)

@@ -17,7 +17,7 @@ from ardsl.networks.lattice.lattice import Lattice
 from ardsl.networks.lattice.plan import planning_work, spread_reach, spread_relation
 from ardsl.networks.lattice.wiring import Limits, Wiring
 from ardsl.networks.network import Network
-from ardsl.relations import Earlier, difference
+from ardsl.relations import Earlier
 
 MOST_CHANNELS = 16
 MOST_WORK = 1 << 34
@@ -127,7 +127,7 @@ class LatticePlugin(Network):
         """What enters at one position must be declared for those that it reaches."""
         wiring = self._wiring(group, options)
         for each in given(group, wiring.lattice).spread:
-            if difference(spread_relation(wiring, each), group.at_draws(each.part)).count:
+            if spread_relation(wiring, each).minus(group.at_draws(each.part)).count:
                 context = next(c for c in group.factors[0].contexts if c.variable == each.source.variable.name)
                 far = spread_reach(wiring)
                 reason = f"what enters at one time step reaches the {far:,} after it, and must be declared as far"
@@ -140,7 +140,7 @@ class LatticePlugin(Network):
         wiring = self._wiring(group, options)
         helps = [self.completion(wiring.lattice, options, self._limits(group))]
         for each in given(group, wiring.lattice).spread:
-            if difference(group.at_draws(each.part), spread_relation(wiring, each)).count:
+            if group.at_draws(each.part).minus(spread_relation(wiring, each)).count:
                 far, name = spread_reach(wiring), each.source.variable.name
                 helps.insert(0, f"what `{name}` gives reaches {far:,} time steps on: begin its range as far back")
         completion = "; ".join(filter(None, helps)) or None
