@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ardsl.common.wording import cut, plural
 from ardsl.networks.group import Group
-from ardsl.relations import Relation
+from ardsl.relations import Order, Relation
 
 if TYPE_CHECKING:
     from ardsl.networks.module import NetworkModule
@@ -78,6 +78,11 @@ class Design:
     def activations(self) -> int:
         """Numbers kept for the backward pass of one example."""
         return sum(layer.outputs + layer.activated for layer in self.layers) + self.group.features
+
+    def declared(self, orders: Mapping[str, Order]) -> Relation:
+        """What the group declares under the given orders, draws × source elements, in a form that compares well with
+        what is realized."""
+        return self.group.declared(orders)
 
     def build(self) -> NetworkModule:
         """Makes the torch module, with fresh weights."""

@@ -33,9 +33,16 @@ class SourceBlock:
         """The number of inputs that they give."""
         return sum(domain.features * (last - first) for domain, first, last in self.runs)
 
+    @cached_property
+    def index(self) -> slice | np.ndarray:
+        """The elements as an index into what there is of each of the variable's."""
+        if isinstance(self.elements, range):
+            return slice(self.elements.start, self.elements.stop, self.elements.step)
+        return np.array(self.elements, dtype=np.int64)
+
     def within(self, relation: Relation) -> Relation:
         """A relation with the variable's elements as one with those of the block."""
-        return relation if isinstance(self.elements, range) else relation.of_sources(self.elements)
+        return relation if isinstance(self.elements, range) else relation.columns(self.elements)
 
     @cached_property
     def element_features(self) -> np.ndarray:
@@ -224,7 +231,7 @@ class Group:
     def columns(self, source: SourceBlock) -> np.ndarray:
         """The column of each element of a source's variable, int64 [elements]; −1 for those that are not read."""
         columns = np.full(source.variable.size, -1)
-        columns[list(source.elements)] = self.first_columns[source.variable.name] + np.arange(len(source.elements))
+        columns[source.index] = self.first_columns[source.variable.name] + np.arange(len(source.elements))
         return columns
 
     def elements_of(self, variable: Variable) -> np.ndarray:
@@ -232,7 +239,7 @@ class Group:
         elements = [np.zeros(0, dtype=np.int64)]
         for source in self.sources:
             own = source.variable is variable
-            elements.append(np.asarray(source.elements) if own else np.full(len(source.elements), -1))
+            elements.append(np.arange(variable.size)[source.index] if own else np.full(len(source.elements), -1))
         return np.concatenate(elements)
 
     def _matrix(self, orders: Mapping[str, Order]) -> np.ndarray:
@@ -240,7 +247,7 @@ class Group:
         for row, source, own, relation in self.readings(orders):
             start = self.first_columns[source.variable.name]
             columns = slice(start, start + len(source.elements))
-            declared[row : row + len(own), columns] |= relation.rows(own)[:, source.elements]
+            declared[row : row + len(own), columns] |= relation.rows(own)[:, source.index]
         return declared
 
     def _sparse(self, orders: Mapping[str, Order]) -> Sparse:

@@ -15,7 +15,7 @@ from ardsl.networks.design import Design
 from ardsl.networks.group import Group
 from ardsl.networks.plan import Plan
 from ardsl.networks.resolve import MAX_PARAMETERS
-from ardsl.relations import Beside, Levels, Listed, Matrix, Order, Relation, Sparse, Translated
+from ardsl.relations import Order, Relation, Sparse
 from ardsl.relations.layering import CycleError
 
 MANY_PARAMETERS = 1 << 26
@@ -77,20 +77,11 @@ def _reading_for_parameters(plan: Design) -> Design:
     widths = plan.group.draw_outputs
     if widths.all():
         return plan
-
-    def read(relation: Relation) -> Relation:
-        if widths.any() and isinstance(relation, Sparse):
-            return relation.only(widths[relation.target] > 0)
-        if widths.any():
-            return Matrix(relation.matrix() & (widths > 0)[:, None])
-        if isinstance(relation, Beside):
-            return Beside(relation.targets, tuple(Listed(part.targets, part.sources, ()) for part in relation.parts))
-        return Listed(relation.targets, relation.sources, ())
-
-    hidden = None if plan.hidden is None else tuple(map(read, plan.hidden))
+    hidden = None if plan.hidden is None else tuple(relation.only_for(widths > 0) for relation in plan.hidden)
     helps = ["leave a parameter of the family to the network, or remove the context"]
     helps += [plan.completion] if widths.any() and plan.completion else []
-    return replace(plan, realized=tuple(map(read, plan.realized)), hidden=hidden, completion="; ".join(helps))
+    realized = tuple(relation.only_for(widths > 0) for relation in plan.realized)
+    return replace(plan, realized=realized, hidden=hidden, completion="; ".join(helps))
 
 
 def formula(model: Model) -> str:
@@ -132,9 +123,7 @@ def owners(groups: Sequence[Group]) -> list[np.ndarray]:
         np.concatenate(
             [nothing]
             + [
-                draw_of[s.variable.name][list(s.elements)]
-                if s.variable.name in draw_of
-                else np.full(len(s.elements), -1)
+                draw_of[s.variable.name][s.index] if s.variable.name in draw_of else np.full(len(s.elements), -1)
                 for s in group.sources
             ]
         )
@@ -156,14 +145,9 @@ def _reading(plans: Sequence[Design], orders: Sequence[int | Mapping[str, Order]
     realized = [
         p.realized[k] if isinstance(k, int) else p.group.declared(k) for p, k in zip(plans, orders, strict=True)
     ]
-    if len(plans) == 1 and isinstance(realized[0], Beside):
-        swept = [part for part in realized[0].parts if isinstance(part, Translated)]
-        if swept:  # of its own variable; what else it reads is given
-            return swept[0].of_elements(1)
-    owner = owners([p.group for p in plans])
-    if len(plans) == 1 and isinstance(realized[0], Levels):
-        return _chain(realized[0], owner[0])
-    total = sum(p.group.draws for p in plans)
+    owner, total = owners([p.group for p in plans]), sum(p.group.draws for p in plans)
+    if len(plans) == 1:
+        return realized[0].by_owner(owner[0], total)
     targets, sources = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
     start = 0
     for plan, relation, columns in zip(plans, realized, owner, strict=True):
@@ -173,14 +157,6 @@ def _reading(plans: Sequence[Design], orders: Sequence[int | Mapping[str, Order]
         sources.append(columns[element[drawn]])
         start += plan.group.draws
     return Sparse.of_pairs(total, total, np.concatenate(targets), np.concatenate(sources))
-
-
-def _chain(realized: Levels, owner: np.ndarray) -> Levels:
-    """One chain of draws reading draws: a draw has the level of its elements, and what is ``given`` is left out."""
-    level = np.full(realized.targets, np.iinfo(np.int64).max)
-    drawn = owner >= 0
-    np.minimum.at(level, owner[drawn], realized.source_level[drawn])  # a draw of several elements is read by any
-    return Levels(realized.target_level, level)
 
 
 def verify_plan(plan: Plan) -> Report:
@@ -193,7 +169,7 @@ def _comparisons(plan: Design) -> Iterator[Comparison]:
     for k in range(group.order_count):
         orders = group.orders(k)
         realized = plan.realized[k]
-        declared = group.by_source(orders) if isinstance(realized, Beside) else group.declared(orders)
+        declared = plan.declared(orders)
         hidden = plan.hidden[k] if plan.hidden is not None else None
         for factor, start, stop in factor_rows(group):
             rows = range(start, stop)

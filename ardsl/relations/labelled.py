@@ -54,7 +54,7 @@ class Levels(Relation):
 
     def common(self, other: Relation) -> Relation | None:
         """Of two prefixes of one chain the shorter is in both."""
-        if isinstance(other, Levels) and other.source_level is self.source_level:
+        if isinstance(other, Levels) and np.array_equal(self.source_level, other.source_level):
             return Levels(np.minimum(self.target_level, other.target_level), self.source_level)
         return super().common(other)
 
@@ -72,20 +72,34 @@ class Levels(Relation):
                 depth[level] = depth[below] + 1
         return depth[level_of]
 
-    def after(self, earlier: Levels) -> Levels:
-        """The composition: ``j`` reads ``i`` if some unit between reads ``i`` and is read by ``j``.
+    def only_for(self, kept: np.ndarray) -> Levels:
+        return Levels(np.where(kept, self.target_level, _below(self.source_level)), self.source_level)
 
-        A target sees as far as the highest unit below its own level does.
-        """
-        order = np.argsort(self.source_level, kind="stable")
-        below = np.searchsorted(self.source_level[order], self.target_level, side="right")
-        nothing = _below(earlier.source_level)
-        farthest = np.concatenate([[nothing], np.maximum.accumulate(earlier.target_level[order])])
-        return Levels(farthest[below], earlier.source_level)
+    def by_owner(self, owner: np.ndarray, count: int) -> Levels:
+        """An owner has the level of its lowest source: a target that reads any of its sources reads it."""
+        level = np.full(count, np.iinfo(np.int64).max)
+        owned = owner >= 0
+        np.minimum.at(level, owner[owned], self.source_level[owned])
+        return Levels(self.target_level, level)
 
-    def union(self, other: Levels) -> Levels:
-        """Either; both must level their sources alike."""
+    def then(self, above: Relation) -> Relation:
+        """A target sees as far as the highest unit below its own level does."""
+        if not isinstance(above, Levels):
+            return super().then(above)
+        order = np.argsort(above.source_level, kind="stable")
+        below = np.searchsorted(above.source_level[order], above.target_level, side="right")
+        nothing = _below(self.source_level)
+        farthest = np.concatenate([[nothing], np.maximum.accumulate(self.target_level[order])])
+        return Levels(farthest[below], self.source_level)
+
+    def union(self, other: Relation) -> Relation:
+        """Again levels, where both level their sources alike."""
+        if not isinstance(other, Levels) or not np.array_equal(self.source_level, other.source_level):
+            return super().union(other)
         return Levels(np.maximum(self.target_level, other.target_level), self.source_level)
+
+    def levels(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.target_level, self.source_level
 
 
 def _below(levels: np.ndarray) -> int:
@@ -134,14 +148,22 @@ class Labelled(Relation):
         carried[self.source_label, label_of] = True  # source label × target label, on one element
         return matrix_layers(boolean_product(self.table[labels], carried))[label_of]
 
-    def after(self, earlier: Labelled) -> Labelled:
-        """The composition, label by label: a unit between connects what may read its label here to what its label in
-        ``earlier`` may read. The two may label their units differently; only pairs that a unit carries count."""
-        labels = len(earlier.table)
-        read_as, reads_as = np.divmod(distinct(self.source_label * labels + earlier.target_label), max(labels, 1))
-        table = boolean_product(self.table[:, read_as], earlier.table[reads_as])
-        return Labelled(self.target_label, earlier.source_label, table)
+    def then(self, above: Relation) -> Relation:
+        """Label by label: a unit between connects what may read its label in ``above`` to what its label here may read.
+        The two may label their units differently; only pairs that a unit carries count."""
+        if not isinstance(above, Labelled):
+            return super().then(above)
+        labels = len(self.table)
+        read_as, reads_as = np.divmod(distinct(above.source_label * labels + self.target_label), max(labels, 1))
+        table = boolean_product(above.table[:, read_as], self.table[reads_as])
+        return Labelled(above.target_label, self.source_label, table)
 
-    def union(self, other: Labelled) -> Labelled:
-        """Either; both must label their targets and sources alike."""
+    def union(self, other: Relation) -> Relation:
+        """Again labelled, where both label their targets and sources alike."""
+        if not isinstance(other, Labelled) or self.table.shape != other.table.shape or not self._labels_as(other):
+            return super().union(other)
         return Labelled(self.target_label, self.source_label, self.table | other.table)
+
+    def _labels_as(self, other: Labelled) -> bool:
+        same = np.array_equal(self.target_label, other.target_label)
+        return same and np.array_equal(self.source_label, other.source_label)

@@ -205,9 +205,46 @@ class Relation(ABC):
         """The rows of these targets."""
         return Selected(self, listed_range(targets))
 
-    def of_sources(self, sources: Sequence[int]) -> Relation:
+    def columns(self, sources: Sequence[int]) -> Relation:
         """The columns of these sources."""
         return Matrix(self.matrix()[:, list(sources)])
+
+    def only_for(self, kept: np.ndarray) -> Relation:
+        """Without the pairs of targets that are not ``kept``, bool [targets]."""
+        return Matrix(self.matrix() & kept[:, None]) if kept.any() else Union(self.targets, self.sources, ())
+
+    def by_owner(self, owner: np.ndarray, count: int) -> Relation:
+        """Which of ``count`` owners of its sources each target reads: ``owner[i]`` wherever it reads source i, int64
+        [sources], −1 of those that have none."""
+        target, source = self.pairs(np.arange(self.targets))
+        owned = owner[source] >= 0
+        return Sparse.of_pairs(self.targets, count, target[owned], owner[source[owned]])
+
+    def then(self, above: Relation) -> Relation:
+        """The composition: targets of ``above`` × our sources, where something between is read by the one and reads the
+        other."""
+        return Matrix(boolean_product(above.matrix(), self.matrix()))
+
+    def union(self, other: Relation) -> Relation:
+        """The pairs of either."""
+        return Union(self.targets, self.sources, (self, other))
+
+    def levels(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Levels of the targets and of the sources such that each target reads the sources at or below its own, int64
+        [targets] and [sources]; None where the rows do not include one another in a row."""
+        matrix = self.matrix()
+        sizes = matrix.sum(axis=1)
+        rows = matrix[np.argsort(sizes, kind="stable")]
+        if not np.all(rows[:-1] <= rows[1:]):
+            return None
+        # A source's level is the size of the smallest row that holds it, a target's is the size of its own.
+        highest = np.iinfo(np.int64).max
+        return sizes, np.where(matrix, sizes[:, None], highest).min(axis=0, initial=highest)
+
+    def listed(self) -> Sparse:
+        """The same with its pairs listed."""
+        target, source = self.pairs(np.arange(self.targets))
+        return Sparse(_starts(np.bincount(target, minlength=self.targets)), source, self.sources)
 
     def minus(self, other: Relation) -> Relation:
         """The pairs that ``other`` lacks, in the form that is cheapest to count."""
@@ -347,6 +384,8 @@ class Union(Relation):
         return found
 
     def counts(self, targets: np.ndarray) -> np.ndarray:
+        if not self.parts:
+            return np.zeros(len(targets), dtype=np.int64)
         return self.parts[0].counts(targets) if len(self.parts) == 1 else super().counts(targets)
 
     def at_most(self, targets: np.ndarray) -> np.ndarray:
@@ -363,6 +402,9 @@ class Union(Relation):
 
     def farthest(self, axis: int, shape: tuple[int, ...], targets: np.ndarray, sources: np.ndarray) -> int:
         return max((part.farthest(axis, shape, targets, sources) for part in self.parts), default=0)
+
+    def _filtered(self, other: Relation, held: bool) -> Relation | None:
+        return None if self.parts else self
 
     def select(self, targets: range | np.ndarray) -> Relation:
         return Union(len(targets), self.sources, tuple(part.select(targets) for part in self.parts))
@@ -393,16 +435,25 @@ class Beside(Relation):
         return sum((part.counts(targets) for part in self.parts), np.zeros(len(targets), dtype=np.int64))
 
     def greatest(self, numbers: np.ndarray) -> np.ndarray:
-        found, start = np.full(self.targets, NONE), 0
-        for part in self.parts:
-            found = np.maximum(found, part.greatest(numbers[start : start + part.sources]))
-            start += part.sources
-        return found
+        greatest = np.full(self.targets, NONE)
+        for part, own in self._split(numbers):
+            greatest = np.maximum(greatest, part.greatest(own))
+        return greatest
 
     def farthest(self, axis: int, shape: tuple[int, ...], targets: np.ndarray, sources: np.ndarray) -> int:
+        return max((part.farthest(axis, shape, targets, own) for part, own in self._split(sources)), default=0)
+
+    def only_for(self, kept: np.ndarray) -> Beside:
+        return Beside(self.targets, tuple(part.only_for(kept) for part in self.parts))
+
+    def by_owner(self, owner: np.ndarray, count: int) -> Relation:
+        owned = [(part, own) for part, own in self._split(owner) if (own >= 0).any()]
+        return owned[0][0].by_owner(owned[0][1], count) if len(owned) == 1 else super().by_owner(owner, count)
+
+    def _split(self, of_sources: np.ndarray) -> Iterator[tuple[Relation, np.ndarray]]:
+        """Each part with what is told of its sources."""
         ends = np.cumsum([part.sources for part in self.parts])
-        placed = zip(self.parts, np.split(sources, ends[:-1]), strict=False)
-        return max((part.farthest(axis, shape, targets, own) for part, own in placed), default=0)
+        return zip(self.parts, np.split(of_sources, ends[:-1]), strict=False)
 
     def select(self, targets: range | np.ndarray) -> Relation:
         return Beside(len(targets), tuple(part.select(targets) for part in self.parts))
@@ -507,6 +558,9 @@ class Matrix(Relation):
     def select(self, targets: range | np.ndarray) -> Matrix:
         return Matrix(self.values[listed_range(targets)])
 
+    def matrix(self) -> Rows:
+        return self.values
+
     def _layers(self) -> np.ndarray:
         return matrix_layers(self.values)
 
@@ -524,14 +578,6 @@ class Sparse(Relation):
         """The relation that has these pairs, in any order and as often as they come."""
         target, read = np.divmod(distinct(target * sources + source), max(sources, 1))
         return cls(_starts(np.bincount(target, minlength=targets)), read, sources)
-
-    @classmethod
-    def of(cls, relation: Relation) -> Sparse:
-        """Any relation, with its pairs listed."""
-        if isinstance(relation, Sparse):
-            return relation
-        target, source = relation.pairs(np.arange(relation.targets))
-        return cls(_starts(np.bincount(target, minlength=relation.targets)), source, relation.sources)
 
     @property
     def targets(self) -> int:  # type: ignore[override]
@@ -598,15 +644,33 @@ class Sparse(Relation):
         targets = listed_range(targets)
         return Sparse(_starts(self.counts(targets)), self.pairs(targets)[1], self.sources)
 
-    def after(self, earlier: Sparse) -> Sparse:
-        """The composition: a target reads what the sources that it reads here read in ``earlier``."""
-        owner, source = earlier.pairs(self.read)
-        return Sparse.of_pairs(self.targets, earlier.sources, self.target[owner], source)
+    def only_for(self, kept: np.ndarray) -> Sparse:
+        return self.only(kept[self.target])
 
-    def union(self, other: Sparse) -> Sparse:
-        """The pairs of either."""
+    def then(self, above: Relation) -> Relation:
+        if not isinstance(above, Sparse):
+            return super().then(above)
+        owner, source = self.pairs(above.read)
+        return Sparse.of_pairs(above.targets, self.sources, above.target[owner], source)
+
+    def union(self, other: Relation) -> Relation:
+        if not isinstance(other, Sparse):
+            return super().union(other)
         target, read = (np.concatenate(both) for both in ((self.target, other.target), (self.read, other.read)))
         return self.of_pairs(self.targets, self.sources, target, read)
+
+    def levels(self) -> tuple[np.ndarray, np.ndarray] | None:
+        sizes = self.row_counts()
+        nested = self.select(np.argsort(sizes, kind="stable"))
+        below = slice(0, int(nested.starts[-2]) if self.targets else 0)  # all but what the largest holds
+        if not nested.holds(nested.target[below] + 1, nested.read[below]).all():
+            return None
+        smallest = np.full(self.sources, np.iinfo(np.int64).max)
+        np.minimum.at(smallest, self.read, sizes[self.target])
+        return sizes, smallest
+
+    def listed(self) -> Sparse:
+        return self
 
     def only(self, kept: np.ndarray) -> Sparse:
         """Without the pairs that are not ``kept``, bool [pairs]."""

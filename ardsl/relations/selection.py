@@ -71,7 +71,7 @@ class Everything(Selection, Relation):
     def select(self, targets: range | np.ndarray) -> Everything:
         return Everything(len(targets), self.sources)
 
-    def of_sources(self, sources: Sequence[int]) -> Everything:
+    def columns(self, sources: Sequence[int]) -> Everything:
         return Everything(self.targets, len(sources))
 
 
@@ -107,7 +107,7 @@ class Listed(Selection, Relation):
     def select(self, targets: range | np.ndarray) -> Listed:
         return Listed(len(targets), self.sources, self.read)
 
-    def of_sources(self, sources: Sequence[int]) -> Listed:
+    def columns(self, sources: Sequence[int]) -> Listed:
         read = set(self.read)
         return Listed(self.targets, len(sources), tuple(k for k, source in enumerate(sources) if source in read))
 
@@ -158,7 +158,7 @@ class EarlierInOrder(Relation):
                 after = prod(shape[axis + 1 :])
                 at = elements // after % shape[axis]
                 near = np.abs(at[:, None] - np.arange(shape[axis])) <= limit
-                by_axis = found.reshape(len(targets), -1, shape[axis], after)  # a view
+                by_axis = found.reshape(len(targets), prod(shape[:axis]), shape[axis], after)  # a view
                 by_axis &= near[:, None, :, None]
         return found
 
@@ -358,7 +358,7 @@ class Part(Selection, Relation):
         for (low, high), size in zip(self.bounds(targets), self.source_shape, strict=True):
             index = np.arange(size)
             read = (low[:, None] <= index) & (index <= high[:, None])
-            found = (found[:, :, None] & read[:, None, :]).reshape(len(targets), -1)
+            found = (found[:, :, None] & read[:, None, :]).reshape(len(targets), found.shape[1] * size)
         return found
 
     def pairs(self, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

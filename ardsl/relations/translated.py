@@ -59,7 +59,7 @@ class Translated(Relation):
             inside = inside & has.reshape(around)
         wide = [i.reshape((-1,) + (1,) * axes) if i.ndim == 1 else i for i in index]
         found = self.table[tuple(wide)] & inside[..., None]
-        return np.repeat(found.reshape(len(targets), -1), self.each, axis=1)
+        return np.repeat(found.reshape(len(targets), self.sources // self.each), self.each, axis=1)
 
     def holds(self, targets: np.ndarray, sources: np.ndarray) -> np.ndarray:
         here, group = self._unraveled(targets, self.groups[0])
@@ -187,6 +187,12 @@ class Translated(Relation):
             return None
         targets, sources = self.entries()
         return self.only(other.holds(targets, sources * self.each) == held)
+
+    def by_owner(self, owner: np.ndarray, count: int) -> Relation:
+        """Where each site is an owner, of the elements that stand for it, the sites themselves."""
+        square = count == self.targets and count * self.each == self.sources
+        in_place = square and bool((owner.reshape(count, self.each) == np.arange(count)[:, None]).all())
+        return self.of_elements(1) if in_place else super().by_owner(owner, count)
 
     def of_elements(self, each: int) -> Translated:
         """The same sites with so many elements each."""

@@ -16,22 +16,12 @@ from ardsl.relations.order import raster, reverse
 from ardsl.relations.ranked import Ranked, compose_ranked
 from ardsl.relations.stencil import Stencil
 from ardsl.relations.translated import Reading, Translated, compose
-from tests.support.strategies import any_order, shapes
+from tests.support.strategies import any_order, shapes, stencils
 from tests.support.unrolled import cells, check, farthest, unroll
 
 quick = settings(max_examples=150, deadline=None)
 small = shapes(axes=3, extent=5)
 Maps = list[tuple[str, list[Reading]]]
-
-
-@st.composite
-def stencils(draw: st.DrawFn, ways: list[int], targets: int, sources: int) -> Stencil:
-    """Up to four offsets, some beyond the array; along an axis with a way they go that way only."""
-    along = [st.integers(-4, 4) if way == 0 else st.integers(0, 4).map(lambda d, w=way: d * w) for way in ways]
-    offsets = draw(st.lists(st.tuples(*along), min_size=1, max_size=4, unique=True))
-    some = st.lists(st.booleans(), min_size=targets * sources, max_size=targets * sources)
-    reads = [np.array(draw(some)).reshape(targets, sources) for _ in offsets]
-    return Stencil(tuple(offsets), np.stack(reads))
 
 
 @st.composite

@@ -18,7 +18,6 @@ from ardsl.relations import (
     Order,
     Part,
     Relation,
-    Sparse,
     Union,
     layering,
 )
@@ -52,7 +51,7 @@ def test_matrices(data: st.DataObject, size: int) -> None:
     lower = np.array(data.draw(st.lists(st.booleans(), min_size=size * size, max_size=size * size))).reshape(size, size)
     order = np.array(data.draw(st.permutations(range(size))))
     matrix = np.tril(lower, -1)[np.ix_(order, order)]
-    for relation in (Matrix(matrix), Sparse.of(Matrix(matrix))):
+    for relation in (Matrix(matrix), Matrix(matrix).listed()):
         check(schedule(relation), matrix)
 
 

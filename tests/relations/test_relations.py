@@ -17,7 +17,6 @@ from ardsl.relations import (
     Everything,
     Matrix,
     Part,
-    Sparse,
     Stacked,
     Union,
     boolean_product,
@@ -97,7 +96,7 @@ def test_stacks(data: st.DataObject, size: int) -> None:
 def test_levels_compose(data: st.DataObject) -> None:
     above, below = data.draw(levels(4, 6)), data.draw(levels(6, 5))
     check(above, above.source_level <= above.target_level[:, None])
-    check(above.after(below), (above.matrix()[:, :, None] & below.matrix()[None]).any(axis=1))
+    check(below.then(above), (above.matrix()[:, :, None] & below.matrix()[None]).any(axis=1))
     other = type(above)(data.draw(levels(4, 6)).target_level, above.source_level)
     check(above.union(other), above.matrix() | other.matrix())
 
@@ -107,7 +106,7 @@ def test_levels_compose(data: st.DataObject) -> None:
 def test_labels_compose(data: st.DataObject) -> None:
     above, below = data.draw(labelled(4, 6, (2, 3))), data.draw(labelled(6, 5, (3, 4)))
     check(above, above.table[above.target_label][:, above.source_label])
-    check(above.after(below), (above.matrix()[:, :, None] & below.matrix()[None]).any(axis=1))
+    check(below.then(above), (above.matrix()[:, :, None] & below.matrix()[None]).any(axis=1))
     other = type(above)(above.target_label, above.source_label, data.draw(labelled(4, 6, (2, 3))).table)
     check(above.union(other), above.matrix() | other.matrix())
 
@@ -167,9 +166,9 @@ def test_sparse(data: st.DataObject, targets: int, between: int, sources: int) -
     upper, lower, other = (
         data.draw(matrices(*shape)) for shape in ((targets, between), (between, sources), (targets, between))
     )
-    left, right, beside = (Sparse.of(Matrix(each)) for each in (upper, lower, other))
+    left, right, beside = (Matrix(each).listed() for each in (upper, lower, other))
     check(left, upper)
-    check(left.after(right), boolean_product(upper, lower))
+    check(right.then(left), boolean_product(upper, lower))
     check(left.union(beside), upper | other)
     check(left.only(beside.holds(left.target, left.read)), upper & other)
     check(left.minus(beside), upper & ~other)

@@ -7,8 +7,28 @@ from math import prod
 import numpy as np
 from hypothesis import strategies as st
 
-from ardsl.relations import Affine, AxisPart, Earlier, Everything, Labelled, Levels, Listed, Order, Part, Selection
+from ardsl.relations import (
+    Affine,
+    AxisPart,
+    Band,
+    Beside,
+    Earlier,
+    Everything,
+    Labelled,
+    Levels,
+    Listed,
+    Matrix,
+    Order,
+    Part,
+    Relation,
+    Selection,
+    Stacked,
+    Union,
+)
 from ardsl.relations import order as orders
+from ardsl.relations.ranked import Ranked
+from ardsl.relations.stencil import Stencil
+from ardsl.relations.translated import compose
 
 seeds = st.integers(0, 2**32)
 
@@ -109,6 +129,78 @@ def labelled(targets: int, sources: int, kinds: tuple[int, int] = (3, 3)) -> st.
     table = _array(st.booleans(), kinds[0] * kinds[1]).map(lambda flat: flat.reshape(kinds).astype(bool))
     chosen = (_array(st.integers(0, k - 1), n) for k, n in zip(kinds, (targets, sources), strict=True))
     return st.builds(Labelled, *chosen, table)
+
+
+@st.composite
+def stencils(draw: st.DrawFn, ways: list[int], targets: int, sources: int) -> Stencil:
+    """Up to four offsets, some beyond the array; along an axis with a way they go that way only."""
+    along = [st.integers(-4, 4) if way == 0 else st.integers(0, 4).map(lambda d, w=way: d * w) for way in ways]
+    offsets = draw(st.lists(st.tuples(*along), min_size=1, max_size=4, unique=True))
+    some = st.lists(st.booleans(), min_size=targets * sources, max_size=targets * sources)
+    reads = [np.array(draw(some)).reshape(targets, sources) for _ in offsets]
+    return Stencil(tuple(offsets), np.stack(reads))
+
+
+@st.composite
+def translated(draw: st.DrawFn, shape: tuple[int, ...]) -> Relation:
+    """Two layers of stencils over an array, composed."""
+    ways = [draw(st.sampled_from([-1, 0, 1])) for _ in shape]
+    layers = [(f"{n + 1}", [(f"{n}", draw(stencils(ways, 1, 1)))]) for n in range(draw(st.integers(1, 2)))]
+    return compose(shape, 1, layers, "0")
+
+
+@st.composite
+def ranked(draw: st.DrawFn, shape: tuple[int, ...]) -> Relation:
+    """A stencil over an array, cut by the rank of an order or not."""
+    cut = draw(st.sampled_from(["before", "until", None]))
+    return Ranked(shape, draw(stencils([0] * len(shape), 1, 1)), draw(any_order(shape)).rank, cut)
+
+
+@st.composite
+def bands(draw: st.DrawFn, shape: tuple[int, ...]) -> Band:
+    """Stretches of the cells along the first axis of an array."""
+    cells, each = shape[0], prod(shape[1:])
+    low, high = (_array(st.integers(-1, cells), cells * each) for _ in range(2))
+    return Band(np.maximum(draw(low), 0), np.minimum(draw(high), cells - 1), cells, each)
+
+
+def _matrix(targets: int, sources: int) -> st.SearchStrategy[Matrix]:
+    entries = _array(st.booleans(), targets * sources)
+    return entries.map(lambda flat: Matrix(flat.reshape(targets, sources).astype(bool)))
+
+
+def plain_relations(shape: tuple[int, ...]) -> st.SearchStrategy[Relation]:
+    """A relation of an array's elements with themselves, in any form that is made of no others."""
+    size = prod(shape)
+    contexts = st.builds(lambda selection, order: selection.relation(order), selections(shape), any_order(shape))
+    raster = selections(shape).map(lambda selection: selection.relation(orders.raster(shape)))
+    tables = levels(size, size) | labelled(size, size) | _matrix(size, size) | _matrix(size, size).map(Matrix.listed)
+    lattices = translated(shape) | ranked(shape) | bands(shape) if shape else st.nothing()
+    return contexts | raster | tables | lattices
+
+
+@st.composite
+def relations(draw: st.DrawFn, shape: tuple[int, ...]) -> Relation:
+    """A relation of an array's elements with themselves, in any form but that of sources side by side."""
+    size = prod(shape)
+    one = draw(plain_relations(shape))
+    form = draw(st.sampled_from(["plain", "plain", "plain", "union", "rows", "stack", "difference", "nothing"]))
+    if form == "union":
+        return Union(size, size, (one, draw(plain_relations(shape))))
+    if form == "rows":
+        return one.select(np.array(draw(st.lists(st.integers(0, size - 1), min_size=size, max_size=size))))
+    if form == "stack":
+        cut = draw(st.integers(0, size))
+        return Stacked(size, size, ((range(cut), one.select(range(cut))),))
+    if form == "difference":
+        return one.minus(draw(plain_relations(shape)))
+    return Union(size, size, ()) if form == "nothing" else one
+
+
+@st.composite
+def side_by_side(draw: st.DrawFn, shape: tuple[int, ...]) -> Beside:
+    """Several relations of an array's elements, side by side."""
+    return Beside(prod(shape), tuple(draw(st.lists(relations(shape), min_size=1, max_size=3))))
 
 
 def _array(entries: st.SearchStrategy[int], count: int) -> st.SearchStrategy[np.ndarray]:

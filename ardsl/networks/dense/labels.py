@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -19,6 +20,9 @@ from ardsl.relations.arrays import distinct
 
 class Labelling(ABC):
     """The distinct contexts of a group under one order, and the relations between things labelled with them."""
+
+    listed: ClassVar[bool] = False
+    """Whether the relations list their pairs."""
 
     @property
     @abstractmethod
@@ -122,6 +126,7 @@ class ListedLabelling(Labelling):
 
     declared: Sparse
     labels: np.ndarray
+    listed = True
 
     @property
     def useful(self) -> np.ndarray:
@@ -146,17 +151,15 @@ class ListedLabelling(Labelling):
 
 def label(declared: Relation) -> Labelling:
     """The labelling of a declared relation: a chain where its contexts form one, sets joined by inclusion otherwise."""
-    if isinstance(declared, Levels):
-        return ChainLabelling(declared)
-    if isinstance(declared, Sparse):
-        return _listed(declared)
-    matrix = declared.matrix()
+    levels = declared.levels()
+    if levels is not None:
+        return ChainLabelling(Levels(*levels))
+    return _listed(declared) if isinstance(declared, Sparse) else _sets(declared.matrix())
+
+
+def _sets(matrix: np.ndarray) -> SetLabelling:
+    """The distinct rows of a matrix, the smaller ones first."""
     sizes = matrix.sum(axis=1)
-    rows = matrix[np.argsort(sizes, kind="stable")]
-    if np.all(rows[:-1] <= rows[1:]):
-        # A source's level is the size of the smallest context that holds it, a draw's is the size of its own.
-        held = np.where(matrix, sizes[:, None], np.iinfo(np.int64).max)
-        return ChainLabelling(Levels(sizes, held.min(axis=0, initial=np.iinfo(np.int64).max)))
     packed, first, inverse = np.unique(np.packbits(matrix, axis=1), axis=0, return_index=True, return_inverse=True)
     order = np.argsort(sizes[first], kind="stable")
     rank = np.empty_like(order)
@@ -166,16 +169,10 @@ def label(declared: Relation) -> Labelling:
     return SetLabelling(sets, rank[inverse.reshape(-1)], inclusion)
 
 
-def _listed(declared: Sparse) -> Labelling:
-    """A chain, or each distinct context by the first draw that has it, the smaller ones first."""
+def _listed(declared: Sparse) -> ListedLabelling:
+    """Each distinct context by the first draw that has it, the smaller ones first."""
     sizes = declared.row_counts()
     by_size = np.argsort(sizes, kind="stable")
-    nested = declared.select(by_size)
-    below = slice(0, int(nested.starts[-2]))  # all but what the largest holds
-    if nested.holds(nested.target[below] + 1, nested.read[below]).all():
-        held = np.full(declared.sources, np.iinfo(np.int64).max)
-        np.minimum.at(held, declared.read, sizes[declared.target])
-        return ChainLabelling(Levels(sizes, held))
     first = []
     for same in np.split(by_size, np.flatnonzero(np.diff(sizes[by_size])) + 1):
         read = declared.select(same).read.reshape(len(same), -1)

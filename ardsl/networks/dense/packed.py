@@ -58,8 +58,8 @@ class PackedNetwork(NetworkModule):
         self._ends = None if alike else np.cumsum(numbers)
 
         def layer(planned: LayerPlan, below: np.ndarray, bias: bool = True) -> PackedLinear:
-            relation, width = planned.relation, 1
-            assert isinstance(relation, Sparse) and planned.packed is not None  # which is why it is packed
+            relation, width = planned.relation.listed(), 1
+            assert planned.packed is not None  # which is why this network is built
             if planned.activation is None and alike:
                 width = int(numbers[0])
             elif planned.activation is None:

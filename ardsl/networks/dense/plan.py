@@ -11,7 +11,7 @@ import numpy as np
 from ardsl.networks.dense.labels import label
 from ardsl.networks.design import Design, LayerPlan
 from ardsl.networks.group import Group
-from ardsl.relations import Order, Relation, Sparse
+from ardsl.relations import Order, Relation
 
 PACKED = 8
 """Weights are stored for what is read alone where all of them would be so many times more."""
@@ -29,6 +29,8 @@ class DenseRelations:
     direct: Relation | None
     units: tuple[np.ndarray, ...]
     """The labels of each hidden layer's units."""
+    listed: bool
+    """Whether all of these list their pairs, since they are few."""
 
     def layout(self, group: Group) -> tuple[np.ndarray, np.ndarray]:
         """Orders of the input features and of the output numbers in which the masks are staircases: the columns of a
@@ -45,7 +47,7 @@ class DenseRelations:
             return None
         realized = self.hidden[0]
         for layer in self.hidden[1:]:
-            realized = layer.after(realized)  # type: ignore[attr-defined]
+            realized = realized.then(layer)
         return realized
 
     def realized(self) -> Relation:
@@ -55,7 +57,7 @@ class DenseRelations:
             found = self.direct if hidden is None else hidden
             assert found is not None  # a dense network has a hidden layer or a direct path
             return found
-        return hidden.union(self.direct)  # type: ignore[attr-defined]
+        return hidden.union(self.direct)
 
 
 def relations(group: Group, options: Mapping[str, Any], orders: Mapping[str, Order]) -> DenseRelations:
@@ -69,7 +71,7 @@ def relations(group: Group, options: Mapping[str, Any], orders: Mapping[str, Ord
         layers += [labelling.between(above, below) for below, above in zip(units, units[1:], strict=False)]
         layers.append(labelling.outputs(units[-1]))
     direct = labelling.direct() if options["direct"] or not units else None
-    return DenseRelations(tuple(layers), direct, units)
+    return DenseRelations(tuple(layers), direct, units, labelling.listed)
 
 
 def plan_dense(group: Group, network: str, options: Mapping[str, Any]) -> Design:
@@ -106,9 +108,9 @@ def plan_dense(group: Group, network: str, options: Mapping[str, Any]) -> Design
 def _read(found: DenseRelations, source_sizes: list[np.ndarray]) -> list[int] | None:
     """The most numbers that an output of each layer, and at last of the direct path, reads, where these are few: None
     where it would not pay to store weights for these alone."""
-    layers = [*found.hidden, *([found.direct] if found.direct is not None else [])]
-    if not all(isinstance(layer, Sparse) for layer in layers):
+    if not found.listed:
         return None
+    layers = [*found.hidden, *([found.direct] if found.direct is not None else [])]
     read = [int(layer.totals(sizes).max(initial=0)) for layer, sizes in zip(layers, source_sizes, strict=True)]
     packed = sum(layer.targets * most for layer, most in zip(layers, read, strict=True))
     masked = sum(layer.targets * int(sizes.sum()) for layer, sizes in zip(layers, source_sizes, strict=True))

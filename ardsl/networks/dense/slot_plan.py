@@ -12,7 +12,7 @@ import numpy as np
 from ardsl.networks.dense.slots import Slots, own_slots, tied_slots
 from ardsl.networks.design import Design, LayerPlan
 from ardsl.networks.group import Group
-from ardsl.relations import AxisPart, Order, Part, Sparse
+from ardsl.relations import AxisPart, Order, Part
 
 
 def slots_of(group: Group, options: Mapping[str, Any], orders: Mapping[str, Order]) -> Slots:
@@ -45,7 +45,7 @@ def table_rows(group: Group, options: Mapping[str, Any]) -> tuple[int | None, in
         sizes = levels[slots.gather.max(axis=0, initial=-1)] + slots.absent
         ends = np.array([len(sizes)])
     else:
-        declared = Sparse.of(group.declared(group.orders(0)))
+        declared = group.declared(group.orders(0)).listed()
         sizes, ends = levels[declared.read], declared.starts[1:]
     logs = np.diff(np.concatenate([[0.0], np.cumsum(np.log10(sizes))])[ends], prepend=0.0)
     power = logs.max() + np.log10((10 ** (logs - logs.max())).sum())

@@ -36,7 +36,7 @@ class Slots:
 
 def own_slots(group: Group, orders: Mapping[str, Order]) -> Slots:
     """Each draw's context elements in ascending order: slots that mean something else for every draw."""
-    declared = Sparse.of(group.declared(orders))
+    declared = group.declared(orders).listed()
     gather = np.full((group.draws, declared.most), -1, dtype=np.int64)
     gather[declared.target, np.arange(declared.count) - declared.starts[declared.target]] = declared.read
     return Slots(gather, group.elements)

@@ -10,6 +10,7 @@ from ardsl.networks.design import Design
 from ardsl.networks.group import Group
 from ardsl.networks.lattice.plan import plan_lattice
 from ardsl.networks.lattice.wiring import Wiring
+from ardsl.relations import Order, Relation
 
 if TYPE_CHECKING:
     from ardsl.networks.lattice.module import LatticeNetwork
@@ -22,6 +23,10 @@ class LatticeDesign(Design):
     """Stencil layers over an array, as ``wiring`` connects them."""
 
     wiring: Wiring
+
+    def declared(self, orders: Mapping[str, Order]) -> Relation:
+        """Source by source, as what is realized."""
+        return self.group.by_source(orders)
 
     def build(self) -> LatticeNetwork:
         from ardsl.networks.lattice.module import LatticeNetwork
