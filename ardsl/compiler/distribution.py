@@ -14,7 +14,6 @@ from ardsl.compiler.arrays.users import by_name, conditioning, expand_given, num
 from ardsl.compiler.arrays.values import blank
 from ardsl.compiler.likelihood.density import Density
 from ardsl.errors import ArdslError
-from ardsl.families.domains import Integer, MuLaw
 from ardsl.families.shapes import common_shape
 
 
@@ -38,11 +37,10 @@ class ModelDistribution(TorchDistribution):
     def support(self) -> constraints.Constraint:
         """Of a variable of one continuous domain this; of others the real numbers, within which they lie."""
         (variable,) = self.model.spec.model.observed
-        name = variable.element_domain(0).name
-        support = {"positive": constraints.positive, "unit_interval": constraints.unit_interval}.get(
-            name, constraints.real
-        )
-        return constraints.real if variable.is_record else support
+        if variable.is_record:
+            return constraints.real
+        known = {"positive": constraints.positive, "unit_interval": constraints.unit_interval}
+        return known.get(variable.element_domain(0).support, constraints.real)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> ModelDistribution:
         expanded = self._get_checked_instance(ModelDistribution, _instance)
@@ -110,9 +108,8 @@ def independent(model: Density, given: Mapping[str, Tensor], batch: torch.Size) 
     variable, events = target.variable, target.factor.event_axes
     domain = variable.element_domain(0)
     own = any(source.variable is variable for source in group.sources)
-    changed = isinstance(domain, MuLaw) or (isinstance(domain, Integer) and domain.low != 0)
     trailing = events == tuple(range(len(variable.shape) - len(events), len(variable.shape)))
-    if own or changed or variable.is_record or variable.varies or not trailing:
+    if own or domain.coded or variable.is_record or variable.varies or not trailing:
         return None
     count = batch.numel()
     flat = {v.name: given[v.name].expand((*batch, *v.shape)).reshape(count, *v.shape) for v in model.spec.model.given}

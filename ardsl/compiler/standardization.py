@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ardsl.compiler.arrays.values import Values
+from ardsl.families.domains import Domain
 from ardsl.families.family import Family
 from ardsl.model.model import Model, Variable
 from ardsl.networks.design import Design
@@ -59,7 +60,7 @@ class Standardization(nn.Module):
         self.register_buffer("like", torch.zeros(()), persistent=False)
         for name, mask in self._measured.items():
             domains = map(model.variables[name].element_domain, range(len(mask)))
-            self._positive[name] = torch.tensor([domain.name == "positive" for domain in domains])
+            self._positive[name] = torch.tensor([domain.scales and not domain.shifts for domain in domains])
             self.register_buffer(f"center_{name}", torch.zeros(len(mask), dtype=torch.float64))
             self.register_buffer(f"scale_{name}", torch.ones(len(mask), dtype=torch.float64))
 
@@ -171,33 +172,33 @@ def _scaled(target: TargetBlock, measured: np.ndarray | None) -> tuple[str, Tens
 
 def measured_elements(model: Model, plans: Sequence[Design]) -> dict[str, np.ndarray]:
     """The elements that are standardized: bool [elements] by variable; variables without any are left out."""
-    masks = {v.name: _continuous(v) for v in model.given}
+    masks = {v.name: _scales(v) for v in model.given}
     for target in (t for plan in plans for t in plan.group.targets):
-        if _follows(target.family):
-            name, elements = target.variable.name, target.elements.reshape(-1)
+        name, elements = target.variable.name, target.elements.reshape(-1)
+        if _follows(target.family, target.variable.element_domain(int(elements[0]))):
             mask = masks.setdefault(name, np.zeros(target.variable.size, dtype=bool))
-            mask[elements] = _continuous(target.variable)[elements]
+            mask[elements] = _scales(target.variable)[elements]
     return {name: mask for name, mask in masks.items() if mask.any()}
 
 
-def _continuous(variable: Variable) -> np.ndarray:
-    """The elements that are real or positive: bool [elements]."""
+def _scales(variable: Variable) -> np.ndarray:
+    """The elements that are values on any scale: bool [elements]."""
     if variable.is_record:
-        return np.array([field.domain.name in ("real", "positive") for field in variable.fields])
-    return np.full(variable.size, variable.element_domain(0).name in ("real", "positive"))
+        return np.array([field.domain.scales for field in variable.fields])
+    return np.full(variable.size, variable.element_domain(0).scales)
 
 
-def _follows(family: Family) -> bool:
+def _follows(family: Family, domain: Domain) -> bool:
     """Says whether a standardized value has a distribution of the same family with other free parameters: a location
     and a scale of a real one, a scale of a positive one."""
     if family.name == "discretized":
         return False
     if family.name == "mixture" and family.inner is not None:
-        return _follows(family.inner)
+        return _follows(family.inner, domain)
     free = {slot.name for slot in family.slots}
-    if family.domain_name == "real":
+    if domain.shifts:
         return "loc" in free and bool({"scale", "scale_tril"} & free)
-    if family.domain_name == "positive":
+    if domain.scales:
         scale = "loc" if family.name == "log_normal" else "scale" if "rate" not in free else "rate"
         return scale in free
     return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ardsl.families.domains import Binary, Integer, MuLaw, Positive, Real, UnitInterval
+from ardsl.families.domains import Binary, Integer, Positive, Real, UnitInterval
 from ardsl.model.model import Variable
 
 
@@ -18,5 +18,5 @@ def is_image(variable: Variable) -> bool:
 def is_wave(variable: Variable) -> bool:
     """Says whether a variable is sound: one axis of mulaw, real, or integers on both sides of 0."""
     domain = variable.domain
-    sound = isinstance(domain, MuLaw | Real) or (isinstance(domain, Integer) and domain.low < 0)
-    return sound and len(variable.shape) == 1
+    swings = domain is not None and domain.bounds[0] < 0 and not domain.circular
+    return swings and len(variable.shape) == 1

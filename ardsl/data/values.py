@@ -85,13 +85,13 @@ class Part:
     def dequantized(self, name: tuple[object, ...]) -> Part:
         """Gives this part with noise of [0, 1) added to integers that a continuous domain takes; bytes that are to lie
         between 0 and 1 are divided by 256. ``name`` seeds the noise: the same data get the same."""
-        values = self.raw.values
-        if values.dtype.kind not in "biu" or self.domain.name not in ("real", "positive", "unit_interval"):
+        values, divisor = self.raw.values, self.domain.dequantized_by
+        if values.dtype.kind not in "biu" or divisor is None:
             return self
         seed = zlib.crc32(repr((*name, self.raw.first)).encode())
         noisy = values + np.random.default_rng(seed).random(values.shape)
-        if self.domain.name == "unit_interval":
-            noisy = np.clip(noisy / 256, np.finfo(np.float32).tiny, 1 - np.finfo(np.float32).epsneg)
+        if divisor > 1:
+            noisy = np.clip(noisy / divisor, np.finfo(np.float32).tiny, 1 - np.finfo(np.float32).epsneg)
         return replace(self, raw=replace(self.raw, values=noisy))
 
     def missing(self) -> np.ndarray:

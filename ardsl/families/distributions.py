@@ -115,5 +115,5 @@ def _law(family: Family, domain: Domain) -> Law:
         return DiscretizedLaw(CatalogueLaw(family.inner, None, start), cells)
     if family.name == "color_mixture":
         return ColorMixtureLaw(family, grid(domain, "real")[0])
-    start = Start(reach=math.pi) if domain.name == "angle" else Start()
+    start = Start(reach=math.pi) if domain.circular else Start()
     return CatalogueLaw(family, domain.levels, start)

@@ -25,7 +25,22 @@ class Domain:
     name: ClassVar[str]
     support: ClassVar[str]
     discrete: ClassVar[bool]
-
+    ordered: ClassVar[bool] = True
+    """Greater and smaller values mean something."""
+    graded: ClassVar[bool] = False
+    """Codes are steps of an amount, which continuous laws can be cut into."""
+    circular: ClassVar[bool] = False
+    """The greatest value is next to the least."""
+    family: ClassVar[str]
+    """A family of the domain with few parameters."""
+    joint_default: ClassVar[str | None] = None
+    """The spelling that ``default`` stands for where one draw is of several elements; None where there is none."""
+    scales: ClassVar[bool] = False
+    """A value times any positive number is a value."""
+    shifts: ClassVar[bool] = False
+    """A value plus any number is a value."""
+    dequantized_by: ClassVar[int | None] = None
+    """Integers k with noise u of [0, 1) are (k + u) / this in the domain; None where it takes none."""
     seen_as_is: ClassVar[bool] = False
     """Networks see the value itself."""
     spellings: ClassVar[Mapping[str, float]] = {}
@@ -35,6 +50,16 @@ class Domain:
     def levels(self) -> int | None:
         """The number of values, or None where it is not finite."""
         return None
+
+    @property
+    def default(self) -> str:
+        """The spelling of the family that ``default`` stands for."""
+        return self.family
+
+    @property
+    def coded(self) -> bool:
+        """Says whether codes are other than the values."""
+        return False
 
     @property
     def whole(self) -> bool:
@@ -97,6 +122,14 @@ class Domain:
         """Gives what a network sees of values [...]: floating [..., features]."""
         return floating(value)[..., None]
 
+    def to_line(self, value: Any) -> Any:
+        """Gives values of an open interval as points of the whole real line; others as they are."""
+        return value
+
+    def from_line(self, point: Any) -> Any:
+        """Gives the values that stand at points of the line: the inverse of :meth:`to_line`."""
+        return point
+
     def __str__(self) -> str:
         return self.name
 
@@ -108,21 +141,12 @@ class Binary(Domain):
     name = "binary"
     support = "boolean"
     discrete = True
+    family = "bernoulli"
     seen_as_is = True
-
     spellings = {"true": 1.0, "false": 0.0}
-
-    @property
-    def levels(self) -> int:
-        return 2
-
-    @property
-    def bounds(self) -> tuple[float, float]:
-        return 0, 1
-
-    @property
-    def words(self) -> str:
-        return "0 or 1"
+    levels = 2
+    bounds = (0, 1)
+    words = "0 or 1"
 
     def hint(self, value: float) -> str:
         return "nothing is binarized here" if 0 < value < 1 else ""
@@ -144,6 +168,8 @@ class Category(Domain):
     name = "category"
     support = "integers"
     discrete = True
+    ordered = False
+    family = "categorical"
 
     @property
     def levels(self) -> int:
@@ -184,6 +210,13 @@ class Integer(Domain):
     name = "integer"
     support = "integers"
     discrete = True
+    graded = True
+    family = "categorical"
+    joint_default = "color_mixture(components = 10)"
+
+    @property
+    def default(self) -> str:
+        return self.family if self.levels <= 256 else "mixture(discretized(logistic), components = 10)"
 
     @property
     def levels(self) -> int:
@@ -202,6 +235,10 @@ class Integer(Domain):
         return f"an integer from {self.low} to {self.high}"
 
     @property
+    def coded(self) -> bool:
+        return self.low != 0
+
+    @property
     def feasible(self) -> float:
         return float(min(max(self.low, 0), self.high))
 
@@ -210,7 +247,7 @@ class Integer(Domain):
 
     def code(self, value: Any) -> Any:
         # In the data's own type: large integers need not be exact in a network's.
-        return value - self.low if self.low else value
+        return value - self.low if self.coded else value
 
     def value(self, code: Any, dtype: Any = None) -> Any:
         exact = typed(code, library(code).float64) + self.low
@@ -236,14 +273,11 @@ class Count(Domain):
     name = "count"
     support = "nonnegative_integers"
     discrete = True
-
-    @property
-    def bounds(self) -> tuple[float, float]:
-        return 0, math.inf
-
-    @property
-    def words(self) -> str:
-        return "0, 1, 2 …"
+    graded = True
+    family = "poisson"
+    default = "mixture(negative_binomial, components = 10)"
+    bounds = (0, math.inf)
+    words = "0, 1, 2 …"
 
     def inside(self, x: Any) -> Any:
         return whole_between(x, 0, math.inf) & (x < math.inf)
@@ -258,6 +292,12 @@ class Real(Domain):
     name = "real"
     support = "real"
     discrete = False
+    family = "normal"
+    default = "mixture(normal, components = 10)"
+    joint_default = "multivariate_normal"
+    scales = True
+    shifts = True
+    dequantized_by = 1
     seen_as_is = True
 
     def inside(self, x: Any) -> Any:
@@ -278,21 +318,16 @@ class Positive(Domain):
     name = "positive"
     support = "positive"
     discrete = False
-
-    @property
-    def bounds(self) -> tuple[float, float]:
-        return 0, math.inf
-
-    @property
-    def words(self) -> str:
-        return "a finite number above 0"
+    family = "log_normal"
+    default = "mixture(log_normal, components = 10)"
+    scales = True
+    dequantized_by = 1
+    bounds = (0, math.inf)
+    words = "a finite number above 0"
+    feasible = 1.0
 
     def hint(self, value: float) -> str:
         return _near_a_border(value)
-
-    @property
-    def feasible(self) -> float:
-        return 1.0
 
     def inside(self, x: Any) -> Any:
         return (x > 0) & (x < math.inf)
@@ -303,8 +338,13 @@ class Positive(Domain):
         return typed(code.clip(float(info.tiny), float(info.max)), dtype)
 
     def to_features(self, value: Any) -> Any:
-        value = floating(value)
-        return library(value).log(value)[..., None]
+        return self.to_line(floating(value))[..., None]
+
+    def to_line(self, value: Any) -> Any:
+        return library(value).log(value)
+
+    def from_line(self, point: Any) -> Any:
+        return library(point).exp(point)
 
 
 @dataclass(frozen=True)
@@ -314,21 +354,15 @@ class UnitInterval(Domain):
     name = "unit_interval"
     support = "unit_interval"
     discrete = False
-
-    @property
-    def bounds(self) -> tuple[float, float]:
-        return 0, 1
-
-    @property
-    def words(self) -> str:
-        return "a number strictly between 0 and 1"
+    family = "beta"
+    default = "mixture(beta, components = 10)"
+    dequantized_by = 256
+    bounds = (0, 1)
+    words = "a number strictly between 0 and 1"
+    feasible = 0.5
 
     def hint(self, value: float) -> str:
         return _near_a_border(value)
-
-    @property
-    def feasible(self) -> float:
-        return 0.5
 
     def inside(self, x: Any) -> Any:
         return (x > 0) & (x < 1)
@@ -341,6 +375,12 @@ class UnitInterval(Domain):
     def to_features(self, value: Any) -> Any:
         return (2 * floating(value) - 1)[..., None]
 
+    def to_line(self, value: Any) -> Any:
+        return library(value).log(value / (1 - value))
+
+    def from_line(self, point: Any) -> Any:
+        return 1 / (1 + library(point).exp(-point))
+
 
 @dataclass(frozen=True)
 class Angle(Domain):
@@ -349,18 +389,12 @@ class Angle(Domain):
     name = "angle"
     support = "angle"
     discrete = False
-
-    @property
-    def features(self) -> int:
-        return 2
-
-    @property
-    def bounds(self) -> tuple[float, float]:
-        return -math.pi, math.pi
-
-    @property
-    def words(self) -> str:
-        return "radians from −π to π"
+    circular = True
+    family = "von_mises"
+    default = "mixture(von_mises, components = 10)"
+    features = 2
+    bounds = (-math.pi, math.pi)
+    words = "radians from −π to π"
 
     def inside(self, x: Any) -> Any:
         return between(x, -math.pi - 1e-6, math.pi + 1e-6)  # π itself is above π in float32
@@ -379,22 +413,17 @@ class MuLaw(Domain):
     name = "mulaw"
     support = "integers"
     discrete = True
+    graded = True
+    family = "categorical"
+    joint_default = "color_mixture(components = 10)"
+    coded = True
+    whole = False
+    bounds = (-1, 1)
+    words = "audio from −1 to 1"
 
     @property
     def levels(self) -> int:
         return self.count
-
-    @property
-    def whole(self) -> bool:
-        return False
-
-    @property
-    def bounds(self) -> tuple[float, float]:
-        return -1, 1
-
-    @property
-    def words(self) -> str:
-        return "audio from −1 to 1"
 
     def hint(self, value: float) -> str:
         return "divide 16-bit samples by 32768" if abs(value) > 1 and float(value).is_integer() else ""

@@ -32,7 +32,6 @@ class Family:
     """
 
     name: str
-    domain_name: str
     slots: tuple[Slot, ...]
     fixed: Mapping[str, float] = field(default_factory=dict, hash=False)
     links: Mapping[str, str] = field(default_factory=dict, hash=False)

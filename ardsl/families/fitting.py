@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ardsl.families.catalogue import CATALOGUE
-from ardsl.families.domains import Category, Count, Domain, Integer, MuLaw
+from ardsl.families.domains import Domain
 from ardsl.families.entry import Entry
 
 WRAPPERS = ("mixture", "discretized", "color_mixture")
@@ -34,7 +34,7 @@ def fits(entry: Entry, domain: Domain) -> bool:
     if entry.support == "levels":
         return levels is not None and (levels >= 2 or entry.parameters[-1].constraint == "real_vector")
     if entry.support == "interval":
-        return levels is not None and not (isinstance(domain, Category) and levels > 2)
+        return levels is not None and (domain.ordered or levels <= 2)
     return entry.support == domain.support
 
 
@@ -42,41 +42,15 @@ def discretizes(entry: Entry, domain: Domain) -> bool:
     """Whether ``discretized`` of this family is a law of the domain: a grid on the family's support."""
     if entry.joint or entry.discrete or not entry.cdf:
         return False
-    if isinstance(domain, Count):
-        return entry.support in ("real", "positive")
-    return isinstance(domain, Integer | MuLaw) and entry.support in ("real", "positive", "unit_interval")
+    supports = ("real", "positive") if domain.levels is None else ("real", "positive", "unit_interval")
+    return domain.graded and entry.support in supports
 
 
 def fitting_names(domain: Domain, joint: bool = False) -> list[str]:
     """The families that are laws of the domain, as a spec would write them; for messages, so without mixtures."""
     names = [entry.name for entry in CATALOGUE.values() if entry.joint == joint and fits(entry, domain)]
-    if joint and isinstance(domain, Integer | MuLaw):
+    if joint and domain.graded and domain.levels is not None:
         names.append("color_mixture")
     if not joint and discretizes(CATALOGUE["logistic"], domain):
         names.append("discretized(logistic)")
     return names
-
-
-def default_spelling(domain: Domain, event: int = 1) -> str:
-    """What ``default`` stands for.
-
-    ``binary``: bernoulli. ``category``, ``mulaw``, and ``integer`` of at most 256 values: categorical. Wider
-    ``integer``: a mixture of ten discretized logistics. ``count``, ``real``, ``positive``, ``unit_interval`` and
-    ``angle``: mixtures of ten negative binomials, normals, log-normals, betas and von Mises laws. One draw of several
-    real elements: multivariate_normal; of several integers, or codes of ``mulaw``: a color_mixture of ten.
-    """
-    if event > 1:
-        return "multivariate_normal" if domain.name == "real" else "color_mixture(components = 10)"
-    if domain.name == "integer":
-        few = domain.levels is not None and domain.levels <= 256
-        return "categorical" if few else "mixture(discretized(logistic), components = 10)"
-    return {
-        "binary": "bernoulli",
-        "category": "categorical",
-        "mulaw": "categorical",
-        "count": "mixture(negative_binomial, components = 10)",
-        "real": "mixture(normal, components = 10)",
-        "positive": "mixture(log_normal, components = 10)",
-        "unit_interval": "mixture(beta, components = 10)",
-        "angle": "mixture(von_mises, components = 10)",
-    }[domain.name]

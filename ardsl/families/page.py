@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ardsl.families.catalogue import CATALOGUE
 from ardsl.families.domains import Angle, Binary, Category, Count, Domain, Integer, MuLaw, Positive, Real, UnitInterval
 from ardsl.families.entry import Entry
-from ardsl.families.fitting import default_spelling, discretizes, fits
+from ardsl.families.fitting import discretizes, fits
 from ardsl.families.links import default_link, fitting_links
 
 _EXAMPLES: tuple[Domain, ...] = (
@@ -60,8 +60,8 @@ def families_page() -> str:
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
     table = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
     table.insert(1, "  ".join("-" * width for width in widths))
-    defaults = [f"  {domain.name:<14} {default_spelling(domain)}" for domain in _EXAMPLES]
-    defaults.append(f"  {'integer, wide':<14} {default_spelling(Integer(0, 256))}  (more than 256 values)")
+    defaults = [f"  {domain.name:<14} {domain.default}" for domain in _EXAMPLES]
+    defaults.append(f"  {'integer, wide':<14} {Integer(0, 256).default}  (more than 256 values)")
     return "\n".join(
         [
             *table,

@@ -20,7 +20,6 @@ from ardsl.families.family import Family, Slot
 from ardsl.families.fitting import (
     SUPPORTS,
     WRAPPERS,
-    default_spelling,
     discretizes,
     fits,
     fitting_names,
@@ -60,8 +59,9 @@ def resolve_family(
 
 
 def default_family(domain: Domain, event: int = 1) -> Family:
-    """The family that ``default`` stands for, as :func:`~ardsl.families.fitting.default_spelling` lists them."""
-    spelling = default_spelling(domain, event)
+    """The family that ``default`` stands for, of one element or of several."""
+    spelling = domain.default if event == 1 else domain.joint_default
+    assert spelling is not None  # else it is refused
     if spelling.startswith("color_mixture"):
         return color_mixture_family(domain, event, 10)
     name = spelling.removeprefix("mixture(").removeprefix("discretized(").split(")")[0].split(",")[0]
@@ -89,7 +89,7 @@ def catalogue_family(
             slots.append(Slot(parameter.name, parameter.constraint, start, size, link))
             start += size
     uniforms = event if entry.joint else entry.uniforms
-    return Family(entry.name, domain.name, tuple(slots), fixed, links, event=event, uniforms=uniforms)
+    return Family(entry.name, tuple(slots), fixed, links, event=event, uniforms=uniforms)
 
 
 def mixture_family(inner: Family, components: int) -> Family:
@@ -110,7 +110,6 @@ def mixture_family(inner: Family, components: int) -> Family:
     ]
     return Family(
         "mixture",
-        inner.domain_name,
         tuple(slots),
         inner=inner,
         components=components,
@@ -129,14 +128,14 @@ def color_mixture_family(domain: Domain, event: int, components: int) -> Family:
         slots.append(Slot(name, constraint, start, components * each))
         start += components * each
     uniforms = 1 + event
-    return Family("color_mixture", domain.name, tuple(slots), components=components, event=event, uniforms=uniforms)
+    return Family("color_mixture", tuple(slots), components=components, event=event, uniforms=uniforms)
 
 
 def discretized_family(inner: Family) -> Family:
     """The slots and noise of ``inner``; of a mixture, the mixture of its components discretized, which is the same."""
     if inner.name == "mixture" and inner.inner is not None and inner.components is not None:
         return mixture_family(discretized_family(inner.inner), inner.components)
-    return Family("discretized", inner.domain_name, inner.slots, inner=inner, uniforms=inner.uniforms)
+    return Family("discretized", inner.slots, inner=inner, uniforms=inner.uniforms)
 
 
 def component_name(name: str) -> str:
@@ -216,7 +215,7 @@ class _Resolver:
             return self._wrong_count(entry, int(fixed["total_count"]), bound["total_count"].span, levels)
         if entry.support in ("levels", "interval") and levels is not None and levels > MAX_LEVELS:
             shown_levels, limit = counted(levels), counted(MAX_LEVELS)
-            help = None if self.domain.name != "integer" else "use `discretized(logistic)` or a mixture of it"
+            help = "use `discretized(logistic)` or a mixture of it"
             rule = rules.TOO_MANY_LEVELS
             return self._refuse(rule.at(span, what=self._domain(), levels=shown_levels, limit=limit, help=help))
         return catalogue_family(entry, self.domain, self.event, fixed, links)
@@ -335,7 +334,7 @@ class _Resolver:
         bound = bind("color_mixture", arguments, ("components",), self.sink)
         if bound is None:
             return None
-        if self.domain.name not in ("integer", "mulaw"):
+        if not self.domain.graded or self.domain.levels is None:
             values = {"family": "color_mixture", "support": "ordered integers", "domain": self._domain()}
             return self._refuse(rules.SUPPORT.at(span, help=self._use(), others=self._declared(), **values))
         if self.event == 1:
@@ -366,7 +365,7 @@ class _Resolver:
         bound = bind("discretized", arguments, ("family",), self.sink)
         if bound is None:
             return None
-        if self.domain.name not in ("integer", "mulaw", "count"):
+        if not self.domain.graded:
             values = {"family": "discretized", "support": "ordered integers", "domain": self._domain()}
             return self._refuse(rules.SUPPORT.at(span, help=self._use(), others=self._declared(), **values))
         inner = self._inner("discretized", span, bound, True)
@@ -388,7 +387,7 @@ class _Resolver:
         if discretized:
             reason = "`default` is a distribution of the domain itself"
             return self._refuse(rules.WRAPPER.at(span, wrapper="discretized", family="default", reason=reason))
-        if self.event > 1 and self.domain.name not in ("real", "integer", "mulaw"):
+        if self.event > 1 and self.domain.joint_default is None:
             event = plural(self.event, "element")
             help = f"there is no joint family for {self._domain()}: {_ONE_BY_ONE}"
             return self._refuse(rules.SCALAR_ON_JOINT.at(span, family="default", event=event, help=help))

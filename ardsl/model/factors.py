@@ -203,16 +203,6 @@ def _families(expression: syntax.Expression, target: Target, scope: Scope) -> tu
     return tuple(found)
 
 
-_GUIDES = {
-    "real": "normal",
-    "positive": "log_normal",
-    "unit_interval": "beta",
-    "angle": "von_mises",
-    "count": "poisson",
-}
-"""By domain without a finite number of values, a family that a guide may have."""
-
-
 def _is_exact(family: syntax.Expression) -> bool:
     return isinstance(family, syntax.Reference) and family.name == "exact"
 
@@ -228,7 +218,7 @@ def _exact(
     elif variable.domain is None or variable.domain.levels is None:
         domain = "" if variable.domain is None else f", not {variable.domain}"
         problem = f"needs a finite domain for `{variable.name}`{domain}"
-        family = _GUIDES.get(variable.domain.name if variable.domain is not None else "", "…")
+        family = variable.domain.family if variable.domain is not None else "…"
         help = f"give it a guide of a family, `q({variable.name} | …) = {family} via mlp(hidden = [64])`"
     elif statement.contexts:
         problem, span = "takes no contexts: it reads whatever the true posterior does", statement.contexts[0].span

@@ -212,7 +212,7 @@ class Model:
         """Bits per dimension count something: of values that have probabilities, or of integers with uniform noise,
         whose densities bound them (Theis, van den Oord & Bethge 2016, section 3.1)."""
         domains = [v.element_domain(e) for v in self.observed for e in range(v.size if v.is_record else 1)]
-        noisy = self.data.dequantize and all(domain.name in ("real", "positive") for domain in domains)
+        noisy = self.data.dequantize and all(domain.dequantized_by == 1 for domain in domains)
         return noisy or all(domain.discrete for domain in domains)
 
     @cached_property

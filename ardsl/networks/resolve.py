@@ -58,7 +58,7 @@ def _latent_problems(model: Model) -> Iterator[Diagnostic]:
         for factor in drawn:
             domain, family = model.variables[factor.variable].element_domain(0), factor.families[0].name
             if domain.discrete and family != "bernoulli":
-                told = str(domain) if domain.name != "binary" else f"drawn from `{family}`"
+                told = f"drawn from `{family}`" if domain.family == "bernoulli" else str(domain)
                 yield rules.NOT_RELAXED.at(factor.target_span, variable=factor.variable, what=told)
     serves: dict[str, Factor] = {}
     for factor in (*model.factors, *model.guide):
@@ -71,7 +71,7 @@ def _latent_problems(model: Model) -> Iterator[Diagnostic]:
     if logarithm > math.log(MAX_VALUES) + 1e-9:
         shown = f"{round(math.exp(logarithm)):,}" if logarithm < 30 else f"about 10^{int(logarithm / math.log(10))}"
         largest = max((model.variables[factor.variable] for factor in exact), key=_log_values)
-        family = "bernoulli" if largest.element_domain(0).name == "binary" else "categorical"
+        family = largest.element_domain(0).family
         help = f"give `{largest.name}` a guide, `q({largest.name} | …) = {family} via mlp(hidden = [64])`"
         fitting = int(math.log(MAX_VALUES) / max(1e-9, _log_values(largest) / largest.size))
         if len(exact) == 1 and largest.size > 1:

@@ -133,8 +133,8 @@ def two_values(domain: Domain, generator: torch.Generator) -> tuple[Tensor, Tens
         codes = codes if len(codes) > 1 else codes.repeat(2)
         first, second = domain.value(codes)
         return first, second
-    if domain.name == "count":
+    if domain.whole:
         return torch.floor(first * 5), torch.floor(first * 5) + 1
-    if domain.name == "angle":
+    if domain.circular:
         return (first - 0.5) * math.pi, (second - 0.5) * math.pi
     return first * 0.8 + 0.1, second * 0.8 + 0.1  # inside real, positive and unit_interval

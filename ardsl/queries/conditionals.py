@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from ardsl.data.splits import Examples, count, load_split
 from ardsl.diagnostics.rules.data import UNUSABLE_OPTION
 from ardsl.diagnostics.suggest import did_you_mean
 from ardsl.errors import data_error
-from ardsl.families.domains import Domain, Integer, MuLaw
+from ardsl.families.domains import Domain
 from ardsl.model.model import Variable
 from ardsl.queries.evaluate import values_in_batches
 
@@ -281,7 +281,7 @@ def _candidates(model: AutoregressiveModel, cell: Cell, examples: Examples) -> t
     """Values of the cell, ascending, and the width each stands for: every one of a finite domain, with width 1; else
     where the data and the model's own samples lie, and a margin."""
     domain, like = cell.domain, model.like
-    if domain.levels is not None and (domain.levels <= _MOST_LEVELS or isinstance(domain, MuLaw)):
+    if domain.levels is not None and (domain.levels <= _MOST_LEVELS or not domain.whole):
         every = domain.value(torch.arange(domain.levels, dtype=like.dtype, device=like.device))
         return every, torch.ones_like(every)
     known = torch.cat([_drawn(model, cell, examples), _column(examples, cell)]).double().cpu().numpy()
@@ -308,19 +308,14 @@ def _column(examples: Examples, cell: Cell) -> Tensor:
 
 def _spread(known: np.ndarray, domain: Domain) -> np.ndarray:
     """Ascending points: half of them evenly, half as dense as the known values, with a margin on both sides."""
-    if domain.name == "angle":
-        return np.linspace(-math.pi, math.pi, 2 * _POINTS)
-    open_ended: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
-        "positive": (np.log, np.exp),
-        "unit_interval": (lambda x: np.log(x / (1 - x)), lambda z: 1 / (1 + np.exp(-z))),
-    }
-    to, back = open_ended.get(domain.name, (np.asarray, np.asarray))
-    z = to(known)
+    if domain.circular:
+        return np.linspace(*domain.bounds, 2 * _POINTS)
+    z = domain.to_line(known)
     margin = 0.15 * (z.max() - z.min()) + 1e-6 * (1 + abs(z).max())
     even = np.linspace(z.min() - margin, z.max() + margin, _POINTS)
-    points = back(np.union1d(even, np.quantile(z, np.linspace(0, 1, _POINTS))))
+    points = domain.from_line(np.union1d(even, np.quantile(z, np.linspace(0, 1, _POINTS))))
     if domain.discrete:
-        low, high = (domain.low, domain.high) if isinstance(domain, Integer) else (0, np.inf)
+        low, high = domain.bounds
         ends = [low, low + 1, high - 1, high]  # a law cut into integers has its tails at the ends
         points = np.concatenate([points.round().clip(low, high), [end for end in ends if np.isfinite(end)]])
     return np.unique(points)

@@ -41,7 +41,7 @@ def some_given(spec: Spec, seed: int = 0) -> dict[str, Tensor] | None:
     found = {}
     for variable in spec.model.given:
         domain, shape = variable.element_domain(0), (1, *variable.shape)
-        if domain.name == "real":
+        if domain.shifts:
             found[variable.name] = torch.randn(shape, generator=generator, dtype=torch.float64)
         else:
             drawn = [two_values(domain, generator)[0] for _ in range(variable.size)]

@@ -10,6 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ardsl.families.catalogue import CATALOGUE
 from ardsl.families.domains import (
     Angle,
     Binary,
@@ -22,6 +23,8 @@ from ardsl.families.domains import (
     Real,
     UnitInterval,
 )
+from ardsl.families.fitting import fits
+from ardsl.families.resolve import default_family
 
 CONTINUOUS = (Real(), Positive(), UnitInterval(), Angle())
 SMALL = 2**20
@@ -113,6 +116,30 @@ def test_values_are_within_the_bounds_and_whole_where_they_say_so(domain: Domain
         every = domain.value(np.arange(domain.levels))
         assert (every[0], every[-1]) == pytest.approx((low, high), rel=1e-12)
         assert domain.whole == (domain.name != "mulaw") and (not domain.whole or len(every) == high - low + 1)
+
+
+@given(domains, st.floats(-30, 30), st.floats(1e-3, 1e3))
+def test_what_a_domain_is_closed_under(domain: Domain, number: float, factor: float) -> None:
+    for point in (number, domain.feasible):
+        value = domain.from_line(np.array(point))
+        if domain.inside(value):
+            assert domain.to_line(value) == pytest.approx(point, rel=1e-6, abs=1e-6 if abs(point) < 10 else 1e-3)
+            assert domain.from_line(torch.tensor(point)).item() == pytest.approx(float(value), rel=1e-5)
+            assert domain.inside(value * factor) or not domain.scales
+            assert domain.inside(value + number) or not domain.shifts
+            assert domain.coded or domain.code(value) == value
+    if not domain.discrete and not domain.circular:
+        assert domain.inside(domain.from_line(np.array(number)))
+    if domain.coded:
+        assert domain.code(np.array(domain.feasible)) != domain.feasible
+    if domain.dequantized_by is not None:
+        assert domain.inside(np.array([0.5, domain.dequantized_by - 0.5]) / domain.dequantized_by).all()
+
+
+def test_every_domain_has_its_own_families() -> None:
+    for domain in (Binary(), Category(3), Integer(0, 9), Integer(0, 999), Count(), *CONTINUOUS, MuLaw(8)):
+        assert fits(CATALOGUE[domain.family], domain) and not CATALOGUE[domain.family].joint
+        assert default_family(domain) and (domain.joint_default is None or default_family(domain, 3).event == 3)
 
 
 def test_hints_are_for_what_is_often_meant() -> None:

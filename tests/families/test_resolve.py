@@ -20,7 +20,7 @@ from ardsl.families.domains import (
     UnitInterval,
 )
 from ardsl.families.family import Family
-from ardsl.families.fitting import default_spelling, discretizes, fits, fitting_names
+from ardsl.families.fitting import discretizes, fits, fitting_names
 from ardsl.families.resolve import FAMILY_NAMES, default_family, resolve_family
 from ardsl.families.resolve_domain import DOMAIN_NAMES, resolve_domain
 from ardsl.language import parse, syntax
@@ -207,7 +207,7 @@ def test_discretized_and_mixture_commute() -> None:
 @pytest.mark.parametrize("domain", PLAIN, ids=str)
 def test_defaults(domain: Domain) -> None:
     """``default`` is what its documentation says."""
-    written, codes = family_of(default_spelling(domain), domain)
+    written, codes = family_of(domain.default, domain)
     assert codes == []
     assert written == family_of("default", domain)[0] == default_family(domain)
 
@@ -215,7 +215,9 @@ def test_defaults(domain: Domain) -> None:
 def test_wide_integers_and_vectors_have_defaults() -> None:
     assert str(default_family(Integer(0, 256))) == "mixture(discretized(logistic), components = 10)"
     assert str(default_family(Real(), event=3)) == "multivariate_normal"
-    assert family_of("default", Binary(), event=3) == (None, ["AR319"])
+    for domain in PLAIN:
+        family, codes = family_of("default", domain, event=3)
+        assert codes == ([] if domain.joint_default else ["AR319"]) and str(family) == str(domain.joint_default)
     assert str(default_family(Integer(0, 255), event=3)) == "color_mixture(components = 10)"
 
 
