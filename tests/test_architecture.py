@@ -154,6 +154,31 @@ def test_a_spec_is_checked_planned_and_verified_without_torch() -> None:
     assert done.returncode == 0, done.stderr
 
 
+KINDS_OF_DOMAINS = {
+    "data/kinds.py": "which domains pictures are of",
+    "data/formats/folders.py": "white is 1 in a picture of `binary`",
+    "sketch/columns.py": "reads a column as numbers",
+}
+"""The files outside ``families`` that know domains by their kind, and what for."""
+
+
+def test_domains_answer_for_themselves() -> None:
+    """Outside ``families`` no domain is asked for its kind: a new one is a class with its answers."""
+    knowing, comparing = set(), set()
+    for path in files():
+        if stage(path) == "families":
+            continue
+        name = str(path.relative_to(PACKAGE))
+        kinds = (i for i in imports(path, everywhere=True) if i.startswith("ardsl.families.domains."))
+        if any(not imported.endswith(".Domain") for imported in kinds):
+            knowing.add(name)
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Compare) and ast.unparse(node.left).endswith(("domain.name", "domain(0).name")):
+                comparing.add(name)
+    assert knowing == set(KINDS_OF_DOMAINS)
+    assert not comparing
+
+
 def test_every_module_says_what_it_is_for() -> None:
     without = [str(path.relative_to(PACKAGE)) for path in files() if not ast.get_docstring(ast.parse(path.read_text()))]
     assert not without
