@@ -106,10 +106,13 @@ class AutoregressiveModel(Density):
                 raise ArdslError("`validate = False` takes whole examples: neither `lengths` nor `elementwise`")
             return self.log_prob_of(self._complete_values(x, given), order, complete=True)
         values = self.values(x, given, lengths)
-        require_values(values, self.spec.model.observed, self.may_miss)
+        # One look at the data, most of which are whole, is shorter than to guard each conditional against other values.
+        complete = self.plain and self.all_inside(values)
+        if not complete:
+            require_values(values, self.spec.model.observed, self.may_miss)
         if self.units.fresh and not torch.compiler.is_compiling():
             self.units.warn_if_far(values)
-        return by_element(self, values, order) if elementwise else self.log_prob_of(values, order)
+        return by_element(self, values, order) if elementwise else self.log_prob_of(values, order, complete=complete)
 
     def forward(self, x: Any, given: Any = None, **options: Any) -> Any:
         """log p of each example: :meth:`log_prob`, called as a torch module is."""
@@ -164,7 +167,9 @@ class AutoregressiveModel(Density):
         users_values = observed_values(x, model.observed, like)
         count = len(next(iter(users_values.values())))
         users_values |= expand_given(conditioning(given, model.given, like, check=check), count)
-        return self.units.standardized(cut(users_values, lengths, tuple(self.spec.variables.values())))
+        if lengths is not None or not self.plain:
+            users_values = cut(users_values, lengths, tuple(self.spec.variables.values()))
+        return self.units.standardized(users_values)
 
     # Sampling
 

@@ -110,8 +110,11 @@ class Standardization(nn.Module):
 
     def standardized(self, values: Values, elements: slice = _EVERY) -> Values:
         """Standardizes data: [batch, elements] by variable, of all elements or of some, in the model's type."""
-        dtype = self.like.dtype
-        return {name: self._standardize(name, value, elements).to(dtype) for name, value in values.items()}
+        dtype, scaled = self.like.dtype, {}
+        for name, value in values.items():
+            value = self._standardize(name, value, elements)
+            scaled[name] = value if value.dtype == dtype else value.to(dtype)
+        return scaled
 
     def _standardize(self, name: str, x: Tensor, elements: Tensor | slice) -> Tensor:
         if name not in self._measured:

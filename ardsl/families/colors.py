@@ -60,7 +60,7 @@ class ColorMixtureLaw(Law):
         return {
             "weights": parts.slots["weights"].softmax(-1),
             "loc": parts.slots["loc"].unflatten(-1, shape),
-            "scale": constrain("positive", parts.slots["scale"].unflatten(-1, shape).unsqueeze(-1)),
+            "scale": constrain("positive", parts.slots["scale"].unflatten(-1, shape)),
             "coefficients": parts.slots["coefficients"].unflatten(-1, (self.components, self._pairs)).tanh(),
         }
 

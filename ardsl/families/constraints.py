@@ -12,21 +12,23 @@ FLOOR = 1e-6
 """The least value of a positive parameter. It keeps scales away from 0, where a density on repeated values would grow
 without bound, and its square is still a normal number in float32."""
 
+SCALAR = ("real", "positive")
+"""The constraints of single numbers."""
 
 _STEEPEST = 30.0
 """Beyond this raw number the link ``exp`` goes on along its tangent: neither it nor its gradients overflow."""
 
 
 def constrain(constraint: str, raw: Tensor, link: str = "softplus") -> Tensor:
-    """A parameter in its own set, from raw numbers of shape [..., size]; a positive one by its ``link``.
+    """A parameter in its own set, from raw numbers; a positive one by its ``link``.
 
-    Scalars come as [...], vectors as [..., size], and a lower triangle of n(n + 1)/2 raw numbers, row by row, as
-    [..., n, n] with a positive diagonal.
+    Scalars, raw and constrained, are [...], vectors [..., size]; a lower triangle comes as n(n + 1)/2 raw numbers, row
+    by row, and goes as [..., n, n] with a positive diagonal.
     """
     if constraint == "real":
-        return raw.squeeze(-1)
+        return raw
     if constraint == "positive":
-        return _positive(raw.squeeze(-1), link) + FLOOR
+        return _positive(raw, link) + FLOOR
     if constraint == "real_vector":
         return raw
     if constraint == "simplex":

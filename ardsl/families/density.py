@@ -48,7 +48,8 @@ def _categorical(p: Parameters, value: Tensor) -> Tensor:
 
 
 def _normal(p: Parameters, value: Tensor) -> Tensor:
-    return -0.5 * ((value - p["loc"]) / p["scale"]) ** 2 - p["scale"].log() - _HALF_LOG_TWO_PI
+    z = (value - p["loc"]) / p["scale"]
+    return torch.addcmul(-_HALF_LOG_TWO_PI - p["scale"].log(), z, z, value=-0.5)
 
 
 def _multivariate_normal(p: Parameters, value: Tensor) -> Tensor:

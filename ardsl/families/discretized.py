@@ -69,6 +69,7 @@ class DiscretizedLaw(Law):
     def __init__(self, base: CatalogueLaw, cells: Grid) -> None:
         self.base = base
         self.cells = cells
+        self.scalars = base.scalars
 
     def log_prob(self, parts: Parts, code: Tensor) -> Tensor:
         code = code.to(parts.dtype)

@@ -32,6 +32,9 @@ class Conditional:
         self.domain = domain
         self.law = law
         self._any_code = 0.0 if domain.discrete else domain.feasible
+        self._names = [slot.name for slot in family.slots]
+        self._sizes = [slot.size for slot in family.slots]
+        self._only_scalars = law.scalars == set(self._names) != set()
 
     def log_prob(self, raw: Tensor, value: Tensor, *, validate: bool = True) -> Tensor:
         """Log-probability of values, or their log-density, in nats: [..., width] and [...] to [...].
@@ -91,8 +94,13 @@ class Conditional:
     def _parts(self, raw: Tensor) -> Parts:
         if raw.dtype in (torch.float16, torch.bfloat16):
             raw = raw.float()
-        slots = {s.name: raw.narrow(-1, s.start, s.size) for s in self.family.slots}
-        return Parts(slots, raw.dtype, raw.device)
+        scalars = self.law.scalars
+        if self._only_scalars:
+            slots = dict(zip(self._names, raw.unbind(-1), strict=True))
+        else:
+            slots = dict(zip(self._names, raw.split(self._sizes, -1), strict=True)) if self._sizes else {}
+            slots = {name: slot.squeeze(-1) if name in scalars else slot for name, slot in slots.items()}
+        return Parts(slots, raw.dtype, raw.device, scalars)
 
     def _shaped(self, result: Tensor, raw: Tensor, code: Tensor) -> Tensor:
         """A family without free parameters broadcasts too."""

@@ -13,14 +13,23 @@ from torch.distributions import Distribution
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """A draw's raw numbers by slot name, each [..., size]; ``dtype`` and ``device`` also where there are no slots."""
+    """A draw's raw numbers by slot name: [...] of a scalar (see :attr:`Law.scalars`), [..., size] of others.
+
+    ``dtype`` and ``device`` are there also where there are no slots.
+    """
 
     slots: Mapping[str, Tensor]
     dtype: torch.dtype
     device: torch.device
+    scalars: frozenset[str]
 
     def map(self, change: Callable[[Tensor], Tensor]) -> Parts:
-        return Parts({name: change(raw) for name, raw in self.slots.items()}, self.dtype, self.device)
+        """The parts with every slot changed as a tensor [..., size], whose size is 1 for a scalar."""
+        slots = {
+            name: change(raw.unsqueeze(-1)).squeeze(-1) if name in self.scalars else change(raw)
+            for name, raw in self.slots.items()
+        }
+        return Parts(slots, self.dtype, self.device, self.scalars)
 
 
 class Law(ABC):
@@ -30,6 +39,8 @@ class Law(ABC):
     """
 
     joint: bool = False
+    scalars: frozenset[str] = frozenset()
+    """The slots that hold one number for each draw."""
 
     @abstractmethod
     def log_prob(self, parts: Parts, code: Tensor) -> Tensor:

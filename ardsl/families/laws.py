@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.distributions import Categorical, Distribution, MixtureSameFamily
 
 from ardsl.families.catalogue import CATALOGUE
-from ardsl.families.constraints import constrain
+from ardsl.families.constraints import SCALAR, constrain
 from ardsl.families.density import LOG_DENSITIES
 from ardsl.families.family import Family
 from ardsl.families.law import Law, Parts
@@ -33,6 +33,7 @@ class CatalogueLaw(Law):
         self.start = start
         self.joint = self.entry.joint
         self.links = {slot.name: slot.link for slot in family.slots}
+        self.scalars = frozenset(slot.name for slot in family.slots if slot.constraint in SCALAR)
 
     def parameters(self, parts: Parts) -> dict[str, Tensor]:
         fixed = self.family.fixed
@@ -123,10 +124,13 @@ class MixtureLaw(Law):
         return torch.logsumexp(parts.slots["weights"].log_softmax(-1).unsqueeze(-1) + each, -2)
 
     def _components(self, parts: Parts) -> Parts:
-        """The slots of the inner law, [..., components, size], as views."""
-        shape = (self.components, -1)
-        slots = {name: parts.slots[outer].unflatten(-1, shape) for outer, name in self.names.items()}
-        return Parts(slots, parts.dtype, parts.device)
+        """The slots of the inner law, [..., components] and [..., components, size], as views."""
+        scalars, shape = self.inner.scalars, (self.components, -1)
+        slots = {
+            name: parts.slots[outer] if name in scalars else parts.slots[outer].unflatten(-1, shape)
+            for outer, name in self.names.items()
+        }
+        return Parts(slots, parts.dtype, parts.device, scalars)
 
 
 def _own_share(position: float) -> float:

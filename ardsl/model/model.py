@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
@@ -53,35 +53,40 @@ class Variable:
     span: Span = field(compare=False)
     order_span: Span | None = field(default=None, compare=False)
     """Where the order was declared, None for the default."""
+    shape: tuple[int, ...] = field(init=False, repr=False, compare=False)
+    size: int = field(init=False, repr=False, compare=False)
+    """The number of elements."""
+    varies: bool = field(init=False, repr=False, compare=False)
+    """Whether its length does: examples have elements up to some place along the first axis."""
+
+    def __post_init__(self) -> None:
+        shape = (len(self.fields),) if self.fields else tuple(axis.size for axis in self.axes)
+        object.__setattr__(self, "shape", shape)
+        object.__setattr__(self, "size", prod(shape))
+        object.__setattr__(self, "varies", bool(self.axes) and self.axes[0].up_to)
 
     @property
     def is_record(self) -> bool:
         return bool(self.fields)
 
     @property
-    def varies(self) -> bool:
-        """Whether its length does: examples have elements up to some place along the first axis."""
-        return bool(self.axes) and self.axes[0].up_to
-
-    @property
     def end(self) -> int | None:
         """The code with which a sequence ends, where its length is part of what p covers."""
         return self.domain.end if self.domain is not None else None
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return (len(self.fields),) if self.fields else tuple(axis.size for axis in self.axes)
-
-    @property
-    def size(self) -> int:
-        """The number of elements."""
-        return prod(self.shape)
 
     def element_domain(self, element: int) -> Domain:
         if self.fields:
             return self.fields[element].domain
         assert self.domain is not None  # the checker gives every array a domain
         return self.domain
+
+    def domain_runs(self, elements: Sequence[int]) -> tuple[tuple[Domain, int, int], ...]:
+        """The stretches of some elements that have one domain: it, and the stretch's ends among them."""
+        if not self.fields:
+            return ((self.element_domain(0), 0, len(elements)),)
+        domains = [self.fields[element].domain for element in elements]
+        starts = [i for i, domain in enumerate(domains) if i == 0 or domain != domains[i - 1]]
+        return tuple((domains[i], i, j) for i, j in zip(starts, [*starts[1:], len(domains)], strict=True))
 
     def element_name(self, element: int) -> str:
         """As a spec would write it: ``x[3, 4]``, ``person.age``, or ``y`` for a scalar. 0-based."""

@@ -53,11 +53,7 @@ class SourceBlock:
     @cached_property
     def runs(self) -> tuple[tuple[Domain, int, int], ...]:
         """The stretches of ``elements`` that have one domain: it, and the stretch's ends."""
-        if not self.variable.is_record:
-            return ((self.variable.element_domain(0), 0, len(self.elements)),)
-        domains = [self.variable.element_domain(e) for e in self.elements]
-        starts = [i for i, domain in enumerate(domains) if i == 0 or domain != domains[i - 1]]
-        return tuple((domains[i], i, j) for i, j in zip(starts, [*starts[1:], len(domains)], strict=True))
+        return self.variable.domain_runs(self.elements)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,10 @@ def by_name(data: object, variables: Sequence[Variable], what: str) -> dict[str,
     """Data for several variables as a dict: a bare array stands for the only variable there is, and a data frame has
     them in its columns."""
     names = [v.name for v in variables]
+    if isinstance(data, Tensor) and len(names) == 1:
+        return {names[0]: data}
+    if isinstance(data, dict) and list(data) == names:
+        return data
     columns = _columns(data)
     if columns:
         data = _of_columns(data, columns, variables)
@@ -83,7 +87,7 @@ def observed_values(data: object, variables: Sequence[Variable], like: Tensor) -
     """The user's arrays, checked for their shapes and for as many examples of each."""
     named = by_name(data, variables, "the data")
     values = {v.name: flat(named[v.name], v, like) for v in variables}
-    if len({len(value) for value in values.values()}) > 1:
+    if len(values) > 1 and len({len(value) for value in values.values()}) > 1:
         counts = ", ".join(f"{name} {len(value)}" for name, value in values.items())
         raise ArdslError("the variables have different numbers of examples: " + counts)
     return values
@@ -96,10 +100,11 @@ def flat(value: object, variable: Variable, like: Tensor) -> Tensor:
         isinstance(value, Tensor)
         and value.dtype == like.dtype == torch.float32
         and value.device == like.device
-        and (tuple(value.shape[1:]), value.ndim) == (variable.shape, 1 + len(variable.shape))
+        and value.ndim == 1 + len(variable.shape)
+        and value.shape[1:] == variable.shape
         and not variable.varies
-    ):
-        return value.reshape(value.shape[0], variable.size)  # as training gives it: nothing is left to convert
+    ):  # as training gives it: nothing is left to convert
+        return value if value.ndim == 2 else value.reshape(value.shape[0], variable.size)
     tensor = numbers(coded(value, variable), f"`{variable.name}`", like.device)
     if variable.kind == "given" and tuple(tensor.shape) == variable.shape:
         tensor = tensor[None]  # one example's, for every sample
@@ -215,7 +220,7 @@ def expand_given(values: Values, count: int) -> Values:
     for name, value in values.items():
         if len(value) not in (1, count):
             raise ArdslError(f"`{name}` has {len(value)} examples where {count} are needed")
-        expanded[name] = value.expand(count, -1)
+        expanded[name] = value if len(value) == count else value.expand(count, -1)
     return expanded
 
 

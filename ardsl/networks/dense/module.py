@@ -16,7 +16,7 @@ from ardsl.networks.module import NetworkModule, in_order, linear_
 from ardsl.networks.stepper import Orders
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "relu": F.relu,
+    "relu": torch.relu,
     "elu": F.elu,
     "gelu": F.gelu,
     "silu": F.silu,
@@ -61,6 +61,7 @@ class DenseNetwork(NetworkModule):
             linear_(weight, bias)
         if self.direct is not None:
             linear_(self.direct, None if hidden else self.biases[-1])
+        self._layers = len(hidden)
         self.activation = ACTIVATIONS[plan.options["activation"]]
         first = relations(plan.group, plan.options, plan.group.orders(0))
         self._inputs, self._outputs = first.layout(plan.group)
@@ -93,13 +94,17 @@ class DenseNetwork(NetworkModule):
 
     def _in_place(self, masks: Masks) -> Masks:
         """Masks of the weights' dtype and device: the same, where they are."""
-        bias, (layers, direct) = self.biases[-1], masks
-        every = layers if direct is None else [*layers, direct]
-        if all(m is None or (m.dtype == bias.dtype and m.device == bias.device) for m in every):
+        layers, direct = masks
+        bias = in_order(self.biases)[-1]
+        dtype, device = bias.dtype, bias.device
+        for mask in (*layers, direct):
+            if mask is not None and (mask.dtype != dtype or mask.device != device):
+                break
+        else:
             return masks
         with torch.inference_mode(False):  # what is kept may be of use for gradients later
-            moved = [None if m is None else m.to(bias.device, bias.dtype) for m in every]
-        return (moved, None) if direct is None else (moved[:-1], moved[-1])
+            *moved, moved_direct = [None if m is None else m.to(device, dtype) for m in (*layers, direct)]
+        return moved, moved_direct
 
     @torch.inference_mode(False)  # what is kept may be of use for gradients later
     def _make_masks(self, orders: Orders) -> Masks:
@@ -130,7 +135,7 @@ class DenseNetwork(NetworkModule):
         return weights, None if self.direct is None else _masked(self.direct, direct)
 
     def forward(self, inputs: Tensor, orders: Orders = 0) -> Tensor:
-        product, layers = self._products(inputs, orders), len(self.weights)
+        product, layers = self._products(inputs, orders), self._layers
         inputs = _reorder(inputs, self._sorted)
         if not layers:
             return _reorder(product(0, inputs), self._unsorted)
@@ -149,7 +154,7 @@ class DenseNetwork(NetworkModule):
 
     def _products(self, inputs: Tensor, orders: Orders) -> Callable[[int, Tensor], Tensor]:
         """The masked linear map of each layer, by number; the direct path's is the last."""
-        weights, last = in_order(self.weights), (None,) if len(self.weights) else ()
+        weights, last = in_order(self.weights), (None,) if self._layers else ()
         biases: tuple[Tensor | None, ...] = (*in_order(self.biases), *last)
         if self._large and self.training and self._takes_bands(inputs, orders):
             parameters = weights if self.direct is None else (*weights, self.direct)
