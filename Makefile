@@ -4,6 +4,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
+# The tests start the program some hundred times: it is compiled once.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: demo test quick check-all lint bench
 
 demo: $(READY)

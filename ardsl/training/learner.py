@@ -258,6 +258,14 @@ class Learner(LightningModule):
 
     # Lightning's loop
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        # Lightning notes here the name of every hook that it calls, fifty times a step; torch would look through the
+        # parameters and modules each time.
+        if name == "_current_fx_name":
+            self.__dict__[name] = value
+        else:
+            super().__setattr__(name, value)
+
     def on_train_epoch_start(self) -> None:
         with _fitting():
             resumed = self._resumed if self.processes.first else None  # the tally of all is in the first's hands
@@ -313,8 +321,8 @@ class Learner(LightningModule):
         )
         if improved:
             self._keep(valid)
-        # What early stopping and the plateau schedule watch.
-        self.log("watched", train if valid is None else valid.nll)
+        if self.settings.patience is not None or self.trainer.lr_scheduler_configs:
+            self.log("watched", train if valid is None else valid.nll)  # by early stopping and the plateau schedule
         self.after_epoch(self, improved)
 
     def _mean_divergences(self) -> dict[str, float]:

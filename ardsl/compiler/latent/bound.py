@@ -13,7 +13,6 @@ from torch import Tensor
 from torch.distributions import kl_divergence
 
 from ardsl.compiler.base import Loss
-from ardsl.compiler.distribution import ModelDistribution
 from ardsl.compiler.guards import at_once
 from ardsl.compiler.latent.conditionals import LatentConditionals
 from ardsl.compiler.model import AutoregressiveModel
@@ -101,6 +100,8 @@ def draw(
 
 def as_data(conditional: AutoregressiveModel, site: TorchDistribution, value: Tensor) -> Tensor:
     """Draws of a site in the data's own form, none of them rounded out of the domain."""
+    from ardsl.compiler.distribution import ModelDistribution  # which imports Pyro
+
     # The model's own are in that form; those of torch's distributions are codes of the domain.
     return (
         value

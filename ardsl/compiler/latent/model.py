@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -28,9 +28,6 @@ from ardsl.compiler.latent.conditionals import Data, LatentConditionals
 from ardsl.compiler.steps.noise import Noise
 from ardsl.compiler.window import Window
 from ardsl.errors import ArdslError
-
-if TYPE_CHECKING:
-    pass
 
 
 class LatentModel(LatentConditionals):

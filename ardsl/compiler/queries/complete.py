@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import partial
 
-import networkx
 import numpy as np
 import torch
 from torch import Tensor
@@ -97,7 +96,6 @@ def _by_orders(
 
 def _check_order(model: Density, missing: Cells) -> None:
     variables = model.spec.variables
-    readers = networkx.DiGraph(model.spec.graph)
     for name, mask in missing.items():
         variable = variables[name]
         if variable not in model.may_miss and not mask.all():
@@ -111,8 +109,10 @@ def _check_order(model: Density, missing: Cells) -> None:
                         f"`{early}` is missing and `{late}`, which the order draws after it, is there: a spec with "
                         f'`order {name} by any(orders = 8, train = "all")` and a dense network fills any gap'
                     )
-        for reader in readers.successors(name):
-            if reader != name and not (reader in missing and missing[reader].all()):
+        for factor in model.spec.model.factors:
+            reader = factor.variable
+            reads = reader != name and any(context.variable == name for context in factor.contexts)
+            if reads and not (reader in missing and missing[reader].all()):
                 raise OrderForbids(f"`{name}` has missing values and `{reader}`, which is drawn given them, is there")
 
 
