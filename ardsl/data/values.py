@@ -84,14 +84,16 @@ class Part:
 
     def dequantized(self, name: tuple[object, ...]) -> Part:
         """Gives this part with noise of [0, 1) added to integers that a continuous domain takes; bytes that are to lie
-        between 0 and 1 are divided by 256. ``name`` seeds the noise: the same data get the same."""
+        between 0 and 1 are divided by 256, and what is no byte stays as it is. ``name`` seeds the noise: the same data
+        get the same."""
         values, divisor = self.raw.values, self.domain.dequantized_by
         if values.dtype.kind not in "biu" or divisor is None:
             return self
         seed = zlib.crc32(repr((*name, self.raw.first)).encode())
         noisy = values + np.random.default_rng(seed).random(values.shape)
         if divisor > 1:
-            noisy = np.clip(noisy / divisor, np.finfo(np.float32).tiny, 1 - np.finfo(np.float32).epsneg)
+            scaled = np.clip(noisy / divisor, np.finfo(np.float32).tiny, 1 - np.finfo(np.float32).epsneg)
+            noisy = np.where((values >= 0) & (values < divisor), scaled, values)
         return replace(self, raw=replace(self.raw, values=noisy))
 
     def missing(self) -> np.ndarray:

@@ -201,3 +201,14 @@ def test_other_numbers_stay_what_they_are(tmp_path: Path) -> None:
     spec = ardsl.loads("observed x[2] : real\np(x[i] | x[<i]) = normal via made\ndata { dequantize = true }\n")
     found = load_split(spec, np.array([[0.5, 1.0], [2.0, 3.0]]), "train", dtype=torch.float64)
     assert found["x"].tolist() == [[0.5, 1.0], [2.0, 3.0]]
+
+
+@pytest.mark.parametrize("strange", [300, -5])
+def test_integers_that_are_no_bytes_are_refused(strange: int) -> None:
+    text = "observed x[2] : unit_interval\np(x[i] | x[<i]) = beta via made\ndata { dequantize = true }\n"
+    x = np.array([[0, 255], [7, strange]], dtype=np.int16)
+    with pytest.raises(
+        ardsl.DataError, match=rf"row 1: `x\[1\]` takes a number strictly between .*, not {strange}\.0$"
+    ):
+        load_split(ardsl.loads(text), x, "train")
+    assert load_split(ardsl.loads(text), x[:1], "train")["x"].shape == (1, 2)
