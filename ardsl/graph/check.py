@@ -13,7 +13,7 @@ from ardsl.graph.claims import check_claims
 from ardsl.graph.declared import context_relation, declared_graph, readings
 from ardsl.graph.earlier import Violation, first_violation
 from ardsl.model.model import Context, Factor, Model, Variable
-from ardsl.relations import Earlier, Order, Part
+from ardsl.relations import Order
 
 if TYPE_CHECKING:
     import networkx
@@ -139,10 +139,11 @@ def _coupled(model: Model, graph: networkx.DiGraph) -> bool:
 
 def _lag(target: Variable, source: Variable, context: Context, axis: str) -> int | None:
     """How far ahead along ``axis`` the context reads at most; None where it is not at a fixed distance."""
-    if not isinstance(context.selection, Part):
+    parts = context.selection.axis_parts
+    if not parts:
         return None
     at, there = ([a.name for a in variable.axes].index(axis) for variable in (target, source))
-    high = context.selection.parts[there].high
+    high = parts[there].high
     if high is None or high.axis != at or high.multiplier != 1 or high.divisor != 1:
         return None
     return high.inner + high.offset
@@ -162,14 +163,14 @@ def _check_orders(model: Model, sink: Sink) -> set[str]:
 
 
 def _check_context(model: Model, variable: Variable, factor: Factor, context: Context, sink: Sink) -> bool:
-    if isinstance(context.selection, Earlier):
-        order = variable.orders.orders[0]
-        if context.selection.last is None or not order.weak:
-            return True
+    order = variable.orders.orders[0]
+    if context.selection.counts_draws and order.weak:
         others, notes = _where_declared(variable, order)
         help = "limit the distance in index space instead: `within`"
         sink.add(rules.LAST_IN_WEAK.at(context.span, others=others, notes=notes, help=help, order=order.name))
         return False
+    if context.selection.always_earlier:
+        return True
     for k, order in enumerate(variable.orders):
         violation = first_violation(context_relation(model, factor, context, k), factor.elements, order)
         if violation is not None:
@@ -217,9 +218,8 @@ def _report_violation(
 
 def _distance(context: Context) -> int:
     """How far from its target a context at fixed distances reads, at least 1."""
-    parts = context.selection.parts if isinstance(context.selection, Part) else ()
-    ends = [end for part in parts for end in (part.low, part.high) if end is not None and end.axis is not None]
-    return max([1, *(abs(end.offset + end.inner) for end in ends)])
+    ends = [end for part in context.selection.axis_parts for end in (part.low, part.high) if end is not None]
+    return max([1, *(abs(end.offset + end.inner) for end in ends if end.axis is not None)])
 
 
 def _where_declared(variable: Variable, order: Order) -> tuple[list[tuple[Span, str]], list[str]]:

@@ -133,7 +133,7 @@ def _part(place: syntax.Place, source: Draft, target: Target, scope: Scope) -> S
             parts.append(found)
     if len(parts) < len(source.axes):
         return None
-    if all(part == AxisPart() for part in parts):
+    if all(part.whole for part in parts):
         return _reads_itself(place, target, scope) if _own(source, target) else _everything(source, target)
     return Part(target.variable.shape, source.shape, tuple(parts), target.part)
 

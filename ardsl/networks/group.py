@@ -11,7 +11,7 @@ import numpy as np
 from ardsl.families.domains import Domain
 from ardsl.families.family import Family
 from ardsl.model.model import Factor, Model, NetworkCall, Variable
-from ardsl.relations import Beside, Earlier, Everything, Levels, Listed, Matrix, Order, Relation, Sparse, Union
+from ardsl.relations import Beside, Levels, Matrix, Order, Relation, Sparse, Union
 
 SMALL = 1 << 20
 """Draws × source elements whose pairs are told by a matrix in any case."""
@@ -195,8 +195,8 @@ class Group:
             return None
         variable, contexts = self.targets[0].variable, self.factors[0].contexts
         for context in contexts:
-            plain = isinstance(context.selection, Everything) or context.selection == Earlier()
-            if not plain or (context.variable == variable.name) != isinstance(context.selection, Earlier):
+            own, selection = context.variable == variable.name, context.selection
+            if not (selection.all_earlier if own else selection.all_sources):
                 return None
         rank = orders[variable.name].rank
         reads_own = any(c.variable == variable.name for c in contexts)
@@ -295,9 +295,9 @@ def _sources(model: Model, factors: tuple[Factor, ...]) -> tuple[SourceBlock, ..
     read: dict[str, set[int] | None] = {}
     for factor in factors:
         for context in factor.contexts:
-            listed = set(context.selection.read) if isinstance(context.selection, Listed) else None
+            named = context.selection.named
             known = read.setdefault(context.variable, set())
-            read[context.variable] = None if listed is None or known is None else known | listed
+            read[context.variable] = None if named is None or known is None else known | set(named)
     return tuple(
         SourceBlock(
             model.variables[name],

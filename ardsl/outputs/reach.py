@@ -15,7 +15,7 @@ from ardsl.networks.design import Design
 from ardsl.networks.group import Group
 from ardsl.outputs.drawing import can_draw
 from ardsl.probing.audit import Audit
-from ardsl.relations import Beside, Order, Relation
+from ardsl.relations import Order, Relation
 from ardsl.spec import Spec
 from ardsl.system.files import replacing
 
@@ -114,7 +114,7 @@ def _too_large(path: str | Path) -> DataError:
 def _of_group(plan: Design) -> _Subject:
     group, realized = plan.group, plan.realized[0]
     target, orders = group.targets[0], group.orders()
-    declared = group.by_source(orders) if isinstance(realized, Beside) else group.declared(orders)
+    declared = plan.declared(orders)
 
     def kinds(draw: int) -> np.ndarray:
         return _told(_own(group, declared, draw), _own(group, realized, draw), target.elements[draw])

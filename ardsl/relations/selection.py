@@ -45,6 +45,56 @@ class Selection(ABC):
     def relation(self, order: Order) -> Relation:
         """Target elements × source elements under ``order``."""
 
+    @property
+    def all_sources(self) -> bool:
+        """Whether every target reads every source."""
+        return False
+
+    @property
+    def all_earlier(self) -> bool:
+        """Whether every element of the variable reads all that is earlier."""
+        return False
+
+    @property
+    def same_for_all(self) -> bool:
+        """Whether every target reads the same sources, under any order."""
+        return False
+
+    @property
+    def always_earlier(self) -> bool:
+        """Whether what it reads is earlier under any order, by what it is."""
+        return False
+
+    @property
+    def counts_draws(self) -> bool:
+        """Whether it reads a number of draws, wherever they are."""
+        return False
+
+    @property
+    def named(self) -> tuple[int, ...] | None:
+        """The source elements that it reads by name; None where it reads others."""
+        return None
+
+    @property
+    def axis_parts(self) -> tuple[AxisPart, ...]:
+        """What is read along each axis of the source, of a box; else none."""
+        return ()
+
+    @property
+    def placed_axes(self) -> tuple[int, ...]:
+        """The axes of the source along which a target reads by its own place."""
+        return tuple(axis for axis, part in enumerate(self.axis_parts) if not part.whole)
+
+    def earlier_within(self, axes: int) -> tuple[int | None, ...] | None:
+        """The distances along an array's ``axes`` up to which each target reads all that is earlier, None of an axis
+        without limit; None where it does not read so."""
+        return None
+
+    def slots(self, order: Order, targets: np.ndarray, sources: np.ndarray) -> list[np.ndarray]:
+        """Numbers of pairs of a target and a source that it reads, each int64 [pairs], which together tell the sources
+        of a target apart in a way that is the same for every target: by distance where what is read moves."""
+        return [sources]
+
 
 @dataclass(frozen=True)
 class Everything(Selection, Relation):
@@ -55,6 +105,14 @@ class Everything(Selection, Relation):
 
     def relation(self, order: Order) -> Relation:
         return self
+
+    @property
+    def all_sources(self) -> bool:
+        return True
+
+    @property
+    def same_for_all(self) -> bool:
+        return True
 
     def rows(self, targets: np.ndarray) -> Rows:
         return np.ones((len(targets), self.sources), dtype=bool)
@@ -85,6 +143,14 @@ class Listed(Selection, Relation):
 
     def relation(self, order: Order) -> Relation:
         return self
+
+    @property
+    def same_for_all(self) -> bool:
+        return True
+
+    @property
+    def named(self) -> tuple[int, ...]:
+        return self.read
 
     def rows(self, targets: np.ndarray) -> Rows:
         row = np.zeros(self.sources, dtype=bool)
@@ -126,6 +192,34 @@ class Earlier(Selection):
 
     def relation(self, order: Order) -> Relation:
         return EarlierInOrder(order, self.limits, self.last, self.elements or range(order.size))
+
+    @property
+    def all_earlier(self) -> bool:
+        return self == Earlier()
+
+    @property
+    def always_earlier(self) -> bool:
+        return True
+
+    @property
+    def counts_draws(self) -> bool:
+        return self.last is not None
+
+    def earlier_within(self, axes: int) -> tuple[int | None, ...] | None:
+        if self.last is not None:
+            return None
+        return (None,) * axes if self.limits is None else self.limits
+
+    def slots(self, order: Order, targets: np.ndarray, sources: np.ndarray) -> list[np.ndarray]:
+        elements = _at(self.elements or range(order.size), targets)
+        if self.limits is not None:
+            here, there = unraveled(elements, order.shape), unraveled(sources, order.shape)
+            return [own - other for own, other in zip(here, there, strict=True)]
+        # Elements of one rank are told apart by their place in it.
+        by_rank, starts = order.by_rank
+        place = np.empty(order.size, dtype=np.int64)
+        place[by_rank] = np.arange(order.size) - starts[order.rank[by_rank]]
+        return [order.rank[elements] - order.rank[sources], place[sources]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -318,6 +412,11 @@ class AxisPart:
     low: Affine | None = None
     high: Affine | None = None
 
+    @property
+    def whole(self) -> bool:
+        """Whether all along the axis is read."""
+        return self.low is None and self.high is None
+
 
 @dataclass(frozen=True)
 class Part(Selection, Relation):
@@ -341,6 +440,17 @@ class Part(Selection, Relation):
 
     def relation(self, order: Order) -> Relation:
         return self
+
+    @property
+    def axis_parts(self) -> tuple[AxisPart, ...]:
+        return self.parts
+
+    def slots(self, order: Order, targets: np.ndarray, sources: np.ndarray) -> list[np.ndarray]:
+        places = unraveled(sources, self.source_shape)
+        return [
+            (high if _moves(part.high) else low if _moves(part.low) else 0) - at
+            for part, (low, high), at in zip(self.parts, self.bounds(targets), places, strict=True)
+        ]
 
     def bounds(self, targets: np.ndarray) -> Box:
         """Per source axis the lowest and highest index read, before clipping to the array: int64 [targets] each."""
@@ -399,7 +509,7 @@ class Part(Selection, Relation):
 
     def stretches(self) -> Stretches | None:
         """Of a box that moves along the first axis of its source only, and covers all of the others."""
-        if not self.parts or any(part != AxisPart() for part in self.parts[1:]):
+        if not self.parts or not all(part.whole for part in self.parts[1:]):
             return None
         low, high = self.bounds(np.arange(self.targets))[0]
         return Stretches(np.maximum(low, 0), np.minimum(high, self.source_shape[0] - 1), self.source_shape[0])
@@ -410,3 +520,7 @@ class Part(Selection, Relation):
 
     def _portions(self) -> Iterator[np.ndarray]:
         return (np.arange(first, min(first + _PORTION, self.targets)) for first in range(0, self.targets, _PORTION))
+
+
+def _moves(bound: Affine | None) -> bool:
+    return bound is not None and bound.axis is not None

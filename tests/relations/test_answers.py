@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from ardsl.relations import Beside, Matrix, Relation
 from ardsl.relations.layering import CycleError
-from tests.support.strategies import relations, shapes, side_by_side
-from tests.support.unrolled import check, farthest
+from tests.support.strategies import any_order, earlier, relations, selections, shapes, side_by_side
+from tests.support.unrolled import check, farthest, unroll
 
 quick = settings(max_examples=60, deadline=None)
 small = shapes(axes=2, extent=4)
@@ -149,3 +149,42 @@ def test_the_farthest(data: st.DataObject, shape: Shape) -> None:
     for axis in range(len(shape)):
         expected = farthest(relation.matrix(), axis, shape, targets, sources)
         assert relation.farthest(axis, shape, targets, sources) == expected
+
+
+@pytest.mark.thorough
+@quick
+@given(st.data(), small)
+def test_what_a_context_says_of_itself(data: st.DataObject, shape: Shape) -> None:
+    """Under any order it reads what it says."""
+    context, order = data.draw(selections(shape) | earlier(shape)), data.draw(any_order(shape))
+    matrix, size = unroll(context, order, shape), prod(shape)
+    elements = np.arange(size)[list(getattr(context, "elements", None) or range(size))]
+    before = order.rank < order.rank[elements][:, None]
+    if context.all_sources:
+        assert matrix.all()
+    if context.all_earlier:
+        assert (matrix == before).all() and len(elements) == size
+    if context.same_for_all:
+        assert (matrix == matrix[:1]).all()
+    if context.always_earlier:
+        assert (matrix <= before).all()
+    if context.named is not None:
+        assert (matrix == np.isin(np.arange(size), context.named)).all()
+    limits = context.earlier_within(len(shape))
+    if limits is not None:
+        there = np.indices(shape).reshape(len(shape), size)
+        apart = np.abs(there[:, elements, None] - there[:, None, :])
+        near = [distance <= limit for distance, limit in zip(apart, limits, strict=True) if limit is not None]
+        assert (matrix == np.all([before, *near], axis=0)).all()
+
+
+@pytest.mark.thorough
+@quick
+@given(st.data(), small)
+def test_slots_tell_the_sources_of_a_target_apart(data: st.DataObject, shape: Shape) -> None:
+    context, order = data.draw(selections(shape) | earlier(shape)), data.draw(any_order(shape))
+    relation = context.relation(order)
+    target, source = relation.pairs(np.arange(relation.targets))
+    numbers = [np.broadcast_to(each, target.shape).tolist() for each in context.slots(order, target, source)]
+    slots = list(zip(target.tolist(), *numbers, strict=True))
+    assert len(set(slots)) == len(slots)

@@ -9,13 +9,11 @@ import numpy as np
 
 from ardsl.diagnostics import Diagnostic
 from ardsl.diagnostics.rules import networks as rules
-from ardsl.model.model import Context
 from ardsl.networks.dense.designs import design_dense, design_table, design_tied
 from ardsl.networks.dense.slot_plan import element_levels, table_rows
 from ardsl.networks.design import Design
 from ardsl.networks.group import Group
 from ardsl.networks.network import Network, Option
-from ardsl.relations import Earlier
 
 MAX_PAIRS = 1 << 27
 """Pairs of a draw and an element it reads that a dense network may have."""
@@ -242,8 +240,7 @@ def _not_by_rank(group: Group) -> str | None:
     """What of a group makes the number of its slots differ from order to order."""
     if any(len(factor.elements) < group.targets[0].variable.size for factor in group.factors):
         return "one field"
-    return "a window" if any(_windowed(c) for f in group.factors for c in f.contexts) else None
-
-
-def _windowed(context: Context) -> bool:
-    return isinstance(context.selection, Earlier) and context.selection.limits is not None
+    axes = len(group.targets[0].variable.shape)
+    windows = [context.selection.earlier_within(axes) for factor in group.factors for context in factor.contexts]
+    limited = any(limit is not None for window in windows for limit in window or ())
+    return "a window" if limited else None

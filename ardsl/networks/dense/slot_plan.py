@@ -12,7 +12,7 @@ import numpy as np
 from ardsl.networks.dense.slots import Slots, own_slots, tied_slots
 from ardsl.networks.design import Design, LayerPlan
 from ardsl.networks.group import Group
-from ardsl.relations import AxisPart, Order, Part
+from ardsl.relations import Order
 
 
 def slots_of(group: Group, options: Mapping[str, Any], orders: Mapping[str, Order]) -> Slots:
@@ -124,7 +124,6 @@ def alike(group: Group) -> dict[str, tuple[int, ...]]:
         return {}
     found = {target.name: tuple(range(len(target.shape)))}
     for context in group.factors[0].contexts:
-        if context.variable != target.name and isinstance(context.selection, Part):
-            placed = (axis for axis, part in enumerate(context.selection.parts) if part != AxisPart())
-            found[context.variable] = tuple(placed)
+        if context.variable != target.name and context.selection.placed_axes:
+            found[context.variable] = context.selection.placed_axes
     return found

@@ -11,10 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ardsl.model.model import Context
-from ardsl.networks.group import Group, TargetBlock
-from ardsl.relations import Affine, Earlier, Order, Part, Sparse
-from ardsl.relations.boxes import unraveled
+from ardsl.networks.group import Group
+from ardsl.relations import Order, Sparse
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +47,8 @@ def tied_slots(group: Group, orders: Mapping[str, Order]) -> Slots:
     elements, slots, count = list(draws), list(draws), 0
     for context, (_, source, own, relation) in zip(target.factor.contexts, group.readings(orders), strict=True):
         draw, read = relation.pairs(own)
-        distinct, slot = np.unique(_keys(context, target, draw, read, orders), return_inverse=True)
+        numbers = context.selection.slots(orders[target.variable.name], own[draw], read)
+        distinct, slot = np.unique(_numbered(numbers), return_inverse=True)
         draws.append(draw)
         elements.append(group.columns(source)[read])
         slots.append(count + slot.reshape(-1))
@@ -57,39 +56,6 @@ def tied_slots(group: Group, orders: Mapping[str, Order]) -> Slots:
     gather = np.full((group.draws, count), -1, dtype=np.int64)
     gather[np.concatenate(draws), np.concatenate(slots)] = np.concatenate(elements)
     return Slots(gather, group.elements)
-
-
-def _keys(
-    context: Context, target: TargetBlock, draw: np.ndarray, read: np.ndarray, orders: Mapping[str, Order]
-) -> np.ndarray:
-    """A number for each pair of a draw and an element that it reads, which tells the elements of a draw apart in a way
-    that is the same for every draw."""
-    selection = context.selection
-    element = target.elements[draw, 0]
-    if isinstance(selection, Earlier):
-        order = orders[target.variable.name]
-        if selection.limits is None:
-            # Elements of one rank are told apart by their place in it.
-            by_rank, starts = order.by_rank
-            place = np.empty(order.size, dtype=np.int64)
-            place[by_rank] = np.arange(order.size) - starts[order.rank[by_rank]]
-            return _numbered([order.rank[element] - order.rank[read], place[read]])
-        here, there = (np.unravel_index(each, target.variable.shape) for each in (element, read))
-        return _numbered([a - b for a, b in zip(here, there, strict=True)])
-    if isinstance(selection, Part):
-        bounds = selection.bounds(element - target.factor.elements.start)
-        places = unraveled(read, selection.source_shape)
-        return _numbered(
-            [
-                (high if _moves(part.high) else low if _moves(part.low) else 0) - at
-                for part, (low, high), at in zip(selection.parts, bounds, places, strict=True)
-            ]
-        )
-    return read
-
-
-def _moves(bound: Affine | None) -> bool:
-    return bound is not None and bound.axis is not None
 
 
 def _numbered(parts: list[np.ndarray]) -> np.ndarray:

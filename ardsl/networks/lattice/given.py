@@ -3,7 +3,7 @@ sources aligned to it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -17,7 +17,7 @@ from ardsl.networks.group import Group, SourceBlock
 from ardsl.networks.lattice.lattice import Lattice
 from ardsl.networks.options import completed
 from ardsl.networks.registry import context_network
-from ardsl.relations import Affine, AxisPart, Everything, Listed, Part
+from ardsl.relations import Affine, AxisPart, Part
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def given(group: Group, lattice: Lattice, upsampling: str = "repeated") -> Given
         if call is not None:
             network = context_network(call.name)
             through.append(Through(source, lattice.shape, network, completed(call, network)))
-        elif parts and (at := _end(parts[0], lattice)) is not None:
+        elif parts and (at := _end(parts[0].axis_parts, lattice)) is not None:
             spread.append(Spread(source, parts[0], at, upsampling == "learned"))
         elif parts and len(parts) == len(contexts):
             aligned.append((source, parts[0]))
@@ -119,19 +119,21 @@ def given(group: Group, lattice: Lattice, upsampling: str = "repeated") -> Given
     return Given(tuple(whole), tuple(aligned), tuple(through), tuple(spread))
 
 
-def _end(part: Part, lattice: Lattice) -> Affine | None:
-    """The cell that a moment is at, if the part is what is up to it in the order of time."""
-    first, *others = part.parts
-    if len(lattice.shape) != 1 or first.low == first.high or any(each != AxisPart() for each in others):
+def _end(parts: Sequence[AxisPart], lattice: Lattice) -> Affine | None:
+    """The cell that a time step is at, if what is read along the axes of a source is all up to it in the order of
+    time."""
+    if not parts:
+        return None
+    first, *others = parts
+    if len(lattice.shape) != 1 or first.low == first.high or not all(each.whole for each in others):
         return None
     found = first.high if lattice.priority and lattice.priority[0] == (0, 1) else first.low
     return found if found is not None and found.axis == 0 and found.multiplier == 1 else None
 
 
 def _spread_reason(context: Context, lattice: Lattice) -> str:
-    selection = context.selection
-    first = selection.parts[0] if isinstance(selection, Part) else None
-    if first is not None and first.low is not None and first.low == first.high and len(lattice.shape) == 1:
+    first = next(iter(context.selection.axis_parts), AxisPart())
+    if first.low is not None and first.low == first.high and len(lattice.shape) == 1:
         return "what enters at one time step reaches later ones: read all up to it, as in `y[..t / 80, *]`"
     return "of another variable it reads the whole, or all up to a time step, as in `y[..t / 80, *]`"
 
@@ -147,20 +149,18 @@ def unreadable(group: Group, lattice: Lattice, spreads: bool) -> Iterator[tuple[
         if context.variable in seen:
             yield context, f"it reads `{context.variable}` in a second way"
         seen.add(context.variable)
-        selection = context.selection
-        if isinstance(selection, Everything | Listed):
+        if context.selection.same_for_all:
             continue
         if context.network is not None:
             yield context, f"`{context.network.name}` takes the whole of `{context.variable}`"
             continue
+        parts = context.selection.axis_parts
         if spreads:
-            if not isinstance(selection, Part) or _end(selection, lattice) is None:
+            if _end(parts, lattice) is None:
                 yield context, _spread_reason(context, lattice)
-        elif not isinstance(selection, Part) or any(
-            _index(p.low, p.high) is None and (p.low or p.high) for p in selection.parts
-        ):
+        elif not parts or any(_index(part.low, part.high) is None and not part.whole for part in parts):
             yield context, "of another variable it reads the whole, or one aligned element along an axis"
-        elif any(p.low is not None and (p.low.axis or 0) >= len(lattice.shape) for p in selection.parts):
+        elif any(p.low is not None and (p.low.axis or 0) >= len(lattice.shape) for p in parts):
             yield context, "what it reads may not depend on the channel"
 
 

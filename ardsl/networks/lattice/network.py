@@ -17,7 +17,6 @@ from ardsl.networks.lattice.lattice import Lattice
 from ardsl.networks.lattice.plan import planning_work, spread_reach, spread_relation
 from ardsl.networks.lattice.wiring import Limits, Wiring
 from ardsl.networks.network import Network
-from ardsl.relations import Earlier
 
 MOST_CHANNELS = 16
 MOST_WORK = 1 << 34
@@ -100,14 +99,14 @@ class LatticePlugin(Network):
 
     def _refusal(self, own: Context, every: list[Context], channels: tuple[int, ...]) -> str | None:
         """Why a context on the variable itself cannot be read."""
-        selection = own.selection
         if own.network is not None:
             return f"`{own.variable}` itself goes through this network only"
         if any(each.network is not None for each in every):
             return None  # which is refused for its own sake
-        if not isinstance(selection, Earlier) or selection.last is not None or len(every) > 1:
+        limits = own.selection.earlier_within(self.axes + len(channels))
+        if limits is None or len(every) > 1:
             return f"of `{own.variable}` it reads all that is earlier, or that `within` a distance"
-        limit = selection.limits[self.axes] if selection.limits is not None and channels else None
+        limit = limits[self.axes] if channels else None
         if limit is not None and limit < channels[0] - 1:
             return "it reads all channels of a position that is within the distance: give their axis `*`"
         return None
@@ -161,5 +160,6 @@ class LatticePlugin(Network):
     def _limits(self, group: Group) -> Limits:
         variable = group.targets[0].variable
         own = next(c.selection for c in group.factors[0].contexts if c.variable == variable.name)
-        assert isinstance(own, Earlier)  # see problems
-        return own.limits[: self.axes] if own.limits is not None else (None,) * self.axes
+        limits = own.earlier_within(len(variable.shape))
+        assert limits is not None  # see problems
+        return limits[: self.axes]

@@ -14,7 +14,7 @@ from ardsl.networks.lattice.lattice import Lattice
 from ardsl.networks.lattice.ops.convolve import Convolve
 from ardsl.networks.lattice.ops.layer import Layer
 from ardsl.networks.lattice.wiring import INPUT, Wiring, weights
-from ardsl.relations import AxisPart, Band, Beside, Everything, Matrix, Relation, Union
+from ardsl.relations import Band, Beside, Everything, Matrix, Relation, Union
 from ardsl.relations.ranked import Ranked, compose_ranked
 from ardsl.relations.translated import Reading, compose, work
 
@@ -38,10 +38,7 @@ def plan_lattice(group: Group, options: Mapping[str, Any], wiring: Wiring) -> di
 def _alike(group: Group, lattice: Lattice, conditions: Given) -> dict[str, tuple[int, ...]]:
     """The axes of positions, of the variable itself and of what is aligned to them."""
     parts = [*conditions.aligned, *((each.source, each.part) for each in conditions.spread)]
-    found = {
-        source.variable.name: tuple(axis for axis, each in enumerate(part.parts) if each != AxisPart())
-        for source, part in parts
-    }
+    found = {source.variable.name: part.placed_axes for source, part in parts}
     return {group.targets[0].variable.name: tuple(range(len(lattice.shape)))} | found
 
 

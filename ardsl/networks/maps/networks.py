@@ -15,7 +15,7 @@ from ardsl.networks.group import Group, SourceBlock
 from ardsl.networks.maps.context import HIDDEN
 from ardsl.networks.maps.shapes import Step, coarser, finer, positions
 from ardsl.networks.network import Network, Option
-from ardsl.relations import Everything, Listed
+from ardsl.relations import Everything
 
 if TYPE_CHECKING:
     from ardsl.networks.module import NetworkModule
@@ -58,7 +58,7 @@ class Maps(Network):
             yield rules.ONE_FAMILY.at(group.call.span, what=f"`{self.name}`")
             return
         for context in factor.contexts:
-            if not isinstance(context.selection, Everything | Listed) or context.variable == factor.variable:
+            if not context.selection.same_for_all or context.variable == factor.variable:
                 reason = "every element reads the same, the whole of other variables"
                 yield rules.LATTICE_CONTEXT.at(context.span, network=self.name, text=context.text, reason=reason)
                 return
