@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -51,6 +51,11 @@ class CompiledModel(nn.Module, ABC):
         self.spec = spec
         self.data_directory: str | None = None
         """The folder of the spec's own data, for a model restored from elsewhere; None: beside the spec."""
+
+    @property
+    @abstractmethod
+    def densities(self) -> Sequence[CompiledModel]:
+        """The densities that the model is made of: itself, or the conditionals of p and of the guide."""
 
     @property
     def dims(self) -> int:

@@ -62,6 +62,10 @@ class AutoregressiveModel(Density):
         orders = max((group.order_count for group in self.groups), default=1)
         self._lender = Lender(most=max(8, 3 * orders))
 
+    @property
+    def densities(self) -> tuple[AutoregressiveModel, ...]:
+        return (self,)
+
     # Likelihood
 
     def log_prob(

@@ -36,6 +36,8 @@ class LayerPlan:
     packed: int | None = None
     """Of a layer whose outputs read few of its inputs and store no weights for the others: how many each has weights
     for."""
+    direct: bool = False
+    """Whether it leads from the network's inputs to its outputs, past any other layers."""
 
 
 @dataclass(frozen=True)

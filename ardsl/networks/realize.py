@@ -66,7 +66,7 @@ def _many_parameters(plan: Design) -> Diagnostic:
         f"{layer.parameters:,} are in layer `{layer.name}`, from {layer.inputs:,} inputs to {layer.outputs:,} outputs"
     )
     help = "read less, or make hidden layers or the family smaller: a category takes a number for each of its values"
-    if layer.name == "direct" and plan.layers[0] is not layer:
+    if layer.direct and plan.layers[0] is not layer:
         help = "leave the layer out, with `direct = false`, or read less"
     span = plan.group.call.span
     return rules.MANY_PARAMETERS.at(span, notes=[joined], help=help, parameters=parameters, size=size)

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from ardsl.compiler.arrays.encoding import encode
 from ardsl.compiler.arrays.values import Values
 from ardsl.compiler.compile import compile_model
-from ardsl.compiler.latent.model import LatentModel
 from ardsl.compiler.model import AutoregressiveModel
 from ardsl.families.domains import Domain
 from ardsl.graph.verify import Report, compare
@@ -33,8 +32,7 @@ def verify_numeric(spec: Spec, seed: int = 0) -> Report:
     """Declared against what gradients and perturbations of the built module show, factor by factor."""
     model = compile_model(spec, seed=seed, dtype=torch.float64).eval()
     make_positive(model, seed)
-    densities = list(model.parts) if isinstance(model, LatentModel) else [model]
-    groups = [(density, index, group) for density in densities for index, group in enumerate(density.groups)]
+    groups = [(density, index, group) for density in model.densities for index, group in enumerate(density.groups)]
     places = [(group.name, group.factors[0].kind) for group in (plan.group for plan in spec.plan.every)]
     comparisons = []
     for density, index, group in sorted(groups, key=lambda each: places.index((each[2].name, each[2].factors[0].kind))):

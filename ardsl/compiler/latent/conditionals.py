@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -102,12 +102,11 @@ class LatentConditionals(CompiledModel):
         }
 
     @property
-    def parts(self) -> Iterator[AutoregressiveModel]:
-        yield from self.p.values()
-        yield from self.q.values()
+    def densities(self) -> tuple[AutoregressiveModel, ...]:
+        return (*self.p.values(), *self.q.values())
 
     def standardize_by(self, examples: Mapping[str, Tensor]) -> None:
-        for conditional in self.parts:
+        for conditional in self.densities:
             conditional.standardize_by(examples)
 
     def count(self, values: Mapping[str, Tensor]) -> int:

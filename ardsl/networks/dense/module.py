@@ -52,8 +52,8 @@ class DenseNetwork(NetworkModule):
     def __init__(self, plan: Design) -> None:
         super().__init__()
         self.plan = plan
-        hidden = [layer for layer in plan.layers if layer.name != "direct"]
-        direct = [layer for layer in plan.layers if layer.name == "direct"]
+        hidden = [layer for layer in plan.layers if not layer.direct]
+        direct = [layer for layer in plan.layers if layer.direct]
         self.weights = nn.ParameterList([torch.empty(layer.outputs, layer.inputs) for layer in hidden])
         self.direct = nn.Parameter(torch.empty(direct[0].outputs, direct[0].inputs)) if direct else None
         self.biases = nn.ParameterList([torch.empty(layer.outputs) for layer in hidden or direct])

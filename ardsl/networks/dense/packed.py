@@ -66,10 +66,10 @@ class PackedNetwork(NetworkModule):
                 relation = relation.select(group.output_draw)
             return PackedLinear(relation, below, width, planned.packed, bias)
 
-        hidden = [planned for planned in plan.layers if planned.name != "direct"]
+        hidden = [planned for planned in plan.layers if not planned.direct]
         below = [features, *(np.ones(planned.outputs, dtype=np.int64) for planned in hidden[:-1])]
         self.layers = nn.ModuleList(map(layer, hidden, below))
-        direct = [planned for planned in plan.layers if planned.name == "direct"]
+        direct = [planned for planned in plan.layers if planned.direct]
         self.direct = layer(direct[0], features, bias=not hidden) if direct else None
         self.activation = ACTIVATIONS[plan.options["activation"]]
 

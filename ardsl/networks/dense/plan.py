@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -92,7 +92,8 @@ def plan_dense(group: Group, network: str, options: Mapping[str, Any]) -> Design
         layers.append(masked_layer(name, relation, counts[number], counts[number + 1], activation, packed=packed))
     if first.direct is not None:
         packed = read[-1] if read is not None else None
-        layers.append(masked_layer("direct", first.direct, features, outputs, bias=not first.hidden, packed=packed))
+        layer = masked_layer("direct", first.direct, features, outputs, bias=not first.hidden, packed=packed)
+        layers.append(replace(layer, direct=True))
     hidden = tuple(found for r in under if (found := r.through_hidden()) is not None)  # all of them, or none
     return Design(
         group,
