@@ -156,8 +156,8 @@ class DenseNetwork(NetworkModule):
         """The masked linear map of each layer, by number; the direct path's is the last."""
         weights, last = in_order(self.weights), (None,) if self._layers else ()
         biases: tuple[Tensor | None, ...] = (*in_order(self.biases), *last)
+        parameters = weights if self.direct is None else (*weights, self.direct)
         if self._large and self.training and self._takes_bands(inputs, orders):
-            parameters = weights if self.direct is None else (*weights, self.direct)
             parts = self._staircases()
 
             def product(n: int, x: Tensor) -> Tensor:
@@ -167,9 +167,9 @@ class DenseNetwork(NetworkModule):
                 return F.linear(x, _masked(weight, part), biases[n])
 
             return product
-        layers, direct = self.masked(self.masks(orders))
-        masked = (*layers, direct)
-        return lambda n, x: F.linear(x, masked[n], biases[n])  # type: ignore[arg-type]
+        layers, direct = self.masks(orders)
+        masks = (*layers, direct)
+        return lambda n, x: F.linear(x, _masked(parameters[n], masks[n]), biases[n])
 
     def _takes_bands(self, inputs: Tensor, orders: Orders) -> bool:
         """Whether a training step may multiply by the masks' real shape: on the CPU, under the one order, and where no
