@@ -262,7 +262,7 @@ def command(folder: Path, out: str, *more: str) -> list[str]:
     return [sys.executable, "-c", TRAIN, *words]
 
 
-@pytest.mark.parametrize("file", [STATE, METRICS])
+@pytest.mark.parametrize("file", [STATE, pytest.param(METRICS, marks=pytest.mark.slow)])
 def test_a_termination_keeps_the_run(file: str, tmp_path: Path) -> None:
     """Before the first epoch has ended, or after."""
     np.save(tmp_path / "train.npy", correlated(2000).numpy())

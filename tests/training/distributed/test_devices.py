@@ -337,6 +337,7 @@ class Script:
         fit(self.text, self.folder / "broken", checkpoint_every=0, callbacks=[Killed(100)])
 
 
+@pytest.mark.slow
 def test_a_training_whose_process_is_killed_goes_on(tmp_path: Path) -> None:
     text = f"{DROPOUT}train {{ batch = 30  epochs = 15  {RATE} }}\n"
     with pytest.raises(ardsl.DataError, match=r"AR512.*the process of rank 1 was killed \(SIGKILL\)"):
