@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from pyro.distributions import Independent, TorchDistribution
+from pyro.distributions import Categorical, Independent, TorchDistribution
 from torch import Tensor
 from torch.distributions import constraints
 
@@ -117,7 +117,10 @@ def independent(model: Density, given: Mapping[str, Tensor], batch: torch.Size) 
     values |= expand_given(conditioning(flat or None, model.spec.model.given, model.like, check=False), count)
     (parameters,) = model.conditional_parameters(0, model.units.standardized(values))
     kept = variable.shape[: len(variable.shape) - len(events)]
-    draws = conditional.distribution(parameters.reshape(*batch, *kept, parameters.shape[-1]))
+    parameters = parameters.reshape(*batch, *kept, parameters.shape[-1])
+    draws = conditional.distribution(parameters)
+    if draws is not None and domain.levels is not None and not draws.has_enumerate_support:  # as mixtures have not
+        draws = Categorical(logits=conditional.log_table(parameters), validate_args=False)
     if draws is None or draws.event_shape != variable.shape[len(kept) :]:
         return None
     return Independent(draws, len(kept))

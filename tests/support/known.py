@@ -8,12 +8,6 @@ from collections.abc import Callable, Mapping
 from tests.support.described import Described
 
 
-def mixtures_that_pyro_cannot_enumerate(described: Described) -> bool:
-    exact = {f.variable for f in described.factors if f.kind == "q" and f.family == "exact"}
-    laws = [f.family for f in described.factors if f.kind == "p" and f.variable in exact]
-    return any("mixture" in law or "discretized" in law for law in laws)
-
-
 def heavy_tails_beside_latent_variables(described: Described) -> bool:
     """Pathwise gradients overflow where a guide draws, or reads, a value beyond 1e150, as Student's law has them."""
     heavy = ("student_t", "soft_asymmetric_laplace")
@@ -21,7 +15,6 @@ def heavy_tails_beside_latent_variables(described: Described) -> bool:
 
 
 KNOWN: Mapping[Callable[[Described], bool], tuple[str, ...]] = {
-    mixtures_that_pyro_cannot_enumerate: ("pyro",),
     heavy_tails_beside_latent_variables: ("gradients",),
 }
 """By fault, the properties that fail."""

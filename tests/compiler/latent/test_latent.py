@@ -443,6 +443,8 @@ def test_pyros_bound_is_ours(name: str) -> None:
         latent_specs.EXACT.replace("b[2]", "b"),
         "latent s : category(3)\nobserved x[4] : category(4)\np(s) = categorical\n"
         "p(x[t] | x[<t], s) = categorical via made(hidden = [8])\nq(s) = exact\n",
+        "latent s : integer(0, 9)\nobserved x[2] : binary\np(s) = mixture(discretized(logistic), components = 3)\n"
+        "p(x[t] | x[<t], s) = bernoulli via made(hidden = [8])\nq(s) = exact\n",
     ],
 )
 def test_pyro_enumerates_what_we_sum_out(text: str) -> None:
