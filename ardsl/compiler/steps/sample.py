@@ -19,16 +19,21 @@ from ardsl.networks.group import Group
 
 MAX_CHUNK = 1024
 """Samples drawn at once: past this, more batch buys no speed, only memory."""
+_MIN_SHARE = 16
+"""Samples drawn at once under one of several orders, at least: fewer take a step as long."""
 
 
 def sample(density: Density, lender: Lender, values: Values, noise: Noise, known: int, *, whole: bool) -> None:
     """Draws every observed variable into ``values``, [batch, elements] by variable, which hold what is given, the first
     ``known`` elements of a variable along time, and NaN beyond the end of each example. ``whole``: by running the whole
     networks at every step."""
-    for orders, rows in _by_orders(density.groups, noise):
-        # Noise shares samples out among orders by chance: a few sizes serve them all.
-        size = len(rows) if len(rows) == noise.count else 1 << (len(rows) - 1).bit_length()
-        padded = torch.cat([rows, rows[-1:].expand(min(size, MAX_CHUNK) - len(rows))])
+    shares = list(_by_orders(density.groups, noise))
+    several = len({orders for orders, _ in shares}) > 1
+    # Noise shares samples out among orders by chance: a few sizes serve them all.
+    least = max(_MIN_SHARE, 2 * noise.count // len(shares)) if several else 1
+    for orders, rows in shares:
+        size = len(rows) if len(shares) == 1 else min(1 << (max(len(rows), least) - 1).bit_length(), MAX_CHUNK)
+        padded = torch.cat([rows, rows[-1:].expand(size - len(rows))])
         chunk, uniforms = {name: value[padded] for name, value in values.items()}, noise.rows(padded).draws
         if whole:
             variable = series(density)
