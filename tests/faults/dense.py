@@ -248,7 +248,7 @@ FAULTS = [
     Fault(
         "one factor of the product lost",
         f"{MODEL}.log_prob_of",
-        lambda right, self, values, order=None: next(iter(self.variable_log_probs(values, order).values())),
+        lambda right, self, values, order=None, **_: next(iter(self.variable_log_probs(values, order).values())),
     ),
     # Tables and tied parameters
     Fault("an absent slot read as the first value", f"{SLOTS}:TableNetwork._make_address", never_absent),

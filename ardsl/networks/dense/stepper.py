@@ -3,7 +3,16 @@
 Units are sorted by the step at which the last of their inputs is known. A step then computes its own outputs and the
 units it completes, from contiguous prefixes, so that a whole sample costs about the arithmetic of one forward pass.
 Steps are taken in blocks: what a block reads of everything before it is one matrix product for the whole block, and
-within the block only the block's own columns are left to add (the left-looking blocked form of a triangular solve).
+within the block only the block's own columns are left to add (the left-looking blocked form of a triangular solve)::
+
+                    columns, by the step at which they are known
+                       before        block       after
+        rows, by     # # # # # # |           |             # one product, as the block is entered
+        the step     # # # # # # | +         |             + one product a step, of what the block itself has drawn
+        that com-    # # # # # # | + +       |             . what the masks forbid, and nothing computes
+        pletes them  # # # # # # | + + + . . | . . . .
+
+Which products, of which views of weights and buffers, is decided once: a step then plays its tape.
 """
 
 from __future__ import annotations
@@ -22,9 +31,6 @@ from ardsl.networks.tape import Calls, Tape
 
 Weights = tuple[list[Tensor], Tensor | None, list[Tensor]]
 """Of the layers, of the direct path, and the biases."""
-
-_At = tuple[np.ndarray, np.ndarray]
-"""The rows and columns of a weight, in the order of steps."""
 
 IN_PLACE: dict[str, Callable[[Tensor], object]] = {
     "relu": torch.relu_,
@@ -86,80 +92,31 @@ class DenseStepper(Stepper):
         layout: tuple[np.ndarray, np.ndarray],
         run: Run,
     ) -> None:
-        self._weights, steps = weights, run.steps
-        layer_weights, direct, biases = weights()
-        like = biases[-1]
-        inputs, outputs = Sorted(input_step, steps), Sorted(output_step, steps)
-        layers, known = [inputs], input_step[layout[0]]
-        for mask, weight in zip(masks, layer_weights[:-1], strict=True):
+        self._weights, self._activate, self._residual = weights, IN_PLACE[activation], residual
+        layers, direct, biases = weights()
+        self._like = biases[-1]
+
+        # What is known when, of the inputs, each hidden layer and the outputs; and where the weights have each.
+        inputs, outputs = Sorted(input_step, run.steps), Sorted(output_step, run.steps)
+        hidden, known = [], input_step[layout[0]]
+        for mask, weight in zip(masks, layers[:-1], strict=True):
             known = _completed(mask, len(weight), known)
-            layers.append(Sorted(known, steps))
+            hidden.append(Sorted(known, run.steps))
+        self._sorted = [inputs, *hidden, outputs]
         columns_at, rows_at = np.argsort(layout[0])[inputs.order], np.argsort(layout[1])[outputs.order]
-        unit_orders = [columns_at, *(layer.order for layer in layers[1:]), rows_at]
+        self._places = [columns_at, *(layer.order for layer in hidden), rows_at]
+        self._buffers = [self._empty(len(each.order), run.batch) for each in self._sorted]
 
-        def buffer(numbers: int) -> Tensor:
-            return torch.empty(numbers, run.batch, dtype=like.dtype, device=like.device)
-
-        self._x = buffer(len(input_step))
-        self._hidden = [buffer(len(w)) for w in layer_weights[:-1]]
-        self._out = buffer(len(output_step))
-        activate = IN_PLACE[activation]
-
-        # The products, and where each one's weight is taken from: which of the weights, its rows and its columns.
-        columns = [self._x, *self._hidden]
         self._kept: list[tuple[Tensor, int, Tensor, Tensor]] = []
-
-        def product(number: int, target: Tensor, rows: Sorted, source: Tensor, read: Sorted, at: _At) -> _Product:
-            weight = direct if number == len(layer_weights) else layer_weights[number]
-            assert weight is not None  # there is a direct path where one is asked for
-            row, column = (torch.as_tensor(each, device=like.device) for each in at)
-            kept = torch.empty(len(row), len(column), dtype=like.dtype, device=like.device)
-            self._kept.append((kept, number, row, column))
-            return _Product(target, rows, kept, source, read)
-
-        products = [
-            product(
-                n,
-                self._hidden[n],
-                layers[n + 1],
-                columns[n],
-                layers[n],
-                (unit_orders[n + 1], unit_orders[n]),
-            )
-            for n in range(len(self._hidden))
-        ]
-        last = len(layer_weights)
-        output_products = []
-        if layer_weights:
-            at = (rows_at, unit_orders[-2])
-            output_products.append(product(last - 1, self._out, outputs, columns[-1], layers[-1], at))
+        self._biases: list[tuple[Tensor, Tensor]] = []
+        last = len(hidden)
+        self._hidden_products = [self._product(layer, layer + 1, layer) for layer in range(last)]
+        self._output_products = [self._product(last, last + 1, last)] if layers else []
         if direct is not None:
-            output_products.append(product(last, self._out, outputs, self._x, inputs, (rows_at, columns_at)))
-        targets = [*self._hidden, self._out]
-        self._biases = [
-            (torch.empty(len(target), 1, dtype=like.dtype, device=like.device), torch.as_tensor(order).to(like.device))
-            for target, order in zip(targets, unit_orders[1:], strict=True)
-        ]
-        self._fill = Tape()
-        for target, (bias, _) in zip(targets, self._biases, strict=True):
-            self._fill.record(target.copy_, bias.expand_as(target))
+            self._output_products.append(self._product(len(layers), last + 1, 0))
+        self._fill = self._record_fill()
         self.refresh()
 
-        def complete(tape: Tape, step: int, since_step: int) -> Tape:
-            """Finishes the hidden units that ``step`` completes; what was known at ``since_step`` is already in."""
-            for number, each in enumerate(products):
-                rows = (int(each.rows.until[step]) if step >= 0 else 0, int(each.rows.until[step + 1]))
-                if rows[0] == rows[1]:
-                    continue
-                since = int(each.columns.until[since_step + 1]) if since_step >= -1 else 0
-                each.record(tape, rows, since, int(each.columns.until[step + 1]))
-                completed = each.target[rows[0] : rows[1]]
-                tape.record(activate, completed)
-                if residual and number and each.target.shape == each.source.shape:
-                    tape.record(completed.add_, each.source[rows[0] : rows[1]])
-            return tape
-
-        complete(self._fill, -1, -2)
         self._entries: list[Tape] = []
         self._block_of: list[int] = []
         self._block = -1
@@ -167,36 +124,77 @@ class DenseStepper(Stepper):
         self._after: list[Calls] = []
         self._parameters: list[Tensor] = []
         self._written: list[Tensor] = []
-        for start, stop in _blocks(steps, len(input_step)):
-            self._entries.append(Tape())  # what the whole block reads of everything before it
-            for each in (*products, *output_products):
-                whole = (int(each.rows.until[start]), int(each.rows.until[stop]))
-                each.record(self._entries[-1], whole, 0, int(each.columns.until[start]))
-            for step in range(start, stop):
-                before = Tape()
-                rows_now = (int(outputs.until[step]), int(outputs.until[step + 1]))
-                for each in output_products:
-                    each.record(before, rows_now, int(each.columns.until[start]), int(each.columns.until[step]))
-                self._block_of.append(len(self._entries) - 1)
-                self._before.append(before.calls)
-                self._after.append(complete(Tape(), step, start - 1).calls)
-                self._parameters.append(self._out[rows_now[0] : rows_now[1]])
-                self._written.append(self._x[int(inputs.until[step]) : int(inputs.until[step + 1])])
-        self._known = self._x[: int(inputs.until[0])]
-        self.slots = Slots(self._x[int(inputs.until[0]) :], self._written)
+        for start, stop in _blocks(run.steps, len(input_step)):
+            self._record_block(start, stop)
+        x, first = self._buffers[0], int(inputs.until[0])
+        self._known = x[:first]
+        self.slots = Slots(x[first:], self._written)
+
+    def _empty(self, rows: int, columns: int) -> Tensor:
+        return torch.empty(rows, columns, dtype=self._like.dtype, device=self._like.device)
+
+    def _product(self, number: int, target: int, source: int) -> _Product:
+        """The product by one of the weights from a buffer to another; :meth:`refresh` fills its copy of the weight."""
+        rows, columns = (torch.as_tensor(self._places[each], device=self._like.device) for each in (target, source))
+        weight = self._empty(len(rows), len(columns))
+        self._kept.append((weight, number, rows, columns))
+        buffers, order = self._buffers, self._sorted
+        return _Product(buffers[target], order[target], weight, buffers[source], order[source])
+
+    def _record_fill(self) -> Tape:
+        """What is done before the first step: all buffers get their biases, and units without inputs are completed."""
+        fill = Tape()
+        for target, place in zip(self._buffers[1:], self._places[1:], strict=True):
+            bias = self._empty(len(target), 1)
+            self._biases.append((bias, torch.as_tensor(place).to(bias.device)))
+            fill.record(target.copy_, bias.expand_as(target))
+        self._record_units(fill, -1, -2)
+        return fill
+
+    def _record_units(self, tape: Tape, step: int, since_step: int) -> None:
+        """Finishes the hidden units that ``step`` completes; what was known at ``since_step`` is already in."""
+        for number, product in enumerate(self._hidden_products):
+            rows = (int(product.rows.until[step]) if step >= 0 else 0, int(product.rows.until[step + 1]))
+            if rows[0] == rows[1]:
+                continue
+            since = int(product.columns.until[since_step + 1]) if since_step >= -1 else 0
+            product.record(tape, rows, since, int(product.columns.until[step + 1]))
+            units = product.target[rows[0] : rows[1]]
+            tape.record(self._activate, units)
+            if self._residual and number and product.target.shape == product.source.shape:
+                tape.record(units.add_, product.source[rows[0] : rows[1]])
+
+    def _record_block(self, start: int, stop: int) -> None:
+        """The tapes of the steps from ``start`` until ``stop``, and of what they all read of everything before."""
+        x, out = self._buffers[0], self._buffers[-1]
+        inputs, outputs = self._sorted[0], self._sorted[-1]
+        entry = Tape()
+        for product in (*self._hidden_products, *self._output_products):
+            whole = (int(product.rows.until[start]), int(product.rows.until[stop]))
+            product.record(entry, whole, 0, int(product.columns.until[start]))
+        self._entries.append(entry)
+        for step in range(start, stop):
+            before, after = Tape(), Tape()
+            rows = (int(outputs.until[step]), int(outputs.until[step + 1]))
+            for product in self._output_products:
+                product.record(before, rows, int(product.columns.until[start]), int(product.columns.until[step]))
+            self._record_units(after, step, start - 1)
+            self._block_of.append(len(self._entries) - 1)
+            self._before.append(before.calls)
+            self._after.append(after.calls)
+            self._parameters.append(out[rows[0] : rows[1]])
+            self._written.append(x[int(inputs.until[step]) : int(inputs.until[step + 1])])
 
     def refresh(self) -> None:
-        weights, direct, biases = self._weights()
-        every = [*weights, direct]
+        layers, direct, biases = self._weights()
+        weights = layers if direct is None else [*layers, direct]
         for kept, number, rows, columns in self._kept:
-            weight = every[number]
-            assert weight is not None  # there is a direct path where one is asked for
-            kept.copy_(weight[rows][:, columns])
-        for (kept, order), bias in zip(self._biases, biases, strict=True):
-            kept.copy_(bias[order][:, None])
+            kept.copy_(weights[number][rows][:, columns])
+        for (kept, place), bias in zip(self._biases, biases, strict=True):
+            kept.copy_(bias[place][:, None])
 
     def caches(self) -> Iterable[Tensor]:
-        return (self._x, *self._hidden, self._out)
+        return self._buffers
 
     def start(self, known: Tensor) -> None:
         self._block = -1
