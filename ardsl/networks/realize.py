@@ -16,6 +16,7 @@ from ardsl.networks.group import Group
 from ardsl.networks.plan import Plan
 from ardsl.networks.resolve import MAX_PARAMETERS
 from ardsl.relations import Order, Relation, Sparse
+from ardsl.relations.arrays import joined
 from ardsl.relations.layering import CycleError
 
 MANY_PARAMETERS = 1 << 26
@@ -115,20 +116,21 @@ def owners(groups: Sequence[Group]) -> list[np.ndarray]:
     start = 0
     for group in groups:
         for target in group.targets:
-            owner = draw_of.setdefault(target.variable.name, np.full(target.variable.size, -1, dtype=np.int64))
-            owner[target.elements] = np.arange(start, start + target.draws)[:, None]
+            draws = np.broadcast_to(np.arange(start, start + target.draws)[:, None], target.elements.shape)
+            if target.whole:
+                draw_of[target.variable.name] = draws.reshape(-1)
+            else:
+                owner = draw_of.setdefault(target.variable.name, np.full(target.variable.size, -1, dtype=np.int64))
+                owner[target.elements] = draws
             start += target.draws
-    nothing = np.zeros(0, dtype=np.int64)
-    return [
-        np.concatenate(
-            [nothing]
-            + [
-                draw_of[s.variable.name][s.index] if s.variable.name in draw_of else np.full(len(s.elements), -1)
-                for s in group.sources
-            ]
-        )
+    owned = [
+        [
+            draw_of[s.variable.name][s.index] if s.variable.name in draw_of else np.full(len(s.elements), -1)
+            for s in group.sources
+        ]
         for group in groups
     ]
+    return [parts[0] if len(parts) == 1 else joined(parts) for parts in owned]
 
 
 def sampling_steps(plans: Sequence[Design], orders: Sequence[int | Mapping[str, Order]]) -> np.ndarray:
