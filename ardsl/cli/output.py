@@ -126,4 +126,6 @@ def spelled(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, tuple):
         return f"[{', '.join(map(str, value))}]"
-    return f'"{value}"' if isinstance(value, str) else str(value)
+    return (
+        f'"{value}"' if type(value) is str else str(value)
+    )  # a name, which is a string of its own type, has no quotes

@@ -65,8 +65,9 @@ def plan_command(
 def _print_group(plan: Design) -> None:
     from ardsl.networks.registry import network
 
-    shown = {option.name for option in network(plan.network).options}
-    options = ", ".join(f"{name} = {spelled(value)}" for name, value in plan.options.items() if name in shown)
+    declared = [option.name for option in network(plan.network).options]
+    shown = {name: value for name in declared if (value := plan.options.get(name)) is not None}
+    options = ", ".join(f"{name} = {spelled(value)}" for name, value in shown.items())
     factors = ", ".join(factor.text for factor in plan.group.factors)
     say()
     say(f"{factors} via {plan.network}{f'({options})' if options else ''}")

@@ -59,7 +59,8 @@ def network_page(network: Network | ContextNetwork, use: str = "") -> str:
     if network.paper:
         lines.append(f"  {network.paper}")
     for option in network.options:
-        lines.append(f"    {option.name} = {spelled(option.default)}".ljust(28) + f"  {option.doc} ({option.range})")
+        default = "" if option.default is None else f" = {spelled(option.default)}"
+        lines.append(f"    {option.name}{default}".ljust(28) + f"  {option.doc} ({option.range})")
     return "\n".join(lines)
 
 

@@ -122,6 +122,11 @@ class Domain:
         """Gives what a network sees of values [...]: floating [..., features]."""
         return floating(value)[..., None]
 
+    def indicator(self, features: Any) -> Any:
+        """Gives which value features [..., features] stand for, of a finite domain: floating [..., levels], 1 at its
+        code and 0 elsewhere; of a relaxed binary value the share of each."""
+        raise NotImplementedError
+
     def to_line(self, value: Any) -> Any:
         """Gives values of an open interval as points of the whole real line; others as they are."""
         return value
@@ -153,6 +158,9 @@ class Binary(Domain):
 
     def inside(self, x: Any) -> Any:
         return (x == 0) | (x == 1)
+
+    def indicator(self, features: Any) -> Any:
+        return library(features).concatenate([1 - features, features], -1)
 
 
 @dataclass(frozen=True)
@@ -192,6 +200,9 @@ class Category(Domain):
 
     def to_features(self, value: Any) -> Any:
         return typed(value[..., None] == numbers_up_to(self.n, value), float_type(value))
+
+    def indicator(self, features: Any) -> Any:
+        return features
 
     def __str__(self) -> str:
         end = []
@@ -261,6 +272,9 @@ class Integer(Domain):
         xp = library(value)
         logarithm = xp.log1p((value - self.low).clip(0)) * (2 / math.log1p(span)) - 1
         return xp.stack([linear, logarithm], -1)
+
+    def indicator(self, features: Any) -> Any:
+        return _nearest(features[..., :1], self.levels)
 
     def __str__(self) -> str:
         return f"integer({self.low}, {self.high})"
@@ -459,11 +473,20 @@ class MuLaw(Domain):
     def to_features(self, value: Any) -> Any:
         return self._companded(typed(self.code(value), float_type(value)))[..., None]
 
+    def indicator(self, features: Any) -> Any:
+        return _nearest(features, self.levels)
+
     def _companded(self, code: Any) -> Any:
         return code * (2 / (self.count - 1)) - 1
 
     def __str__(self) -> str:
         return f"mulaw({self.count})"
+
+
+def _nearest(scaled: Any, levels: int) -> Any:
+    """Gives the indicator of the code nearest to each number of [..., 1], codes being scaled to [−1, 1]."""
+    code = library(scaled).floor((scaled + 1) * ((levels - 1) / 2) + 0.5)
+    return typed(code == numbers_up_to(levels, scaled), scaled.dtype)
 
 
 def _near_a_border(value: float) -> str:

@@ -59,7 +59,7 @@ def _call(expression: syntax.Expression, scope: Scope) -> NetworkCall | None:
     if not isinstance(expression, syntax.Call):
         scope.report(rules.NOT_A_NETWORK.at(expression.span, actual=f"`{scope.text(expression.span)}`"))
         return None
-    found = options(expression, scope)
+    found = options(expression, scope, variables=True)
     if found is None:
         return None
     values = {option: value for option, (value, _) in found.items()}

@@ -66,13 +66,15 @@ def _called(call: syntax.Call, scope: Scope, words: bool) -> Value | None:
     return None if found is None else Choice(call.function.text, {name: value for name, (value, _) in found.items()})
 
 
-def options(call: syntax.Call, scope: Scope) -> dict[str, tuple[Value, Span]] | None:
-    """The options of a call by name, each with the place of its value; None where any is unusable."""
+def options(call: syntax.Call, scope: Scope, *, variables: bool = False) -> dict[str, tuple[Value, Span]] | None:
+    """The options of a call by name, each with the place of its value; None where any is unusable. With ``variables``,
+    the name of a variable stands for itself."""
     found: dict[str, tuple[Value, Span]] = {}
     places: dict[str, Span] = {}
     sound = True
     for argument in call.arguments:
-        value = evaluate(argument.value, scope, words=True)
+        value: Value | None = _variable(argument.value, scope) if variables else None
+        value = evaluate(argument.value, scope, words=True) if value is None else value
         sound &= value is not None
         if argument.name is None:
             scope.report(call_rules.OPTION_WITHOUT_NAME.at(argument.span, call=call.function.text))
@@ -87,6 +89,14 @@ def options(call: syntax.Call, scope: Scope) -> dict[str, tuple[Value, Span]] | 
             if value is not None:
                 found[argument.name.text] = (value, argument.value.span)
     return found if sound else None
+
+
+def _variable(expression: syntax.Expression, scope: Scope) -> Word | None:
+    """The name of a variable that an expression is; None where it is none."""
+    if not isinstance(expression, syntax.Reference) or expression.name in scope.broken:
+        return None
+    declared = scope.names.get(expression.name)
+    return Word(expression.name) if declared is not None and declared.kind == "variable" else None
 
 
 def _computed(expression: syntax.Binary | syntax.Negative, scope: Scope) -> Value | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -94,6 +94,8 @@ class Group:
     factors: tuple[Factor, ...]
     sources: tuple[SourceBlock, ...]
     targets: tuple[TargetBlock, ...]
+    alternatives: int = 1
+    """How many sets of parameters the network gives each draw, one of which is chosen."""
 
     @cached_property
     def draws(self) -> int:
@@ -115,7 +117,8 @@ class Group:
     @cached_property
     def draw_outputs(self) -> np.ndarray:
         """The number of outputs of each draw, int64 [draws]."""
-        return np.repeat([t.family.width for t in self.targets], [t.draws for t in self.targets])
+        widths = [self.alternatives * t.family.width for t in self.targets]
+        return np.repeat(widths, [t.draws for t in self.targets])
 
     @cached_property
     def feature_element(self) -> np.ndarray:
@@ -139,6 +142,20 @@ class Group:
     def orders(self, k: int = 0) -> dict[str, Order]:
         """The order of each target variable in the group's ``k``-th configuration."""
         return {t.variable.name: t.variable.orders.orders[k if t.variable is self.mixed else 0] for t in self.targets}
+
+    def without(self, variable: str, alternatives: int) -> Group:
+        """The group that reads all but one variable, and gives each draw as many sets of parameters."""
+        fewer = {
+            id(factor): replace(factor, contexts=tuple(c for c in factor.contexts if c.variable != variable))
+            for factor in self.factors
+        }
+        return replace(
+            self,
+            factors=tuple(fewer.values()),
+            sources=tuple(source for source in self.sources if source.variable.name != variable),
+            targets=tuple(replace(target, factor=fewer[id(target.factor)]) for target in self.targets),
+            alternatives=alternatives,
+        )
 
     def draw_name(self, draw: int) -> str:
         for target in self.targets:

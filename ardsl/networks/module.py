@@ -49,6 +49,8 @@ class NetworkModule(nn.Module, ABC):
     """
 
     reads: ClassVar[Literal["features", "codes"]] = "features"
+    smooth: ClassVar[bool] = True
+    """Whatever its outputs depend on shows in their gradients, where all weights are positive."""
 
     @abstractmethod
     def forward(self, inputs: Tensor, orders: Orders = 0) -> Tensor: ...
@@ -59,6 +61,15 @@ class NetworkModule(nn.Module, ABC):
 
         Along time they are those of one time step, and all begin alike.
         """
+
+    @torch.no_grad()
+    def tell_apart(self, scale: float) -> None:
+        """Adds normal noise of this standard deviation to weights that begin equal for all that they read, as those of
+        tables and linear networks do."""
+        for weight in self.parameters():
+            equal = len(weight) > 1 and bool((weight == weight[:1]).all())
+            if weight.ndim > 1 and (equal or not bool(weight.any())):
+                weight.add_(scale * torch.randn_like(weight))
 
 
 def in_order(parameters: nn.ParameterList) -> tuple[Tensor, ...]:

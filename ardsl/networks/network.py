@@ -19,8 +19,8 @@ MAX_LAYERS = 1000
 class Option:
     """A hyper-parameter: its kind, default, range and one line of doc.
 
-    ``kind`` is ``integer``, ``real``, ``boolean``, ``choice`` (one of ``choices``) or ``sizes`` (an integer or a list
-    of them).
+    ``kind`` is ``integer``, ``real``, ``boolean``, ``choice`` (one of ``choices``), ``sizes`` (an integer or a list of
+    them) or ``variable`` (the name of one, None by default).
     """
 
     name: str
@@ -39,6 +39,8 @@ class Option:
             return "true or false"
         if self.kind == "choice":
             return f"one of {', '.join(self.choices)}"
+        if self.kind == "variable":
+            return "the name of a variable"
         noun = {
             "integer": "an odd integer" if self.odd else "an integer",
             "real": "a real",

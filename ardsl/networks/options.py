@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from ardsl.diagnostics import Sink, did_you_mean
 from ardsl.diagnostics.rules import networks as rules
 from ardsl.model.model import NetworkCall
+from ardsl.model.scope import Word
 from ardsl.networks.network import MAX_LAYERS, Option
 
 
@@ -56,6 +57,8 @@ def _convert(option: Option, value: Any) -> Any:
         return value if isinstance(value, bool) else None
     if option.kind == "choice":
         return value if value in option.choices else None
+    if option.kind == "variable":
+        return value if isinstance(value, Word) else None
     if option.kind == "sizes":
         items = tuple(value) if isinstance(value, (list, tuple)) else (value,)
         whole = all(isinstance(i, int) and not isinstance(i, bool) and _inside(option, i) for i in items)
@@ -76,4 +79,6 @@ def _shown(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(_shown(v) for v in value[:8]) + (", …]" if len(value) > 8 else "]")
+    if isinstance(value, Word):
+        return f"the name `{value}`"
     return f'"{value}"' if isinstance(value, str) else str(value)

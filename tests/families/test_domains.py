@@ -88,6 +88,19 @@ def test_the_code_of_a_codes_value_is_the_code(domain: Domain, data: st.DataObje
         assert domain.quantized(value).tolist() == pytest.approx(value.tolist())
 
 
+@given(finite, float_types)
+def test_an_indicator_tells_the_value_that_features_stand_for(domain: Domain, dtype: str) -> None:
+    assert domain.levels is not None
+    codes = np.unique(np.linspace(0, domain.levels - 1, 20).astype(np.int64))
+    values = domain.value(codes, np.dtype(dtype))
+    expected = np.eye(domain.levels)[codes] if domain.levels < 1000 else None
+    for value in (values, torch.from_numpy(values)):
+        indicator = np.asarray(domain.indicator(domain.to_features(value)))
+        assert indicator.dtype == dtype and indicator.shape == (len(codes), domain.levels)
+        assert (indicator.argmax(1) == codes).all() and (indicator.sum(1) == 1).all()
+        assert expected is None or (indicator == expected).all()
+
+
 @given(st.sampled_from(CONTINUOUS[:3]), st.lists(st.floats(), max_size=9), st.sampled_from(("half", "float", "double")))
 def test_no_draw_is_rounded_out_of_the_domain(domain: Domain, draws: list[float], dtype: str) -> None:
     known = np.array([draw for draw in draws if draw == draw])

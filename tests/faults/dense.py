@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ardsl.networks.dense.labels import SetLabelling
-from ardsl.relations import Labelled, Levels, boolean_product
+from ardsl.relations import Beside, Labelled, Levels, boolean_product
 from tests.support.planting import Fault
 from tests.support.small_specs import SPECS
 
@@ -36,11 +36,14 @@ NAMES = (
     "Bayesian network",
     "given",
     "aligned",
+    "linear by a category",
+    "linear by an integer, tied",
 )
 CHECKED = {name: SPECS[name] for name in NAMES}
 
 GROUP, LABELS = "ardsl.networks.group:Group", "ardsl.networks.dense.labels"
 NETWORK, STEPPER = "ardsl.networks.dense.module:DenseNetwork", "ardsl.networks.dense.stepper"
+BY = "ardsl.networks.dense.by_module"
 SLOTS, TABLE = "ardsl.networks.dense.slot_module", "ardsl.networks.dense.slot_plan"
 MODEL = "ardsl.compiler.likelihood.density:Density"
 
@@ -159,6 +162,21 @@ def next_elements(right: Any, self: Any, slots: Any) -> Any:
     return right(self, replace(slots, gather=np.where(slots.gather < 0, -1, moved)))
 
 
+def draws_within_values(right: Any, self: Any, every: Tensor, indicator: Tensor, blocks: Any) -> Tensor:
+    levels, parts = indicator.shape[1], every.split([draws * indicator.shape[1] * width for draws, width in blocks], 1)
+    parts = [
+        part.unflatten(1, (levels, draws, width)).transpose(1, 2).flatten(1)
+        for part, (draws, width) in zip(parts, blocks, strict=True)
+    ]
+    return right(self, torch.cat(parts, 1), indicator, blocks)
+
+
+def first_forgotten(right: Any, self: Any, step: int, inputs: Tensor) -> Tensor:
+    others = right(self, step, inputs)
+    self._first.zero_()
+    return others
+
+
 def last_inputs_unseen(right: Any, self: Any, step: int) -> Tensor:
     if step == 0:
         return right(self, step)
@@ -254,6 +272,14 @@ FAULTS = [
     Fault("an absent slot read as the first value", f"{SLOTS}:TableNetwork._make_address", never_absent),
     Fault("a table's strides in the wrong order", f"{TABLE}:table_shape", first_slot_alone),
     Fault("a tied slot that looks ahead", f"{SLOTS}:TiedNetwork._make_gather", next_elements),
+    # Weights by a value
+    Fault("sets of parameters value by value, not draw by draw", f"{BY}:ByNetwork.chosen", draws_within_values),
+    Fault("a step that forgets which value chooses", f"{BY}:ByStepper._without_first", first_forgotten),
+    Fault(
+        "what chooses taken for the last source",
+        "ardsl.networks.dense.by:_beside",
+        lambda right, others: Beside(others.targets, right(others).parts[::-1]),
+    ),
     # The step evaluator
     Fault("a step that sees one step too few", f"{STEPPER}:DenseStepper.parameters", last_inputs_unseen),
     Fault(

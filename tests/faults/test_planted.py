@@ -50,7 +50,7 @@ def test_a_fault_is_objected_to(fault: Fault, checks: Sequence[Check]) -> None:
 
 def test_names() -> None:
     names = [fault.name for fault, _ in FAULTS]
-    assert len(names) == len(set(names)) == 104
+    assert len(names) == len(set(names)) == 107
 
 
 @pytest.mark.thorough

@@ -577,6 +577,9 @@ class Composer:
         if network == "mlp" and any(isinstance(c.how, Before) for c in factor.contexts):
             network = "made"
         tied = network == "tied"
+        choosers = self.choosers(factor)
+        if choosers and self.chance(30):
+            return f"linear(by = {self.pick(choosers)}{', tied = true' * tied})"
         if tied:
             network = self.pick(("linear", "mlp", "table"))
         if network == "table" and self.rows(factor) > MOST_ROWS:
@@ -590,6 +593,11 @@ class Composer:
         if network == "mlp":
             return f"mlp(hidden = {self.hidden()}{self.activated()}{', tied = true' * tied})"
         return self.made() if network == "made" else ""
+
+    def choosers(self, factor: Factor) -> list[str]:
+        """What of a factor's contexts may choose its weights."""
+        sources = [self.variables[context.source] for context in factor.contexts]
+        return [s.name for s in sources if not s.shape and 0 < (s.domains[0].levels or 0) < 500]
 
     def variables_of(self, factor: Factor) -> Variable:
         return self.variables[factor.variable]

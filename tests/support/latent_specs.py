@@ -38,6 +38,13 @@ CONDITIONAL = (
     "p(z | label) = normal via mlp(hidden = [4])\np(x[i] | x[<i], z) = bernoulli via made(hidden = [8])\n"
     "p(y | x, z) = normal via mlp(hidden = [4])\nq(z | x, y, label) = normal via mlp(hidden = [8])\n"
 )
+REGRESSIONS = (
+    "given z : real\ngiven g : binary\nlatent k : category(3)\nlatent s : integer(2, 3)\n"
+    "observed x[2] : binary\nobserved y : real\n"
+    "p(k) = categorical\np(s | k) = categorical via linear(by = k)\n"
+    "p(x[i] | x[<i], z, s) = bernoulli via linear(by = s)\np(y | k, x, z) = normal via linear(by = k)\n"
+    "q(k) = exact\nq(s | g, x, y) = categorical via linear(by = g)\n"
+)
 SPECS = {
     "Gaussian": GAUSSIAN,
     "summed out": EXACT,
@@ -47,6 +54,7 @@ SPECS = {
     "hidden Markov": HIDDEN_MARKOV,
     "autoregressive prior": PRIOR,
     "conditional": CONDITIONAL,
+    "mixture of regressions": REGRESSIONS,
 }
 
 

@@ -116,5 +116,21 @@ SPECS |= {
         "p(r.a | r[<]) = bernoulli via made(hidden = 4)\np(r.b | r[<]) = bernoulli via linear\n"
         "p(r.c | r[<]) = categorical via made(hidden = 5)\n"
     ),
+    "linear by a category": (
+        "observed x[3] : binary\nobserved k : category(3)\norder x by shuffle(seed = 1)\np(k) = categorical\n"
+        "p(x[i] | x[<i], k) = bernoulli via linear(by = k)\n"
+    ),
+    "linear by an integer, tied": (
+        "given z[2] : real\nobserved k : integer(-1, 1)\nobserved x[4] : binary\np(k | z) = categorical\n"
+        "p(x[t] | x[t-2..t-1], k, z) = bernoulli via linear(tied = true, by = k)\n"
+    ),
+    "linear by a latent bit": (
+        "latent k : binary\ngiven z : real\nobserved x[3] : category(3)\np(k | z) = bernoulli\n"
+        "p(x[i] | z, x[<i], k) = categorical via linear(by = k)\nq(k) = exact\n"
+    ),
+    "linear by given sound, any of 3, two factors": (
+        "given k : mulaw(3)\nobserved a : category(3)\nobserved b[3] : binary\norder b by any(orders = 3)\n"
+        "net body = linear(by = k)\np(a | k) = categorical via body\np(b[i] | a, b[<i], k) = bernoulli via body\n"
+    ),
     "mlp": "given z[3] : real\nobserved x[3] : category(3)\np(x | z) = categorical via mlp(hidden = [6, 6])\n",
 }

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import torch
-
 from ardsl.compiler.likelihood.density import Density
 
 _APART = 0.3
@@ -13,7 +11,6 @@ _APART = 0.3
 data."""
 
 
-@torch.no_grad()
 def tell_apart(conditionals: Iterable[Density]) -> None:
     """Adds random differences to weights that begin equal for all that they read, as those of tables and linear
     networks do, of conditionals that read variables to be marginalized.
@@ -22,9 +19,6 @@ def tell_apart(conditionals: Iterable[Density]) -> None:
     values alike the shares stay equal, and a mixture is trained as one component.
     """
     for conditional in conditionals:
-        if not conditional.groups[0].sources:
-            continue
-        for weight in conditional.networks.parameters():
-            equal = len(weight) > 1 and bool((weight == weight[:1]).all())
-            if weight.ndim > 1 and (equal or not bool(weight.any())):
-                weight.add_(_APART * torch.randn_like(weight))
+        if conditional.groups[0].sources:
+            for network in conditional.networks_by_group:
+                network.tell_apart(_APART)

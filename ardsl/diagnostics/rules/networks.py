@@ -354,6 +354,19 @@ WINDOW_WITHOUT_TIME = Rule(
     ),
 )
 
+CHOSEN_BY = Rule(
+    code="AR430",
+    title="weights by a variable that cannot choose them",
+    message="`{network}` cannot have weights by `{name}`: {reason}",
+    label="not a scalar context of finitely many values",
+    explanation=(
+        "`linear(by = k)` has weights and biases of their own for each value of `k`. Every factor that the network "
+        "serves reads `k`, a scalar variable of finitely many values."
+    ),
+    wrong="given k : real\nobserved y : real\np(y | k) = normal via linear(by = k)\n",
+    right="given k : category(3)\ngiven x : real\nobserved y : real\np(y | k, x) = normal via linear(by = k)\n",
+)
+
 LATENT_NET = Rule(
     code="AR426",
     title="one net, several variables of a model with latent ones",

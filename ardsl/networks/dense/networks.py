@@ -9,6 +9,7 @@ import numpy as np
 
 from ardsl.diagnostics import Diagnostic
 from ardsl.diagnostics.rules import networks as rules
+from ardsl.networks.dense.by import by_problems, design_by
 from ardsl.networks.dense.designs import design_dense, design_table, design_tied
 from ardsl.networks.dense.slot_plan import element_levels, table_rows
 from ardsl.networks.design import Design
@@ -41,6 +42,7 @@ class Dense(Network):
             "residual": False,
             "dropout": 0.0,
             "tied": False,
+            "by": None,
         }
         return {**defaults, **options}
 
@@ -53,9 +55,9 @@ class Dense(Network):
             yield from tied_problems(self.name, group)
 
     def design(self, group: Group, options: Mapping[str, Any]) -> Design | list[Diagnostic]:
-        problems = list(self.problems(group, options))
-        if problems:
-            return problems
+        return list(self.problems(group, options)) or self._designed(group, options)
+
+    def _designed(self, group: Group, options: Mapping[str, Any]) -> Design:
         return (design_tied if options.get("tied") else design_dense)(group, self.name, self.fixed(options))
 
 
@@ -85,8 +87,34 @@ class Linear(Dense):
         "tied, under several orders": (
             "observed x[4] : binary\norder x by any(orders = 3)\np(x[i] | x[<i]) = bernoulli via linear(tied = true)\n"
         ),
+        "by a category": (
+            "observed k : category(3)\nobserved x[3] : binary\np(k) = categorical\n"
+            "p(x[i] | x[<i], k) = bernoulli via linear(by = k)\ncheck complete(x)\n"
+        ),
+        "by an integer, tied": (
+            "given k : integer(-1, 1)\nobserved x[5] : binary\n"
+            "p(x[t] | k, x[t-2..t-1]) = bernoulli via linear(by = k, tied = true)\ncheck complete(x)\n"
+        ),
+        "by a bit, under several orders": (
+            "given k : binary\nobserved x[4] : category(3)\norder x by any(orders = 3)\n"
+            "p(x[i] | x[<i], k) = categorical via linear(by = k)\ncheck complete(x)\n"
+        ),
+        "by what two factors read": (
+            "given k : binary\nobserved a : category(3)\nobserved b[2] : binary\nnet body = linear(by = k)\n"
+            "p(a | k) = categorical via body\np(b[i] | b[<i], a, k) = bernoulli via body\n"
+        ),
     }
-    options = (TIED,)
+    options = (TIED, Option("by", "variable", None, "weights of their own for each value of this context"))
+
+    def problems(self, group: Group, options: Mapping[str, Any]) -> Iterator[Diagnostic]:
+        yield from super().problems(group, options)
+        if options["by"] is not None:
+            yield from by_problems(self.name, group, options["by"])
+
+    def _designed(self, group: Group, options: Mapping[str, Any]) -> Design:
+        if options["by"] is None:
+            return super()._designed(group, options)
+        return design_by(group, options["by"], lambda others: super(Linear, self)._designed(others, options), options)
 
 
 class Mlp(Dense):

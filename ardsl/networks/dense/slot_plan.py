@@ -97,7 +97,7 @@ def plan_tied(group: Group, network: str, options: Mapping[str, Any]) -> Design:
     """One dense network applied to every draw's slots."""
     slots = [tied_slots(group, group.orders(k)) for k in range(group.order_count)]
     realized = tuple(each.relation() for each in slots)
-    sizes = [sum(slot_features(group, slots[0])), *options.get("hidden", ()), group.targets[0].family.width]
+    sizes = [sum(slot_features(group, slots[0])), *options.get("hidden", ()), int(group.draw_outputs[0])]
     layers = []
     for number, (inputs, outputs) in enumerate(zip(sizes, sizes[1:], strict=False)):
         last = number == len(sizes) - 2
