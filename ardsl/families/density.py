@@ -309,6 +309,7 @@ _DOUBLE: dict[str, LogDensity] = {
     "inverse_gamma": _inverse_gamma,
     "kumaraswamy": _kumaraswamy,
     "log_normal": _log_normal,
+    "multivariate_normal": _multivariate_normal,
     "negative_binomial": _negative_binomial,
     "ordered_logistic": _ordered_logistic,
     "poisson": _poisson,
@@ -328,7 +329,6 @@ LOG_DENSITIES: dict[str, LogDensity] = {
     "categorical": _categorical,
     "geometric": _geometric,
     "logistic": _logistic,
-    "multivariate_normal": _multivariate_normal,
     "normal": _normal,
     **{name: in_double(density) for name, density in _DOUBLE.items()},
 }

@@ -114,3 +114,11 @@ def test_the_heaviest_tails_leave_networks_finite() -> None:
         x = model.sample(200, seed=0)
         assert x.isfinite().all() and (x.abs() > 1e18).any()
         assert model.log_prob(x).isfinite().all()
+
+
+def test_a_joint_draw_all_but_impossible_has_a_probability() -> None:
+    """By a triangle of large numbers below small ones, what is far grows from each element to the next."""
+    model = ardsl.compile(ardsl.loads("observed v[5] : real\np(v[*]) = multivariate_normal\n"))
+    raw = torch.full((20,), -100.0)
+    log_prob = model.conditionals[0][0].log_prob(raw, torch.ones(5))
+    assert log_prob.dtype == torch.float32 and -1e26 < float(log_prob) < -1e24

@@ -150,6 +150,8 @@ def faults(context: Context, target: Variable, source: Variable, positions: Sequ
     array where the language has it stay inside, or a window would differ between the elements of one draw."""
     if isinstance(context.how, Before):
         limits = context.how.limits or ()
+        if len(limits) == 1:  # it is for the axes that no draw covers
+            return False
         return any(
             limit is not None and limit < target.shape[axis] - 1
             for axis, limit in enumerate(limits)
@@ -209,7 +211,8 @@ def legal(described: Described) -> bool:
         for factor in described.factors
         for target in (described.variables[factor.variable],)
         for context in factor.contexts
-        if not (target.order.mixed and context.source == target.name)
+        # Under `any`, what is drawn earlier is left to chance: only windows can be judged.
+        if isinstance(context.how, Before) or not (target.order.mixed and context.source == target.name)
     )
 
 
