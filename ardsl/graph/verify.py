@@ -6,6 +6,7 @@ leak; a declared pair that no path realizes is a blind spot.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,27 +23,14 @@ Element = tuple[str, int]
 """A variable's name and the flat index of one of its elements."""
 
 
-class Pairs(Sequence[tuple[str, str]]):
-    """(target element, source element) pairs by name, as a lazy sequence: ``count`` may be 10¹² without cost."""
+class LazyPairs(Sequence[tuple[str, str]]):
+    """(target element, source element) pairs by name, found as they are asked for: there may be 10¹² of them."""
 
-    def __init__(
-        self,
-        relation: Relation,
-        target_name: Callable[[int], str],
-        source_name: Callable[[int], str],
-    ) -> None:
-        self.relation = relation
-        self._target_name = target_name
-        self._source_name = source_name
+    count: int  # type: ignore[assignment]  # how many there are, where a sequence's counts one value
 
-    @cached_property
-    def row_counts(self) -> np.ndarray:
-        """How many pairs each target takes part in."""
-        return self.relation.row_counts()
-
-    @cached_property
-    def count(self) -> int:  # type: ignore[override]  # how many there are, where a sequence's counts one value
-        return self.relation.count
+    @abstractmethod
+    def pair(self, position: int) -> tuple[str, str]:
+        """The pair at a position from 0 to ``count`` − 1."""
 
     def __len__(self) -> int:
         return self.count
@@ -51,7 +39,8 @@ class Pairs(Sequence[tuple[str, str]]):
         return self.count > 0
 
     def __repr__(self) -> str:
-        return _shown(self)
+        few = ", ".join(f"({target!r}, {source!r})" for target, source in self[:3])
+        return f"<{self.count:,} pairs: {few}{', …' if self.count > 3 else ''}>" if self.count else "<no pairs>"
 
     def __getitem__(self, index):  # type: ignore[no-untyped-def]
         if isinstance(index, slice):
@@ -59,6 +48,29 @@ class Pairs(Sequence[tuple[str, str]]):
         position = index + self.count if index < 0 else index
         if not 0 <= position < self.count:
             raise IndexError(f"pair {index} of {self.count}")
+        return self.pair(position)
+
+
+class Pairs(LazyPairs):
+    """The pairs of one relation."""
+
+    def __init__(
+        self,
+        relation: Relation,
+        target_name: Callable[[int], str],
+        source_name: Callable[[int], str],
+    ) -> None:
+        self.relation = relation
+        self.count = relation.count
+        self._target_name = target_name
+        self._source_name = source_name
+
+    @cached_property
+    def row_counts(self) -> np.ndarray:
+        """The number of pairs that each target takes part in, int64 [targets]."""
+        return self.relation.row_counts()
+
+    def pair(self, position: int) -> tuple[str, str]:
         for first in range(0, self.relation.targets, _PORTION):  # a pair near the start needs no look at all targets
             targets = np.arange(first, min(first + _PORTION, self.relation.targets))
             ends = np.cumsum(self.relation.counts(targets))
@@ -73,6 +85,25 @@ class Pairs(Sequence[tuple[str, str]]):
         for target in np.flatnonzero(self.row_counts):
             for source in self.relation.reads(int(target)):
                 yield self._target_name(int(target)), self._source_name(int(source))
+
+
+class ChainedPairs(LazyPairs):
+    """Those of several, one after the other."""
+
+    def __init__(self, parts: Sequence[Pairs]) -> None:
+        self.parts = tuple(parts)
+        self.count = sum(part.count for part in self.parts)
+
+    def pair(self, position: int) -> tuple[str, str]:
+        for part in self.parts:
+            if position < part.count:
+                break
+            position -= part.count
+        return part.pair(position)
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        for part in self.parts:
+            yield from part
 
 
 @dataclass(frozen=True)
@@ -140,49 +171,9 @@ class Report:
         return f"Sound and complete: all of the {plural(declared, 'declared pair')} realized, and nothing else."
 
 
-@dataclass(frozen=True, repr=False)
-class ChainedPairs(Sequence[tuple[str, str]]):
-    """Several lazy sequences of pairs as one."""
-
-    parts: tuple[Pairs, ...]
-
-    @property
-    def count(self) -> int:  # type: ignore[override]  # as for Pairs
-        return sum(p.count for p in self.parts)
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __bool__(self) -> bool:
-        return self.count > 0
-
-    def __repr__(self) -> str:
-        return _shown(self)
-
-    def __getitem__(self, index):  # type: ignore[no-untyped-def]
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(self.count))]
-        position = index + self.count if index < 0 else index
-        for part in self.parts:
-            if 0 <= position < part.count:
-                return part[position]
-            position -= part.count
-        raise IndexError(f"pair {index} of {self.count}")
-
-    def __iter__(self) -> Iterator[tuple[str, str]]:
-        for part in self.parts:
-            yield from part
-
-
 def share_of(part: int, whole: int) -> str:
     """In percent: never 0 where there is something, nor 100 where something is left."""
     return f"{min(max(100 * part / whole, 0.1), 99.9):.1f} %" if part < whole else "100 %"
-
-
-def _shown(pairs: Pairs | ChainedPairs) -> str:
-    """How many there are, and a few: there may be 10¹²."""
-    few = ", ".join(f"({target!r}, {source!r})" for target, source in pairs[:3])
-    return f"<{pairs.count:,} pairs: {few}{', …' if pairs.count > 3 else ''}>" if pairs.count else "<no pairs>"
 
 
 def compare(
