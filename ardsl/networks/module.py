@@ -49,8 +49,9 @@ class NetworkModule(nn.Module, ABC):
     """
 
     reads: ClassVar[Literal["features", "codes"]] = "features"
-    smooth: ClassVar[bool] = True
-    """Whatever its outputs depend on shows in their gradients, where all weights are positive."""
+    jumps: ClassVar[tuple[int, ...]] = ()
+    """The source elements on which outputs depend though their gradients need not show it. All others show, where all
+    weights are positive."""
 
     @abstractmethod
     def forward(self, inputs: Tensor, orders: Orders = 0) -> Tensor: ...

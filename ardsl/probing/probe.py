@@ -80,8 +80,7 @@ def probe_group(model: AutoregressiveModel, index: int, order: int = 0, seed: in
     moved = np.zeros((group.draws, group.elements), dtype=bool)
     if not group.elements:
         return moved
-    smooth = net.smooth and net.reads == "features"
-    if smooth:
+    if net.reads == "features":
         jacobian = _jacobian(model, index, base, order)
     column = 0
     for source in group.sources:
@@ -90,7 +89,7 @@ def probe_group(model: AutoregressiveModel, index: int, order: int = 0, seed: in
             changed = base[name].clone()
             changed[0, element] = pairs[name][element][1]
             values = base | {name: changed}
-            if smooth:
+            if net.reads == "features" and column not in net.jumps:
                 # The features that do change, wherever they stand, and those that the plan says are this element's.
                 features = (encode(group, values, net.reads) != encode(group, base, net.reads))[0].numpy()
                 moved[:, column] = jacobian[:, features | (group.feature_element == column)].any(axis=1)

@@ -141,9 +141,21 @@ def test_explain_prints_the_page(run: Run) -> None:
     assert result.exit_code == 2 and "did you mean `AR203`" in result.stderr
 
 
+def test_plan_shows_the_options_that_are_set(run: Run, tmp_path: Path) -> None:
+    text = "given k : category(3)\ngiven x : real\nobserved y : real\np(y | k, x) = normal via "
+    for written, shown in (("linear", "linear(tied = false)"), ("linear(by = k)", "linear(tied = false, by = k)")):
+        path = tmp_path / "by.ar"
+        path.write_text(f"{text}{written}\n")
+        assert f"p(y | k, x) via {shown}\n" in run("plan", str(path)).stdout
+    (group,) = json.loads(run("plan", "--json", str(path)).stdout)["groups"]
+    assert group["options"]["by"] == "k" and group["layers"][0]["parameters"] == 3 * (2 + 2)
+
+
 def test_networks_prints_options_with_their_ranges(run: Run) -> None:
     page = run("networks").stdout
     assert "hidden = [500]" in page and "pixelcnn" in page
+    by = "by                        weights of their own for each value of this context (the name of a variable)"
+    assert by in run("networks", "linear").stdout
     assert run("networks", "table").stdout.startswith("table:")
     assert "deconv: a decoder" in page and "to a map at every position (of a context)" in page
     assert "did you mean `made`" in run("networks", "mad").stderr

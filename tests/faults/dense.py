@@ -173,7 +173,8 @@ def draws_within_values(right: Any, self: Any, every: Tensor, indicator: Tensor,
 
 def first_forgotten(right: Any, self: Any, step: int, inputs: Tensor) -> Tensor:
     others = right(self, step, inputs)
-    self._first.zero_()
+    self._indicator[1:] = 0
+    self._indicator[0] = 1
     return others
 
 

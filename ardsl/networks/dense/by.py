@@ -39,7 +39,7 @@ class ByDesign(Design):
     def build(self) -> ByNetwork:
         from ardsl.networks.dense.by_module import ByNetwork
 
-        return ByNetwork(self, self.inner.build())
+        return ByNetwork(self, self.inner.build(), self.inner.group.alternatives)
 
     def stepper(self, module: NetworkModule, run: Run) -> Stepper:
         from ardsl.networks.dense.by_module import ByStepper
