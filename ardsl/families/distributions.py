@@ -98,8 +98,11 @@ class Conditional:
         if self._only_scalars:
             slots = dict(zip(self._names, raw.unbind(-1), strict=True))
         else:
-            slots = dict(zip(self._names, raw.split(self._sizes, -1), strict=True)) if self._sizes else {}
-            slots = {name: slot.squeeze(-1) if name in scalars else slot for name, slot in slots.items()}
+            parts = raw.split_with_sizes(self._sizes, -1) if self._sizes else ()
+            slots = {
+                name: part.squeeze(-1) if name in scalars else part
+                for name, part in zip(self._names, parts, strict=True)
+            }
         return Parts(slots, raw.dtype, raw.device, scalars)
 
     def _shaped(self, result: Tensor, raw: Tensor, code: Tensor) -> Tensor:
