@@ -212,7 +212,7 @@ def order_problems(case: Case) -> Iterator[str]:
             yield f"orders: {variable.order.text} has {listed}"
         if any(sorted(set(rank)) != list(range(draws)) for rank in listed):
             yield f"orders: {listed} are no ranks of {draws} draws"
-        if variable.order.natural and listed[0] != sorted(listed[0]):
+        if variable.order.natural and listed[0] != [variable.draw_of(element) for element in range(variable.size)]:
             yield f"orders: the first of {variable.order.text} is {listed[0]}"
 
 
