@@ -65,6 +65,11 @@ def series(items: Iterable[object], most: int = 6) -> str:
     return " and ".join([", ".join(every[:-1]), every[-1]] if len(every) > 1 else every)
 
 
+def number(value: float) -> str:
+    """Writes a number as the shortest decimals that give the same back, and a whole one without a point."""
+    return str(int(value)) if float(value).is_integer() and abs(value) < 1e16 else str(value)
+
+
 def plural(count: int, noun: str) -> str:
     """Writes a count with its noun: ``1 row``, ``2,000 rows``."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

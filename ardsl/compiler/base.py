@@ -102,6 +102,10 @@ class CompiledModel(nn.Module, ABC):
     def log_prob(self, x: Any, given: Any = None) -> Any:
         """log p(x | given) of each example, [batch], in nats."""
 
+    def forward(self, x: Any, given: Any = None, **options: Any) -> Any:
+        """log p of each example: :meth:`log_prob`, called as a torch module is."""
+        return self.log_prob(x, given, **options)
+
     @abstractmethod
     def likelihood(self, values: Mapping[str, Tensor], samples: int = 1, seed: int | None = None) -> Likelihood:
         """log p of each example, of :meth:`values`; or the bound on it from ``samples`` draws of the guide, which the

@@ -118,10 +118,6 @@ class AutoregressiveModel(Density):
             self.units.warn_if_far(values)
         return by_element(self, values, order) if elementwise else self.log_prob_of(values, order, complete=complete)
 
-    def forward(self, x: Any, given: Any = None, **options: Any) -> Any:
-        """log p of each example: :meth:`log_prob`, called as a torch module is."""
-        return self.log_prob(x, given, **options)
-
     def _complete_values(self, x: Any, given: Any) -> Values:
         """Tensors as :meth:`values` gives them, no value of which is looked at."""
         observed, conditions = self.spec.model.observed, self.spec.model.given

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TypeGuard
 
+from ardsl.common.wording import number
 from ardsl.diagnostics import Sink, Span, did_you_mean
 from ardsl.diagnostics.rules import families as rules
 from ardsl.language import syntax
@@ -64,7 +65,7 @@ def shown(value: object) -> str:
         return f"a whole number of {value.bit_length()} bits"
     if isinstance(value, str):
         return f'"{value}"' if len(value) <= 40 else f'"{value[:37]}…"'
-    text = f"{value:g}" if isinstance(value, float) else str(value)
+    text = number(value) if isinstance(value, float) else str(value)
     return text if len(text) <= 40 else f"{text[:39]}…"
 
 

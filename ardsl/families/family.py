@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from ardsl.common.wording import number
+
 
 @dataclass(frozen=True)
 class Slot:
@@ -49,6 +51,6 @@ class Family:
         """As a spec would say it."""
         parts = [str(self.inner)] if self.inner else []
         parts += [f"components = {self.components}"] if self.components else []
-        parts += [f"{name} = {value:g}" for name, value in self.fixed.items()]
+        parts += [f"{name} = {number(value)}" for name, value in self.fixed.items()]
         parts += [f"{name} = {link}" for name, link in self.links.items()]
         return f"{self.name}({', '.join(parts)})" if parts else self.name

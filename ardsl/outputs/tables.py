@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
+from ardsl.common.wording import number
 from ardsl.data.choices import choose, variables
 from ardsl.data.formats.cells import column_values
 from ardsl.data.formats.source import Source
@@ -43,8 +44,10 @@ def write_cell_scores(path: str | Path, scores: np.ndarray, columns: Mapping[str
     spread = np.maximum(known.std(axis=0), 1e-9)
     unlikely = ((known - known.mean(axis=0)) / spread).filled(np.inf).argmin(axis=1)
     names = list(columns)
-    rows = ([row, _number(score), names[unlikely[row]], *map(_number, every[row])] for row, score in enumerate(scores))
-    write_table(Path(path), ["row", "log_prob", "most_unlikely", *names], rows)
+    own = ["row", "log_prob", "most_unlikely"]
+    header = _distinct(names, own)
+    rows = ([row, _number(score), header[unlikely[row]], *map(_number, every[row])] for row, score in enumerate(scores))
+    write_table(Path(path), [*own, *header], rows)
 
 
 def write_prediction(path: str | Path, found: Prediction) -> None:
@@ -52,23 +55,38 @@ def write_prediction(path: str | Path, found: Prediction) -> None:
     and quantiles; and what the data says, with its log-probability, where it does."""
     _check_csv(path, "predictions")
     domain, name = found.cell.domain, found.cell.column
-    header = ["row", name]
+    header = []
     if found.finite and len(found.values) <= _MOST_LISTED:
         labels = [table_cell(domain, value) for value in found.values]
         header += [f"p({label})" for label in labels]
         best = found.probabilities.argmax(1)
-        columns = [[labels[k] for k in best], *found.probabilities.T.tolist()]
+        columns = [[labels[k] for k in best], *([f"{p:.6g}" for p in each] for each in found.probabilities.T)]
     else:
         header += ["mean", *(f"q{round(100 * q):02d}" for q in _QUANTILES)]
-        quantiles = [[table_cell(domain, value) for value in found.quantile(q)] for q in _QUANTILES]
-        columns = [[table_cell(domain, v) for v in found.most_likely], found.mean.tolist(), *quantiles]
+        quantiles = [table_cells(found.quantile(q), domain) for q in _QUANTILES]
+        columns = [table_cells(found.most_likely, domain), list(map(number, found.mean)), *quantiles]
     known = ~np.isnan(found.actual)
     if known.any():
         header += ["actual", "log_prob"]
-        columns.append([table_cell(domain, v) if k else "" for v, k in zip(found.actual, known, strict=True)])
+        cells = iter(table_cells(found.actual[known], domain))
+        columns.append([next(cells) if k else "" for k in known])
         columns.append([_number(v) for v in found.log_prob])
     rows = zip(*columns, strict=True)
-    write_table(Path(path), header, ([n, *map(_short, row)] for n, row in enumerate(rows)))
+    column = _distinct([name], ["row", *header])
+    write_table(Path(path), ["row", *column, *header], ([n, *row] for n, row in enumerate(rows)))
+
+
+def _distinct(names: Sequence[str], own: Sequence[str]) -> list[str]:
+    """The names of a table's columns beside ours: one that is among ours is marked, so that no two are alike."""
+    taken = {*own, *names}
+    distinct = []
+    for name in names:
+        marked = name
+        while marked in (taken if marked != name else own):
+            marked += " (column)"
+        taken.add(marked)
+        distinct.append(marked)
+    return distinct
 
 
 def write_filled(path: str | Path, spec: Spec, source: Source, split: str, filled: Mapping[str, Tensor]) -> None:
@@ -121,10 +139,6 @@ def _form(domain: Domain, cells: Iterable[Any]) -> Callable[[Any], Any]:
 
 def _number(value: float) -> str:
     return "" if np.isnan(value) else repr(float(value))
-
-
-def _short(value: Any) -> Any:
-    return f"{value:.6g}" if isinstance(value, float) else value
 
 
 def _check_csv(path: str | Path, what: str) -> None:

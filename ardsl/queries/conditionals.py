@@ -120,9 +120,10 @@ def cells(model: AutoregressiveModel, split: str = "test") -> list[Cell]:
 def find_cell(model: AutoregressiveModel, column: str) -> Cell:
     """The element of a column, by the column's name or the element's own."""
     every = cells(model)
-    for cell in every:
-        if column in (cell.column, cell.variable.element_name(cell.element)):
-            return cell
+    elements = {cell.variable.element_name(cell.element): cell for cell in every}
+    named = elements | {cell.column: cell for cell in every}  # a column's own name goes before
+    if column in named:
+        return named[column]
     names = [cell.column for cell in every]
     hint = did_you_mean(column, names) or f"there are {listed(names)}"
     raise data_error(UNUSABLE_OPTION, problem=f"the model has no column `{column}`: {hint}")
@@ -149,7 +150,7 @@ def predict(
     actual = examples[cell.variable.name].reshape(count(examples), -1)[:, cell.element].double().cpu().numpy()
     shares, log_prob = [], []
     for joint, own in _joint(model, cell, examples, points, widths):
-        shares.append(joint.softmax(1).double().cpu().numpy())
+        shares.append(joint.double().softmax(1).cpu().numpy())  # their sum is 1 to the last digits
         log_prob.append(own)
     values, wide = points.double().cpu().numpy(), widths.double().cpu().numpy()
     return Prediction(cell, values, wide, np.concatenate(shares), actual, np.concatenate(log_prob))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ardsl.common.wording import number
 from ardsl.data.formats.cells import column_values, trimmed_text, truth_values
 from ardsl.data.formats.tables import Table
 from ardsl.diagnostics.rules.data import WRONG_SHAPE
@@ -109,5 +110,5 @@ def _add(column: Column, cells: Any, name: str) -> None:
 
 def _texts(values: Any) -> np.ndarray:
     found = np.empty(len(values), dtype=object)
-    found[:] = [f"{value:g}" if isinstance(value, float) else value for value in values]
+    found[:] = [number(value) if isinstance(value, float) else value for value in values]
     return found

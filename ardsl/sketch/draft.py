@@ -140,7 +140,7 @@ def _domain(column: Column) -> tuple[str, str | None, str]:
         labels = column.labels()
         return f"category({', '.join(map(string, labels))})", None, f"text, {len(labels)} values{_number_hint(column)}"
     low, high = column.least, column.most
-    span = f"{low:,.6g} to {high:,.6g}" if not column.whole else f"{int(low):,} to {int(high):,}"
+    span = f"{int(low):,} to {int(high):,}" if column.whole else _span(low, high)
     if column.whole and max(abs(low), abs(high)) < _LARGEST_INTEGER / 2:
         return _integer(int(low), int(high), span)
     known = column.sample()
@@ -149,6 +149,13 @@ def _domain(column: Column) -> tuple[str, str | None, str]:
         return "positive", "mixture(log_normal, components = 5)", f"decimal, {span}, skewed"
     kind = "integer, too large to count one by one" if column.whole else "decimal"
     return "real", "mixture(normal, components = 5)", f"{kind}, {span}"
+
+
+def _span(low: float, high: float) -> str:
+    """Writes two ends with as many digits as tell them apart."""
+    spread = (high - low) / max(abs(low), abs(high), math.ulp(0))
+    digits = 6 + max(0, math.ceil(-math.log10(max(spread, math.ulp(1)))) - 2)
+    return f"{low:,.{digits}g} to {high:,.{digits}g}"
 
 
 def _number_hint(column: Column) -> str:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import csv
 import math
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import ardsl
 from ardsl.compiler.model import AutoregressiveModel
@@ -235,3 +238,38 @@ def test_truth_values_of_a_table_stay_what_they_are(tmp_path: Path) -> None:
     assert {row["a"] for row in csv.DictReader((tmp_path / "f.csv").read_text().splitlines())} == {"True", "False"}
     write_samples(tmp_path / "s.csv", spec, compiled.sample(20, seed=0))
     assert {row["a"] for row in csv.DictReader((tmp_path / "s.csv").read_text().splitlines())} <= {"True", "False"}
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.data())
+def test_no_number_of_a_table_loses_its_digits_and_no_two_columns_are_alike(data: st.DataObject) -> None:
+    """Values far from zero beside their spread, in columns that may be named as ours."""
+    own = ["row", "log_prob", "most_unlikely", "actual", "mean", "q05", "p(a)", "log_prob (column)", "row.c0"]
+    names = data.draw(st.lists(st.sampled_from(own), min_size=3, max_size=3, unique=True))
+    level = data.draw(st.floats(-1e12, 1e12))
+    spread = abs(level) * 10.0 ** data.draw(st.integers(-8, 0)) + 1
+    numbers = np.sort(level + spread * np.random.default_rng(0).normal(size=12))
+    with TemporaryDirectory() as directory:
+        place = Path(directory)
+        with (place / "t.csv").open("w", newline="") as file:
+            csv.writer(file).writerows([names, *zip(numbers.tolist(), "ababababaabb", [0, 1] * 6, strict=True)])
+        written = ", ".join(f'"{name}"' for name in names)
+        text = 'record row { c0 : real ~ normal  c1 : category("a", "b")  c2 : binary }\n'
+        text += f"p(row[i] | row[<i]) = default\ndata {{ row = [{written}] }}\n"
+        m = ardsl.compile(spec_in(place, text), dtype=torch.float64).eval()
+        m.measure({"row": torch.from_numpy(np.stack([numbers, *[np.tile([0.0, 1], 6)] * 2], 1))})
+        for name in names:
+            write_prediction(place / "p.csv", predict(m, name, "t.csv", data_dir=place))
+            header, *rows = csv.reader((place / "p.csv").read_text().splitlines())
+            assert len(set(header)) == len(header)
+            if name == names[0]:
+                place_of = {column: k for k, column in enumerate(header)}
+                assert [float(row[-2]) for row in rows] == numbers.tolist()
+                means, q05, q95 = (np.array([float(row[k]) for row in rows]) for k in (2, 3, place_of["q95"]))
+                assert (q05 < means).all() and (means < q95).all()
+                assert np.abs(means - numbers.mean()).max() < 0.1 * numbers.std()
+        write_cell_scores(
+            place / "s.csv", ardsl.score(m, "t.csv", data_dir=place), score_cells(m, "t.csv", data_dir=place)
+        )
+        header, *rows = csv.reader((place / "s.csv").read_text().splitlines())
+        assert len(set(header)) == len(header) == 6 and {row[2] for row in rows} <= set(header[3:])

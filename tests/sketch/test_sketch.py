@@ -194,3 +194,10 @@ def test_a_table_of_many_columns(tmp_path: Path) -> None:
     assert columns == 1_001 and not left_out
     assert [field.name for field in spec.variables["row"].fields[:4]] == ["column", "c1", "column_2", "c3"]
     assert (spec.variables["row"].orders.orders[0].rank == np.arange(1_001)).all()
+
+
+def test_the_ends_of_a_range_are_told_apart(tmp_path: Path) -> None:
+    rows = [1.7e9 + k / 8 for k in (1, 3, 4, 10, 7)]
+    (tmp_path / "t.csv").write_text("time\n" + "".join(f"{row}\n" for row in rows))
+    text, _, _ = sketch(tmp_path / "t.csv", tmp_path / "t.ar")
+    assert "# decimal, 1,700,000,000.125 to 1,700,000,001.25" in text

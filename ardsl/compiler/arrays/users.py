@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ardsl.common.wording import shown
+from ardsl.common.wording import number, shown
 from ardsl.compiler.arrays.labels import coded
 from ardsl.compiler.arrays.values import Values, data_type
 from ardsl.errors import ArdslError
@@ -165,12 +165,18 @@ def _typed(tensor: Tensor, variable: Variable, dtype: torch.dtype) -> Tensor:
     if dtype in (torch.float16, torch.bfloat16) and any(domain.discrete for domain in _domains(variable)):
         other = (typed.double() != tensor.double()) & ~tensor.isnan()
         if bool(other.any()):
-            strange = tensor[other].flatten()[0].item()
+            strange = _first(tensor[other])
             raise ArdslError(
-                f"`{variable.name}` has {strange:g}, which {dtype} rounds to another value: use the model in "
+                f"`{variable.name}` has {strange}, which {dtype} rounds to another value: use the model in "
                 "float32, `model.float()`"
             )
     return typed
+
+
+def _first(values: Tensor) -> str:
+    """Writes the first of some values."""
+    first = values.flatten()[0]
+    return number(np.float32(first.item()) if first.dtype == torch.float32 else first.item())
 
 
 def _domains(variable: Variable) -> list[Domain]:
@@ -202,8 +208,8 @@ def check_domain(value: Tensor, variable: Variable) -> None:
     domain = variable.element_domain(0)
     inside = domain.inside(value)
     if not bool(inside.all()):
-        strange = value[~inside].flatten()[0].item()
-        raise ArdslError(f"`{variable.name}` takes values of {domain}, not {strange:g}")
+        strange = _first(value[~inside])
+        raise ArdslError(f"`{variable.name}` takes values of {domain}, not {strange}")
 
 
 def require_values(values: Values, variables: Sequence[Variable], may_miss: Sequence[Variable]) -> None:

@@ -105,9 +105,11 @@ def _check_order(model: Density, missing: Cells) -> None:
                 if rank[mask].min() < rank[~mask].max() + together:
                     early = variable.element_name(int(np.flatnonzero(mask)[rank[mask].argmin()]))
                     late = variable.element_name(int(np.flatnonzero(~mask)[rank[~mask].argmax()]))
+                    when = "after" if rank[mask].min() < rank[~mask].max() else "together with"
+                    target = "a target without `*`, " if together else ""
                     raise OrderForbids(
-                        f"`{early}` is missing and `{late}`, which the order draws after it, is there: a spec with "
-                        f'`order {name} by any(orders = 8, train = "all")` and a dense network fills any gap'
+                        f"`{early}` is missing and `{late}`, which the order draws {when} it, is there: a spec with "
+                        f'{target}`order {name} by any(orders = 8, train = "all")` and a dense network fills any gap'
                     )
         for factor in model.spec.model.factors:
             reader = factor.variable

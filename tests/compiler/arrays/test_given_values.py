@@ -37,3 +37,11 @@ def test_an_empty_batch_has_no_likelihoods() -> None:
     for network in ("made", "pixelcnn(layers = 1, features = 4)"):
         spec = ardsl.loads(f"observed x[4, 4] : binary\np(x[i] | x[<i]) = bernoulli via {network}\n")
         assert ardsl.compile(spec).log_prob(torch.zeros(0, 4, 4)).shape == (0,)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(("dtype", "value", "shown"), [("float32", 1000001, "1000001"), ("float64", 0.1, "0.1")])
+def test_a_refused_value_is_shown_with_all_its_digits(dtype: str, value: float, shown: str) -> None:
+    spec = ardsl.loads("given c : integer(0, 1000000)\nobserved x : binary\np(x | c) = bernoulli via made\n")
+    model = ardsl.compile(spec, dtype=getattr(torch, dtype))
+    with pytest.raises(ardsl.ArdslError, match=f"`c` takes values of integer\\(0, 1000000\\), not {shown}$"):
+        model.sample(1, {"c": value})

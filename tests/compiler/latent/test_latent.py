@@ -702,3 +702,14 @@ def test_draws_stay_inside_their_domain() -> None:
     z = model.infer(x, seed=0)["z"]
     assert bool(((z > 0) & (z < 1)).all()) and z.max() > 1 - 1e-12
     assert model.elbo(x[:0]).shape == (0,)
+
+
+@pytest.mark.parametrize("name", ["Gaussian", "summed out", "one of two summed out"])
+def test_a_model_called_is_its_log_density(name: str) -> None:
+    model = model_of(SPECS[name])
+    x, given = drawn(model, 2)
+    if model.guide:
+        with pytest.raises(ardsl.ArdslError, match="log p\\(x\\) is an integral"):
+            model(x, given)
+    else:
+        torch.testing.assert_close(model(x, given), model.log_prob(x, given))

@@ -20,6 +20,11 @@ p(z) = categorical
 p(x[i] | x[<i], z) = bernoulli via made(hidden = [8])
 p(y | x, z) = categorical via mlp(hidden = [8])
 """
+TOGETHER = """
+observed x[2, 2] : real
+order x by raster
+p(x[t, *] | x[<]) = multivariate_normal via made(hidden = [8])
+"""
 
 
 def every(model) -> torch.Tensor:
@@ -118,6 +123,17 @@ def test_whole_variables_are_filled_in_their_order() -> None:
     ("text", "x", "message"),
     [
         (FIXED, torch.tensor([[0.0, 1, torch.nan, 1]]), "`row.c` is missing and `row.b`, which the order draws after"),
+        (
+            TOGETHER,
+            torch.tensor([[[0.0, 1], [torch.nan, 1]]]),
+            "`x\\[1, 0\\]` is missing and `x\\[1, 1\\]`, which the order draws together with it, is there: a spec with "
+            "a target without `\\*`, `order x by any",
+        ),
+        (
+            TOGETHER,
+            torch.tensor([[[torch.nan] * 2, [0, 1]]]),
+            "`x\\[1, 0\\]`, which the order draws after it, is there",
+        ),
         (
             MIXED,
             {"z": torch.tensor([torch.nan]), "x": torch.zeros(1, 3), "y": torch.tensor([1])},
