@@ -104,8 +104,8 @@ class Spec:
 
 def diagnose(source: Source, overrides: Mapping[str, Any] | None = None) -> tuple[list[Diagnostic], Spec | None]:
     """Everything there is to say about a text, and the spec where none of it is an error. Never raises."""
-    found, spec = examine(source, overrides)
-    return found, None if any(d.severity == "error" for d in found) else spec
+    diagnostics, spec = examine(source, overrides)
+    return diagnostics, None if any(d.severity == "error" for d in diagnostics) else spec
 
 
 def examine(source: Source, overrides: Mapping[str, Any] | None = None) -> tuple[list[Diagnostic], Spec | None]:
@@ -131,7 +131,7 @@ def _phases(source: Source, overrides: dict[str, Any], sink: Sink) -> Spec | Non
     designs = [design_networks(part, sink) for part in parts]
     if sink.errors:
         return None
-    plans = [make_plan(part, found, sink) for part, found in zip(parts, designs, strict=True) if found is not None]
+    plans = [make_plan(part, design, sink) for part, design in zip(parts, designs, strict=True) if design is not None]
     if any(plan is None for plan in plans):
         return None
     plan, *others = (plan for plan in plans if plan is not None)
@@ -199,7 +199,7 @@ def realized(spec: Spec, variable: str, order: int = 0) -> np.ndarray:
     """What the plan realizes, in the form of :func:`dependence`."""
     order = checked_order(order, _known(spec, variable), len(spec.variables[variable].orders.orders))
     size = spec.variables[variable].size
-    found = np.zeros((size, size), dtype=bool)
+    reads = np.zeros((size, size), dtype=bool)
     for plan in spec.plan.groups:
         group = plan.group
         k = order if group.order_count > order else 0
@@ -211,10 +211,10 @@ def realized(spec: Spec, variable: str, order: int = 0) -> np.ndarray:
                 if source.variable.name == variable == target.variable.name:
                     block = matrix[row : row + target.draws, column : column + len(source.elements)]
                     for event in target.elements.T:
-                        found[np.ix_(event, source.elements)] |= block
+                        reads[np.ix_(event, source.elements)] |= block
                 column += len(source.elements)
             row += target.draws
-    return found
+    return reads
 
 
 def _known(spec: Spec, variable: str) -> str:

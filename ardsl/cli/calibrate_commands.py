@@ -51,26 +51,26 @@ def calibrate_command(
     if output is not None and Path(output).suffix.lower() != ".png":
         raise data_error(BAD_OUTPUT, path=output, problem="the histograms are written to .png")
     model = restored(directory, restore, device)
-    found = calibrate(model, **data_of(directory, model.spec, data, split, data_dir), seed=seed)
+    calibration = calibrate(model, **data_of(directory, model.spec, data, split, data_dir), seed=seed)
     picture = output or str(Path(directory) / "calibration.png")
-    _show(found)
+    _show(calibration)
     if can_draw():
-        save_histograms(picture, found)
+        save_histograms(picture, calibration)
         say(f"histograms: {picture}")
     else:
         say("note: the histograms need matplotlib: pip install 'ardsl[plot]'", err=True)
-    say(found.verdict)
+    say(calibration.verdict)
 
 
-def _show(found: Calibration) -> None:
-    say(f"examples  {found.examples:,}")
+def _show(calibration: Calibration) -> None:
+    say(f"examples  {calibration.examples:,}")
     say("test      Kolmogorov–Smirnov, of each element's u = F(x | context) against uniform")
-    gaps = any(element.observed < found.examples for element in found.elements)
-    apart = {element.name for element in found.differing}
-    shown = list(found.elements)
+    gaps = any(element.observed < calibration.examples for element in calibration.elements)
+    apart = {element.name for element in calibration.differing}
+    shown = list(calibration.elements)
     if len(shown) > MOST_SHOWN:
-        shown = list(found.tested[:MOST_SHOWN])
-        say(f"elements  {len(found.elements):,}; the {len(shown)} farthest from uniform:")
+        shown = list(calibration.tested[:MOST_SHOWN])
+        say(f"elements  {len(calibration.elements):,}; the {len(shown)} farthest from uniform:")
     header = ["element", *(["observed"] if gaps else []), "KS distance", "p-value", ""]
     rows = [_row(element, gaps, element.name in apart) for element in shown]
     print_table(header, rows)

@@ -36,22 +36,22 @@ def check_command(files: tuple[str, ...], settings: dict[str, str], as_json: boo
             complain(str(error))
             code = 2
             continue
-        found, spec = diagnose_source(source, settings)
-        everything += found
+        diagnostics, spec = diagnose_source(source, settings)
+        everything += diagnostics
         code = code or int(spec is None)
         if not as_json:
-            if found:
-                show_diagnostics(found, err=False)
+            if diagnostics:
+                show_diagnostics(diagnostics, err=False)
             if spec is not None:
-                say(f"{source.name}: {_verdict(spec, found)}")
+                say(f"{source.name}: {_verdict(spec, diagnostics)}")
     if as_json:
         print_diagnostics(everything, valid=code == 0)
     return code
 
 
-def _verdict(spec: Spec, found: list[Diagnostic]) -> str:
+def _verdict(spec: Spec, warnings: list[Diagnostic]) -> str:
     verdict = "sound and complete" if spec.report.complete else "sound, with blind spots"
-    noted = f" ({plural(len(found), 'warning')})" if found else ""
+    noted = f" ({plural(len(warnings), 'warning')})" if warnings else ""
     return f"{verdict}{noted}: {formula(spec)}"
 
 

@@ -56,16 +56,16 @@ def _lines(model: Model) -> list[str]:
     """One line for each variable, then what it reads."""
     from ardsl.graph.declared import readings
 
-    found = readings(model)
+    declared = readings(model)
     lines = []
     for variable in model.variables.values():
         axes = ", ".join(f"{a.name}: {a.size}" if a.name else str(a.size) for a in variable.axes)
         domain = f"record of {len(variable.fields)} fields" if variable.is_record else f"{variable.domain}"
         order = f", by {variable.orders.name}" if variable.size > 1 and variable.kind != "given" else ""
         lines.append(f"{variable.kind} {variable.name}{f'[{axes}]' if axes else ''} : {domain}{order}")
-        read = list(found.own[variable.name])
+        read = list(declared.own[variable.name])
         for source in model.variables:
-            read += found.edges.get((source, variable.name), ())
+            read += declared.edges.get((source, variable.name), ())
         if variable.kind != "given":
             lines.append(f"  reads {', '.join(dict.fromkeys(c.text for _, c in read)) or 'nothing'}")
         for factor in model.guide:

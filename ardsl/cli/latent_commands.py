@@ -36,8 +36,8 @@ def reconstruct_command(
     model = restored(directory, restore, device)
     check_output(output, model.spec)
     where = data_of(directory, model.spec, data, split, data_dir)
-    found, given, ends = reconstruct(
+    reconstructed, given, ends = reconstruct(
         model, most=most, keep=keep, seed=seed, beside=output.lower().endswith(".png"), **where
     )
-    write_samples(output, model.spec, found, given, ends)
-    say(f"wrote {plural(len(next(iter(found.values()))), 'reconstruction')} to {output}")
+    write_samples(output, model.spec, reconstructed, given, ends)
+    say(f"wrote {plural(len(next(iter(reconstructed.values()))), 'reconstruction')} to {output}")

@@ -123,7 +123,7 @@ def receptive_fields(spec: Spec) -> list[dict[str, Any]]:
     comparisons: dict[str, Comparison] = {}
     for comparison in spec.report.comparisons:
         comparisons.setdefault(comparison.factor, comparison)
-    found = []
+    fields = []
     for plan in spec.plan.every:
         for factor, start, stop in factor_rows(plan.group):
             comparison = comparisons[factor.text]
@@ -136,8 +136,8 @@ def receptive_fields(spec: Spec) -> list[dict[str, Any]]:
                 names = (axis.name or f"axis {number}" for number, axis in enumerate(axes))
                 named = {name: distance for name, distance in zip(names, distances, strict=True) if distance}
             most = comparison.realized_relation.most
-            found.append({"factor": factor.text, "elements": most, "reach": named})
-    return found
+            fields.append({"factor": factor.text, "elements": most, "reach": named})
+    return fields
 
 
 def _blind_spots(spec: Spec) -> list[str]:

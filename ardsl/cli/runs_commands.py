@@ -69,28 +69,28 @@ def eval_command(
     from ardsl.runs.restore import restore
 
     model = restored(directory, restore, device)
-    found = evaluate(model, samples=bound, **data_of(directory, model.spec, data, split, data_dir))
+    evaluation = evaluate(model, samples=bound, **data_of(directory, model.spec, data, split, data_dir))
     if as_json:
-        told: dict[str, Any] = {
-            "nll": found.nll,
-            "standard_error": found.standard_error if found.examples > 1 else None,
-            "bits_per_dim": found.bits_per_dim,
-            "examples": found.examples,
+        figures: dict[str, Any] = {
+            "nll": evaluation.nll,
+            "standard_error": evaluation.standard_error if evaluation.examples > 1 else None,
+            "bits_per_dim": evaluation.bits_per_dim,
+            "examples": evaluation.examples,
         }
-        if found.elbo is not None:
-            told |= {"samples": found.samples, "elbo": found.elbo, "kl": dict(found.kl)}
-        print_json(told)
+        if evaluation.elbo is not None:
+            figures |= {"samples": evaluation.samples, "elbo": evaluation.elbo, "kl": dict(evaluation.kl)}
+        print_json(figures)
         return
-    error = f" ± {found.standard_error:.4f}" if found.examples > 1 else ""
-    bounded = found.elbo is not None
-    say(f"examples      {found.examples:,}")
-    say(f"mean NLL      {'≤ ' if bounded else ''}{found.nll:.4f}{error} nats")
+    error = f" ± {evaluation.standard_error:.4f}" if evaluation.examples > 1 else ""
+    bounded = evaluation.elbo is not None
+    say(f"examples      {evaluation.examples:,}")
+    say(f"mean NLL      {'≤ ' if bounded else ''}{evaluation.nll:.4f}{error} nats")
     if model.spec.model.counts_bits:
-        say(f"bits per dim  {'≤ ' if bounded else ''}{found.bits_per_dim:.4f}")
-    if found.elbo is not None:
-        say(f"bound         importance-weighted, {plural(found.samples or 1, 'sample')}")
-        say(f"ELBO          {found.elbo:.4f} nats")
-        for name, value in found.kl.items():
+        say(f"bits per dim  {'≤ ' if bounded else ''}{evaluation.bits_per_dim:.4f}")
+    if evaluation.elbo is not None:
+        say(f"bound         importance-weighted, {plural(evaluation.samples or 1, 'sample')}")
+        say(f"ELBO          {evaluation.elbo:.4f} nats")
+        for name, value in evaluation.kl.items():
             say(f"{f'KL of {name}':<13} {value:.4f} nats")
 
 
@@ -120,16 +120,16 @@ def score_command(
 
     model = restored(directory, restore, device)
     chosen = data_of(directory, model.spec, data, split, data_dir)
-    found = score(model, samples=bound, **chosen)
+    scores = score(model, samples=bound, **chosen)
     if by_column:
         try:
-            write_cell_scores(output, found, score_cells(model, **chosen))
+            write_cell_scores(output, scores, score_cells(model, **chosen))
         except OrderForbids as error:
             complain(str(error))
             return 1
     else:
-        write_scores(output, found)
-    say(f"wrote the log-probabilities of {plural(len(found), 'row')} to {output}")
+        write_scores(output, scores)
+    say(f"wrote the log-probabilities of {plural(len(scores), 'row')} to {output}")
     return 0
 
 

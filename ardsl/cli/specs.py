@@ -43,15 +43,15 @@ def json_option(function: F) -> F:
 
 def pairs(context: click.Context, option: click.Parameter, values: Sequence[str]) -> dict[str, str]:
     """``NAME=VALUE`` options as a dict."""
-    found: dict[str, str] = {}
+    settings: dict[str, str] = {}
     for value in values:
         name, equals, text = value.partition("=")
         if not equals or not name.strip():
             raise click.BadParameter(f"`{value}` is not of the form NAME=VALUE", context, option)
-        if name.strip() in found:
+        if name.strip() in settings:
             raise click.BadParameter(f"`{name.strip()}` is given twice", context, option)
-        found[name.strip()] = text.strip()
-    return found
+        settings[name.strip()] = text.strip()
+    return settings
 
 
 def read_source(file: str) -> Source:
@@ -90,26 +90,26 @@ def examine_source(source: Source, settings: dict[str, str]) -> tuple[list[Diagn
 
 def open_spec(file: str, settings: dict[str, str], as_json: bool = False) -> Spec:
     """A spec without errors. Raises ``SpecError`` or ``ArdslError``; with ``as_json``, a rejection is an object too."""
-    found, spec = diagnose_source(read_source(file), settings)
+    diagnostics, spec = diagnose_source(read_source(file), settings)
     if spec is None:
-        reject(found, as_json)
+        reject(diagnostics, as_json)
     return spec
 
 
-def reject(found: list[Diagnostic], as_json: bool) -> NoReturn:
+def reject(diagnostics: list[Diagnostic], as_json: bool) -> NoReturn:
     """End a command for what is wrong with its spec."""
     from ardsl.errors import SpecError
 
     if not as_json:
-        raise SpecError(found)
-    print_diagnostics(found, valid=False)
+        raise SpecError(diagnostics)
+    print_diagnostics(diagnostics, valid=False)
     raise click.exceptions.Exit(1)
 
 
-def print_diagnostics(found: list[Diagnostic], valid: bool) -> None:
+def print_diagnostics(diagnostics: list[Diagnostic], valid: bool) -> None:
     from ardsl.diagnostics.render import to_json
 
-    print_json({"valid": valid, "diagnostics": [to_json(d) for d in found]})
+    print_json({"valid": valid, "diagnostics": [to_json(d) for d in diagnostics]})
 
 
 def overrides(source: Source, settings: dict[str, str]) -> dict[str, Any]:

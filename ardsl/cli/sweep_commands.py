@@ -28,19 +28,19 @@ _SHARED = {
 
 def _over(context: click.Context, option: click.Parameter, values: Sequence[str]) -> dict[str, list[str]]:
     """The texts of the values to try, by parameter."""
-    found: dict[str, list[str]] = {}
+    texts: dict[str, list[str]] = {}
     for value in values:
         name, equals, text = value.partition("=")
         name = name.strip()
         if not equals or not name:
             raise click.BadParameter(f"`{value}` is not of the form NAME=V1,V2,… or NAME=LOW..HIGH", context, option)
-        if name in found:
+        if name in texts:
             raise click.BadParameter(f"`{name}` is there twice: give all its values at once", context, option)
-        found[name] = split_values(text)
-        if "" in found[name]:
+        texts[name] = split_values(text)
+        if "" in texts[name]:
             problem = "an empty value" if text.strip() else "no values to try"
             raise click.BadParameter(f"`{value}` has {problem}", context, option)
-    return found
+    return texts
 
 
 @click.command("sweep", params=[option for option in train_command.params if option.name in _SHARED])

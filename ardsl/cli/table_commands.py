@@ -92,22 +92,22 @@ def predict_command(
 
     model = restored(directory, restore, device)
     try:
-        found = predict(model, column, **data_of(directory, model.spec, data, split, data_dir))
+        prediction = predict(model, column, **data_of(directory, model.spec, data, split, data_dir))
     except OrderForbids as error:
         complain(str(error))
         return 1
     if output is not None:
-        write_prediction(output, found)
-        say(f"wrote the distribution of `{column}` in {plural(len(found.actual), 'row')} to {output}")
-    known = ~np.isnan(found.actual)
+        write_prediction(output, prediction)
+        say(f"wrote the distribution of `{column}` in {plural(len(prediction.actual), 'row')} to {output}")
+    known = ~np.isnan(prediction.actual)
     if known.any():
         say(f"known in      {plural(int(known.sum()), 'row')}")
-        if found.accuracy is not None:
-            say(f"accuracy      {found.accuracy:.4f} (the most likely value is the actual one)")
+        if prediction.accuracy is not None:
+            say(f"accuracy      {prediction.accuracy:.4f} (the most likely value is the actual one)")
         else:
-            deviation = np.sqrt(((found.mean[known] - found.actual[known]) ** 2).mean())
+            deviation = np.sqrt(((prediction.mean[known] - prediction.actual[known]) ** 2).mean())
             say(f"rms error     {deviation:.4g} (of the mean)")
-        say(f"mean log p    {found.log_prob[known].mean():.4f} nats")
+        say(f"mean log p    {prediction.log_prob[known].mean():.4f} nats")
     elif output is None:
         say(f"`{column}` is not known in any row: give -o FILE.csv for its distribution")
     return 0

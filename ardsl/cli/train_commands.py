@@ -21,14 +21,14 @@ _SPLITS = ("train", "valid", "test")
 
 
 def _sources(context: click.Context, option: click.Parameter, values: Sequence[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
+    sources: dict[str, str] = {}
     for value in values:
         split, equals, path = value.partition("=")
         if not equals or split not in _SPLITS or not path:
             names = ", ".join(f"{name}=PATH" for name in _SPLITS)
             raise click.BadParameter(f"`{value}` is none of {names}", context, option)
-        found[split] = path
-    return found
+        sources[split] = path
+    return sources
 
 
 @click.command("train")

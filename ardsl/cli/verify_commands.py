@@ -35,9 +35,9 @@ def verify_command(
     A leak is a pair (drawn element, element read) that is realized and not declared, a blind spot one that is declared
     and not realized. Exits with 1 on a leak, and on a blind spot under `check complete`.
     """
-    found, spec = examine_source(read_source(file), settings)
+    diagnostics, spec = examine_source(read_source(file), settings)
     if spec is None:
-        reject(found, as_json)
+        reject(diagnostics, as_json)
     draw_reach(spec, output, elements)
     reports = [spec.report]
     if numeric:
@@ -55,9 +55,9 @@ def verify_command(
     if numeric:
         say()
         say(f"The probe and the plan {'agree' if agree else 'DISAGREE'}.")
-    if any(d.severity == "error" for d in found):
+    if any(d.severity == "error" for d in diagnostics):
         say()
-        reject(found, as_json)
+        reject(diagnostics, as_json)
     return int(failed)
 
 
@@ -91,8 +91,8 @@ def _print_report(spec: Spec, report: Report) -> None:
             if pairs:
                 target, source = pairs[0]
                 word = "leak" if kind == "leaks" else "blind spot"
-                told = "depends on" if kind == "leaks" else "never sees"
-                say(f"  {word} in {group[0].factor}: {target} {told} {source}")
+                verb = "depends on" if kind == "leaks" else "never sees"
+                say(f"  {word} in {group[0].factor}: {target} {verb} {source}")
     print_text(str(report))
 
 

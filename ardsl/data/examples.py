@@ -74,13 +74,13 @@ def read_variable(variable: Variable, source: Source, place: str | None = None) 
         raise no_such(variable, key, source)
     slot = _Slot(key, variable, None)
     slot.check_header(source)
-    found = []
+    converted = []
     for block, first in source.blocks([key]):
         values = source.fitted(key, block[key], variable)
-        found.append(slot.part(values, source, first, place).converted(None, np.dtype(np.float32)))
-    if not found:
+        converted.append(slot.part(values, source, first, place).converted(None, np.dtype(np.float32)))
+    if not converted:
         raise data_error(WRONG_SHAPE, place=source.name, problem="there are no examples")
-    return np.concatenate(found)
+    return np.concatenate(converted)
 
 
 @dataclass(frozen=True)
@@ -185,8 +185,8 @@ class _Reader:
     def _check_lengths(self, parts: Sequence[Part]) -> None:
         lengths = {part.raw.column or part.raw.place: len(part.raw.values) for part in parts}
         if len(set(lengths.values())) > 1:
-            told = ", ".join(f"{name} {length}" for name, length in list(lengths.items())[:6])
-            raise data_error(WRONG_SHAPE, place=self.source.name, problem=f"the numbers of examples differ: {told}")
+            counts = ", ".join(f"{name} {length}" for name, length in list(lengths.items())[:6])
+            raise data_error(WRONG_SHAPE, place=self.source.name, problem=f"the numbers of examples differ: {counts}")
 
     def _complete_rows(self, parts: Sequence[Part], first: int) -> np.ndarray | None:
         """Finds the rows of a block to keep: bool [rows], or None for all."""
@@ -221,8 +221,8 @@ class _Reader:
 
     def _missing(self) -> Exception:
         where = sorted(self.lacking.items(), key=lambda item: -item[1])
-        told = ", ".join(f"{name} {n:,}" for name, n in where[:6])
-        told += f", {len(where) - 6} more" if len(where) > 6 else ""
+        columns = ", ".join(f"{name} {n:,}" for name, n in where[:6])
+        columns += f", {len(where) - 6} more" if len(where) > 6 else ""
         help = {
             "drop": "no row is complete",
             "marginalize": 'only variables under `any(…, train = "all")` that no other reads may miss values',
@@ -233,7 +233,7 @@ class _Reader:
             count=f"{sum(self.lacking.values()):,}",
             rows=f"{self.incomplete:,}",
             total=f"{self.total:,}",
-            where=told,
+            where=columns,
             help=help,
         )
 

@@ -62,20 +62,20 @@ def padded(
         if row_name is not None:
             raise data_error(WRONG_SHAPE, place=row_name(row), problem=problem)
         raise data_error(WRONG_SHAPE, place=place, problem=f"row {row} {problem}")
-    found = np.full((len(lengths), most, *rest), "" if text else np.nan, dtype=object if text else real)
+    examples = np.full((len(lengths), most, *rest), "" if text else np.nan, dtype=object if text else real)
     inside = np.arange(most) < lengths[:, None]
     if beside and values.shape[2:] == rest and len(values) == len(lengths) and values.shape[1] >= longest:
         width = min(most, values.shape[1])
-        found[:, :width][inside[:, :width]] = values[:, :width][inside[:, :width]]
+        examples[:, :width][inside[:, :width]] = values[:, :width][inside[:, :width]]
     elif values.shape == (total, *rest):
-        found[inside] = values
+        examples[inside] = values
     else:
         needed = f"{[len(lengths), max(longest, 1), *rest]} or {[total, *rest]}"
         problem = f"{len(lengths):,} lengths need an array of the shape {needed}, not {list(values.shape)}"
         raise data_error(WRONG_SHAPE, place=place, problem=problem)
-    if not text and variable.varies and found.size:
-        _check_ends(found, place)
-    return found
+    if not text and variable.varies and examples.size:
+        _check_ends(examples, place)
+    return examples
 
 
 def _check_ends(values: np.ndarray, place: str) -> None:

@@ -39,23 +39,25 @@ def read_prefix(spec: Spec, written: str) -> np.ndarray:
         raise data_error(NO_SUCH_KEY, path=written, problem=problem)
     ends = f"{key}{LENGTHS}" if f"{key}{LENGTHS}" in source.keys else None
     ((block, _),) = source.blocks([each for each in (key, ends) if each])
-    found = block[key]
-    if ends is None or found.ndim != 1 + len(variable.shape):
-        return found
+    prefix = block[key]
+    if ends is None or prefix.ndim != 1 + len(variable.shape):
+        return prefix
     lengths = np.unique(block[ends])
     if len(lengths) != 1:
-        told = f"from {lengths.min():,} to {lengths.max():,} places" if len(lengths) else "none"
-        raise data_error(WRONG_SHAPE, place=written, problem=f"beginnings are all of one length, and these have {told}")
-    return found[:, : int(lengths[0])]
+        range_given = f"from {lengths.min():,} to {lengths.max():,} places" if len(lengths) else "none"
+        raise data_error(
+            WRONG_SHAPE, place=written, problem=f"beginnings are all of one length, and these have {range_given}"
+        )
+    return prefix[:, : int(lengths[0])]
 
 
 def _characters(variable: Variable, written: str) -> np.ndarray:
     domain = variable.element_domain(0)
-    found, strange = codes(np.array([ord(character) for character in written], dtype=np.int64), domain)
+    character_codes, strange = codes(np.array([ord(character) for character in written], dtype=np.int64), domain)
     if len(strange):
         place = int(strange[0])
         element, value = f"{variable.name}[{place}]", shown(written[place])
         allowed = f"one of {listed(characters(domain))}"
-        told = {"element": element, "allowed": allowed, "domain": domain.name, "value": value}
-        raise data_error(OUTSIDE_DOMAIN, place="--prefix", more="", **told)
-    return found
+        details = {"element": element, "allowed": allowed, "domain": domain.name, "value": value}
+        raise data_error(OUTSIDE_DOMAIN, place="--prefix", more="", **details)
+    return character_codes

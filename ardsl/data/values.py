@@ -78,8 +78,8 @@ class Part:
             return self
         if self.shape == () and values.shape[1:] == (1,):
             return replace(self, raw=replace(self.raw, values=values[:, 0]))
-        wanted, found = list(self.shape), list(values.shape[1:])
-        problem = f"`{self.variable}` needs rows of the shape {wanted}, not {found}"
+        wanted, actual = list(self.shape), list(values.shape[1:])
+        problem = f"`{self.variable}` needs rows of the shape {wanted}, not {actual}"
         raise data_error(WRONG_SHAPE, place=self.raw.place, problem=problem)
 
     def dequantized(self, name: tuple[object, ...]) -> Part:
@@ -110,8 +110,8 @@ class Part:
         labels = set(self.domain.labels or ())
         texts = values.reshape(-1).tolist()
         absent = {value for value in set(texts) if _is_missing(value, MISSING_MARKS - labels)}
-        found = map(absent.__contains__, texts) if absent else repeat(False, len(texts))
-        return np.fromiter(found, bool, len(texts)).reshape(values.shape)
+        flags = map(absent.__contains__, texts) if absent else repeat(False, len(texts))
+        return np.fromiter(flags, bool, len(texts)).reshape(values.shape)
 
     def converted(self, rows: np.ndarray | None, real: np.dtype, gaps: bool = False) -> np.ndarray:
         """The values of these ``rows`` (None: all) as numbers [rows, *shape] in the domain's smallest type.
@@ -181,12 +181,12 @@ def _is_missing(value: object, marks: frozenset[str] | set[str]) -> bool:
 def _codes(texts: list[object], labels: tuple[str, ...]) -> np.ndarray:
     """Labels as codes, NaN for what is none; spaces around a label in the data do not count."""
     known = {label: code for code, label in enumerate(labels)}
-    found: list[int | None] = [known.get(text) for text in texts]  # type: ignore[call-overload]
-    if None in found:
+    codes: list[int | None] = [known.get(text) for text in texts]  # type: ignore[call-overload]
+    if None in codes:
         loose = {label.strip(): code for label, code in reversed(known.items())}
-        pairs = zip(texts, found, strict=True)
-        found = [loose.get(str(text).strip()) if code is None else code for text, code in pairs]
-    return np.array(found, dtype=np.float64)
+        pairs = zip(texts, codes, strict=True)
+        codes = [loose.get(str(text).strip()) if code is None else code for text, code in pairs]
+    return np.array(codes, dtype=np.float64)
 
 
 def _numbers(texts: list[object], words: Mapping[str, float]) -> np.ndarray:

@@ -69,12 +69,12 @@ def render(diagnostic: Diagnostic, color: bool = False) -> str:
 
 def render_all(diagnostics: Iterable[Diagnostic], color: bool = False) -> str:
     """All diagnostics, a blank line between them, and a closing line that counts errors and warnings."""
-    found = list(diagnostics)
-    if not found:
+    listed = list(diagnostics)
+    if not listed:
         return ""
-    counts = [_count(sum(d.severity == s for d in found), s) for s in ("error", "warning")]
+    counts = [_count(sum(d.severity == s for d in listed), s) for s in ("error", "warning")]
     closing = " and ".join(c for c in counts if c)
-    return "\n\n".join([*(render(d, color) for d in found), *([closing] if closing else [])])
+    return "\n\n".join([*(render(d, color) for d in listed), *([closing] if closing else [])])
 
 
 def to_json(diagnostic: Diagnostic) -> dict[str, Any]:

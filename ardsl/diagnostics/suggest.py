@@ -31,11 +31,11 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     scored = sorted((distance(name.lower(), k.lower()), k) for k in known if abs(len(k) - len(name)) <= limit)
     if not scored:
         return None
-    edits, found = scored[0]
-    return found if edits <= limit and edits < max(len(name), len(found)) else None
+    edits, closest = scored[0]
+    return closest if edits <= limit and edits < max(len(name), len(closest)) else None
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """A help line that names the nearest known name, or None."""
-    found = nearest(name, known)
-    return None if found is None else f"did you mean `{found}`?"
+    closest = nearest(name, known)
+    return None if closest is None else f"did you mean `{closest}`?"

@@ -30,8 +30,8 @@ def in_double(density: LogDensity) -> LogDensity:
     @wraps(density)
     def computed(p: Parameters, value: Tensor) -> Tensor:
         dtype = next(iter(p.values())).dtype
-        found = density({name: wide(parameter) for name, parameter in p.items()}, wide(value))
-        return found.clamp(min=_LOWEST[dtype]).to(dtype)
+        log_density = density({name: wide(parameter) for name, parameter in p.items()}, wide(value))
+        return log_density.clamp(min=_LOWEST[dtype]).to(dtype)
 
     return computed
 
@@ -273,11 +273,11 @@ def _beta_binomial(p: Parameters, value: Tensor) -> Tensor:
     n, a, b = p["total_count"], p["concentration1"], p["concentration0"]
     rest = n - value
     every, first, second, prior = n + a + b, value + a, rest + b, a + b
-    found = -(first / every).log() - (second / every).log() - every.log() + a.log() + b.log() - prior.log()
+    log_prob = -(first / every).log() - (second / every).log() - every.log() + a.log() + b.log() - prior.log()
     for x, total, share in ((value, n, first), (rest, n, second), (a, prior, first), (b, prior, second)):
-        found = found - deviance(x, total * share / every, total.log() + share.log() - every.log())
+        log_prob = log_prob - deviance(x, total * share / every, total.log() + share.log() - every.log())
     ups, downs = (n, first, second, prior), (value, rest, every, a, b)
-    return found + sum(map(log_factorial_rest, ups)) - sum(map(log_factorial_rest, downs))
+    return log_prob + sum(map(log_factorial_rest, ups)) - sum(map(log_factorial_rest, downs))
 
 
 def _ordered_logistic(p: Parameters, value: Tensor) -> Tensor:
@@ -289,9 +289,9 @@ def _ordered_logistic(p: Parameters, value: Tensor) -> Tensor:
     low = cuts.gather(-1, (code - 1).clamp(min=0)).squeeze(-1)
     high = cuts.gather(-1, code.clamp(max=cuts.shape[-1] - 1)).squeeze(-1)
     gap = torch.where(first | last, -1.0, low - high)
-    found = torch.where(last, 0.0, logsigmoid(high - p["predictor"]))
-    found = found + torch.where(first, 0.0, logsigmoid(p["predictor"] - low))
-    return found + torch.where(first | last, 0.0, log1mexp(gap))
+    log_prob = torch.where(last, 0.0, logsigmoid(high - p["predictor"]))
+    log_prob = log_prob + torch.where(first, 0.0, logsigmoid(p["predictor"] - low))
+    return log_prob + torch.where(first | last, 0.0, log1mexp(gap))
 
 
 _DOUBLE: dict[str, LogDensity] = {

@@ -47,10 +47,10 @@ class Conditional:
         if not validate:
             return self._shaped(self.law.log_prob(parts, code), raw, code)
         inside = self.domain.inside(value)
-        found = self.law.log_prob(parts, torch.where(inside, code, self._any_code))
+        log_prob = self.law.log_prob(parts, torch.where(inside, code, self._any_code))
         if self.law.joint:
             inside = inside.all(-1)
-        return self._shaped(torch.where(inside, found, -math.inf), raw, code)
+        return self._shaped(torch.where(inside, log_prob, -math.inf), raw, code)
 
     def sample(self, raw: Tensor, noise: Tensor) -> Tensor:
         """The draw that ``noise``, uniform numbers [..., family.uniforms] in (0, 1), gives: [...], or [..., event].
@@ -74,10 +74,10 @@ class Conditional:
 
     def distribution(self, raw: Tensor) -> Distribution | None:
         """The same law over codes as torch knows it; None where torch knows none (discretized laws of counts)."""
-        found = self.law.distribution(self._parts(raw))
-        if found is None or found.batch_shape == raw.shape[:-1]:
-            return found
-        return found.expand(raw.shape[:-1])
+        distribution = self.law.distribution(self._parts(raw))
+        if distribution is None or distribution.batch_shape == raw.shape[:-1]:
+            return distribution
+        return distribution.expand(raw.shape[:-1])
 
     def log_table(self, raw: Tensor) -> Tensor:
         """Log-probabilities of all codes of a finite domain, in the order of the values: [..., width] to [..., n]."""

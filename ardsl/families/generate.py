@@ -123,13 +123,13 @@ def _classes() -> list[tuple[str, type[Distribution]]]:
     import pyro.distributions
     import torch.distributions
 
-    found: dict[str, tuple[str, type[Distribution]]] = {}
+    classes: dict[str, tuple[str, type[Distribution]]] = {}
     for library, module in (("pyro", pyro.distributions), ("torch", torch.distributions)):
         for name in sorted(vars(module)):
             item = getattr(module, name)
             if inspect.isclass(item) and issubclass(item, Distribution) and item.__name__ == name:
-                found[name] = (library, item)  # torch's own stands before Pyro's class of that name
-    return list(found.values())
+                classes[name] = (library, item)  # torch's own stands before Pyro's class of that name
+    return list(classes.values())
 
 
 def _examine(library: str, distribution: type[Distribution]) -> Entry | None:
@@ -166,7 +166,7 @@ def _parameters(distribution: type[Distribution]) -> list[Parameter] | None:
     declared: Any = distribution.arg_constraints
     if not isinstance(declared, dict) or not declared:
         return None
-    found: list[Parameter] = []
+    parameters: list[Parameter] = []
     other = {"probs": "logits", "gate": "gate_logits"}
     other |= {"covariance_matrix": "scale_tril", "precision_matrix": "scale_tril"}
     for name, parameter in inspect.signature(distribution.__init__).parameters.items():
@@ -181,8 +181,8 @@ def _parameters(distribution: type[Distribution]) -> list[Parameter] | None:
         constraint = _constraint(declared[name])
         if constraint is None:
             return None
-        found.append(Parameter(name, constraint, discrete=constraint == "nonnegative_integer"))
-    return found
+        parameters.append(Parameter(name, constraint, discrete=constraint == "nonnegative_integer"))
+    return parameters
 
 
 def _constraint(declared: constraints.Constraint) -> str | None:

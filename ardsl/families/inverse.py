@@ -135,9 +135,9 @@ def _newton(
         inside = (step >= low) & (step <= high)  # not so for nan, where value and slope have both underflowed
         following = torch.where(inside, step, (low + high) / 2)
         moved = (following - x).abs() > accuracy * (1 + x.abs())
-        found = value.abs() <= residual
-        x = torch.where(done | found, x, following)
-        done = done | found | ~moved
+        converged = value.abs() <= residual
+        x = torch.where(done | converged, x, following)
+        done = done | converged | ~moved
         if bool(done.all()):
             break
     return x

@@ -98,9 +98,9 @@ class MixtureLaw(Law):
         return self.inner.sample(self._components(parts).map(pick), uniforms[..., 1:])
 
     def parameters(self, parts: Parts) -> dict[str, Tensor]:
-        found = self.inner.parameters(self._components(parts))
+        components = self.inner.parameters(self._components(parts))
         weights = {"weights": parts.slots["weights"].softmax(-1)}
-        return weights | {component_name(name): value for name, value in found.items()}
+        return weights | {component_name(name): value for name, value in components.items()}
 
     def distribution(self, parts: Parts) -> Distribution | None:
         each = self.inner.distribution(self._components(parts))

@@ -89,12 +89,12 @@ def family_page(name: str) -> str:
     for parameter in entry.parameters:
         own = default_link(entry, parameter)
         others = ", ".join(f"or `{link}`" for link in fitting_links(parameter) if link != own)
-        told = {
+        sets = {
             "positive": f"above 0, by the link `{own}` ({others})",
             "real": "any number, as the network gives it",
             "nonnegative_integer": "a whole number, which the spec gives",
         }
-        lines.append(f"    {parameter.name.ljust(width)}  {told.get(parameter.constraint, 'a vector or a matrix')}")
+        lines.append(f"    {parameter.name.ljust(width)}  {sets.get(parameter.constraint, 'a vector or a matrix')}")
     return "\n".join(lines) + "\n"
 
 

@@ -158,11 +158,11 @@ class _Resolver:
 
     def resolve(self, expression: syntax.Expression, discretized: bool = False) -> Family | None:
         """``discretized`` says that the family stands inside that wrapper, where it need not fit the domain itself."""
-        found = parts(expression)
-        if found is None:
+        call = parts(expression)
+        if call is None:
             problem = "a family is expected here"
             return self._refuse(rules.FAMILY_EXPECTED.at(expression.span, problem=problem, label="not a family"))
-        name, span, arguments = found
+        name, span, arguments = call
         if name == "default":
             return self._default(span, arguments, discretized)
         if name == "mixture":

@@ -39,12 +39,12 @@ def resolve_domain(expression: syntax.Expression, evaluate: Evaluate, sink: Sink
 
     ``evaluate`` gives the value of an argument, which may be any expression over the spec's parameters.
     """
-    found = parts(expression)
-    if found is None:
+    call = parts(expression)
+    if call is None:
         others = "the domains are " + ", ".join(f"`{known}`" for known in DOMAIN_NAMES)
         sink.add(rules.UNKNOWN_DOMAIN.at(expression.span, name=_quoted(expression), notes=[others]))
         return None
-    name, span, arguments = found
+    name, span, arguments = call
     if name in _PLAIN:
         if arguments:
             sink.add(rules.DOMAIN_ARGUMENTS.at(arguments[0].span, name=name, problem="takes no arguments"))
@@ -103,19 +103,19 @@ def _category(span: Span, arguments: Sequence[syntax.Argument], evaluate: Evalua
     return _ended(Category(len(given), labels=tuple(places)) if sound else None, end, evaluate, sink)
 
 
-def _ended(found: Category | None, end: syntax.Argument | None, evaluate: Evaluate, sink: Sink) -> Category | None:
+def _ended(domain: Category | None, end: syntax.Argument | None, evaluate: Evaluate, sink: Sink) -> Category | None:
     """The domain with the value that ends a sequence: one of its labels, or a code where they have no names."""
-    if found is None or end is None:
-        return found
+    if domain is None or end is None:
+        return domain
     value = evaluate(end.value)
     if value is None:
         return None
-    known: Sequence[object] = found.labels or range(found.n)
+    known: Sequence[object] = domain.labels or range(domain.n)
     if isinstance(value, bool) or value not in known:
-        problem = f"`end` is one of its values, {'a label' if found.labels else f'from 0 to {found.n - 1}'}"
+        problem = f"`end` is one of its values, {'a label' if domain.labels else f'from 0 to {domain.n - 1}'}"
         sink.add(rules.DOMAIN_ARGUMENTS.at(end.span, name="category", problem=problem))
         return None
-    return replace(found, end=known.index(value))
+    return replace(domain, end=known.index(value))
 
 
 def _numbered(argument: syntax.Argument, n: int, sink: Sink) -> Category | None:

@@ -49,8 +49,8 @@ def _acyclic(model: Model) -> bool:
 def _check_cycles(model: Model, graph: networkx.DiGraph, sink: Sink) -> bool:
     import networkx
 
-    found = [part for part in networkx.strongly_connected_components(graph) if len(part) > 1]
-    for part in found:
+    components = [part for part in networkx.strongly_connected_components(graph) if len(part) > 1]
+    for part in components:
         among = graph.subgraph(part)
         cycle = _short_cycle(among)
         edges = list(zip(cycle, [*cycle[1:], cycle[0]], strict=True))
@@ -67,7 +67,7 @@ def _check_cycles(model: Model, graph: networkx.DiGraph, sink: Sink) -> bool:
         place, path = _edge_span(among, source, target), " -> ".join(names)
         help = _coupled_help(model, cycle) if rule is rules.COUPLED else None
         sink.add(rule.at(place, others=others, notes=notes, help=help, path=path, source=source, target=target))
-    return not found
+    return not components
 
 
 def _coupled_help(model: Model, names: Sequence[str]) -> str:
@@ -128,9 +128,9 @@ def _coupled(model: Model, graph: networkx.DiGraph) -> bool:
         now = networkx.DiGraph()
         lags = []
         for source, target, pairs in graph.edges(data="contexts"):
-            found = [_lag(model.variables[target], model.variables[source], context, name) for _, context in pairs]
-            lags += found
-            if 0 in found:
+            pair_lags = [_lag(model.variables[target], model.variables[source], context, name) for _, context in pairs]
+            lags += pair_lags
+            if 0 in pair_lags:
                 now.add_edge(source, target)
         if all(lag is not None and lag <= 0 for lag in lags) and networkx.is_directed_acyclic_graph(now):
             return True

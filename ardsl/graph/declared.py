@@ -58,11 +58,11 @@ def declared_graph(model: Model) -> networkx.DiGraph:
     """
     import networkx
 
-    found = readings(model)
+    declared = readings(model)
     graph = networkx.DiGraph()
     for variable in model.variables.values():
-        graph.add_node(variable.name, kind=variable.kind, shape=variable.shape, own=found.own[variable.name])
-    for (source, target), pairs in found.edges.items():
+        graph.add_node(variable.name, kind=variable.kind, shape=variable.shape, own=declared.own[variable.name])
+    for (source, target), pairs in declared.edges.items():
         graph.add_edge(source, target, contexts=pairs)
     return graph
 

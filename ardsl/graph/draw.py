@@ -139,14 +139,14 @@ def _plain(text: str) -> str:
 
 def to_dot(model: Model) -> str:
     """For Graphviz."""
-    found = readings(model)
+    declared = readings(model)
     styles = {"observed": 'style=filled, fillcolor="#dbe4f0"', "latent": "style=rounded", "given": "style=dashed"}
     text = [f"digraph {_quoted(model.name)} {{", "  rankdir=LR;", '  node [shape=box, fontname="monospace"];']
     text.append('  edge [fontname="monospace", fontsize=10];')
     for name, variable in model.variables.items():
-        label = "\n".join(box_lines(variable, found.own[name]))
+        label = "\n".join(box_lines(variable, declared.own[name]))
         text.append(f"  {_quoted(name)} [label={_quoted(label)}, {styles[variable.kind]}];")
-    for (source, target), read in found.edges.items():
+    for (source, target), read in declared.edges.items():
         label = "\n".join(edge_label(source, read))
         text.append(f"  {_quoted(source)} -> {_quoted(target)}" + (f" [label={_quoted(label)}];" if label else ";"))
     for source, target in _inferred(model):
@@ -164,15 +164,15 @@ def _quoted(text: str) -> str:
 
 
 def to_mermaid(model: Model) -> str:
-    found = readings(model)
+    declared = readings(model)
     number = {name: f"v{i}" for i, name in enumerate(model.variables)}
     brackets = {"observed": ("[", "]"), "latent": ("([", "])"), "given": ("[", "]")}
     text = ["flowchart LR"]
     for name, variable in model.variables.items():
         before, after = brackets[variable.kind]
-        label = "<br/>".join(_entities(line) for line in box_lines(variable, found.own[name]))
+        label = "<br/>".join(_entities(line) for line in box_lines(variable, declared.own[name]))
         text.append(f'  {number[name]}{before}"{label}"{after}:::{variable.kind}')
-    for (source, target), read in found.edges.items():
+    for (source, target), read in declared.edges.items():
         label = "<br/>".join(_entities(line) for line in edge_label(source, read))
         arrow = f'-->|"{label}"|' if label else "-->"
         text.append(f"  {number[source]} {arrow} {number[target]}")
@@ -192,27 +192,27 @@ def to_json(model: Model) -> str:
     """``{"name", "variables": [{"name", "kind", "shape", "domain" or "fields", "order", "own"}], "edges": [{"source",
     "target", "contexts"}]}``, contexts as the spec wrote them; with latent variables also ``"guide": [{"target",
     "exact", "contexts"}]``."""
-    found = readings(model)
+    declared = readings(model)
     variables: list[dict[str, Any]] = []
     for name, variable in model.variables.items():
         domain: dict[str, Any] = {"domain": str(variable.domain)}
         if variable.is_record:
             domain = {"fields": [{"name": f.name, "domain": str(f.domain)} for f in variable.fields]}
-        own = [context.text for _, context in found.own[name]]
+        own = [context.text for _, context in declared.own[name]]
         shape = list(variable.shape)
         kind = {"name": name, "kind": variable.kind, "shape": shape}
         variables.append({**kind, **domain, "order": variable.orders.name, "own": own})
     edges = [
         {"source": source, "target": target, "contexts": [context.text for _, context in pairs]}
-        for (source, target), pairs in found.edges.items()
+        for (source, target), pairs in declared.edges.items()
     ]
-    told: dict[str, Any] = {"name": model.name, "variables": variables, "edges": edges}
+    drawing: dict[str, Any] = {"name": model.name, "variables": variables, "edges": edges}
     if model.guide:
-        told["guide"] = [
+        drawing["guide"] = [
             {"target": f.variable, "exact": f.exact, "contexts": [context.text for context in f.contexts]}
             for f in model.guide
         ]
-    return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(drawing, indent=2, ensure_ascii=False) + "\n"
 
 
 FORMATS: dict[str, Callable[[Model], str | bytes]] = {

@@ -63,15 +63,15 @@ class Picture:
 
 def picture(model: Model) -> Picture:
     """The declared graph of an acyclic model, laid out."""
-    found = readings(model)
-    lines = {name: box_lines(variable, found.own[name]) for name, variable in model.variables.items()}
+    declared = readings(model)
+    lines = {name: box_lines(variable, declared.own[name]) for name, variable in model.variables.items()}
     sizes: dict[_Place, Point] = {(name,): _box_size(lines[name]) for name in lines}
-    layer = _layers(model, found)
+    layer = _layers(model, declared)
     layers: list[list[_Place]] = [[] for _ in range(max(layer.values(), default=-1) + 1)]
     for name in lines:
         layers[layer[name]].append((name,))
     routes: dict[tuple[str, str], list[_Place]] = {}
-    for source, target in found.edges:
+    for source, target in declared.edges:
         passed: list[_Place] = [(source, target, i) for i in range(layer[source] + 1, layer[target])]
         for place in passed:
             sizes[place] = (0.0, SMALL)
@@ -83,7 +83,7 @@ def picture(model: Model) -> Picture:
         sizes.update((place, (width, SMALL)) for place in places if len(place) == 3)
     _arrange(layers, links)
     heights = _heights(layers, links, sizes)
-    labels = {edge: edge_label(edge[0], found.edges[edge]) for edge in routes}
+    labels = {edge: edge_label(edge[0], declared.edges[edge]) for edge in routes}
     columns, gaps = _columns(layers, sizes, {edge: (layer[edge[1]], labels[edge]) for edge in routes})
     centre = {place: (columns[i], heights[place]) for i, places in enumerate(layers) for place in places}
     boxes = tuple(Box(n, model.variables[n].kind, *centre[n,], *sizes[n,], lines[n]) for n in lines)
@@ -91,11 +91,11 @@ def picture(model: Model) -> Picture:
     return _moved(boxes, arrows)
 
 
-def _layers(model: Model, found: Readings) -> dict[str, int]:
+def _layers(model: Model, declared: Readings) -> dict[str, int]:
     """The layer of each variable: after all it reads, and just before what reads it first."""
     before: dict[str, list[str]] = {name: [] for name in model.variables}
     after: dict[str, list[str]] = {name: [] for name in model.variables}
-    for source, target in found.edges:
+    for source, target in declared.edges:
         before[target].append(source)
         after[source].append(target)
     ordered = list(TopologicalSorter(before).static_order())
@@ -134,11 +134,11 @@ def label_size(lines: tuple[str, ...]) -> Point:
 def line_heights(lines: tuple[str, ...]) -> list[float]:
     """The middle of each line of a box below the box's own middle: the name is larger than the rest."""
     sizes = [FONT, *[SMALL] * (len(lines) - 1)]
-    below, found = -sum(sizes) * _LINE / 2, []
+    below, heights = -sum(sizes) * _LINE / 2, []
     for size in sizes:
-        found.append(below + size * _LINE / 2)
+        heights.append(below + size * _LINE / 2)
         below += size * _LINE
-    return found
+    return heights
 
 
 def _box_size(lines: tuple[str, ...]) -> Point:
@@ -175,16 +175,16 @@ def _heights(
     for source, target in links:
         neighbours.setdefault(source, []).append(target)
         neighbours.setdefault(target, []).append(source)
-    found = {place: 0.0 for places in layers for place in places}
+    heights = {place: 0.0 for places in layers for place in places}
     for sweep in range(8):
         for places in layers if sweep % 2 == 0 else layers[::-1]:
             wished = []
             for place in places:
-                near = [found[n] for n in neighbours.get(place, ())]
-                wished.append(sum(near) / len(near) if near and sweep else found[place])
+                near = [heights[n] for n in neighbours.get(place, ())]
+                wished.append(sum(near) / len(near) if near and sweep else heights[place])
             for place, y in zip(places, _spread(wished, [sizes[p][1] for p in places]), strict=True):
-                found[place] = y
-    return found
+                heights[place] = y
+    return heights
 
 
 def _spread(wished: list[float], heights: list[float]) -> list[float]:
@@ -212,12 +212,12 @@ def _columns(
     gaps = [_GAP] * len(layers)
     for target, label in labelled.values():
         gaps[target] = max(gaps[target], _GAP + label_size(label)[0])
-    found, right = [], 0.0
+    columns, right = [], 0.0
     for i, width in enumerate(widths):
         right += gaps[i] if i else 0.0
-        found.append(right + width / 2)
+        columns.append(right + width / 2)
         right += width
-    return found, gaps
+    return columns, gaps
 
 
 def _arrow(

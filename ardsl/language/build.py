@@ -281,17 +281,17 @@ class _Builder:
     def _text(self, token: Token) -> str:
         start = token_span(token).start
 
-        def unescape(found: re.Match[str]) -> str:
-            code = int(found[2], 16) if found[2] else None
-            meant = _ESCAPES.get(found[1]) if code is None else chr(code) if _is_character(code) else None
+        def unescape(escape: re.Match[str]) -> str:
+            code = int(escape[2], 16) if escape[2] else None
+            meant = _ESCAPES.get(escape[1]) if code is None else chr(code) if _is_character(code) else None
             if meant is None:
-                span = Span(start + 1 + found.start(), start + 1 + found.end())
+                span = Span(start + 1 + escape.start(), start + 1 + escape.end())
                 self._sink.add(
                     rules.UNKNOWN_ESCAPE.at(
-                        span, escape=found[0], help=f"for a backslash write `\\\\`: `\\\\{found[1]}`"
+                        span, escape=escape[0], help=f"for a backslash write `\\\\`: `\\\\{escape[1]}`"
                     )
                 )
-                return found[0]
+                return escape[0]
             return meant
 
         return _ESCAPE.sub(unescape, token[1:-1])

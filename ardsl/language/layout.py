@@ -119,7 +119,7 @@ def _argument(node: syntax.Argument) -> Document:
 
 def string(value: str) -> str:
     """A string as it is written, with escapes for what ends it, and for what steers terminals or hides in a text."""
-    return '"' + _ESCAPED.sub(lambda found: _ESCAPES.get(found[0], f"\\u{{{ord(found[0]):x}}}"), value) + '"'
+    return '"' + _ESCAPED.sub(lambda match: _ESCAPES.get(match[0], f"\\u{{{ord(match[0]):x}}}"), value) + '"'
 
 
 # Places and contexts

@@ -61,10 +61,11 @@ def parse(source: Source, sink: Sink) -> Tree:
         return Tree((), (), source)
     if text.startswith("\N{ZERO WIDTH NO-BREAK SPACE}"):
         text = " " + text[1:]
-    with collecting_comments() as found:
+    with collecting_comments() as comment_tokens:
         statements = _Reader(text, sink).statements()
     comments = (
-        Comment(str(token).rstrip(), span=Span(at, at + len(token.rstrip()))) for at, token in sorted(found.items())
+        Comment(str(token).rstrip(), span=Span(at, at + len(token.rstrip())))
+        for at, token in sorted(comment_tokens.items())
     )
     return Tree(build(statements, sink), tuple(comments), source)
 
@@ -79,30 +80,30 @@ class _Reader:
 
     def statements(self) -> list[LarkTree[Token]]:
         """The statements that can be read, in order."""
-        found: list[LarkTree[Token]] = []
+        statements: list[LarkTree[Token]] = []
         start = 0
         for faults in range(MAX_FAULTS + 1):
             complete, fault = self._attempt(start, len(self._text))
-            found += complete
+            statements += complete
             if fault is None:
                 break
             if faults == MAX_FAULTS:
                 self._sink.add(rules.TOO_MANY.at(fault.span, limit=MAX_FAULTS))
                 break
-            start = self._recover(fault, found)
-        return found
+            start = self._recover(fault, statements)
+        return statements
 
-    def _recover(self, fault: Fault, found: list[LarkTree[Token]]) -> int:
-        """Reports a fault and returns where to read on; statements found to be whole after all join ``found``."""
+    def _recover(self, fault: Fault, statements: list[LarkTree[Token]]) -> int:
+        """Reports a fault and returns where to read on; those that turn out to be whole after all join ``statements``."""
         if not fault.opens_statement and self._first_on_line(fault.offset):
             before, error = self._attempt(fault.start, fault.offset)
             if error is None:
-                found += before
+                statements += before
                 fault = replace(fault, start=fault.offset)
         following = self._next_start(fault.start)
         if following <= fault.offset:
             before, error = self._attempt(fault.start, following)
-            found += before
+            statements += before
             if error is None:
                 return following
             fault = error
@@ -130,14 +131,14 @@ class _Reader:
             elif pending is None:
                 pending = span_of(value).start
             last = span_of(value).end if not isinstance(value, LarkTree) or value.children else last
-        offset, kind, found = last, END, ""
+        offset, kind, text = last, END, ""
         if isinstance(error, UnexpectedToken) and error.token.type != END:
-            offset, kind, found = error.token.start_pos or 0, error.token.type, str(error.token)
+            offset, kind, text = error.token.start_pos or 0, error.token.type, str(error.token)
         elif isinstance(error, UnexpectedCharacters):
             offset = error.pos_in_stream or 0
-            kind, found = "", self._text[offset]
+            kind, text = "", self._text[offset]
         start = offset if pending is None else pending
-        return complete, Fault(self._text, start, offset, end, kind, found, frozenset(parser.accepts()))
+        return complete, Fault(self._text, start, offset, end, kind, text, frozenset(parser.accepts()))
 
     def _first_on_line(self, offset: int) -> bool:
         line = self._text.rfind("\n", 0, offset) + 1

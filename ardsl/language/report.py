@@ -73,10 +73,10 @@ def _never_closed(bracket: tuple[str, int], fault: Fault) -> Diagnostic:
 def _open_brackets(text: str, start: int, end: int) -> list[tuple[str, int]]:
     """The brackets that are open after ``text[start:end]``; a closing one takes its like and all inside it."""
     stack: list[tuple[str, int]] = []
-    for found in BRACKETS.finditer(text, start, end):
-        sign = found[0]
+    for bracket in BRACKETS.finditer(text, start, end):
+        sign = bracket[0]
         if sign in CLOSING:
-            stack.append((sign, found.start()))
+            stack.append((sign, bracket.start()))
         elif sign in CLOSING.values():
             for depth in range(len(stack) - 1, max(len(stack) - 20, -1), -1):
                 if CLOSING[stack[depth][0]] == sign:

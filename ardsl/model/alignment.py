@@ -24,7 +24,7 @@ def check_part(
     low, high = part.low, part.high
     size = source.axes[axis].size
     ends = {(end, span) for end, span in zip((low, high), spans[:2], strict=True) if end is not None}
-    for end, span in sorted(ends, key=lambda found: found[1]):
+    for end, span in sorted(ends, key=lambda pair: pair[1]):
         if end.axis is None:
             if not 0 <= end.offset < size:
                 text, called = scope.text(span), source.axis_called(axis)

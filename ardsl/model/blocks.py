@@ -93,9 +93,9 @@ def check_data(
     block: syntax.BlockStatement | None, variables: dict[str, Draft], orders: Mapping[str, OrderMixture], scope: Scope
 ) -> DataSettings:
     """The ``data`` block; a setting that is unusable is reported and left at its default."""
-    found = DataSettings()
+    settings = DataSettings()
     if block is None:
-        return found
+        return settings
     columns: dict[str, str | tuple[str, ...]] = {}
     there = [name for name, variable in variables.items() if variable.kind != "latent"]
     for setting in _distinct(block, scope):
@@ -104,7 +104,7 @@ def check_data(
             value = _data_value(setting, scope)
             if value is not None:
                 changed: dict[str, Any] = {name: value}
-                found = replace(found, **changed)
+                settings = replace(settings, **changed)
             if value == "marginalize" and not any(order.train_all for order in orders.values()):
                 help = 'declare `order x by any(orders = 8, train = "all")`'
                 scope.report(rules.MARGINALIZE_NEEDS_ORDERS.at(setting.value.span, help=help))
@@ -115,12 +115,12 @@ def check_data(
         elif name not in scope.broken:
             hidden = f"`{name}` is latent: there are no data of it" if name in variables else None
             _unknown(setting, block, [*DATA_SETTINGS, *there], scope, hidden)
-    return replace(found, columns=columns)
+    return replace(settings, columns=columns)
 
 
 def check_train(block: syntax.BlockStatement | None, scope: Scope) -> TrainSettings:
     """The ``train`` block; a setting that is unusable is reported and left at its default."""
-    found = TrainSettings()
+    settings = TrainSettings()
     for setting in _distinct(block, scope) if block is not None else ():
         name = setting.name.text
         if name in LATER_SETTINGS:
@@ -129,15 +129,15 @@ def check_train(block: syntax.BlockStatement | None, scope: Scope) -> TrainSetti
             value = _TRAIN[name](setting, scope)
             if value is not None:
                 changed: dict[str, Any] = {name: value}
-                found = replace(found, **changed)
+                settings = replace(settings, **changed)
         elif block is not None:
             _unknown(setting, block, TRAIN_SETTINGS, scope)
-    return found
+    return settings
 
 
 def _distinct(block: syntax.BlockStatement, scope: Scope) -> list[syntax.Setting]:
     first: dict[str, Span] = {}
-    found = []
+    distinct = []
     for setting in block.settings:
         name = setting.name.text
         if name in first:
@@ -145,8 +145,8 @@ def _distinct(block: syntax.BlockStatement, scope: Scope) -> list[syntax.Setting
             scope.report(names.DECLARED_TWICE.at(setting.name.span, what=f"the setting `{name}`", others=others))
         else:
             first[name] = setting.name.span
-            found.append(setting)
-    return found
+            distinct.append(setting)
+    return distinct
 
 
 def _unknown(

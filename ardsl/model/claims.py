@@ -133,10 +133,10 @@ def _independent(
     statement: syntax.CheckStatement, text: str, variables: dict[str, Draft], scope: Scope
 ) -> Claim | None:
     places = (*statement.arguments, *statement.given)
-    found = [_elements(place, variables, scope) for place in places]
+    sets = [_elements(place, variables, scope) for place in places]
     seen: dict[tuple[str, int], Span] = {}
     sound = True
-    for elements in found:
+    for elements in sets:
         if elements is None:
             continue
         key = elements.variable, elements.elements[0]
@@ -145,8 +145,8 @@ def _independent(
             scope.report(rules.CLAIM_ELEMENT_TWICE.at(elements.span, text=elements.text, others=others))
             sound = False
         seen.setdefault(key, elements.span)
-    known = tuple(elements for elements in found if elements is not None)
-    if not sound or len(known) < len(found):
+    known = tuple(elements for elements in sets if elements is not None)
+    if not sound or len(known) < len(sets):
         return None
     left, right, *given = known
     return Claim("independent", None, (left,), (right,), tuple(given), text=text, span=statement.span)

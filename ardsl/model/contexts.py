@@ -128,9 +128,9 @@ def _part(place: syntax.Place, source: Draft, target: Target, scope: Scope) -> S
         part = _axis_part(index, target, scope)
         if part is None:
             continue
-        found, spans = part
-        if check_part(found, source, axis, target, spans, scope):
-            parts.append(found)
+        axis_part, spans = part
+        if check_part(axis_part, source, axis, target, spans, scope):
+            parts.append(axis_part)
     if len(parts) < len(source.axes):
         return None
     if all(part.whole for part in parts):

@@ -96,7 +96,7 @@ def declare(tree: syntax.Tree, scope: Scope) -> list[syntax.Statement]:
 
 def check_variables(statements: list[syntax.Statement], scope: Scope) -> dict[str, Draft]:
     """The variables, by name; one whose declaration fails is broken."""
-    found: dict[str, Draft] = {}
+    drafts: dict[str, Draft] = {}
     for statement in statements:
         draft = None
         if isinstance(statement, syntax.VariableStatement):
@@ -108,8 +108,8 @@ def check_variables(statements: list[syntax.Statement], scope: Scope) -> dict[st
         if draft is None:
             scope.broken.add(statement.name.text)
         elif draft.name not in scope.broken:
-            found[draft.name] = draft
-    return found
+            drafts[draft.name] = draft
+    return drafts
 
 
 def _array(statement: syntax.VariableStatement, scope: Scope) -> Draft | None:
@@ -200,18 +200,18 @@ def _record(statement: syntax.RecordStatement, scope: Scope) -> Draft | None:
         scope.report(rules.NO_FIELDS.at(name.span, name=name.text))
         return None
     places: dict[str, Span] = {}
-    found: list[Field | None] = []
+    fields_or_none: list[Field | None] = []
     for field in declared:
         if field.name.text in places:
             others = [(places[field.name.text], "first declared here")]
             what = f"the field `{field.name.text}` of `{name.text}`"
             scope.report(rules.DECLARED_TWICE.at(field.name.span, what=what, others=others))
-            found.append(None)
+            fields_or_none.append(None)
             continue
         places[field.name.text] = field.name.span
-        found.append(_field(field, scope))
-    fields = tuple(field for field in found if field is not None)
-    if len(fields) < len(found):
+        fields_or_none.append(_field(field, scope))
+    fields = tuple(field for field in fields_or_none if field is not None)
+    if len(fields) < len(fields_or_none):
         return None
     spans = tuple(field.domain.span for field in declared)
     return Draft(name.text, "observed", (), None, fields, name.span, spans)

@@ -52,7 +52,7 @@ def check_factors(
 ) -> Factors:
     """Resolves every factor, and checks that each variable has those it needs. ``lost`` has those not parsed."""
     coverage = Coverage()
-    found: dict[str, list[Factor]] = {"p": [], "q": []}
+    factors: dict[str, list[Factor]] = {"p": [], "q": []}
     event_axes: dict[str, tuple[int, ...]] = {}
     for statement in statements:
         target = _target(statement, variables, coverage, scope)
@@ -61,10 +61,10 @@ def check_factors(
             event_axes.setdefault(variable.name, _event_axes(statement.target, variable))
         factor = _factor(statement, target, variables, scope)
         if factor is not None:
-            found[statement.kind].append(factor)
+            factors[statement.kind].append(factor)
     for variable in variables.values():
         _check_covered(variable, coverage, lost, scope)
-    return Factors(tuple(found["p"]), tuple(found["q"]), event_axes)
+    return Factors(tuple(factors["p"]), tuple(factors["q"]), event_axes)
 
 
 def _target(
@@ -182,7 +182,7 @@ def _distinct(contexts: list[Context | None], scope: Scope) -> bool:
 def _families(expression: syntax.Expression, target: Target, scope: Scope) -> tuple[Family, ...] | None:
     """The family of an array's elements, or of each of a record's; the first that does not fit is reported."""
     variable = target.variable
-    found: list[Family] = []
+    families: list[Family] = []
     default = isinstance(expression, syntax.Reference) and expression.name == "default"
     for number in target.elements if variable.is_record else (0,):
         column = variable.fields[number] if variable.is_record else None
@@ -199,8 +199,8 @@ def _families(expression: syntax.Expression, target: Target, scope: Scope) -> tu
             )
         if family is None:
             return None
-        found.append(family)
-    return tuple(found)
+        families.append(family)
+    return tuple(families)
 
 
 def _is_exact(family: syntax.Expression) -> bool:

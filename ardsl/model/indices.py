@@ -103,8 +103,8 @@ def _sum(left: Affine, right: Affine, expression: syntax.Expression, scope: Scop
     if left.divisor != 1 or right.divisor != 1:
         return _refuse(expression, "it combines an index with a part of itself", scope)
     multiplier, offset = left.multiplier + right.multiplier, left.offset + right.offset
-    found = Affine(left.axis, multiplier, offset=offset) if multiplier else Affine(None, offset=offset)
-    return _bounded(found, expression, scope)
+    total = Affine(left.axis, multiplier, offset=offset) if multiplier else Affine(None, offset=offset)
+    return _bounded(total, expression, scope)
 
 
 def _scaled(index: Affine, factor: int, expression: syntax.Expression, scope: Scope) -> Affine | None:
@@ -112,8 +112,8 @@ def _scaled(index: Affine, factor: int, expression: syntax.Expression, scope: Sc
         return _bounded(Affine(None, offset=index.offset * factor), expression, scope)
     if index.divisor != 1 and factor != 1:
         return _refuse(expression, "it multiplies what has been rounded down", scope)
-    found = replace(index, multiplier=index.multiplier * factor, offset=index.offset * factor)
-    return _bounded(index if factor == 1 else found, expression, scope)
+    scaled = replace(index, multiplier=index.multiplier * factor, offset=index.offset * factor)
+    return _bounded(index if factor == 1 else scaled, expression, scope)
 
 
 def _quotient(index: Affine, divisor: int, expression: syntax.Expression, scope: Scope) -> Affine | None:

@@ -59,9 +59,9 @@ def _call(expression: syntax.Expression, scope: Scope) -> NetworkCall | None:
     if not isinstance(expression, syntax.Call):
         scope.report(rules.NOT_A_NETWORK.at(expression.span, actual=f"`{scope.text(expression.span)}`"))
         return None
-    found = options(expression, scope, variables=True)
-    if found is None:
+    options_given = options(expression, scope, variables=True)
+    if options_given is None:
         return None
-    values = {option: value for option, (value, _) in found.items()}
+    values = {option: value for option, (value, _) in options_given.items()}
     spans = {a.name.text: a.span for a in expression.arguments if a.name is not None}
     return NetworkCall(expression.function.text, values, expression.span, spans)

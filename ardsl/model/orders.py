@@ -48,7 +48,7 @@ def check_orders(
     scope: Scope,
 ) -> dict[str, tuple[OrderMixture, Span | None]]:
     """The order of each variable and the place of its declaration; raster where none is declared."""
-    found: dict[str, tuple[OrderMixture, Span | None]] = {}
+    mixtures: dict[str, tuple[OrderMixture, Span | None]] = {}
     first: dict[str, Span] = {}
     for statement in statements:
         name, span = statement.variable.text, statement.variable.span
@@ -68,13 +68,13 @@ def check_orders(
         draws = Draws(variable, tuple(axis for axis in range(len(variable.shape)) if axis not in events))
         orders = _orders(statement.order, draws, scope)
         if orders is not None:
-            found[name] = _lifted(orders, variable, events), statement.span
+            mixtures[name] = _lifted(orders, variable, events), statement.span
     for name, variable in variables.items():
-        if name not in found:
+        if name not in mixtures:
             events = event_axes.get(name, ())
             draws = Draws(variable, tuple(axis for axis in range(len(variable.shape)) if axis not in events))
-            found[name] = _lifted(OrderMixture((raster(draws.shape),)), variable, events), None
-    return found
+            mixtures[name] = _lifted(OrderMixture((raster(draws.shape),)), variable, events), None
+    return mixtures
 
 
 def _look_up(expression: syntax.Expression, scope: Scope) -> None:
@@ -253,7 +253,7 @@ def _axes(arguments: list[syntax.Argument], draws: Draws, scope: Scope) -> tuple
     labels = {axis: variable.axes[axis].name or str(axis) for axis in draws.axes}
     example = f"raster({', '.join(labels.values())})"
     help = f"write `{example}`, or these axes in another order" if labels else None
-    found: list[int] = []
+    axes: list[int] = []
     for argument in arguments:
         axis = _axis(argument.value, draws, scope)
         text = scope.text(argument.value.span)
@@ -261,14 +261,14 @@ def _axes(arguments: list[syntax.Argument], draws: Draws, scope: Scope) -> tuple
             name = argument.value.name if isinstance(argument.value, syntax.Reference) else ""
             near = scope.did_you_mean(name, labels.values())
             return _no_axes(argument.span, variable, f"`{text}` is not one of them", near or help, scope)
-        if axis in found:
+        if axis in axes:
             return _no_axes(argument.span, variable, f"`{text}` stands twice", help, scope)
-        found.append(axis)
-    missing = [f"`{label}`" for axis, label in labels.items() if axis not in found]
+        axes.append(axis)
+    missing = [f"`{label}`" for axis, label in labels.items() if axis not in axes]
     if missing:
         reason = f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing"
         return _no_axes(whole, variable, reason, help, scope)
-    return tuple(found)
+    return tuple(axes)
 
 
 def _axis(expression: syntax.Expression, draws: Draws, scope: Scope) -> int | None:
@@ -383,7 +383,7 @@ def _read(path: Path, refuse: Callable[[str], None]) -> np.ndarray | None:
 
 def check_precedence(statements: list[syntax.PrecedenceStatement], scope: Scope) -> tuple[tuple[str, ...], ...]:
     """Each sound ``order a, b, c``. Whether the factors agree is for the graph's checks."""
-    found: list[tuple[str, ...]] = []
+    chains: list[tuple[str, ...]] = []
     for statement in statements:
         seen: dict[str, Span] = {}
         sound = True
@@ -396,5 +396,5 @@ def check_precedence(statements: list[syntax.PrecedenceStatement], scope: Scope)
                 sound = False
             seen.setdefault(name.text, name.span)
         if sound:
-            found.append(tuple(name.text for name in statement.variables))
-    return tuple(found)
+            chains.append(tuple(name.text for name in statement.variables))
+    return tuple(chains)

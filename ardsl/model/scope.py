@@ -73,8 +73,8 @@ class Scope:
 
     def did_you_mean(self, name: str, known: Iterable[str]) -> str | None:
         """A help line with that name."""
-        found = self.nearest(name, known)
-        return None if found is None else f"did you mean `{found}`?"
+        closest = self.nearest(name, known)
+        return None if closest is None else f"did you mean `{closest}`?"
 
     def declare(self, kind: Kind, name: syntax.Name) -> bool:
         """Enters a name; where it is taken, says so and leaves the first declaration standing."""
@@ -92,8 +92,8 @@ class Scope:
         if name in self.broken:
             return False
         if declared is None:
-            alike = (other for other, found in self.names.items() if found.kind == kind)
-            self.report(rules.UNKNOWN_NAME.at(span, kind=kind, name=name, help=self.did_you_mean(name, alike)))
+            same_kind = (other for other, declaration in self.names.items() if declaration.kind == kind)
+            self.report(rules.UNKNOWN_NAME.at(span, kind=kind, name=name, help=self.did_you_mean(name, same_kind)))
             return False
         if declared.kind != kind:
             self.wrong_kind(name, span, _ARTICLES[kind])

@@ -43,11 +43,11 @@ def _named(reference: syntax.Reference, scope: Scope, words: bool) -> Value | No
         return scope.params[name]
     declared = scope.names.get(name)
     if declared is None and name not in scope.broken and words:
-        found = scope.nearest(name, scope.params)
-        if found is None:
+        closest = scope.nearest(name, scope.params)
+        if closest is None:
             return Word(name)
         note = f'a word that is not a parameter may stand in quotes: `"{name}"`'
-        help = f"did you mean `{found}`?"
+        help = f"did you mean `{closest}`?"
         scope.report(rules.UNKNOWN_NAME.at(reference.span, kind="parameter", name=name, notes=[note], help=help))
         return None
     if scope.known(name, reference.span, "parameter") and declared is not None:
@@ -58,18 +58,18 @@ def _named(reference: syntax.Reference, scope: Scope, words: bool) -> Value | No
 
 
 def _called(call: syntax.Call, scope: Scope, words: bool) -> Value | None:
-    found = options(call, scope)
+    given = options(call, scope)
     if not words:
         values: dict[str, Any] = {"what": "this", "expected": "a value", "actual": f"`{call.function.text}(…)`"}
         scope.report(rules.VALUE_TYPE.at(call.span, **values))
         return None
-    return None if found is None else Choice(call.function.text, {name: value for name, (value, _) in found.items()})
+    return None if given is None else Choice(call.function.text, {name: value for name, (value, _) in given.items()})
 
 
 def options(call: syntax.Call, scope: Scope, *, variables: bool = False) -> dict[str, tuple[Value, Span]] | None:
     """The options of a call by name, each with the place of its value; None where any is unusable. With ``variables``,
     the name of a variable stands for itself."""
-    found: dict[str, tuple[Value, Span]] = {}
+    values_by_name: dict[str, tuple[Value, Span]] = {}
     places: dict[str, Span] = {}
     sound = True
     for argument in call.arguments:
@@ -87,8 +87,8 @@ def options(call: syntax.Call, scope: Scope, *, variables: bool = False) -> dict
         else:
             places[argument.name.text] = argument.span
             if value is not None:
-                found[argument.name.text] = (value, argument.value.span)
-    return found if sound else None
+                values_by_name[argument.name.text] = (value, argument.value.span)
+    return values_by_name if sound else None
 
 
 def _variable(expression: syntax.Expression, scope: Scope) -> Word | None:

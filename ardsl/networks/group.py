@@ -192,12 +192,12 @@ class Group:
         """The same, source by source and without listing pairs, for a group of one factor."""
         factor = self.factors[0]
         order = orders[factor.variable]
-        found: list[Relation] = []
+        by_source: list[Relation] = []
         for source in self.sources:
             read = [source.within(c.relation(order)) for c in factor.contexts if c.variable == source.variable.name]
             parts = tuple(map(self.at_draws, read))
-            found.append(parts[0] if len(parts) == 1 else Union(self.draws, len(source.elements), parts))
-        return Beside(self.draws, tuple(found))
+            by_source.append(parts[0] if len(parts) == 1 else Union(self.draws, len(source.elements), parts))
+        return Beside(self.draws, tuple(by_source))
 
     def at_draws(self, relation: Relation) -> Relation:
         """A relation of the elements of the only factor as one of its draws: all elements of a draw, which are

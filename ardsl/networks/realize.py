@@ -48,15 +48,15 @@ def make_plan(model: Model, designs: Sequence[Design], sink: Sink) -> Plan | Non
     window = model.train.window
     if window is not None and all(plan.back is None for plan in groups):
         sink.add(rules.WINDOW_WITHOUT_TIME.at(groups[0].group.call.span, network=groups[0].network))
-    found = Plan(tuple(groups), formula(model), 0, model.train.batch, window)
+    whole_plan = Plan(tuple(groups), formula(model), 0, model.train.batch, window)
     orders = max((g.group.order_count for g in groups), default=1)
     under = [[min(k, g.group.order_count - 1) for g in groups] for k in range(orders)]
     try:
-        return replace(found, steps=max(_reading(groups, each).depth() for each in under))
+        return replace(whole_plan, steps=max(_reading(groups, each).depth() for each in under))
     except CycleError:
-        if verify_plan(found).sound:
+        if verify_plan(whole_plan).sound:
             raise
-        return found  # leaks that close a circle leave no order to draw in; the report names them
+        return whole_plan  # leaks that close a circle leave no order to draw in; the report names them
 
 
 def _many_parameters(plan: Design) -> Diagnostic:
@@ -201,35 +201,35 @@ def report_findings(model: Model, plan: Plan, report: Report, sink: Sink) -> Non
     network = {f.text: (g.network, f) for g in plan.every for f in g.group.factors}
     completion = {f.text: g.completion for g in plan.every for f in g.group.factors}
     seen: set[tuple[str, str]] = set()
-    for found in report.comparisons:
-        name, factor = network[found.factor]
-        if found.leaks and (found.factor, "leak") not in seen:
-            seen.add((found.factor, "leak"))
-            target, source = found.leaks[0]
+    for comparison in report.comparisons:
+        name, factor = network[comparison.factor]
+        if comparison.leaks and (comparison.factor, "leak") not in seen:
+            seen.add((comparison.factor, "leak"))
+            target, source = comparison.leaks[0]
             sink.add(
                 rules.LEAK.at(
                     factor.target_span,
-                    factor=found.factor,
-                    count=f"{found.leaks.count:,}",
+                    factor=comparison.factor,
+                    count=f"{comparison.leaks.count:,}",
                     target=target,
                     source=source,
                 )
             )
-        if found.blind_spots and (found.factor, "blind") not in seen:
-            seen.add((found.factor, "blind"))
-            target, source = found.blind_spots[0]
-            claim = claimed.get(found.variable)
+        if comparison.blind_spots and (comparison.factor, "blind") not in seen:
+            seen.add((comparison.factor, "blind"))
+            target, source = comparison.blind_spots[0]
+            claim = claimed.get(comparison.variable)
             rule = rules.INCOMPLETE if claim else rules.BLIND_SPOT
             sink.add(
                 rule.at(
                     claim.span if claim else factor.network.span,
                     text=claim.text if claim else "",
-                    count=f"{found.blind_spots.count:,}",
-                    declared=f"{found.declared:,}",
-                    factor=found.factor,
+                    count=f"{comparison.blind_spots.count:,}",
+                    declared=f"{comparison.declared:,}",
+                    factor=comparison.factor,
                     network=name,
                     target=target,
                     source=source,
-                    help=completion.get(found.factor),
+                    help=completion.get(comparison.factor),
                 )
             )

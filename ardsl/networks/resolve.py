@@ -33,10 +33,10 @@ def design_networks(model: Model, sink: Sink) -> tuple[Design, ...] | None:
     for group in make_groups(model):
         if group.call.span not in known:  # factors that share a net share its call, and its errors
             known[group.call.span] = _call(group.call, model.nets, sink)
-        found = known[group.call.span]
-        if found is None or any(c.span in refused for factor in group.factors for c in factor.contexts):
+        resolved = known[group.call.span]
+        if resolved is None or any(c.span in refused for factor in group.factors for c in factor.contexts):
             continue
-        chosen, options = found
+        chosen, options = resolved
         problems = [*_mixed(group), *_through(group, chosen), *_too_wide(group)]
         designed = problems or chosen.design(group, options)
         if isinstance(designed, Design):
@@ -58,8 +58,8 @@ def _latent_problems(model: Model) -> Iterator[Diagnostic]:
         for factor in drawn:
             domain, family = model.variables[factor.variable].element_domain(0), factor.families[0].name
             if domain.discrete and family != "bernoulli":
-                told = f"drawn from `{family}`" if domain.family == "bernoulli" else str(domain)
-                yield rules.NOT_RELAXED.at(factor.target_span, variable=factor.variable, what=told)
+                kind = f"drawn from `{family}`" if domain.family == "bernoulli" else str(domain)
+                yield rules.NOT_RELAXED.at(factor.target_span, variable=factor.variable, what=kind)
     serves: dict[str, Factor] = {}
     for factor in (*model.factors, *model.guide):
         if factor.net is not None:

@@ -50,27 +50,27 @@ def write_cell_scores(path: str | Path, scores: np.ndarray, columns: Mapping[str
     write_table(Path(path), [*own, *header], rows)
 
 
-def write_prediction(path: str | Path, found: Prediction) -> None:
+def write_prediction(path: str | Path, prediction: Prediction) -> None:
     """A row for each example: the most likely value and every value's probability, or for numbers without end the mean
     and quantiles; and what the data says, with its log-probability, where it does."""
     _check_csv(path, "predictions")
-    domain, name = found.cell.domain, found.cell.column
+    domain, name = prediction.cell.domain, prediction.cell.column
     header = []
-    if found.finite and len(found.values) <= _MOST_LISTED:
-        labels = [table_cell(domain, value) for value in found.values]
+    if prediction.finite and len(prediction.values) <= _MOST_LISTED:
+        labels = [table_cell(domain, value) for value in prediction.values]
         header += [f"p({label})" for label in labels]
-        best = found.probabilities.argmax(1)
-        columns = [[labels[k] for k in best], *([f"{p:.6g}" for p in each] for each in found.probabilities.T)]
+        best = prediction.probabilities.argmax(1)
+        columns = [[labels[k] for k in best], *([f"{p:.6g}" for p in each] for each in prediction.probabilities.T)]
     else:
         header += ["mean", *(f"q{round(100 * q):02d}" for q in _QUANTILES)]
-        quantiles = [table_cells(found.quantile(q), domain) for q in _QUANTILES]
-        columns = [table_cells(found.most_likely, domain), list(map(number, found.mean)), *quantiles]
-    known = ~np.isnan(found.actual)
+        quantiles = [table_cells(prediction.quantile(q), domain) for q in _QUANTILES]
+        columns = [table_cells(prediction.most_likely, domain), list(map(number, prediction.mean)), *quantiles]
+    known = ~np.isnan(prediction.actual)
     if known.any():
         header += ["actual", "log_prob"]
-        cells = iter(table_cells(found.actual[known], domain))
+        cells = iter(table_cells(prediction.actual[known], domain))
         columns.append([next(cells) if k else "" for k in known])
-        columns.append([_number(v) for v in found.log_prob])
+        columns.append([_number(v) for v in prediction.log_prob])
     rows = zip(*columns, strict=True)
     column = _distinct([name], ["row", *header])
     write_table(Path(path), ["row", *column, *header], ([n, *row] for n, row in enumerate(rows)))

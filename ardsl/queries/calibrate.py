@@ -132,12 +132,12 @@ def calibrate(
 
 def _shaped(model: AutoregressiveModel, pits: Transforms) -> Transforms:
     """[examples, *draws], without the axes that are drawn together."""
-    found = {}
+    transforms = {}
     for variable in model.spec.model.observed:
         events = variable.orders.orders[0].event_axes
         kept = [size for axis, size in enumerate(variable.shape) if axis not in events]
-        found[variable.name] = pits[variable.name].reshape(-1, *kept)
-    return found
+        transforms[variable.name] = pits[variable.name].reshape(-1, *kept)
+    return transforms
 
 
 def _elements(model: AutoregressiveModel, pits: Transforms) -> Iterator[Element]:

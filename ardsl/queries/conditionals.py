@@ -68,8 +68,8 @@ class Prediction:
     def starts(self) -> np.ndarray:
         """The start of each value's stretch."""
         ends = np.cumsum(self.widths)
-        found: np.ndarray = ends - self.widths + self.values[0] - self.widths[0] / 2
-        return found
+        starts: np.ndarray = ends - self.widths + self.values[0] - self.widths[0] / 2
+        return starts
 
     @property
     def finite(self) -> bool:
@@ -84,8 +84,8 @@ class Prediction:
 
     @property
     def mean(self) -> np.ndarray:
-        found: np.ndarray = self.probabilities @ self.values
-        return found
+        mean: np.ndarray = self.probabilities @ self.values
+        return mean
 
     def quantile(self, q: float) -> np.ndarray:
         """The value below which a share ``q`` of each row's probability lies, [rows]."""
@@ -96,8 +96,8 @@ class Prediction:
             return self.values[at]
         share = self.probabilities[rows, at]
         into = (q - (up_to[rows, at] - share)) / np.maximum(share, np.finfo(share.dtype).tiny)
-        found = self.starts[at] + self.widths[at] * into.clip(0, 1)
-        return np.ceil(found - 0.5) if self.cell.domain.discrete else found
+        quantile = self.starts[at] + self.widths[at] * into.clip(0, 1)
+        return np.ceil(quantile - 0.5) if self.cell.domain.discrete else quantile
 
     @property
     def accuracy(self) -> float | None:
@@ -166,14 +166,14 @@ def score_cells(
     """
     require_plain(model)
     examples = _with_gaps(model, data, split, data_dir)
-    found = {}
+    scores = {}
     for cell in cells(model, split):
         if cell.variable in model.may_miss:
             parts = list(_last(model, cell, examples))
         else:
             parts = [own for _, own in _joint(model, cell, examples, *_candidates(model, cell, examples))]
-        found[cell.column] = np.concatenate(parts)
-    return found
+        scores[cell.column] = np.concatenate(parts)
+    return scores
 
 
 def impute(
@@ -234,8 +234,8 @@ def _last(model: AutoregressiveModel, cell: Cell, examples: Examples) -> Iterato
     """log p(cell | rest) of what the cells hold under the orders that draw them last, as :func:`_joint`."""
     for values in _batches(model, cell, examples, 1):
         own, candidate = _content(values, cell)
-        found = cell_log_probs(model, values, cell.variable, cell.element, candidate)[:, 0]
-        yield _told(own, found, model.units.scale(cell.variable, cell.element))
+        log_prob = cell_log_probs(model, values, cell.variable, cell.element, candidate)[:, 0]
+        yield _told(own, log_prob, model.units.scale(cell.variable, cell.element))
 
 
 def _content(values: Values, cell: Cell) -> tuple[Tensor, Tensor]:
@@ -245,8 +245,8 @@ def _content(values: Values, cell: Cell) -> tuple[Tensor, Tensor]:
 
 
 def _told(own: Tensor, log_prob: Tensor, scale: float) -> np.ndarray:
-    found: np.ndarray = torch.where(own.isnan(), torch.nan, log_prob - math.log(scale)).double().cpu().numpy()
-    return found
+    log_probs: np.ndarray = torch.where(own.isnan(), torch.nan, log_prob - math.log(scale)).double().cpu().numpy()
+    return log_probs
 
 
 def _inward(model: AutoregressiveModel, cell: Cell, points: Tensor) -> Tensor:

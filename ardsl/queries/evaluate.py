@@ -117,11 +117,11 @@ _ELBO = ""
 def _measured(model: Compiled, values: Values, samples: int, first: int) -> tuple[Tensor, Mapping[str, float]]:
     """log p of each example, float64 on the CPU, or a bound on it, and sums over the examples: of the lower bound with
     one sample and of the divergences. The same for the same batch, whose first example is the ``first``."""
-    found = model.likelihood(values, samples, seed=first)
-    sums = {name: float(divergence.double().sum()) for name, divergence in found.divergences.items()}
-    if found.elbo is not None:
-        sums[_ELBO] = float(found.elbo.double().sum())
-    return found.log_prob.double().cpu(), sums
+    likelihood = model.likelihood(values, samples, seed=first)
+    sums = {name: float(divergence.double().sum()) for name, divergence in likelihood.divergences.items()}
+    if likelihood.elbo is not None:
+        sums[_ELBO] = float(likelihood.elbo.double().sum())
+    return likelihood.log_prob.double().cpu(), sums
 
 
 def _elements(model: Compiled, values: Values) -> int:

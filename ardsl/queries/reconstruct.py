@@ -37,11 +37,11 @@ def reconstruct(
     first = take(examples, slice(0, most))
     given = {v.name: first[v.name] for v in model.spec.model.given} or None
     x = {v.name: first[v.name] for v in model.spec.model.observed}
-    found = model.reconstruct(x, given, keep=keep or None, seed=seed)
-    found = found if isinstance(found, dict) else {next(iter(x)): found}
+    reconstructed = model.reconstruct(x, given, keep=keep or None, seed=seed)
+    reconstructed = reconstructed if isinstance(reconstructed, dict) else {next(iter(x)): reconstructed}
     if beside:
         for variable in filter(is_image, model.spec.model.observed):
-            both = [x[variable.name].to(found[variable.name].dtype), found[variable.name]]
-            found[variable.name] = torch.cat(both, 2)
+            both = [x[variable.name].to(reconstructed[variable.name].dtype), reconstructed[variable.name]]
+            reconstructed[variable.name] = torch.cat(both, 2)
     ends = {name: value.cpu().numpy() for name, value in model.lengths(x, given).items()}
-    return found, given, ends
+    return reconstructed, given, ends

@@ -60,18 +60,18 @@ class Randomness:
 def transforms(model: AutoregressiveModel, values: Values, random: Randomness) -> Transforms:
     """The transforms of a batch of examples, their values in the model's units (NaN: missing)."""
     known, missing, raws = _contexts(model, values, random)
-    found: Transforms = {}
+    by_variable: Transforms = {}
     for index, group in enumerate(model.groups):
         for block, (target, raw) in enumerate(zip(group.targets, raws[index], strict=True)):
             name = target.variable.name
-            if name not in found:
+            if name not in by_variable:
                 events = target.elements.shape[1]
-                found[name] = np.empty((len(raw), target.variable.size // events), np.float32)
+                by_variable[name] = np.empty((len(raw), target.variable.size // events), np.float32)
             transformed = _of_block(model, index, block, raw, known[name], random).numpy()
             if name in missing:
                 transformed[missing[name][:, target.elements[:, 0]].cpu().numpy()] = np.nan
-            found[name][:, target.elements[:, 0] if target.variable.is_record else slice(None)] = transformed
-    return found
+            by_variable[name][:, target.elements[:, 0] if target.variable.is_record else slice(None)] = transformed
+    return by_variable
 
 
 # What each draw is conditional on

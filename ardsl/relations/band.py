@@ -30,8 +30,8 @@ class Band(Relation):
 
     def rows(self, targets: np.ndarray) -> Rows:
         cell = np.arange(self.cells)
-        found = (self.low[targets, None] <= cell) & (cell <= self.high[targets, None])
-        return np.repeat(found, self.each, axis=1)
+        cells = (self.low[targets, None] <= cell) & (cell <= self.high[targets, None])
+        return np.repeat(cells, self.each, axis=1)
 
     def holds(self, targets: np.ndarray, sources: np.ndarray) -> np.ndarray:
         cell = sources // self.each

@@ -73,16 +73,16 @@ def box_maxima(values: np.ndarray, boxes: Box) -> np.ndarray:
     """The largest of ``values`` inside each box (given per axis by its first and last index, inside the array)."""
     if not boxes:
         return values.ravel()
-    found = np.empty(len(boxes[0][0]), dtype=values.dtype)
+    maxima = np.empty(len(boxes[0][0]), dtype=values.dtype)
     ends = []
     for axis, (low, high) in enumerate(boxes):
         first, last = int(low[0]), int(high[0])
         if first < last and (low == first).all() and (high == last).all():  # the same part for all, so it is taken once
             values = _cut(values, axis, first, last + 1).max(axis=axis, keepdims=True)
-            low = high = np.zeros(len(found), dtype=np.int64)
+            low = high = np.zeros(len(maxima), dtype=np.int64)
         ends.append((low, high))
-    _descend(values, ends, 0, np.arange(len(found)), [], found)
-    return found
+    _descend(values, ends, 0, np.arange(len(maxima)), [], maxima)
+    return maxima
 
 
 def _descend(
@@ -91,14 +91,14 @@ def _descend(
     axis: int,
     members: np.ndarray,
     corners: list[tuple[np.ndarray, ...]],
-    found: np.ndarray,
+    maxima: np.ndarray,
 ) -> None:
-    """Fill ``found`` for the ``members``: axis by axis, boxes of like width share a table of maxima over 2^level."""
+    """Fills ``maxima`` for the ``members``: axis by axis, boxes of like width share a table of maxima over 2^level."""
     if axis == len(boxes):
         indices: list[tuple[np.ndarray, ...]] = [()]
         for ends in corners:
             indices = [(*index, end) for index in indices for end in ends]
-        found[members] = np.maximum.reduce([table[index] for index in indices])
+        maxima[members] = np.maximum.reduce([table[index] for index in indices])
         return
     low, high = (edge[members] for edge in boxes[axis])
     levels = np.frexp(high - low + 1)[1] - 1  # the largest power of two that a box's width holds
@@ -108,7 +108,7 @@ def _descend(
             first, second = low[here], high[here] - (1 << level) + 1
             ends = (first,) if level == 0 else (first, second)
             kept = [tuple(end[here] for end in known) for known in corners]
-            _descend(table, boxes, axis + 1, members[here], [*kept, ends], found)
+            _descend(table, boxes, axis + 1, members[here], [*kept, ends], maxima)
         if level < levels.max():
             length = table.shape[axis] - (1 << level)
             table = np.maximum(_cut(table, axis, 0, length), _cut(table, axis, 1 << level, table.shape[axis]))

@@ -49,17 +49,17 @@ class Frame:
 
     def members(self, axis: int) -> np.ndarray:
         """How many target positions each class has."""
-        found = np.ones(self.classes[axis], dtype=np.int64)
+        members = np.ones(self.classes[axis], dtype=np.int64)
         if not self.direction[axis]:
-            found[self.extent[axis] // 2] += self.shape[axis] - self.extent[axis]
-        return found
+            members[self.extent[axis] // 2] += self.shape[axis] - self.extent[axis]
+        return members
 
     def entry(self, axis: int, target: np.ndarray, source: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Where the table has a source position as a target position sees it, and whether it has it at all."""
         way = self.direction[axis]
-        found = way * (source - target) if way else source - target + self.class_of(axis, target)
-        inside = (found >= 0) & (found < self.extent[axis])
-        return np.where(inside, found, 0), inside
+        entry = way * (source - target) if way else source - target + self.class_of(axis, target)
+        inside = (entry >= 0) & (entry < self.extent[axis])
+        return np.where(inside, entry, 0), inside
 
     def source(self, axis: int, target: np.ndarray, entry: np.ndarray) -> np.ndarray:
         """The source position that an entry stands for."""

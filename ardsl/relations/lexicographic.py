@@ -22,8 +22,8 @@ def priority(order: Order) -> Priority | None:
     if order.recipe is ranks.drawn_together:
         draws, events = order.arguments
         kept = [axis for axis in range(len(order.shape)) if axis not in events]
-        found = priority(draws)
-        return None if found is None else tuple((kept[axis], way) for axis, way in found)
+        draw_priority = priority(draws)
+        return None if draw_priority is None else tuple((kept[axis], way) for axis, way in draw_priority)
     return None
 
 
@@ -37,9 +37,9 @@ def earlier_in_box(
     for axis, width in enumerate(widths):  # what no comparison is about is read whole
         if axis not in {a for a, _ in axes}:
             rest = rest * width
-    found = np.zeros_like(at[0])
+    count = np.zeros_like(at[0])
     for axis, way in reversed(axes):  # equal in all the slower axes, lower in this, anything in the faster ones
         low, high = boxes[axis]
-        found = found + rest * ((at[axis] - low) if way > 0 else (high - at[axis]))
+        count = count + rest * ((at[axis] - low) if way > 0 else (high - at[axis]))
         rest = rest * widths[axis]
-    return found
+    return count

@@ -60,9 +60,9 @@ class Order:
     @cached_property
     def rank(self) -> np.ndarray:
         """The rank of each element, int64 [size], flat row-major, dense from 0."""
-        found = np.ascontiguousarray(self.recipe(self.shape, *self.arguments), dtype=np.int64)
-        found.flags.writeable = False
-        return found
+        rank = np.ascontiguousarray(self.recipe(self.shape, *self.arguments), dtype=np.int64)
+        rank.flags.writeable = False
+        return rank
 
     @cached_property
     def steps(self) -> int:
@@ -76,9 +76,9 @@ class Order:
         """The element of each rank, int64 [size]. Only a total order has one."""
         if not self.total:
             raise OrderError(f"elements share ranks under {self.name}, so there is no one element per rank")
-        found = ranks.inverse(self.rank)
-        found.flags.writeable = False
-        return found
+        permutation = ranks.inverse(self.rank)
+        permutation.flags.writeable = False
+        return permutation
 
     @cached_property
     def by_rank(self) -> tuple[np.ndarray, np.ndarray]:
@@ -297,10 +297,10 @@ def _distinct(generator: np.random.Generator, size: int, count: int) -> list[tup
     if size <= 8:
         chosen = generator.choice(factorial(size), size=count, replace=False)
         return [_permutation(int(number), size) for number in chosen]
-    found: dict[tuple[int, ...], None] = {}
-    while len(found) < count:
-        found[tuple(generator.permutation(size).tolist())] = None
-    return list(found)
+    distinct: dict[tuple[int, ...], None] = {}
+    while len(distinct) < count:
+        distinct[tuple(generator.permutation(size).tolist())] = None
+    return list(distinct)
 
 
 def _permutation(number: int, size: int) -> tuple[int, ...]:

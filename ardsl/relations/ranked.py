@@ -49,19 +49,19 @@ class Ranked(Relation):
             there.append(slice(max(0, step), max(0, min(size, size + step))))
         moved[tuple(here)] = positions[tuple(there)]
         targets, sources = self.groups
-        found = moved.reshape(-1, 1, 1) * sources + np.arange(sources)
+        neighbours = moved.reshape(-1, 1, 1) * sources + np.arange(sources)
         allowed = (moved.reshape(-1, 1, 1) >= 0) & reads
         if self.cut is not None:
             own = self.rank.reshape(-1, targets, 1)
             read = self.rank[np.where(moved < 0, 0, moved).reshape(-1, 1, 1) * sources + np.arange(sources)]
             allowed = allowed & (read < own if self.cut == "before" else read <= own)
-        return np.where(allowed, found, -1).reshape(-1, sources)
+        return np.where(allowed, neighbours, -1).reshape(-1, sources)
 
     def rows(self, targets: np.ndarray) -> Rows:
-        found = np.zeros((len(targets), self.sources + 1), dtype=bool)
+        rows = np.zeros((len(targets), self.sources + 1), dtype=bool)
         for offset, reads in zip(self.stencil.offsets, self.stencil.reads, strict=True):
-            np.put_along_axis(found, self.neighbours(offset, reads)[targets], True, axis=1)
-        return found[:, :-1]  # what there is none of was marked last
+            np.put_along_axis(rows, self.neighbours(offset, reads)[targets], True, axis=1)
+        return rows[:, :-1]  # what there is none of was marked last
 
 
 Reading = tuple[str, Ranked]
@@ -72,15 +72,15 @@ def compose_ranked(sites: int, maps: Sequence[tuple[str, Sequence[Reading]]], na
 
     Maps are in the order of evaluation. Rows are kept as bits, and only those of maps that are read again.
     """
-    found = {name: np.packbits(np.eye(sites, dtype=bool), axis=1)}
+    realized = {name: np.packbits(np.eye(sites, dtype=bool), axis=1)}
     last_use = {source: number for number, (_, readings) in enumerate(maps) for source, _ in readings}
     for number, (target, readings) in enumerate(maps):
-        rows = np.zeros((readings[0][1].targets, found[readings[0][0]].shape[1]), dtype=np.uint8)
+        rows = np.zeros((readings[0][1].targets, realized[readings[0][0]].shape[1]), dtype=np.uint8)
         for source, relation in readings:
             for offset, reads in zip(relation.stencil.offsets, relation.stencil.reads, strict=True):
                 for read in relation.neighbours(offset, reads).T:
                     some = np.flatnonzero(read >= 0)
-                    rows[some] |= found[source][read[some]]
-        found = {each: rows_of for each, rows_of in found.items() if last_use.get(each, -1) > number}
-        found[target] = rows
-    return np.unpackbits(found[maps[-1][0]], axis=1, count=sites).astype(bool)
+                    rows[some] |= realized[source][read[some]]
+        realized = {each: rows_of for each, rows_of in realized.items() if last_use.get(each, -1) > number}
+        realized[target] = rows
+    return np.unpackbits(realized[maps[-1][0]], axis=1, count=sites).astype(bool)

@@ -19,9 +19,9 @@ def coordinates(shape: Shape) -> list[np.ndarray]:
 
 def inverse(permutation: np.ndarray) -> np.ndarray:
     """Rank per element from element per rank, and back."""
-    found = np.empty(len(permutation), dtype=np.int64)
-    found[permutation] = np.arange(len(permutation))
-    return found
+    inverted = np.empty(len(permutation), dtype=np.int64)
+    inverted[permutation] = np.arange(len(permutation))
+    return inverted
 
 
 def raster(shape: Shape, axes: Shape) -> np.ndarray:

@@ -74,13 +74,13 @@ class Relation(ABC):
 
     def holds(self, targets: np.ndarray, sources: np.ndarray) -> np.ndarray:
         """Whether ``targets[k]`` reads ``sources[k]``, bool [k]."""
-        found = np.empty(len(targets), dtype=bool)
+        held = np.empty(len(targets), dtype=bool)
         done = 0
         for chunk in self._chunks(targets):
             here = slice(done, done + len(chunk))
-            found[here] = np.take_along_axis(self.rows(chunk), sources[here, None], axis=1)[:, 0]
+            held[here] = np.take_along_axis(self.rows(chunk), sources[here, None], axis=1)[:, 0]
             done += len(chunk)
-        return found
+        return held
 
     def counts(self, targets: np.ndarray) -> np.ndarray:
         """How many sources each of these targets reads, int64 [len(targets)]."""
@@ -364,10 +364,10 @@ class Union(Relation):
     parts: tuple[Relation, ...]
 
     def rows(self, targets: np.ndarray) -> Rows:
-        found = np.zeros((len(targets), self.sources), dtype=bool)
+        rows = np.zeros((len(targets), self.sources), dtype=bool)
         for part in self.parts:
-            found |= part.rows(targets)
-        return found
+            rows |= part.rows(targets)
+        return rows
 
     def pairs(self, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         each = [part.pairs(targets) for part in self.parts]
@@ -378,10 +378,10 @@ class Union(Relation):
         return np.divmod(both, max(self.sources, 1))
 
     def holds(self, targets: np.ndarray, sources: np.ndarray) -> np.ndarray:
-        found = np.zeros(len(targets), dtype=bool)
+        held = np.zeros(len(targets), dtype=bool)
         for part in self.parts:
-            found |= part.holds(targets, sources)
-        return found
+            held |= part.holds(targets, sources)
+        return held
 
     def counts(self, targets: np.ndarray) -> np.ndarray:
         if not self.parts:
@@ -389,10 +389,10 @@ class Union(Relation):
         return self.parts[0].counts(targets) if len(self.parts) == 1 else super().counts(targets)
 
     def at_most(self, targets: np.ndarray) -> np.ndarray:
-        found = np.zeros(len(targets), dtype=np.int64)
+        bound = np.zeros(len(targets), dtype=np.int64)
         for part in self.parts:
-            found += part.at_most(targets)
-        return found
+            bound += part.at_most(targets)
+        return bound
 
     def greatest(self, numbers: np.ndarray) -> np.ndarray:
         greatest = np.full(self.targets, NONE)
@@ -491,10 +491,10 @@ class Stacked(Relation):
     parts: tuple[tuple[range, Relation], ...]
 
     def rows(self, targets: np.ndarray) -> Rows:
-        found = np.zeros((len(targets), self.sources), dtype=bool)
+        rows = np.zeros((len(targets), self.sources), dtype=bool)
         for here, positions, part in self._split(targets):
-            found[here] = part.rows(positions)
-        return found
+            rows[here] = part.rows(positions)
+        return rows
 
     def pairs(self, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         each = [(here, *part.pairs(positions)) for here, positions, part in self._split(targets)]
@@ -503,22 +503,22 @@ class Stacked(Relation):
         return owner[sorting], joined([sources for _, _, sources in each])[sorting]
 
     def holds(self, targets: np.ndarray, sources: np.ndarray) -> np.ndarray:
-        found = np.zeros(len(targets), dtype=bool)
+        held = np.zeros(len(targets), dtype=bool)
         for here, positions, part in self._split(targets):
-            found[here] = part.holds(positions, sources[here])
-        return found
+            held[here] = part.holds(positions, sources[here])
+        return held
 
     def counts(self, targets: np.ndarray) -> np.ndarray:
-        found = np.zeros(len(targets), dtype=np.int64)
+        counts = np.zeros(len(targets), dtype=np.int64)
         for here, positions, part in self._split(targets):
-            found[here] = part.counts(positions)
-        return found
+            counts[here] = part.counts(positions)
+        return counts
 
     def at_most(self, targets: np.ndarray) -> np.ndarray:
-        found = np.zeros(len(targets), dtype=np.int64)
+        bound = np.zeros(len(targets), dtype=np.int64)
         for here, positions, part in self._split(targets):
-            found[here] = part.at_most(positions)
-        return found
+            bound[here] = part.at_most(positions)
+        return bound
 
     def greatest(self, numbers: np.ndarray) -> np.ndarray:
         greatest = np.full(self.targets, NONE)

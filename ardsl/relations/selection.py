@@ -243,18 +243,18 @@ class EarlierInOrder(Relation):
         elements = _at(self.elements, targets)
         rank = self.order.rank
         here = rank[elements][:, None]
-        found = rank < here
+        rows = rank < here
         if self.last is not None:
-            found &= rank >= here - self.last
+            rows &= rank >= here - self.last
         shape = self.order.shape
         for axis, limit in enumerate(self.limits or ()):
             if limit is not None:
                 after = prod(shape[axis + 1 :])
                 at = elements // after % shape[axis]
                 near = np.abs(at[:, None] - np.arange(shape[axis])) <= limit
-                by_axis = found.reshape(len(targets), prod(shape[:axis]), shape[axis], after)  # a view
+                by_axis = rows.reshape(len(targets), prod(shape[:axis]), shape[axis], after)  # a view
                 by_axis &= near[:, None, :, None]
-        return found
+        return rows
 
     def reads(self, target: int) -> np.ndarray:
         if self.limits is not None or self.last is not None:
@@ -277,15 +277,15 @@ class EarlierInOrder(Relation):
     def holds(self, targets: np.ndarray, sources: np.ndarray) -> np.ndarray:
         elements = _at(self.elements, targets)
         behind = self.order.rank[elements] - self.order.rank[sources]
-        found = behind > 0
+        held = behind > 0
         if self.last is not None:
-            found &= behind <= self.last
+            held &= behind <= self.last
         if self.limits is not None:
             here, there = unraveled(elements, self.order.shape), unraveled(sources, self.order.shape)
             for limit, at, other in zip(self.limits, here, there, strict=True):
                 if limit is not None:
-                    found &= np.abs(at - other) <= limit
-        return found
+                    held &= np.abs(at - other) <= limit
+        return held
 
     def layers(self, order: Order | None = None) -> np.ndarray:
         return super().layers(order or self.order)
@@ -456,30 +456,30 @@ class Part(Selection, Relation):
         """Per source axis the lowest and highest index read, before clipping to the array: int64 [targets] each."""
         elements = targets if self.elements is None else _at(self.elements, targets)
         coordinates = unraveled(elements, self.target_shape)
-        found = []
+        bounds = []
         for part, size in zip(self.parts, self.source_shape, strict=True):
             low = part.low.at(coordinates, len(targets)) if part.low else np.zeros(len(targets), dtype=np.int64)
             high = part.high.at(coordinates, len(targets)) if part.high else np.full(len(targets), size - 1)
-            found.append((low, high))
-        return found
+            bounds.append((low, high))
+        return bounds
 
     def rows(self, targets: np.ndarray) -> Rows:
-        found = np.ones((len(targets), 1), dtype=bool)
+        rows = np.ones((len(targets), 1), dtype=bool)
         for (low, high), size in zip(self.bounds(targets), self.source_shape, strict=True):
             index = np.arange(size)
             read = (low[:, None] <= index) & (index <= high[:, None])
-            found = (found[:, :, None] & read[:, None, :]).reshape(len(targets), found.shape[1] * size)
-        return found
+            rows = (rows[:, :, None] & read[:, None, :]).reshape(len(targets), rows.shape[1] * size)
+        return rows
 
     def pairs(self, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return boxed_pairs(self.bounds(targets), self.source_shape, len(targets))
 
     def holds(self, targets: np.ndarray, sources: np.ndarray) -> np.ndarray:
-        found = np.ones(len(targets), dtype=bool)
+        held = np.ones(len(targets), dtype=bool)
         there = unraveled(sources, self.source_shape)
         for (low, high), at in zip(self.bounds(targets), there, strict=True):
-            found &= (low <= at) & (at <= high)
-        return found
+            held &= (low <= at) & (at <= high)
+        return held
 
     def counts(self, targets: np.ndarray) -> np.ndarray:
         return box_sizes(clipped(self.bounds(targets), self.source_shape), len(targets))

@@ -46,27 +46,27 @@ class Sweep:
 
     def steps(self) -> np.ndarray:
         """The step of each site, int64 [sites]."""
-        found = np.zeros((), dtype=np.int64)
+        steps = np.zeros((), dtype=np.int64)
         for size, weight, way in zip(self.shape, self.weight, self.way, strict=True):
-            found = found[..., None] + weight * np.arange(size)[::way]
-        return (self.groups * found[..., None] + np.arange(self.groups)[:: self.group_way]).ravel()
+            steps = steps[..., None] + weight * np.arange(size)[::way]
+        return (self.groups * steps[..., None] + np.arange(self.groups)[:: self.group_way]).ravel()
 
 
 def sweep(frame: Frame, table: np.ndarray) -> Sweep | None:
     """The sweep over a square relation of sites, the shortest one that is found; None where none respects it."""
     moves = _moves(frame, table)
-    found = [each for axes in permutations(range(len(frame.shape))) if (each := _along(frame, table, axes, moves))]
-    return min(found, key=lambda each: (not each.shortest, each.depth), default=None)
+    sweeps = [each for axes in permutations(range(len(frame.shape))) if (each := _along(frame, table, axes, moves))]
+    return min(sweeps, key=lambda each: (not each.shortest, each.depth), default=None)
 
 
 def _moves(frame: Frame, table: np.ndarray) -> _Moves:
-    found = np.nonzero(table)
+    entries = np.nonzero(table)
     axes = len(frame.shape)
     along = []
     for axis, way in enumerate(frame.direction):
-        entry = found[axes + 1 + axis]
-        along.append(-way * entry if way else found[axis] - entry)
-    return _Moves(along, found[axes] - found[-1])
+        entry = entries[axes + 1 + axis]
+        along.append(-way * entry if way else entries[axis] - entry)
+    return _Moves(along, entries[axes] - entries[-1])
 
 
 def _along(frame: Frame, table: np.ndarray, axes: tuple[int, ...], moves: _Moves) -> Sweep | None:

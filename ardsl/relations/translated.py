@@ -58,8 +58,8 @@ class Translated(Relation):
             index.append(entry.reshape(around))
             inside = inside & has.reshape(around)
         wide = [i.reshape((-1,) + (1,) * axes) if i.ndim == 1 else i for i in index]
-        found = self.table[tuple(wide)] & inside[..., None]
-        return np.repeat(found.reshape(len(targets), self.sources // self.each), self.each, axis=1)
+        rows = self.table[tuple(wide)] & inside[..., None]
+        return np.repeat(rows.reshape(len(targets), self.sources // self.each), self.each, axis=1)
 
     def holds(self, targets: np.ndarray, sources: np.ndarray) -> np.ndarray:
         here, group = self._unraveled(targets, self.groups[0])
@@ -89,26 +89,26 @@ class Translated(Relation):
         """How many source sites are read by class and group, up to each distance: int64 [c…, g, s…], where axes of
         classes have one s."""
         axes = len(self.frame.shape)
-        found = self.table.sum(axis=-1, dtype=np.int64)
+        within = self.table.sum(axis=-1, dtype=np.int64)
         for axis, way in enumerate(self.frame.direction):
             along = axes + 1 + axis
-            found = found.cumsum(axis=along) if way else found.sum(axis=along, keepdims=True)
-        return found
+            within = within.cumsum(axis=along) if way else within.sum(axis=along, keepdims=True)
+        return within
 
     def row_counts(self) -> np.ndarray:
         # Axis by axis: a list of all targets' coordinates would take several times the memory of the counts.
         axes = len(self.frame.shape)
-        found = self._within
+        count = self._within
         for axis, size in enumerate(self.frame.shape):
             here, along = np.arange(size), axes + 1 + axis
             if self.frame.direction[axis]:
                 room = here if self.frame.direction[axis] < 0 else size - 1 - here
-                found = np.moveaxis(found.take(np.minimum(room, self.frame.extent[axis] - 1), axis=along), along, axis)
-                found = np.squeeze(found, axis + 1)
-                found = np.expand_dims(found, along)
+                count = np.moveaxis(count.take(np.minimum(room, self.frame.extent[axis] - 1), axis=along), along, axis)
+                count = np.squeeze(count, axis + 1)
+                count = np.expand_dims(count, along)
             else:
-                found = found.take(self.frame.class_of(axis, here), axis=axis)
-        return (found * self.each).ravel()
+                count = count.take(self.frame.class_of(axis, here), axis=axis)
+        return (count * self.each).ravel()
 
     @property
     def count(self) -> int:
@@ -162,24 +162,24 @@ class Translated(Relation):
 
     def reach(self, axis: int) -> int:
         """How far along an axis of positions a target reads, or along the axis of groups, which is the last."""
-        found, axes = np.nonzero(self.table), len(self.frame.shape)
-        if not len(found[0]):
+        entries, axes = np.nonzero(self.table), len(self.frame.shape)
+        if not len(entries[0]):
             return 0
         if axis == axes:
-            return int(np.abs(found[axes] - found[-1]).max())
-        entry = found[axes + 1 + axis]
-        return int((entry if self.frame.direction[axis] else np.abs(entry - found[axis])).max())
+            return int(np.abs(entries[axes] - entries[-1]).max())
+        entry = entries[axes + 1 + axis]
+        return int((entry if self.frame.direction[axis] else np.abs(entry - entries[axis])).max())
 
     def entries(self) -> tuple[np.ndarray, np.ndarray]:
         """A pair for every entry that is set: the target and the source site of a place where it stands."""
-        found = np.nonzero(self.table)
+        entries = np.nonzero(self.table)
         axes = len(self.frame.shape)
-        target = source = np.zeros(len(found[0]), dtype=np.int64)
+        target = source = np.zeros(len(entries[0]), dtype=np.int64)
         for axis, size in enumerate(self.frame.shape):
-            here = self.frame.representative(axis, found[axis])
+            here = self.frame.representative(axis, entries[axis])
             target = target * size + here
-            source = source * size + self.frame.source(axis, here, found[axes + 1 + axis])
-        return target * self.groups[0] + found[axes], source * self.groups[1] + found[-1]
+            source = source * size + self.frame.source(axis, here, entries[axes + 1 + axis])
+        return target * self.groups[0] + entries[axes], source * self.groups[1] + entries[-1]
 
     def _filtered(self, other: Relation, held: bool) -> Translated | None:
         """One place of each entry decides, where the other looks the same from everywhere."""
@@ -228,7 +228,7 @@ def compose(
     ``maps`` are in the order of evaluation; a map reads those before it, or the input.
     """
     frame = Frame.around(shape, *_moves(len(shape), maps, name))
-    found = {name: _identity(frame, groups)}
+    realized = {name: _identity(frame, groups)}
     last_use = {source: number for number, (_, readings) in enumerate(maps) for source, _ in readings}
     for number, (target, readings) in enumerate(maps):
         wide = readings[0][1].reads.shape[1] if readings else groups
@@ -237,10 +237,10 @@ def compose(
             for offset, reads in zip(stencil.offsets, stencil.reads, strict=True):
                 here, there = _shifted(frame, offset)
                 if here is not None:
-                    _add(table[here], found[source].table[there], reads, len(shape))
-        found = {each: known for each, known in found.items() if last_use.get(each, -1) > number}
-        found[target] = Translated(frame, table)
-    return found[maps[-1][0]]
+                    _add(table[here], realized[source].table[there], reads, len(shape))
+        realized = {each: known for each, known in realized.items() if last_use.get(each, -1) > number}
+        realized[target] = Translated(frame, table)
+    return realized[maps[-1][0]]
 
 
 def _moves(axes: int, maps: Sequence[tuple[str, Sequence[Reading]]], name: str) -> tuple[list[int], list[int]]:

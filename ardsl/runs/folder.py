@@ -158,12 +158,12 @@ def check_earlier(path: str | Path, spec: Spec, training: Mapping[str, Any]) -> 
     params = {name: spec.model.params[name] for name in spec.overrides}
     if plain(read_file(path, SPEC)) != plain(spec.text) or as_json(run["params"]) != as_json(params):
         raise data_error(BAD_CHECKPOINT, path=path, problem="the training began with another spec, or other params")
-    told = run.get("training")
-    if not isinstance(told, dict):
+    began_with = run.get("training")
+    if not isinstance(began_with, dict):
         raise data_error(BAD_RUN, path=path / RUN, problem="is damaged")
     one = {"devices": 1, "strategy": "ddp"}  # what is told of several only
     for name, value in (one | dict(training)).items():
-        began = (one | told).get(name)
+        began = (one | began_with).get(name)
         if began != value:
             raise data_error(
                 BAD_CHECKPOINT, path=path, problem=f"the training began with `{name}` {began}, not {value}"
@@ -173,7 +173,7 @@ def check_earlier(path: str | Path, spec: Spec, training: Mapping[str, Any]) -> 
 
 def _order_files(spec: Spec) -> list[str]:
     """The files that explicit orders are read from, relative to the spec. Absolute ones stay where they are."""
-    found = []
+    files = []
     for statement in spec.tree.statements:
         if not isinstance(statement, syntax.OrderStatement):
             continue
@@ -185,8 +185,8 @@ def _order_files(spec: Spec) -> list[str]:
         if ".." in Path(name).parts:
             problem = f"the order's file `{name}` must lie beside the spec or below it, so that the run can keep a copy"
             raise data_error(BAD_RUN, path=spec.source.name, problem=problem)
-        found.append(name)
-    return found
+        files.append(name)
+    return files
 
 
 def _rounded(value: Any) -> Any:

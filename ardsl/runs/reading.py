@@ -44,12 +44,12 @@ def read_run(directory: str | Path) -> dict[str, Any]:
     path = Path(directory)
     text = read_file(path, RUN)
     try:
-        found = json.loads(text)
+        run = json.loads(text)
     except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict) or not isinstance(found.get("params"), dict):
+        run = None
+    if not isinstance(run, dict) or not isinstance(run.get("params"), dict):
         raise data_error(BAD_RUN, path=path / RUN, problem="is damaged")
-    return found
+    return run
 
 
 def data_directory(directory: str | Path) -> Path:

@@ -108,15 +108,15 @@ def _check_sizes(path: Path, header: Mapping[str, tuple[str, Sequence[int]]], sp
         raise data_error(BAD_WEIGHTS, path=path, problem=f"it holds {ranks:,} ranks where the orders have {declared:,}")
 
 
-def _compare(path: Path, found: Mapping[str, Tensor], model: Compiled) -> None:
+def _compare(path: Path, weights: Mapping[str, Tensor], model: Compiled) -> None:
     wanted = model.state_dict()
-    if set(found) != set(wanted):
-        differing = sorted(set(found) ^ set(wanted))
+    if set(weights) != set(wanted):
+        differing = sorted(set(weights) ^ set(wanted))
         raise data_error(BAD_WEIGHTS, path=path, problem=f"{listed(differing)} are in one of file and plan only")
     for name, weight in wanted.items():
         for what, has, needs in (
-            ("shape", list(found[name].shape), list(weight.shape)),
-            ("type", found[name].dtype, weight.dtype),
+            ("shape", list(weights[name].shape), list(weight.shape)),
+            ("type", weights[name].dtype, weight.dtype),
         ):
             if has != needs and not (what == "type" and _is_unit(name) and has in _TYPES.values()):
                 problem = f"`{name}` has the {what} {has} where the plan has {needs}"

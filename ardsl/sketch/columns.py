@@ -109,6 +109,6 @@ def _add(column: Column, cells: Any, name: str) -> None:
 
 
 def _texts(values: Any) -> np.ndarray:
-    found = np.empty(len(values), dtype=object)
-    found[:] = [number(value) if isinstance(value, float) else value for value in values]
-    return found
+    texts = np.empty(len(values), dtype=object)
+    texts[:] = [number(value) if isinstance(value, float) else value for value in values]
+    return texts

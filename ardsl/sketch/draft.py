@@ -218,11 +218,11 @@ def _by_information(columns: Sequence[np.ndarray]) -> list[int]:
     """First the column that tells most of all others, then always the one that those before it tell most of."""
     shared = _mutual_information(columns)
     order = [int(shared.sum(1).argmax())]
-    told = shared[order[0]].copy()
+    information = shared[order[0]].copy()
     while len(order) < len(columns):
-        told[order] = -np.inf
-        order.append(int(told.argmax()))
-        told = np.maximum(told, shared[order[-1]])
+        information[order] = -np.inf
+        order.append(int(information.argmax()))
+        information = np.maximum(information, shared[order[-1]])
     return order
 
 

@@ -38,12 +38,12 @@ def every_value(spec: Spec) -> dict[str, Tensor]:
 def some_given(spec: Spec, seed: int = 0) -> dict[str, Tensor] | None:
     """One random value of every ``given`` variable by name: [1, *shape], float64; None where there is none."""
     generator = torch.Generator().manual_seed(seed)
-    found = {}
+    given = {}
     for variable in spec.model.given:
         domain, shape = variable.element_domain(0), (1, *variable.shape)
         if domain.shifts:
-            found[variable.name] = torch.randn(shape, generator=generator, dtype=torch.float64)
+            given[variable.name] = torch.randn(shape, generator=generator, dtype=torch.float64)
         else:
             drawn = [two_values(domain, generator)[0] for _ in range(variable.size)]
-            found[variable.name] = torch.stack(drawn).double().reshape(shape)
-    return found or None
+            given[variable.name] = torch.stack(drawn).double().reshape(shape)
+    return given or None

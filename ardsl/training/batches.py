@@ -38,11 +38,11 @@ def alike(order: np.ndarray, lengths: np.ndarray, batch: int, seed: tuple[int, .
 
 def fingerprint(*splits: Examples | None) -> int:
     """A number that tells other data: of every value, in order."""
-    found = 0
+    crc = 0
     for split in splits:
         for name, value in sorted((split or {}).items()):
-            found = zlib.crc32(value.cpu().contiguous().numpy().view(np.uint8).data, zlib.crc32(name.encode(), found))
-    return found
+            crc = zlib.crc32(value.cpu().contiguous().numpy().view(np.uint8).data, zlib.crc32(name.encode(), crc))
+    return crc
 
 
 class Batches:
@@ -119,5 +119,5 @@ class Batches:
 
     def rows(self, epoch: int, index: int) -> list[int]:
         """The examples of one batch, those of all processes."""
-        found: list[int] = self._order(epoch)[index * self.batch : (index + 1) * self.batch].tolist()
-        return found
+        rows: list[int] = self._order(epoch)[index * self.batch : (index + 1) * self.batch].tolist()
+        return rows

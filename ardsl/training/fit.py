@@ -404,7 +404,7 @@ def _ended(path: Path, place: torch.device) -> Run:
     try:
         figures, rows = read_run(path)["figures"], read_metrics(path)
         valid = figures.get("valid", {}).get("nll")
-        found = (figures["best_epoch"], valid, figures["seconds"], figures["stopped"])
+        outcome = (figures["best_epoch"], valid, figures["seconds"], figures["stopped"])
     except (KeyError, TypeError, ValueError, AttributeError):
         raise data_error(BAD_RUN, path=path, problem="its figures are damaged") from None
-    return Run(restore(path, place), rows, *found, path)
+    return Run(restore(path, place), rows, *outcome, path)

@@ -34,12 +34,12 @@ def conclude(
     stopped: str,
     folder: Path | None,
 ) -> None:
-    told = "" if valid is None else f": valid {valid.nll:.4f} ± {valid.standard_error:.4f} nats"
+    validation = "" if valid is None else f": valid {valid.nll:.4f} ± {valid.standard_error:.4f} nats"
     bits = f", {valid.bits_per_dim:.4f} bits/dim" if valid and spec.model.counts_bits else ""
     best = f"best epoch {epoch}" if epoch else "no epoch was trained"
     why = {"patience": "no better for a while, ", "interrupted": "interrupted, "}.get(stopped, "")
     where = f"; in {folder}" if folder else ""
-    progress.say(f"{why}{best}{told}{bits}, {duration(seconds)}{where}")
+    progress.say(f"{why}{best}{validation}{bits}, {duration(seconds)}{where}")
 
 
 def warn_of_collapse(progress: Progress, row: Mapping[str, Any]) -> None:
@@ -62,7 +62,7 @@ def figures(
     stopped: str,
 ) -> dict[str, Any]:
     """Gives the figures that ``run.json`` has of a training that is over."""
-    found: dict[str, Any] = {
+    of_run: dict[str, Any] = {
         "parameters": spec.plan.parameters,
         "epochs": len(metrics),
         "best_epoch": best_epoch,
@@ -70,12 +70,12 @@ def figures(
         "seconds": round(seconds, 3),
     }
     if valid is not None:
-        found["valid"] = {
+        of_run["valid"] = {
             "nll": valid.nll,
             "standard_error": valid.standard_error if valid.examples > 1 else None,
             "bits_per_dim": valid.bits_per_dim,
             "examples": valid.examples,
         }
         if valid.kl:
-            found["valid"]["kl"] = dict(valid.kl)
-    return found
+            of_run["valid"]["kl"] = dict(valid.kl)
+    return of_run

@@ -39,11 +39,11 @@ def column_values(column: Any, domain: Domain, place: str) -> tuple[np.ndarray, 
     text = column.cast(pyarrow.string())
     trimmed, missing = trimmed_text(text, place, labels)
     if labels:
-        found = _codes(text, trimmed, labels)
-        unknown = compute.and_(compute.is_null(found), compute.invert(missing))
+        codes = _codes(text, trimmed, labels)
+        unknown = compute.and_(compute.is_null(codes), compute.invert(missing))
         if compute.any(unknown).as_py():
             return _as_text(text), text
-        return _floats(found), text
+        return _floats(codes), text
     try:
         return _floats(compute.if_else(missing, pyarrow.scalar(None, pyarrow.string()), trimmed)), text
     except pyarrow.ArrowInvalid:
@@ -83,11 +83,11 @@ def _codes(text: Any, trimmed: Any, labels: tuple[str, ...]) -> Any:
 def _floats(column: Any) -> np.ndarray:
     import pyarrow
 
-    found: np.ndarray = column.cast(pyarrow.float64()).to_numpy(zero_copy_only=False)
-    return found
+    floats: np.ndarray = column.cast(pyarrow.float64()).to_numpy(zero_copy_only=False)
+    return floats
 
 
 def _as_text(column: Any) -> np.ndarray:
-    found = np.empty(len(column), dtype=object)
-    found[:] = column.to_pylist()
-    return found
+    texts = np.empty(len(column), dtype=object)
+    texts[:] = column.to_pylist()
+    return texts

@@ -31,10 +31,10 @@ def shape(folder: Path, files: Sequence[str]) -> tuple[int, ...]:
     first: tuple[int, ...] | None = None
     for file in files:
         name = str(folder / file)
-        found = _opened(name, _claimed)
-        first = first or found
-        if found[:2] != first[:2]:
-            raise _differs(name, found, files[0], first)
+        claimed = _opened(name, _claimed)
+        first = first or claimed
+        if claimed[:2] != first[:2]:
+            raise _differs(name, claimed, files[0], first)
     return (len(files), *(first or (0, 0)))
 
 

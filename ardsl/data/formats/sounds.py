@@ -37,32 +37,32 @@ def read(folder: Path, files: Sequence[str], rate: int | None, kind: str) -> np.
 
 def lengths(folder: Path, files: Sequence[str], rate: int | None) -> np.ndarray:
     """Reads the time steps of each file from its header: int64 [files]. All have one channel and one rate."""
-    found: list[int] = []
+    counts: list[int] = []
     for file in files:
         name = str(folder / file)
         channels, own, frames = _opened(name, lambda opened: (opened.channels, opened.samplerate, opened.frames))
         if channels != 1:
             raise data_error(UNREADABLE, path=name, problem=f"has {channels} channels: mix them down to one")
         if rate is not None and own != rate:
-            other = f"{files[0]} has" if found else "the sounds are to have"
+            other = f"{files[0]} has" if counts else "the sounds are to have"
             problem = f"has {own:,} time steps a second, and {other} {rate:,}: resample it"
             raise data_error(UNREADABLE, path=name, problem=problem)
         if wrong := _problem(name, frames):
             raise data_error(UNREADABLE, path=name, problem=wrong)
         rate = own
-        found.append(frames)
-    return np.array(found, dtype=np.int64)
+        counts.append(frames)
+    return np.array(counts, dtype=np.int64)
 
 
 def _moments(file: Any, count: int, kind: str, name: str) -> np.ndarray:
-    found: np.ndarray = file.read(dtype=kind)
-    if len(found) != count:
+    samples: np.ndarray = file.read(dtype=kind)
+    if len(samples) != count:
         raise data_error(
-            UNREADABLE, path=name, problem=f"is cut short: of {count:,} time steps there are {len(found):,}"
+            UNREADABLE, path=name, problem=f"is cut short: of {count:,} time steps there are {len(samples):,}"
         )
-    if found.dtype.kind == "f" and np.isnan(found).any():
+    if samples.dtype.kind == "f" and np.isnan(samples).any():
         raise data_error(UNREADABLE, path=name, problem="has time steps that are no numbers (NaN)")
-    return found
+    return samples
 
 
 def _problem(name: str, frames: int) -> str | None:

@@ -86,5 +86,5 @@ def codes(points: np.ndarray, domain: Domain) -> tuple[np.ndarray, np.ndarray]:
     with does not stand in it."""
     known = np.array([-1 if code == domain.end else ord(label) for code, label in enumerate(domain.labels or ())])
     order = np.argsort(known)
-    found = order[np.searchsorted(known, points, sorter=order).clip(max=len(known) - 1)]
-    return found, np.flatnonzero(known[found] != points)
+    nearest = order[np.searchsorted(known, points, sorter=order).clip(max=len(known) - 1)]
+    return nearest, np.flatnonzero(known[nearest] != points)

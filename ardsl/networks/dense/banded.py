@@ -31,7 +31,7 @@ class Band:
 
 def bands(mask: np.ndarray, like: Tensor) -> list[Band]:
     """The bands of a mask, bool [rows, columns]; its rows and columns should be sorted by label."""
-    found = []
+    pieces = []
     for rows in np.array_split(np.arange(len(mask)), BANDS) if len(mask) >= BANDS else [np.arange(len(mask))]:
         first, last = int(rows[0]), int(rows[-1]) + 1
         part = mask[first:last]
@@ -39,8 +39,8 @@ def bands(mask: np.ndarray, like: Tensor) -> list[Band]:
         full = len(everywhere) if everywhere.all() else int(np.argmin(everywhere))
         end = int(anywhere[-1]) + 1 if len(anywhere) else 0
         inside = torch.from_numpy(part[:, full:end]).to(like.device, like.dtype)
-        found.append(Band(first, last, full, max(full, end), inside))
-    return found
+        pieces.append(Band(first, last, full, max(full, end), inside))
+    return pieces
 
 
 class BandedLinear(torch.autograd.Function):

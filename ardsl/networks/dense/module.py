@@ -110,13 +110,13 @@ class DenseNetwork(NetworkModule):
     def _make_masks(self, orders: Orders) -> Masks:
         group = self.plan.group
         by_variable = group.orders(orders) if isinstance(orders, int) else orders
-        found = relations(group, self.plan.options, by_variable)
+        masked = relations(group, self.plan.options, by_variable)
         rows, columns = group.output_draw[self._outputs], group.feature_element[self._inputs]
-        layers = [relation.matrix() for relation in found.hidden]
+        layers = [relation.matrix() for relation in masked.hidden]
         if layers:
             layers[0] = layers[0][:, columns]
             layers[-1] = layers[-1][rows]
-        direct = found.direct.matrix()[rows][:, columns] if found.direct is not None else None
+        direct = masked.direct.matrix()[rows][:, columns] if masked.direct is not None else None
         # One order is asked for at every step: keep its masks ready to multiply. Several would take four times the
         # room.
         dtype = self.biases[-1].dtype if group.order_count == 1 else torch.bool

@@ -141,9 +141,9 @@ class Mlp(Dense):
         return super().fixed({"direct": False, **options})
 
     def problems(self, group: Group, options: Mapping[str, Any]) -> Iterator[Diagnostic]:
-        found = list(super().problems(group, options))
-        yield from found
-        if found or options["tied"]:
+        problems = list(super().problems(group, options))
+        yield from problems
+        if problems or options["tied"]:
             return
         for k in range(group.order_count):
             relation = group.declared(group.orders(k))
@@ -228,9 +228,9 @@ class Table(Network):
             yield rules.TABLE_UNDER_ANY.at(group.call.span, what="a table", variable=group.mixed.name)
             return
         if options["tied"]:
-            found = list(tied_problems("table", group))
-            yield from found
-            if found:
+            problems = list(tied_problems("table", group))
+            yield from problems
+            if problems:
                 return
         rows, power = table_rows(group, options)
         if rows is None or rows > MAX_TABLE_ROWS:

@@ -54,9 +54,9 @@ class DenseRelations:
         """What any path realizes: draws × source elements."""
         hidden = self.through_hidden()
         if hidden is None or self.direct is None:
-            found = self.direct if hidden is None else hidden
-            assert found is not None  # a dense network has a hidden layer or a direct path
-            return found
+            realized = self.direct if hidden is None else hidden
+            assert realized is not None  # a dense network has a hidden layer or a direct path
+            return realized
         return hidden.union(self.direct)
 
 
@@ -94,7 +94,7 @@ def plan_dense(group: Group, network: str, options: Mapping[str, Any]) -> Design
         packed = read[-1] if read is not None else None
         layer = masked_layer("direct", first.direct, features, outputs, bias=not first.hidden, packed=packed)
         layers.append(replace(layer, direct=True))
-    hidden = tuple(found for r in under if (found := r.through_hidden()) is not None)  # all of them, or none
+    hidden = tuple(through for r in under if (through := r.through_hidden()) is not None)  # all of them, or none
     return Design(
         group,
         network,
@@ -106,12 +106,12 @@ def plan_dense(group: Group, network: str, options: Mapping[str, Any]) -> Design
     )
 
 
-def _read(found: DenseRelations, source_sizes: list[np.ndarray]) -> list[int] | None:
+def _read(dense: DenseRelations, source_sizes: list[np.ndarray]) -> list[int] | None:
     """The most numbers that an output of each layer, and at last of the direct path, reads, where these are few: None
     where it would not pay to store weights for these alone."""
-    if not found.listed:
+    if not dense.listed:
         return None
-    layers = [*found.hidden, *([found.direct] if found.direct is not None else [])]
+    layers = [*dense.hidden, *([dense.direct] if dense.direct is not None else [])]
     read = [int(layer.totals(sizes).max(initial=0)) for layer, sizes in zip(layers, source_sizes, strict=True)]
     packed = sum(layer.targets * most for layer, most in zip(layers, read, strict=True))
     masked = sum(layer.targets * int(sizes.sum()) for layer, sizes in zip(layers, source_sizes, strict=True))

@@ -127,8 +127,8 @@ def _end(parts: Sequence[AxisPart], lattice: Lattice) -> Affine | None:
     first, *others = parts
     if len(lattice.shape) != 1 or first.low == first.high or not all(each.whole for each in others):
         return None
-    found = first.high if lattice.priority and lattice.priority[0] == (0, 1) else first.low
-    return found if found is not None and found.axis == 0 and found.multiplier == 1 else None
+    end = first.high if lattice.priority and lattice.priority[0] == (0, 1) else first.low
+    return end if end is not None and end.axis == 0 and end.multiplier == 1 else None
 
 
 def _spread_reason(context: Context, lattice: Lattice) -> str:
@@ -177,7 +177,7 @@ def _cell_size(part: Part) -> int:
 def alignment(part: Part, lattice: Lattice) -> np.ndarray:
     """The elements that each position reads, −1 where they lie outside the source: int64 [positions, elements]."""
     positions = np.unravel_index(np.arange(lattice.positions), lattice.shape)
-    found = np.zeros((lattice.positions, 1), dtype=np.int64)
+    elements = np.zeros((lattice.positions, 1), dtype=np.int64)
     outside = np.zeros(lattice.positions, dtype=bool)
     for each, size in zip(part.parts, part.source_shape, strict=True):
         if each.low is None:
@@ -185,5 +185,5 @@ def alignment(part: Part, lattice: Lattice) -> np.ndarray:
         else:
             index = each.low.at(positions, lattice.positions)[:, None]
             outside |= (index[:, 0] < 0) | (index[:, 0] >= size)
-        found = (found[:, :, None] * size + index[:, None, :]).reshape(lattice.positions, -1)
-    return np.where(outside[:, None], -1, found)
+        elements = (elements[:, :, None] * size + index[:, None, :]).reshape(lattice.positions, -1)
+    return np.where(outside[:, None], -1, elements)

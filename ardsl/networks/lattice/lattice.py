@@ -65,8 +65,8 @@ class Lattice:
     def stacked(self) -> bool:
         """The order goes position by position, and group by group within: what the two stacks of a gated PixelCNN
         need."""
-        found = self.priority
-        return found is not None and (self.groups == 1 or found[-1][0] == len(self.shape))
+        priority = self.priority
+        return priority is not None and (self.groups == 1 or priority[-1][0] == len(self.shape))
 
     def before(self, stencil: Stencil, same: bool) -> Stencil:
         """What of a stencil reads only earlier sites, or with ``same`` the site itself, under an order that compares

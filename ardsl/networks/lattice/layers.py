@@ -104,12 +104,12 @@ class RankedWeight(StencilWeight):
         groups, sources, _, positions = self._near.shape
         padded = F.pad(value.reshape(batch, sources, self.inputs, positions), (0, 1))
         weight = self.masked.unflatten(0, (groups, self.outputs)).unflatten(2, (sources, self.inputs))
-        found = []
+        outputs = []
         for group in range(groups):
             read = [padded[:, s].index_select(2, self._near[group, s].reshape(-1)) for s in range(sources)]
             columns = torch.stack(read, 1).reshape(batch, -1, positions)  # source group, feature and offset
-            found.append(weight[group].flatten(1) @ columns)
-        result = torch.stack(found, 1).reshape(batch, groups * self.outputs, *shape)
+            outputs.append(weight[group].flatten(1) @ columns)
+        result = torch.stack(outputs, 1).reshape(batch, groups * self.outputs, *shape)
         return result if bias is None else result + bias.reshape(1, -1, *[1] * len(shape))
 
 
@@ -137,8 +137,8 @@ class Features:
     def located(self, layer: Layer) -> Tensor | None:
         """What a layer adds position by position."""
         chosen = (self.maps if layer.conditioned else None, self.aligned if layer.aligned else None)
-        found = [part for part in chosen if part is not None]
-        return torch.cat(found, 1) if found else None
+        located = [part for part in chosen if part is not None]
+        return torch.cat(located, 1) if located else None
 
 
 class Upsampled(nn.Module):
@@ -213,20 +213,20 @@ class Convolution(nn.Module):
 
     def forward(self, maps: dict[str, Tensor], given: Features) -> Tensor:
         layer, bias = self.layer, self.bias
-        found: Tensor | None = None
+        total: Tensor | None = None
         for (source, _), weight in zip(layer.sources, self.sources, strict=True):
-            part = weight(maps[source], bias if found is None else None)
-            found = part if found is None else found + part
+            part = weight(maps[source], bias if total is None else None)
+            total = part if total is None else total + part
         for name in layer.added:
-            found = maps[name] if found is None else found + maps[name]
+            total = maps[name] if total is None else total + maps[name]
         axes = next(iter(maps.values())).ndim - 2
-        if found is None:
+        if total is None:
             like = next(iter(maps.values()))
             assert bias is not None  # a layer that adds nothing has one
-            found = bias.reshape(1, -1, *[1] * axes).expand(like.shape[0], -1, *like.shape[2:])
+            total = bias.reshape(1, -1, *[1] * axes).expand(like.shape[0], -1, *like.shape[2:])
         if self.condition is not None and given.whole is not None:
-            found = found + (given.whole @ self.condition.T).unflatten(1, (-1, *[1] * axes))
+            total = total + (given.whole @ self.condition.T).unflatten(1, (-1, *[1] * axes))
         located = given.located(layer)
         if self.locate is not None and located is not None:
-            found = found + _CONVOLUTIONS[axes](located, self.locate.unflatten(1, (-1, *[1] * axes)))
-        return found
+            total = total + _CONVOLUTIONS[axes](located, self.locate.unflatten(1, (-1, *[1] * axes)))
+        return total

@@ -94,8 +94,8 @@ class LatticeNetwork(NetworkModule):
 
     def whole(self, parts: Mapping[str, Tensor]) -> Tensor | None:
         """What is given for all positions as it is, [batch, features]."""
-        found = [parts[source.variable.name] for source in self.given.whole]
-        return torch.cat(found, 1) if found else None
+        features = [parts[source.variable.name] for source in self.given.whole]
+        return torch.cat(features, 1) if features else None
 
     def maps_during(self, parts: Mapping[str, Tensor]) -> Callable[[slice], Tensor]:
         """Along time, the maps of what is given at some moments, [batch, features, moments], with the weights that
@@ -108,9 +108,9 @@ class LatticeNetwork(NetworkModule):
             spread.append((self.maps[name], weights, parts[name]))
 
         def during(moments: slice) -> Tensor:
-            found = [value[:, :, moments] for value in through]
-            found += [functional_call(module, weights, (value, moments)) for module, weights, value in spread]
-            return torch.cat(found, 1)
+            maps = [value[:, :, moments] for value in through]
+            maps += [functional_call(module, weights, (value, moments)) for module, weights, value in spread]
+            return torch.cat(maps, 1)
 
         return during
 

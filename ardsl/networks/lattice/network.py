@@ -52,9 +52,9 @@ class LatticePlugin(Network):
     def problems(self, group: Group, options: Mapping[str, Any]) -> Iterator[Diagnostic]:
         """What in the group the network cannot realize."""
         for check in (self._shape_problems, self._context_problems):
-            found = list(check(group))
-            yield from found
-            if found:
+            problems = list(check(group))
+            yield from problems
+            if problems:
                 return
         yield from self._size_problems(group, options)
 

@@ -38,8 +38,8 @@ def plan_lattice(group: Group, options: Mapping[str, Any], wiring: Wiring) -> di
 def _alike(group: Group, lattice: Lattice, conditions: Given) -> dict[str, tuple[int, ...]]:
     """The axes of positions, of the variable itself and of what is aligned to them."""
     parts = [*conditions.aligned, *((each.source, each.part) for each in conditions.spread)]
-    found = {source.variable.name: part.placed_axes for source, part in parts}
-    return {group.targets[0].variable.name: tuple(range(len(lattice.shape)))} | found
+    axes = {source.variable.name: part.placed_axes for source, part in parts}
+    return {group.targets[0].variable.name: tuple(range(len(lattice.shape)))} | axes
 
 
 def _realized(group: Group, wiring: Wiring, conditions: Given) -> list[Relation]:
@@ -47,19 +47,19 @@ def _realized(group: Group, wiring: Wiring, conditions: Given) -> list[Relation]
     conditioned = any(layer.conditioned for layer in wiring.layers)
     aligned = {source.variable.name: part for source, part in conditions.aligned}
     spread = {each.source.variable.name: each for each in conditions.spread}
-    found: list[Relation] = []
+    relations: list[Relation] = []
     for source in group.sources:
         if source.variable is group.targets[0].variable:
-            found.append(own_relation(wiring))
+            relations.append(own_relation(wiring))
         elif source in conditions.sources:
-            found.append((Everything if conditioned else _nothing)(group.draws, len(source.elements)))
+            relations.append((Everything if conditioned else _nothing)(group.draws, len(source.elements)))
         elif source.variable.name in spread:
-            found.append(spread_relation(wiring, spread[source.variable.name]))
+            relations.append(spread_relation(wiring, spread[source.variable.name]))
         elif any(layer.aligned for layer in wiring.layers):
-            found.append(group.at_draws(aligned[source.variable.name]))
+            relations.append(group.at_draws(aligned[source.variable.name]))
         else:
-            found.append(_nothing(group.draws, len(source.elements)))
-    return found
+            relations.append(_nothing(group.draws, len(source.elements)))
+    return relations
 
 
 def _upsampling(spread: Spread) -> LayerPlan:

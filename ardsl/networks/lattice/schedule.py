@@ -18,11 +18,11 @@ def neighbours(wiring: Wiring, layer: Layer) -> list[np.ndarray]:
 
     Slots are offsets, and at each the source's groups: the order of a stencil's weights.
     """
-    found = []
+    by_source = []
     for _, relation in ranked_readings(wiring, layer)[: len(layer.sources)]:
         pairs = zip(relation.stencil.offsets, relation.stencil.reads, strict=True)
-        found.append(np.concatenate([relation.neighbours(offset, reads) for offset, reads in pairs], axis=1))
-    return found
+        by_source.append(np.concatenate([relation.neighbours(offset, reads) for offset, reads in pairs], axis=1))
+    return by_source
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,11 @@ class SourceSteps:
 
 def source_slices(group: Group) -> dict[str, slice]:
     """Where each source's elements stand among the group's."""
-    found, start = {}, 0
+    slices, start = {}, 0
     for source in group.sources:
-        found[source.variable.name] = slice(start, start + len(source.elements))
+        slices[source.variable.name] = slice(start, start + len(source.elements))
         start += len(source.elements)
-    return found
+    return slices
 
 
 class Schedule:
@@ -109,16 +109,16 @@ class Schedule:
 
     def _needed(self, wiring: Wiring) -> dict[str, np.ndarray]:
         """Which sites of each map some draw depends on, bool [sites]."""
-        found = {name: np.zeros(wiring.lattice.positions * groups, bool) for name, (groups, _) in wiring.sizes.items()}
-        found[wiring.output][:] = self._drawn
+        needed = {name: np.zeros(wiring.lattice.positions * groups, bool) for name, (groups, _) in wiring.sizes.items()}
+        needed[wiring.output][:] = self._drawn
         for layer in reversed(wiring.layers):
-            here = found[layer.target]
+            here = needed[layer.target]
             for (source, _), near in zip(layer.sources, self.near[layer.target], strict=True):
                 read = near[here].reshape(-1)
-                found[source][read[read >= 0]] = True
+                needed[source][read[read >= 0]] = True
             for name in layer.added:
-                found[name] |= here
-        return found
+                needed[name] |= here
+        return needed
 
     def _in_passing(self, source: str, target: str, near: np.ndarray) -> bool:
         """Whether every site reads the same site of the source and no other, at the turn that computes both."""

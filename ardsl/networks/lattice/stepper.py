@@ -165,10 +165,10 @@ class LatticeStepper(LatticeInputs):
         first = int(index[0])
         if int(index[-1]) - first == len(index) - 1 and (len(index) < 3 or bool((np.diff(index) == 1).all())):
             return rows[first : first + len(index)]
-        found = self._room(key, len(index), rows)
+        gathered = self._room(key, len(index), rows)
         place = torch.from_numpy(index).to(rows.device)
-        tape.record(torch.index_select, rows, 0, place, out=found)
-        return found
+        tape.record(torch.index_select, rows, 0, place, out=gathered)
+        return gathered
 
     def _room(self, key: object, count: int, like: Tensor) -> Tensor:
         """Room for values that the next call uses up, [count, features, batch]."""
@@ -207,11 +207,11 @@ class LatticeStepper(LatticeInputs):
     def _together(self, layer: Layer, group: int) -> list[list[int]]:
         """What a group reads of a convolution's sources, by the tensor that holds them: one gather and one product
         serve each."""
-        found: dict[int, list[int]] = {}
+        by_tensor: dict[int, list[int]] = {}
         for number, (source, _) in enumerate(layer.sources):
             if len(self._slots(layer, number, group)):
-                found.setdefault(id(self._rows[source]), []).append(number)
-        return list(found.values())
+                by_tensor.setdefault(id(self._rows[source]), []).append(number)
+        return list(by_tensor.values())
 
     def _slots(self, layer: Layer, number: int, group: int) -> np.ndarray:
         """Which of a source's slots a group ever reads."""
@@ -227,8 +227,8 @@ class LatticeStepper(LatticeInputs):
         else:
             near = [self._schedule.near[layer.target][n][sites[mine]][:, self._slots(layer, n, group)] for n in numbers]
             index = np.concatenate([self._row[name][each] for name, each in zip(names, near, strict=True)], axis=1)
-        found = self._gathered(self._rows[names[0]], index.reshape(-1), (layer.target, *numbers), tape)
-        return found.reshape(len(mine), -1, self._batch)
+        columns = self._gathered(self._rows[names[0]], index.reshape(-1), (layer.target, *numbers), tape)
+        return columns.reshape(len(mine), -1, self._batch)
 
     def _flat(self, layer: Layer, numbers: list[int], group: int) -> Tensor:
         """A group's weights on what :meth:`_columns` gives, [features, slots · inputs]."""

@@ -29,14 +29,14 @@ def delays(options: Mapping[str, Any], limits: Limits) -> list[tuple[int, ...]]:
     """How long before its own moment each layer reads, the first layer first: a window takes away what would reach
     beyond it."""
     left = limits[0]
-    found = []
+    delays_by_layer = []
     dilations = [1 << layer for layer in range(options["layers"])] * options["blocks"]
     wanted = [(1,), *(tuple(k * dilation for k in range(options["kernel"])) for dilation in dilations)]
     for each in wanted:
         kept = tuple(delay for delay in each if left is None or delay <= left)
         left = None if left is None else left - max(kept, default=0)
-        found.append(kept)
-    return found
+        delays_by_layer.append(kept)
+    return delays_by_layer
 
 
 def reach(options: Mapping[str, Any], limits: Limits) -> int:

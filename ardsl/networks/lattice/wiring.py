@@ -70,9 +70,9 @@ def pointwise(axes: int, groups: np.ndarray) -> Stencil:
 
 def weights(wiring: Wiring, layer: Layer) -> Sequence[tuple[int, int]]:
     """For each source, how many weights a convolution has, and how many of them a stencil lets through."""
-    found = []
+    counts = []
     for source, stencil in layer.sources:
         groups, features = wiring.sizes[source]
         pairs = layer.features * features
-        found.append((layer.groups * groups * len(stencil.offsets) * pairs, int(stencil.reads.sum()) * pairs))
-    return found
+        counts.append((layer.groups * groups * len(stencil.offsets) * pairs, int(stencil.reads.sum()) * pairs))
+    return counts

@@ -57,13 +57,13 @@ class MapNetwork(NetworkModule):
         """The sources as one map [batch, features, *cells], or as one vector where none has rows and columns."""
         if not self._map:
             return inputs
-        found = []
+        maps = []
         for part, where in zip(inputs.split([size for size, _ in self._from], 1), self._from, strict=True):
             if where[1] is None:
-                found.append(part[..., None, None].expand(-1, -1, *self._map))
+                maps.append(part[..., None, None].expand(-1, -1, *self._map))
             else:
-                found.append(part.unflatten(1, (*self._map, -1)).movedim(-1, 1))
-        return found[0] if len(found) == 1 else torch.cat(found, 1)
+                maps.append(part.unflatten(1, (*self._map, -1)).movedim(-1, 1))
+        return maps[0] if len(maps) == 1 else torch.cat(maps, 1)
 
 
 class Growing(nn.Module):

@@ -97,12 +97,12 @@ def finer(located: tuple[int, ...] | None, inputs: int, target: tuple[int, ...],
         halved = [_halvings(size, len(hidden) - 1) for size in target]
         coarse = tuple(size >> times for size, times in zip(target, halved, strict=True))
         strides = [(1,) * len(target), *_spread([1 << times for times in halved], len(hidden) - 1)]
-    found = []
+    steps = []
     for number, (outputs, stride) in enumerate(zip(hidden, strides, strict=True)):
         first = number == 0
-        found.append(Step(inputs, outputs, coarse, stride, first and located is None, first and located is not None))
-        coarse, inputs = found[-1].shape, outputs
-    return found
+        steps.append(Step(inputs, outputs, coarse, stride, first and located is None, first and located is not None))
+        coarse, inputs = steps[-1].shape, outputs
+    return steps
 
 
 def coarser(source: tuple[int, ...], inputs: int, target: tuple[int, ...] | None, hidden: Sequence[int]) -> list[Step]:
@@ -113,13 +113,13 @@ def coarser(source: tuple[int, ...], inputs: int, target: tuple[int, ...] | None
     else:
         halved = [_halvings(size, len(hidden)) for size in source]
         strides = _spread([1 << times for times in halved], len(hidden))[::-1]
-    found = []
+    steps = []
     for number, (outputs, stride) in enumerate(zip(hidden, strides, strict=True)):
         coarse = tuple(size // each for size, each in zip(source, stride, strict=True))
         summary = target is not None and number == len(hidden) - 1
-        found.append(Step(inputs, outputs, coarse, stride, summary=summary, down=True))
+        steps.append(Step(inputs, outputs, coarse, stride, summary=summary, down=True))
         source, inputs = coarse, outputs
-    return found
+    return steps
 
 
 def _halvings(size: int, most: int) -> int:
@@ -143,10 +143,10 @@ def _spread(factors: Sequence[int], layers: int) -> list[tuple[int, ...]]:
 
 def _primes(number: int) -> list[int]:
     """Largest first."""
-    found, divisor = [], 2
+    factors, divisor = [], 2
     while number > 1:
         while number % divisor == 0:
-            found.append(divisor)
+            factors.append(divisor)
             number //= divisor
         divisor += 1
-    return found[::-1]
+    return factors[::-1]

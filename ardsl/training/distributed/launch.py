@@ -140,10 +140,10 @@ def _outcome(folder: Path, codes: Sequence[int | None]) -> Any:
     """The first process's result, or what made one fail; that it missed another counts only where none has died, which
     is None."""
     paths = [folder / OUTCOME.format(rank=rank) for rank in range(len(codes))]
-    found = [torch.load(path, weights_only=False) for path in paths if path.is_file()]
-    lost = [each for each in found if isinstance(each, DataError) and each.code == LOST_PROCESS.code]
-    own = [each for each in found if each not in lost]
-    died = sum(map(bool, codes)) > len(found)
+    outcomes = [torch.load(path, weights_only=False) for path in paths if path.is_file()]
+    lost = [each for each in outcomes if isinstance(each, DataError) and each.code == LOST_PROCESS.code]
+    own = [each for each in outcomes if each not in lost]
+    died = sum(map(bool, codes)) > len(outcomes)
     return own[0] if own else lost[0] if lost and not died else None
 
 

@@ -45,28 +45,28 @@ class _Several(Processes):
             return (False,) * len(flags)
         now = time.perf_counter()
         steps = int(_LOOK * (self._skipped + 1) / max(now - self._asked, 1e-6))
-        found = torch.tensor([*flags, min(steps, _MOST_SKIPPED)])
-        distributed.all_reduce(found, distributed.ReduceOp.MAX, self._group)
-        *answers, self._left = found.tolist()
+        highest = torch.tensor([*flags, min(steps, _MOST_SKIPPED)])
+        distributed.all_reduce(highest, distributed.ReduceOp.MAX, self._group)
+        *answers, self._left = highest.tolist()
         self._asked, self._skipped = now, self._left
         return tuple(map(bool, answers))
 
     def gather(self, value: T) -> list[T]:
-        found: list[Any] = [None] * self.world
-        distributed.all_gather_object(found, value, self._group)
-        return found
+        gathered: list[Any] = [None] * self.world
+        distributed.all_gather_object(gathered, value, self._group)
+        return gathered
 
     def from_first(self, make: Callable[[], T]) -> T:
-        told: list[Any] = [None]
+        message: list[Any] = [None]
         if self.first:
             try:
-                told = [make()]
+                message = [make()]
             except ArdslError as error:
-                told = [error]
-        distributed.broadcast_object_list(told, 0, self._group)
-        if isinstance(told[0], ArdslError):
-            raise told[0]
-        made: T = told[0]
+                message = [error]
+        distributed.broadcast_object_list(message, 0, self._group)
+        if isinstance(message[0], ArdslError):
+            raise message[0]
+        made: T = message[0]
         return made
 
     @contextmanager

@@ -83,10 +83,10 @@ def read_results(directory: Path, declared: Mapping[str, Any]) -> list[Result]:
         problem = f"is of a sweep over {', '.join(names)}, not {', '.join(declared)}: choose another folder with --out"
         raise data_error(BAD_RUN, path=path, problem=problem)
     try:
-        found = [_result(directory, declared, row) for row in rows[1:]]
+        results = [_result(directory, declared, row) for row in rows[1:]]
     except (ValueError, TypeError, RecursionError):
         raise _damaged(path) from None
-    return sorted(found, key=lambda result: result.number)
+    return sorted(results, key=lambda result: result.number)
 
 
 def _damaged(path: Path) -> Exception:

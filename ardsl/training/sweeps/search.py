@@ -89,10 +89,10 @@ def _values(name: str, declared: Any, given: Any) -> tuple[Any, ...] | Range:
 
 
 def _fitted(name: str, declared: Any, value: Any) -> Any:
-    found = fitted(declared, value.item() if isinstance(value, np.generic) else value)
-    if found is None:
+    fitted_value = fitted(declared, value.item() if isinstance(value, np.generic) else value)
+    if fitted_value is None:
         raise _unusable(f"`{name}` is {kind_of(declared)} and cannot be set to {describe(value)}")
-    return found
+    return fitted_value
 
 
 def grid(space: Space) -> Iterator[dict[str, Any]]:
@@ -153,8 +153,8 @@ def propose(space: Space, trials: Sequence[tuple[Mapping[str, Any], float]], see
             for name, values in space.items()
         }
         for params, loss in trials:
-            told = {n: params[n] if isinstance(v, Range) else v.index(params[n]) for n, v in space.items()}
-            study.add_trial(optuna.trial.create_trial(params=told, distributions=kinds, value=loss))
+            numbers = {n: params[n] if isinstance(v, Range) else v.index(params[n]) for n, v in space.items()}
+            study.add_trial(optuna.trial.create_trial(params=numbers, distributions=kinds, value=loss))
         drawn = study.ask(fixed_distributions=kinds).params
     finally:
         optuna.logging.set_verbosity(before)

@@ -98,8 +98,8 @@ class Sweep:
         first, self.warnings = self._check_specs()
         self._seed = first.model.train.seed if training["seed"] is None else training["seed"]
         self.directory = Path("sweeps", first.name) if out is None else Path(out)
-        found = read_results(self.directory, {name: declared[name] for name in self.space})
-        self.results = [result for result in found if self._stands(result)]
+        earlier = read_results(self.directory, {name: declared[name] for name in self.space})
+        self.results = [result for result in earlier if self._stands(result)]
         for params in grid(self.space):
             directory = self.directory / run_name(params)
             if directory.is_dir() and (spec := self._spec(params)) is not None:
@@ -122,15 +122,15 @@ class Sweep:
     def _check_specs(self) -> tuple[Spec, list[Diagnostic]]:
         """The first spec, and what there is to warn of. Raises ``SpecError`` where a combination is rejected."""
         every = list(grid(self.space))
-        found: dict[Any, list[tuple[Diagnostic, dict[str, Any]]]] = {}
+        warnings: dict[Any, list[tuple[Diagnostic, dict[str, Any]]]] = {}
         first = None
         for params in every:
             diagnostics, spec = diagnose(self.source, self._overrides | params)
             first = first or spec
             for each in diagnostics:
-                found.setdefault((each.code, each.message, each.labels), []).append((each, params))
+                warnings.setdefault((each.code, each.message, each.labels), []).append((each, params))
         told_once = []
-        for (diagnostic, params), *others in found.values():
+        for (diagnostic, params), *others in warnings.values():
             some = len(others) + 1 < len(every)
             notes = (*diagnostic.notes, *([f"this is so with {told(params)}"] if some else []))
             told_once.append(replace(diagnostic, notes=notes))
