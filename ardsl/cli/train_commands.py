@@ -21,6 +21,7 @@ _SPLITS = ("train", "valid", "test")
 
 
 def _sources(context: click.Context, option: click.Parameter, values: Sequence[str]) -> dict[str, str]:
+    """``SPLIT=PATH`` options as a dict."""
     sources: dict[str, str] = {}
     for value in values:
         split, equals, path = value.partition("=")
@@ -90,7 +91,7 @@ def train_command(
     _show_warnings(spec)
     from ardsl.diagnostics.rules.data import BAD_CHECKPOINT
     from ardsl.errors import DataError
-    from ardsl.runs.reading import SAMPLES, STATE
+    from ardsl.runs.reading import STATE
     from ardsl.training.distributed.processes import is_first
     from ardsl.training.fit import TrainingError, fit
 
@@ -120,41 +121,54 @@ def train_command(
     except DataError as error:
         if not (directory / STATE).is_file() or error.code == BAD_CHECKPOINT.code:
             raise
-        complain(f"{error}; that mended, go on with `{_going_on()}`")
+        complain(f"{error}; that mended, go on with `{_resuming_command()}`")
         return 2
     except (KeyboardInterrupt, Terminated) as error:
-        word, code = ending(error)
-        if (directory / STATE).is_file():
-            say(f"{word}; go on with")
-            say(f"  {_going_on()}")
-        else:
-            say(word, err=True)
-        return code
+        return _interrupted(error, directory)
     if not is_first():
         return 0
     if fast_dev_run:
         say("One step and one validation went through; nothing was written.")
         return 0
+    declared = spec.model.data.test is not None and "test" not in sources
+    _say_next(spec, directory, test_data=None if declared else sources.get("test", "PATH"))
+    if run.stopped != "interrupted":
+        return 0
+    say(f"  {_resuming_command()}")
+    return INTERRUPTED
+
+
+def _interrupted(error: BaseException, directory: Path) -> int:
+    """Says that a training was interrupted before it could return a run, and how to resume it; gives the exit code."""
+    from ardsl.runs.reading import STATE
+
+    word, code = ending(error)
+    if (directory / STATE).is_file():
+        say(f"{word}; go on with")
+        say(f"  {_resuming_command()}")
+    else:
+        say(word, err=True)
+    return code
+
+
+def _say_next(spec: Spec, directory: Path, test_data: str | None) -> None:
+    """Says where the run is, and the commands to evaluate it and to sample from it."""
+    from ardsl.runs.reading import SAMPLES
+
     samples = [directory / name for name in SAMPLES if (directory / name).is_file()]
     seen = f", samples in {samples[0]}" if samples else ""
     say(f"The run is in {directory}{seen}. Next:")
     run_folder = shlex.quote(str(directory))
-    tested = spec.model.data.test is not None and "test" not in sources
-    data = "" if tested else f" --data {sources.get('test', 'PATH')}"
+    data = "" if test_data is None else f" --data {test_data}"
     say(f"  ardsl eval {run_folder}{data}")
-    written = {".png": "-n 64 -o samples.png", ".txt": "-n 16 -o samples.txt", ".wav": "-o sample.wav"}.get(
-        samples[-1].suffix if samples else "", "-n 64 -o samples.csv"
-    )
+    options = {".png": "-n 64 -o samples.png", ".txt": "-n 16 -o samples.txt", ".wav": "-o sample.wav"}
+    output = options.get(samples[-1].suffix if samples else "", "-n 64 -o samples.csv")
     given = "".join(f" --given {variable.name}=VALUE" for variable in spec.model.given)
-    say(f"  ardsl sample {run_folder}{given} {written}")
-    if run.stopped != "interrupted":
-        return 0
-    say(f"  {_going_on()}")
-    return INTERRUPTED
+    say(f"  ardsl sample {run_folder}{given} {output}")
 
 
-def _going_on() -> str:
-    """The command that goes on with this training."""
+def _resuming_command() -> str:
+    """The command that resumes this training."""
     words = sys.argv[1:]
     return shlex.join(["ardsl", *words, *([] if "--resume" in words else ["--resume"])])
 
@@ -168,6 +182,5 @@ def from_here(source: str) -> Any:
 
 
 def _show_warnings(spec: Spec) -> None:
-
     if spec.warnings:
         show_diagnostics(spec.warnings)

@@ -41,8 +41,8 @@ from ardsl.training.options import (
     check_precision,
     count_devices,
     override,
-    told_apart,
-    told_of,
+    recorded_options,
+    split_callbacks,
 )
 from ardsl.training.progress import Progress
 from ardsl.training.reports import announce, conclude, figures, warn_of_collapse
@@ -137,36 +137,62 @@ def fit(
     if as_spec(spec).plan.parameters == 0:
         raise data_error(UNUSABLE_OPTION, problem=f"`{spec.name}` has no free parameters: there is nothing to train")
     settings = override(spec.model.train, epochs, seed, precision)
-    whole, functions = told_apart(callbacks)
-    place = find_device(device)
-    check_precision(settings.precision, place, strategy)
-    processes = join(place.type)
-    here = count_devices(devices, strategy, str(device), place, processes)
+    lightning_callbacks, functions = split_callbacks(callbacks)
+    chosen_device = find_device(device)
+    check_precision(settings.precision, chosen_device, strategy)
+    processes = join(chosen_device.type)
+    local_devices = count_devices(devices, strategy, str(device), chosen_device, processes)
     if resume and out is None:
         raise data_error(UNUSABLE_OPTION, problem="`resume` needs the run folder, `out`")
     if tensorboard:
-        whole = (*whole, _events(out))
-    alone = processes.world == 1
-    told = told_of(settings, here if alone else processes.world, strategy)
-    earlier = processes.from_first(lambda: check_earlier(out, spec, told) if resume and out is not None else None)
+        lightning_callbacks = (*lightning_callbacks, _events(out))
+    options = recorded_options(settings, local_devices if processes.world == 1 else processes.world, strategy)
+    earlier = processes.from_first(lambda: check_earlier(out, spec, options) if resume and out is not None else None)
     if earlier == "ended" and out is not None:
         shown = progress and processes.first
         Progress(0, shown=shown).say(f"the training in {out} has ended: there is nothing to go on with")
-        return _ended(Path(out), place)
-    dtype = torch.float64 if settings.precision == "64" else torch.float32
-    splits = load_data(spec, with_lengths(spec, data, lengths), data_dir=data_dir, dtype=dtype)
-    if fast_dev_run:
+        return _ended(Path(out), chosen_device)
+    training = _Training(
+        spec=spec,
+        settings=settings,
+        splits=_load_splits(spec, settings, with_lengths(spec, data, lengths), data_dir, one_batch=fast_dev_run),
+        device=chosen_device,
+        out=None if out is None else Path(out),
+        options=options,
+        resume=earlier is not None,
+        progress=progress,
+        checkpoint_every=checkpoint_every,
+        callbacks=lightning_callbacks,
+        functions=functions,
+        trial=fast_dev_run,
+    )
+    return _train(training, processes, local_devices)
+
+
+def _load_splits(
+    spec: Spec, settings: TrainSettings, data: Any, data_dir: str | Path | None, *, one_batch: bool
+) -> Splits:
+    """Loads the data of a training in its precision; with ``one_batch`` the first batch of each split alone."""
+    splits = load_data(spec, data, data_dir=data_dir, dtype=_dtype(settings))
+    if one_batch:
         first = slice(0, settings.batch)
         splits = replace(splits, train=take(splits.train, first), valid=splits.valid and take(splits.valid, first))
-    path = None if out is None else Path(out)
-    asked = (progress, checkpoint_every, whole, functions, fast_dev_run)
-    training = _Training(spec, settings, splits, place, path, told, earlier is not None, *asked)
+    return splits
+
+
+def _dtype(settings: TrainSettings) -> torch.dtype:
+    """The type of data and weights; lower precisions are those of the products in a step alone."""
+    return torch.float64 if settings.precision == "64" else torch.float32
+
+
+def _train(training: _Training, processes: Processes, local_devices: int) -> Run:
+    """Trains in this process, or starts one for each of several devices; a signal that ended it is sent on."""
     try:
-        if here == 1 or not alone:
+        if local_devices == 1 or processes.world > 1:
             run = training.run(processes)
         else:
-            check_carried([*whole, *functions])
-            run = launch(training, here)
+            check_carried([*training.callbacks, *training.functions])
+            run = launch(training, local_devices)
     except Unfinished as error:
         pass_on(error.number)
         raise
@@ -176,14 +202,18 @@ def fit(
 
 @dataclass(frozen=True)
 class _Training:
-    """All that ``fit`` was asked for, as each process that takes part in it gets it."""
+    """The arguments of a training, checked, as each process that takes part in it gets them.
+
+    ``options`` are those that the run folder records, ``functions`` those called after each epoch; ``trial`` is a fast
+    development run.
+    """
 
     spec: Spec
     settings: TrainSettings
     splits: Splits
-    place: torch.device
+    device: torch.device
     out: Path | None
-    told: dict[str, Any]
+    options: dict[str, Any]
     resume: bool
     progress: bool
     checkpoint_every: float
@@ -201,26 +231,26 @@ class _Fit:
 
     def __init__(self, training: _Training, processes: Processes, held: ExitStack) -> None:
         self.training, self.processes, self.settings = training, processes, training.settings
-        self.splits, settings, place = training.splits, training.settings, training.place
-        if processes.world > 1 and place.type == "cuda":
-            place = torch.device("cuda", processes.local_rank)
-        self.place = place
-        self.sharded = processes.world > 1 and training.told["strategy"] == "fsdp"
+        self.splits, settings, device = training.splits, training.settings, training.device
+        if processes.world > 1 and device.type == "cuda":
+            device = torch.device("cuda", processes.local_rank)
+        self.device = device
+        self.sharded = processes.world > 1 and training.options["strategy"] == "fsdp"
         self.model = self._compile()
         self.model.measure(training.splits.train)
         self.progress = Progress(settings.epochs, shown=training.progress and processes.first)
         self.folder: RunFolder | None = None
-        self._data = fingerprint(self.splits.train, self.splits.valid)
-        if len(set(processes.gather(self._data))) > 1:
+        self._fingerprint = fingerprint(self.splits.train, self.splits.valid)
+        if len(set(processes.gather(self._fingerprint))) > 1:
             raise data_error(UNUSABLE_OPTION, problem="the processes of the training have different data")
         state = processes.from_first(lambda: self._open_folder(held))
-        train = _on_device(self.splits.train, place)
+        train = _on_device(self.splits.train, device)
         parts = along_time(self.model, train, settings.window)
         self.batches = Batches(train, settings.batch, settings.seed, processes.rank, processes.world, *parts)
         valid = None
         if self.splits.valid is not None:
             own = take(self.splits.valid, slice(processes.rank, None, processes.world))
-            valid = _on_device(own, place)
+            valid = _on_device(own, device)
         events = (self._after_epoch, self._between_steps)
         try:
             self.learner = Learner(self.model, settings, valid, self.batches, processes, self.sharded, *events, state)
@@ -229,27 +259,26 @@ class _Fit:
         if state is not None:
             self.batches.epoch, self.batches.start = len(self.learner.metrics), self.learner.done
             self.progress.say(f"going on in epoch {len(self.learner.metrics) + 1}, after {self.learner.steps:,} steps")
-        self._written, self._cost, self._stale = 0.0, 0.0, False
-        self._pictures: Samples | None = None
-        self._checked, self._checkpoint_cost = time.perf_counter(), 0.0
+        self._written_at, self._write_cost, self._unwritten = 0.0, 0.0, False
+        self._sample_files: Samples | None = None
+        self._checkpointed_at, self._checkpoint_cost = time.perf_counter(), 0.0
 
     def _compile(self) -> Compiled:
-        dtype = torch.float64 if self.settings.precision == "64" else torch.float32
-        return compile_model(self.training.spec, seed=self.settings.seed, dtype=dtype)
+        return compile_model(self.training.spec, seed=self.settings.seed, dtype=_dtype(self.settings))
 
     def _open_folder(self, held: ExitStack) -> dict[str, Any] | None:
-        """The run folder, which the first process alone has open, and the state to go on from, if there is one."""
+        """Opens the run folder, in the first process alone, and loads the state to go on from, if there is one."""
         training = self.training
         state = None
         if training.out is not None:
-            folder = RunFolder(training.out, training.spec, training.told, training.resume)
+            folder = RunFolder(training.out, training.spec, training.options, training.resume)
             self.folder = held.enter_context(folder)
             if self.folder.kept is not None:
                 self.progress.say(f"the earlier run is kept in {self.folder.kept}")
         announce(self.progress, training.spec, self.splits)
         if self.folder is not None:
             state = self.folder.load_state()
-        if state is not None and state.get("data") != self._data:
+        if state is not None and state.get("data") != self._fingerprint:
             raise data_error(BAD_CHECKPOINT, path=training.out, problem="the training began with other data")
         return state
 
@@ -257,13 +286,13 @@ class _Fit:
         settings, learner, processes = self.settings, self.learner, self.processes
         stopped: Literal["epochs", "patience", "interrupted"] = "epochs"
         diverged: Diverged | None = None
-        begun = len(self.learner.metrics)
+        epochs_before = len(self.learner.metrics)
         rows = math.ceil(settings.batch / processes.world)
-        few = few_threads(self.model.spec, rows)
-        with quiet(), seeded(settings.seed, self.place), few, Interrupts(self._interrupt) as interrupts:
+        threads = few_threads(self.model.spec, rows)
+        with quiet(), seeded(settings.seed, self.device), threads, Interrupts(self._interrupt) as interrupts:
             callbacks = [*self.training.callbacks, interrupts]
-            ahead = (settings.epochs - begun, self.training.trial)
-            trainer = make_trainer(settings, self.place, processes, self.sharded, callbacks, *ahead)
+            ahead = (settings.epochs - epochs_before, self.training.trial)
+            trainer = make_trainer(settings, self.device, processes, self.sharded, callbacks, *ahead)
             try:
                 if settings.epochs:
                     trainer.fit(learner, train_dataloaders=self.batches)
@@ -305,10 +334,10 @@ class _Fit:
         return TrainingError(error, run if good else None)
 
     def _finish(self, stopped: Literal["epochs", "patience", "interrupted"], diverged: bool) -> Run:
-        """The best weights in the model and on disk, and the final figures."""
+        """Puts the best weights into the model and on disk, and writes the final figures."""
         best = self.learner.best
         # What is whole again cannot be put into a model that is split.
-        model = (self._compile() if self.sharded else self.model).to(self.place)
+        model = (self._compile() if self.sharded else self.model).to(self.device)
         if best is not None:
             model.load_state_dict(best.weights)
         model.eval()
@@ -327,50 +356,50 @@ class _Fit:
             if reason in ("epochs", "patience"):
                 folder.drop_state()
         nll = None if valid is None else valid.nll
-        asked = self.learner.interrupted
+        signal = self.learner.interrupted
         conclude(self.progress, model.spec, number, valid, seconds, stopped, folder.path if folder else None)
         if number:
             warn_of_collapse(self.progress, self.learner.metrics[number - 1])
-        return Run(model, self.learner.metrics, number, nll, seconds, stopped, self.training.out, asked)
+        return Run(model, self.learner.metrics, number, nll, seconds, stopped, self.training.out, signal)
 
     def _after_epoch(self, learner: Learner, improved: bool) -> None:
         row = learner.metrics[-1]
         left = row["seconds"] / row["epoch"] * (self.settings.epochs - row["epoch"])
         self.progress.epoch(row, improved, left)
         if self.processes.first:
-            for hear in self.training.functions:
-                hear(dict(row))
-        self._stale |= improved
+            for function in self.training.functions:
+                function(dict(row))
+        self._unwritten |= improved
         started = time.perf_counter()
-        if self.folder is None or self._cost > _WRITE_SHARE * (started - self._written):
+        if self.folder is None or self._write_cost > _WRITE_SHARE * (started - self._written_at):
             return
         self.folder.save_metrics(learner.metrics)
-        better, self._stale = self._stale and learner.best is not None, False
+        better, self._unwritten = self._unwritten and learner.best is not None, False
         if better:
             self.folder.save_weights(learner.best.weights)  # type: ignore[union-attr]
-        self._written = time.perf_counter()
-        self._cost = self._written - started
+        self._written_at = time.perf_counter()
+        self._write_cost = self._written_at - started
         if better and not self.sharded:
             self._samples(self.folder).save_if_due(learner.kept)
 
     def _samples(self, folder: RunFolder) -> Samples:
-        if self._pictures is None:
-            self._pictures = Samples(folder.path, self.splits, self.settings.seed)
-        return self._pictures
+        if self._sample_files is None:
+            self._sample_files = Samples(folder.path, self.splits, self.settings.seed)
+        return self._sample_files
 
     def _between_steps(self, learner: Learner) -> None:
-        """Write a checkpoint when it is time, and end here if the user wants that."""
+        """Writes a checkpoint when it is time, and ends the training here if a signal asked for that."""
         now = time.perf_counter()
         every = max(self.training.checkpoint_every, self._checkpoint_cost / _WRITE_SHARE)
-        asked = [learner.interrupted == number for number in (Signals.SIGINT, Signals.SIGTERM)]
-        due, by_user, terminated = self.processes.any(now - self._checked > every, *asked)
+        signals = [learner.interrupted == number for number in (Signals.SIGINT, Signals.SIGTERM)]
+        due, by_user, terminated = self.processes.any(now - self._checkpointed_at > every, *signals)
         interrupted = by_user or terminated
         if self.training.out is not None and (due or interrupted) and learner.steps:
             state = learner.state()
             if self.folder is not None:
-                self.folder.save_state(state | {"data": self._data})
-            self._checked = time.perf_counter()
-            self._checkpoint_cost = self._checked - now
+                self.folder.save_state(state | {"data": self._fingerprint})
+            self._checkpointed_at = time.perf_counter()
+            self._checkpoint_cost = self._checkpointed_at - now
         if interrupted:
             learner.interrupted = Signals.SIGTERM if terminated else Signals.SIGINT
             raise Interrupted
@@ -390,16 +419,16 @@ def _events(out: str | Path | None) -> Callback:
     return Events(out)
 
 
-def _on_device(examples: Examples, place: torch.device) -> Examples:
-    """The examples where they are used, if they take a small part of its memory: then no step waits for a transfer."""
-    if place.type != "cuda":
+def _on_device(examples: Examples, device: torch.device) -> Examples:
+    """Moves examples to a GPU where they take a small part of its memory: then no step waits for a transfer."""
+    if device.type != "cuda":
         return examples
     size = sum(value.nbytes for value in examples.values())
-    free = torch.cuda.mem_get_info(place)[0]
-    return {name: value.to(place) for name, value in examples.items()} if size < free // 4 else examples
+    free = torch.cuda.mem_get_info(device)[0]
+    return {name: value.to(device) for name, value in examples.items()} if size < free // 4 else examples
 
 
-def _ended(path: Path, place: torch.device) -> Run:
+def _ended(path: Path, device: torch.device) -> Run:
     """The run of a folder whose training has ended."""
     try:
         figures, rows = read_run(path)["figures"], read_metrics(path)
@@ -407,4 +436,4 @@ def _ended(path: Path, place: torch.device) -> Run:
         outcome = (figures["best_epoch"], valid, figures["seconds"], figures["stopped"])
     except (KeyError, TypeError, ValueError, AttributeError):
         raise data_error(BAD_RUN, path=path, problem="its figures are damaged") from None
-    return Run(restore(path, place), rows, *outcome, path)
+    return Run(restore(path, device), rows, *outcome, path)

@@ -18,7 +18,7 @@ from ardsl.system.processes import Processes
 
 STRATEGIES = ("ddp", "fsdp")
 AfterEpoch = Callable[[dict[str, Any]], object]
-"""Hears the figures of each epoch: a row of the curve."""
+"""Called with the figures of each epoch: a row of the curve."""
 
 
 def override(settings: TrainSettings, epochs: int | None, seed: int | None, precision: str | None) -> TrainSettings:
@@ -71,34 +71,34 @@ def count_devices(
     return devices
 
 
-def told_of(settings: TrainSettings, devices: int, strategy: str | None) -> dict[str, Any]:
-    """Gives the options that a run folder keeps, beside the spec: a training goes on only with the same."""
-    told = {"epochs": settings.epochs, "seed": settings.seed, "precision": settings.precision}
-    return told if devices == 1 else told | {"devices": devices, "strategy": strategy or STRATEGIES[0]}
+def recorded_options(settings: TrainSettings, devices: int, strategy: str | None) -> dict[str, Any]:
+    """Gives the options that a run folder records, beside the spec: a training goes on only with the same."""
+    options = {"epochs": settings.epochs, "seed": settings.seed, "precision": settings.precision}
+    return options if devices == 1 else options | {"devices": devices, "strategy": strategy or STRATEGIES[0]}
 
 
-def told_apart(callbacks: object) -> tuple[tuple[Callback, ...], tuple[AfterEpoch, ...]]:
-    """Parts what ``fit`` is to call: Lightning's callbacks, and functions of an epoch's figures."""
-    whole: list[Callback] = []
+def split_callbacks(callbacks: object) -> tuple[tuple[Callback, ...], tuple[AfterEpoch, ...]]:
+    """Splits the callbacks of ``fit`` into Lightning's own and functions of an epoch's figures."""
+    lightning: list[Callback] = []
     functions: list[AfterEpoch] = []
-    for each in callbacks if isinstance(callbacks, list | tuple) else [callbacks]:
-        if isinstance(each, Callback):
-            whole.append(each)
-        elif callable(each) and not isinstance(each, type):
-            functions.append(each)
+    for callback in callbacks if isinstance(callbacks, list | tuple) else [callbacks]:
+        if isinstance(callback, Callback):
+            lightning.append(callback)
+        elif callable(callback) and not isinstance(callback, type):
+            functions.append(callback)
         else:
-            given = f"the class `{each.__name__}`" if isinstance(each, type) else f"{shown(each)}"
+            given = f"the class `{callback.__name__}`" if isinstance(callback, type) else f"{shown(callback)}"
             known = "an object of Lightning's `Callback`, or a function of the figures of an epoch (a dict)"
             raise _unusable(f"a callback is {known}, not {given}")
-    return tuple(whole), tuple(functions)
+    return tuple(lightning), tuple(functions)
 
 
 def check_carried(callbacks: Sequence[object]) -> None:
-    """Callbacks that other processes of this machine are to run have classes that they can import."""
-    for each in callbacks:
-        made = each if isinstance(each, FunctionType) else type(each)
-        if made.__module__ == "__main__":
-            problem = f"other processes cannot import the callback `{made.__name__}` from the main script"
+    """Refuses callbacks that other processes of this machine are to run and whose classes they cannot import."""
+    for callback in callbacks:
+        imported = callback if isinstance(callback, FunctionType) else type(callback)
+        if imported.__module__ == "__main__":
+            problem = f"other processes cannot import the callback `{imported.__name__}` from the main script"
             raise _unusable(f"{problem}: move it to a module, or start the script with torchrun")
 
 

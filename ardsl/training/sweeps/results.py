@@ -117,8 +117,8 @@ def _number(text: str) -> float | None:
     return float(text) if text else None
 
 
-def told(params: Mapping[str, Any]) -> str:
-    """The params as messages show them."""
+def params_text(params: Mapping[str, Any]) -> str:
+    """Gives params as messages show them."""
     return ", ".join(f"{name} = {json.dumps(value)}" for name, value in params.items())
 
 
@@ -138,7 +138,7 @@ def _read(declared: Any, text: str) -> Any:
 
 def run_name(params: Mapping[str, Any]) -> str:
     """The name of a run's folder, ``width=100,depth=2``: another one for other params. Where a value has characters
-    that a name should not have, a hash tells it."""
+    that a name should not have, a hash stands for them."""
     exact = ",".join(f"{name}={_named(value)}" for name, value in params.items())
     safe = re.sub(r"[^\w.,=+\[\]-]", "_", exact, flags=re.ASCII)[:_LONGEST]
     digest = hashlib.sha256(exact.encode("utf-8", "surrogateescape")).hexdigest()

@@ -22,7 +22,7 @@ from ardsl.spec import Spec, as_spec, diagnose
 from ardsl.system.devices import find_device
 from ardsl.training.fit import TrainingError, fit
 from ardsl.training.progress import Progress
-from ardsl.training.sweeps.results import Ended, Result, ranked, read_results, run_name, told, write_results
+from ardsl.training.sweeps.results import Ended, Result, params_text, ranked, read_results, run_name, write_results
 from ardsl.training.sweeps.search import Space, check_search, grid, holds, make_space, parameters, propose, size
 
 _REPEATS = 100
@@ -103,7 +103,7 @@ class Sweep:
         for params in grid(self.space):
             directory = self.directory / run_name(params)
             if directory.is_dir() and (spec := self._spec(params)) is not None:
-                check_earlier(directory, spec, self._told(spec))
+                check_earlier(directory, spec, self._recorded_options(spec))
         if load_data(first, data, data_dir=data_dir).valid is None:
             help = "a sweep compares its runs by it; give --data valid=PATH, or a share of the training data: valid=0.1"
             raise data_error(NO_SOURCE, split="valid", help=help)
@@ -129,19 +129,19 @@ class Sweep:
             first = first or spec
             for each in diagnostics:
                 warnings.setdefault((each.code, each.message, each.labels), []).append((each, params))
-        told_once = []
+        distinct = []
         for (diagnostic, params), *others in warnings.values():
             some = len(others) + 1 < len(every)
-            notes = (*diagnostic.notes, *([f"this is so with {told(params)}"] if some else []))
-            told_once.append(replace(diagnostic, notes=notes))
-        if first is None or any(each.severity == "error" for each in told_once):
-            raise SpecError(told_once)
-        return first, told_once
+            notes = (*diagnostic.notes, *([f"this is so with {params_text(params)}"] if some else []))
+            distinct.append(replace(diagnostic, notes=notes))
+        if first is None or any(each.severity == "error" for each in distinct):
+            raise SpecError(distinct)
+        return first, distinct
 
     def _spec(self, params: Mapping[str, Any]) -> Spec | None:
         return diagnose(self.source, {**self._overrides, **params})[1]
 
-    def _told(self, spec: Spec) -> dict[str, Any]:
+    def _recorded_options(self, spec: Spec) -> dict[str, Any]:
         """The options of a run of this sweep, as its folder keeps them."""
         own, given = spec.model.train, self.training
         return {
@@ -156,7 +156,7 @@ class Sweep:
         spec = self._spec(result.params)
         if spec is None or result.ended == "rejected":
             return spec is None and result.ended == "rejected"
-        earlier = check_earlier(result.directory, spec, self._told(spec))
+        earlier = check_earlier(result.directory, spec, self._recorded_options(spec))
         return earlier == "ended" or (earlier == "begun" and result.ended == "diverged")
 
     # The runs
