@@ -19,7 +19,7 @@ from ardsl.networks.group import TargetBlock
 
 _CHUNK = 1 << 20
 _FAR = 10.0
-"""A median size, in the model's units, that no standardized data has."""
+"""A median absolute value that no standardized data has."""
 _STEADY = {torch.float64: 1e-12}
 """A spread of less than this share of the values themselves is rounding, not a scale; 1e-6 in narrower types."""
 _EVERY = slice(None)
@@ -46,10 +46,10 @@ class Standardization(nn.Module):
     def __init__(self, model: Model, plans: Sequence[Design]) -> None:
         super().__init__()
         self._measured = measured_elements(model, plans)
-        self._alike: dict[str, set[int]] = {}
+        self._tied: dict[str, set[int]] = {}
         for plan in plans:
             for name, axes in plan.alike.items():
-                self._alike.setdefault(name, set()).update(axes)
+                self._tied.setdefault(name, set()).update(axes)
         self._elements = {
             (group, block): _scaled(target, self._measured.get(target.variable.name))
             for group, plan in enumerate(plans)
@@ -101,12 +101,13 @@ class Standardization(nn.Module):
         for name, mask in self._measured.items():
             if name not in examples:
                 continue
-            shape, alike = examples[name].shape[1:], sorted(self._alike.get(name, ()))
-            first = _rows(torch.arange(len(mask)).view(shape), shape, alike)[0]
-            moments = _moments(_rows(examples[name], shape, alike), mask[first.numpy()], self._positive[name][first])
-            kept = [1 if axis in alike else size for axis, size in enumerate(shape)]
-            for buffer, moment in zip(("center", "scale"), moments, strict=True):
-                self.get_buffer(f"{buffer}_{name}").copy_(moment.view(kept).expand(shape).reshape(-1))
+            shape, tied = examples[name].shape[1:], sorted(self._tied.get(name, ()))
+            first = _rows(torch.arange(len(mask)).view(shape), shape, tied)[0]
+            rows = _rows(examples[name], shape, tied)
+            center, scale = _center_and_scale(rows, mask[first.numpy()], self._positive[name][first])
+            untied = [1 if axis in tied else size for axis, size in enumerate(shape)]
+            for buffer, measured in (("center", center), ("scale", scale)):
+                self.get_buffer(f"{buffer}_{name}").copy_(measured.view(untied).expand(shape).reshape(-1))
 
     def standardized(self, values: Values, elements: slice = _EVERY) -> Values:
         """Standardizes data: [batch, elements] by variable, of all elements or of some, in the model's type."""
@@ -129,13 +130,13 @@ class Standardization(nn.Module):
         return self._buffers[f"center_{name}"], self._buffers[f"scale_{name}"]  # type: ignore[return-value]
 
     def restored(self, values: Values, elements: slice = _EVERY) -> Values:
-        """Draws of the model in the data's units: [batch, elements] by variable, of all elements or of some. They are
-        float64 where the model's type would round them by more than a thousandth of their scale."""
+        """Restores draws of the model to the data's units: [batch, elements] by variable, of all elements or of some.
+        They are float64 where the model's type would round them by more than a thousandth of their scale."""
         return values | {name: self._restore(name, values[name], elements) for name in self._measured if name in values}
 
     def round_trip(self, name: str, elements: Tensor, z: Tensor) -> Tensor:
-        """Draws of some elements to the data's units and back, rounded and clamped as data are: ``elements`` says whose
-        each draw is, and broadcasts."""
+        """Restores draws to the data's units and standardizes them again, so that they are rounded and clamped as data
+        are. ``elements`` has the element of each draw, and broadcasts."""
         if name not in self._measured:
             return z
         return self._standardize(name, self._restore(name, z, elements), elements).to(z.dtype)
@@ -150,7 +151,7 @@ class Standardization(nn.Module):
         return x if rough else x.to(z.dtype)
 
     def scale(self, variable: Variable, element: int) -> float:
-        """The scale of one element: 1 in the model is so much in the data."""
+        """The scale of one element: the data's units to one standardized unit."""
         return self.get_buffer(f"scale_{variable.name}")[element].item() if variable.name in self._measured else 1.0
 
     def log_scale(self, group: int, block: int) -> Tensor | None:
@@ -207,14 +208,14 @@ def _follows(family: Family, domain: Domain) -> bool:
     return False
 
 
-def _rows(value: Tensor, shape: Sequence[int], alike: Sequence[int]) -> Tensor:
-    """Examples [..., *shape] as rows of the elements that differ: those that are alike are as many examples of one."""
+def _rows(value: Tensor, shape: Sequence[int], tied: Sequence[int]) -> Tensor:
+    """Examples [..., *shape] as rows of untied elements: those tied along axes are as many examples of one element."""
     first = value.ndim - len(shape)
-    value = value.movedim([first + axis for axis in alike], [first + place for place in range(len(alike))])
-    return value.reshape(-1, prod(size for axis, size in enumerate(shape) if axis not in alike))
+    value = value.movedim([first + axis for axis in tied], [first + place for place in range(len(tied))])
+    return value.reshape(-1, prod(size for axis, size in enumerate(shape) if axis not in tied))
 
 
-def _moments(value: Tensor, mask: np.ndarray, positive: Tensor) -> tuple[Tensor, Tensor]:
+def _center_and_scale(value: Tensor, mask: np.ndarray, positive: Tensor) -> tuple[Tensor, Tensor]:
     """Center and scale of each element, float64 [elements]: mean and standard deviation, or 0 and the geometric mean;
     0 and 1 where not ``mask``. In chunks, by merging means and squared deviations."""
     elements = len(mask)

@@ -28,7 +28,7 @@ FORMATS: dict[str, Callable[[Path, str | None], Source]] = {
 
 def open_source(data: Any, directory: str | Path = ".", rate: int | None = None) -> Source:
     """The source that ``data`` is: a path (relative to ``directory``), an array, a mapping, a frame or a Dataset.
-    Sounds must have ``rate`` moments a second, where it is given."""
+    Sounds must have ``rate`` samples a second, where it is given."""
     if isinstance(data, (str, Path)):
         return _open_path(data, Path(directory), rate)
     if isinstance(data, Mapping):

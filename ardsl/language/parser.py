@@ -94,7 +94,7 @@ class _Reader:
         return statements
 
     def _recover(self, fault: Fault, statements: list[LarkTree[Token]]) -> int:
-        """Reports a fault and returns where to read on; those that turn out to be whole after all join ``statements``."""
+        """Reports a fault and returns where to read on; whole statements before that join ``statements``."""
         if not fault.opens_statement and self._first_on_line(fault.offset):
             before, error = self._attempt(fault.start, fault.offset)
             if error is None:

@@ -58,9 +58,9 @@ class Design:
     hidden: tuple[Relation, ...] | None = field(repr=False, default=None)
     completion: str | None = None
     """How the network would realize all that is declared, where it does not."""
-    back: int | None = None
-    """Of a network that runs along time, the first axis: how many moments back it reads. Such a one can be evaluated at
-    some moments only."""
+    receptive_field: int | None = None
+    """The number of earlier time steps that a time step reads, of a network that runs along time, the first axis; None
+    for others. A network along time can be evaluated at some time steps only."""
     alike: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """By variable, the axes along which the network treats all elements alike."""
 

@@ -1,4 +1,4 @@
-"""What a built network owes the compiler: one set of weights, two evaluators. Imports torch."""
+"""The interface of built networks: torch modules that the compiler evaluates whole. Imports torch."""
 
 from __future__ import annotations
 
@@ -14,29 +14,30 @@ from ardsl.networks.stepper import Orders
 
 @dataclass(frozen=True)
 class Span:
-    """Some moments of time: ``length`` of them from ``first`` on, a number, or one for each example, [batch].
+    """A span of time: ``length`` time steps from ``first`` on, a number, or one for each example, [batch].
 
-    Those before the first moment of all and after the last do not exist.
+    Time steps before the first of all and after the last are absent.
     """
 
     first: int | Tensor
     length: int
 
     def of(self, value: Tensor, absent: float) -> Tensor:
-        """What a value [batch, moments, …] is at these moments, and ``absent`` at those that do not exist."""
+        """Cuts the span out of a value [batch, time steps, …]; ``absent`` stands at time steps that do not exist."""
         if isinstance(self.first, int):
             return value[:, self.first : self.first + self.length]
         index = self.first[:, None] + torch.arange(self.length, device=value.device)
         outside = (index < 0) | (index >= value.shape[1])
-        index, outside = (each.view(*each.shape, *[1] * (value.ndim - 2)) for each in (index, outside))
+        extra = [1] * (value.ndim - 2)
+        index, outside = index.view(*index.shape, *extra), outside.view(*outside.shape, *extra)
         index = index.clamp(0, value.shape[1] - 1).expand(-1, -1, *value.shape[2:])
         return value.gather(1, index).masked_fill(outside, absent)
 
-    def widened(self, moments: int) -> Span:
-        """These moments and as many before them; where ``first`` is one number, as many as there are."""
+    def widened(self, steps: int) -> Span:
+        """Adds so many time steps before the span; where ``first`` is one number, as many of them as exist."""
         if isinstance(self.first, int):
-            moments = min(moments, self.first)
-        return Span(self.first - moments, self.length + moments)
+            steps = min(steps, self.first)
+        return Span(self.first - steps, self.length + steps)
 
 
 class NetworkModule(nn.Module, ABC):
@@ -44,8 +45,8 @@ class NetworkModule(nn.Module, ABC):
 
     Called whole, it maps inputs [batch, columns] to parameters [batch, rows], the columns being the group's input
     features (or, where ``reads`` is ``"codes"``, one code per source element) and the rows the parameters of its
-    draws, draw by draw. Along time (see its plan's ``back``) it also takes a :class:`Span`, and gives the rows of those
-    time steps.
+    draws, draw by draw. Along time (where its design has a ``receptive_field``) it also takes a :class:`Span`, and
+    gives the rows of those time steps.
     """
 
     reads: ClassVar[Literal["features", "codes"]] = "features"
@@ -58,9 +59,10 @@ class NetworkModule(nn.Module, ABC):
 
     @abstractmethod
     def start_at(self, parameters: Tensor) -> None:
-        """Make ``parameters`` [rows] what the network gives for any input before training, up to its random weights.
+        """Sets the biases so that the network gives ``parameters`` [rows] for any input before training, up to its
+        random weights.
 
-        Along time they are those of one time step, and all begin alike.
+        Along time they are the parameters of one time step, and all time steps begin with the same.
         """
 
     @torch.no_grad()

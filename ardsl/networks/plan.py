@@ -10,7 +10,11 @@ from ardsl.networks.design import Design, LayerPlan
 
 @dataclass(frozen=True)
 class Plan:
-    """The whole model's plan. ``formula`` is the factorization it realizes; ``steps`` the sampling steps."""
+    """The whole model's plan.
+
+    ``groups`` has the design of each network; ``formula`` is the factorization that they realize, ``steps`` the number
+    of sampling steps.
+    """
 
     groups: tuple[Design, ...]
     formula: str
@@ -18,9 +22,9 @@ class Plan:
     batch: int
     """The batch size activation memory is reported for."""
     window: int | None = None
-    """Of what runs along time, how many moments a training step sees."""
+    """The number of time steps of an example that a training step sees, where networks run along time."""
     guide: Plan | None = None
-    """That of the ``q`` factors, where there are latent variables. All sums count it in."""
+    """The plan of the ``q`` factors, where there are latent variables. All sums count it in."""
 
     def __repr__(self) -> str:
         sizes = f"{plural(self.parameters, 'parameter')}, {plural(self.steps, 'sampling step')}"
@@ -28,7 +32,7 @@ class Plan:
 
     @property
     def every(self) -> tuple[Design, ...]:
-        """The groups, and those of the guide."""
+        """The designs of the model's own networks, and those of the guide."""
         return self.groups + (self.guide.groups if self.guide is not None else ())
 
     @property
@@ -41,16 +45,16 @@ class Plan:
 
     @property
     def flops(self) -> int:
-        """Of one example's likelihood under one order (of its bound, where there are latent variables)."""
+        """The FLOPs of one example's likelihood under one order (of its bound, where there are latent variables)."""
         return sum(group.flops for group in self.every)
 
     @property
     def activation_bytes(self) -> int:
-        """Of one training batch, in float32."""
+        """The memory of the activations of one training batch, in float32."""
         return round(4 * self.batch * sum(group.activations * self._share(group) for group in self.every))
 
     def _share(self, group: Design) -> float:
-        """Which part of the moments a training step evaluates."""
-        if self.window is None or group.back is None:
+        """The share of the time steps that a training step evaluates."""
+        if self.window is None or group.receptive_field is None:
             return 1
-        return min(1, (self.window + group.back) / group.group.targets[0].variable.shape[0])
+        return min(1, (self.window + group.receptive_field) / group.group.targets[0].variable.shape[0])

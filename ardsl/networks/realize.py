@@ -46,7 +46,7 @@ def make_plan(model: Model, designs: Sequence[Design], sink: Sink) -> Plan | Non
     if len(groups) < len(designs):
         return None
     window = model.train.window
-    if window is not None and all(plan.back is None for plan in groups):
+    if window is not None and all(plan.receptive_field is None for plan in groups):
         sink.add(rules.WINDOW_WITHOUT_TIME.at(groups[0].group.call.span, network=groups[0].network))
     whole_plan = Plan(tuple(groups), formula(model), 0, model.train.batch, window)
     orders = max((g.group.order_count for g in groups), default=1)

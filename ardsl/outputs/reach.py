@@ -90,7 +90,7 @@ def _audited(path: str | Path, audit: Audit) -> _Subject:
     def kinds(draw: int) -> np.ndarray:
         relations = (comparison.realized_relation, comparison.leaks.relation, comparison.blind_spots.relation)
         read, leaked, lost = (relation.rows(np.array([draw]))[0] for relation in relations)
-        return _told((read & ~leaked) | lost, read, np.array([draw]))
+        return _kinds((read & ~leaked) | lost, read, np.array([draw]))
 
     return _Subject(audit.order, audit.order.size, audit.element_name, kinds)
 
@@ -117,7 +117,7 @@ def _of_group(plan: Design) -> _Subject:
     declared = plan.declared(orders)
 
     def kinds(draw: int) -> np.ndarray:
-        return _told(_own(group, declared, draw), _own(group, realized, draw), target.elements[draw])
+        return _kinds(_own(group, declared, draw), _own(group, realized, draw), target.elements[draw])
 
     return _Subject(orders[target.variable.name], group.draws, group.draw_name, kinds)
 
@@ -189,7 +189,7 @@ def _draw(path: Path, subject: _Subject, chosen: Sequence[int]) -> None:
         figure.savefig(part_file, format="png")
 
 
-def _told(declared: np.ndarray, realized: np.ndarray, own: np.ndarray) -> np.ndarray:
+def _kinds(declared: np.ndarray, realized: np.ndarray, own: np.ndarray) -> np.ndarray:
     """Gives each element its kind of ``_KINDS``: int [elements]."""
     kinds = np.where(realized, np.where(declared, 1, 3), np.where(declared, 2, 0))
     kinds[own] = np.where(realized[own] & ~declared[own], 5, 4)

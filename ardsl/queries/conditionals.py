@@ -223,10 +223,10 @@ def _joint(
     scale = model.units.scale(cell.variable, cell.element)
     for values in _batches(model, cell, examples, len(points) + 1):
         own, candidate = _content(values, cell)
-        every = torch.cat([_inward(model, cell, points).expand(len(own), -1), candidate], 1)
+        every = torch.cat([_standardized(model, cell, points).expand(len(own), -1), candidate], 1)
         log_probs = joint_log_probs(model, values, cell.variable, cell.element, every)
         joint = log_probs[:, :-1] + (widths / scale).log()
-        yield joint, _told(own, log_probs[:, -1] - joint.logsumexp(1), scale)
+        yield joint, _cell_log_probs(own, log_probs[:, -1] - joint.logsumexp(1), scale)
 
 
 @torch.no_grad()
@@ -235,7 +235,7 @@ def _last(model: AutoregressiveModel, cell: Cell, examples: Examples) -> Iterato
     for values in _batches(model, cell, examples, 1):
         own, candidate = _content(values, cell)
         log_prob = cell_log_probs(model, values, cell.variable, cell.element, candidate)[:, 0]
-        yield _told(own, log_prob, model.units.scale(cell.variable, cell.element))
+        yield _cell_log_probs(own, log_prob, model.units.scale(cell.variable, cell.element))
 
 
 def _content(values: Values, cell: Cell) -> tuple[Tensor, Tensor]:
@@ -244,20 +244,21 @@ def _content(values: Values, cell: Cell) -> tuple[Tensor, Tensor]:
     return own, own.nan_to_num(cell.domain.feasible)[:, None]
 
 
-def _told(own: Tensor, log_prob: Tensor, scale: float) -> np.ndarray:
+def _cell_log_probs(own: Tensor, log_prob: Tensor, scale: float) -> np.ndarray:
+    """Log-probabilities of what cells hold, [rows], in the data's units; NaN where a cell is missing."""
     log_probs: np.ndarray = torch.where(own.isnan(), torch.nan, log_prob - math.log(scale)).double().cpu().numpy()
     return log_probs
 
 
-def _inward(model: AutoregressiveModel, cell: Cell, points: Tensor) -> Tensor:
-    """Values of one element in the model's units."""
+def _standardized(model: AutoregressiveModel, cell: Cell, points: Tensor) -> Tensor:
+    """Values of one element, [points], standardized as the model's values are."""
     whole = points.new_ones(len(points), cell.variable.size)
     whole[:, cell.element] = points
     return model.units.standardized({cell.variable.name: whole})[cell.variable.name][:, cell.element]
 
 
 def _batches(model: AutoregressiveModel, cell: Cell, examples: Examples, points: int) -> Iterator[Values]:
-    """The examples in the model's units, without other gaps than the model may have."""
+    """Batches of standardized examples; raises ``OrderForbids`` for gaps that the model cannot marginalize."""
     for first, values in values_in_batches(model, examples, max(1, _EVALUATIONS // points)):
         _check_gaps(model, cell, values, first)
         yield values
@@ -317,6 +318,6 @@ def _spread(known: np.ndarray, domain: Domain) -> np.ndarray:
     points = domain.from_line(np.union1d(even, np.quantile(z, np.linspace(0, 1, _POINTS))))
     if domain.discrete:
         low, high = domain.bounds
-        ends = [low, low + 1, high - 1, high]  # a law cut into integers has its tails at the ends
+        ends = [low, low + 1, high - 1, high]  # a distribution cut into integers has its tails at the ends
         points = np.concatenate([points.round().clip(low, high), [end for end in ends if np.isfinite(end)]])
     return np.unique(points)

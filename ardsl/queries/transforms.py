@@ -59,40 +59,40 @@ class Randomness:
 @torch.no_grad()
 def transforms(model: AutoregressiveModel, values: Values, random: Randomness) -> Transforms:
     """The transforms of a batch of examples, their values in the model's units (NaN: missing)."""
-    known, missing, raws = _contexts(model, values, random)
+    known, missing, parameters = _contexts(model, values, random)
     by_variable: Transforms = {}
     for index, group in enumerate(model.groups):
-        for block, (target, raw) in enumerate(zip(group.targets, raws[index], strict=True)):
+        for block, (target, block_parameters) in enumerate(zip(group.targets, parameters[index], strict=True)):
             name = target.variable.name
             if name not in by_variable:
                 events = target.elements.shape[1]
-                by_variable[name] = np.empty((len(raw), target.variable.size // events), np.float32)
-            transformed = _of_block(model, index, block, raw, known[name], random).numpy()
+                by_variable[name] = np.empty((len(block_parameters), target.variable.size // events), np.float32)
+            transformed = _of_block(model, index, block, block_parameters, known[name], random).numpy()
             if name in missing:
                 transformed[missing[name][:, target.elements[:, 0]].cpu().numpy()] = np.nan
             by_variable[name][:, target.elements[:, 0] if target.variable.is_record else slice(None)] = transformed
     return by_variable
 
 
-# What each draw is conditional on
+# The parameters of each draw's conditional
 
 
 def _contexts(
     model: AutoregressiveModel, values: Values, random: Randomness
 ) -> tuple[Values, dict[str, Tensor], list[list[Tensor]]]:
     """The values with legal ones where they are missing, which those are (bool [examples, elements] by variable), and
-    each block's raw numbers [examples, draws, width] under each example's order."""
+    each block's parameters [examples, draws, width] under each example's order."""
     count = len(next(iter(values.values())))
     missing = {v.name: values[v.name].isnan() for v in model.may_miss}
-    parts, back = by_pattern(values, model.may_miss, model.spec.variables)
-    every = torch.arange(count) if back is None else back.argsort()
-    rows = every.split([len(next(iter(part.values()))) for part, _ in parts])
-    raws = [
+    patterns, restore = by_pattern(values, model.may_miss, model.spec.variables)
+    by_rows = torch.arange(count) if restore is None else restore.argsort()
+    rows = by_rows.split([len(next(iter(part.values()))) for part, _ in patterns])
+    parameters = [
         [model.like.new_empty(count, target.draws, target.family.width) for target in group.targets]
         for group in model.groups
     ]
     uniforms = _order_uniforms(model, count, random)
-    for (part, cells), here in zip(parts, rows, strict=True):
+    for (part, cells), here in zip(patterns, rows, strict=True):
         chosen = _choose_orders(model, part, cells, {name: uniform[here] for name, uniform in uniforms.items()})
         for index, group in enumerate(model.groups):
             mixed = group.mixed.name if group.mixed is not None else None
@@ -100,18 +100,21 @@ def _contexts(
             for k in orders.unique().tolist():
                 some = torch.nonzero(orders == k).flatten()
                 mine = {name: value[some.to(value.device)] for name, value in part.items()}
-                for whole, raw in zip(
-                    raws[index], model.conditional_parameters(index, mine, with_last(group, k, cells)), strict=True
+                for whole, block_parameters in zip(
+                    parameters[index],
+                    model.conditional_parameters(index, mine, with_last(group, k, cells)),
+                    strict=True,
                 ):
-                    whole[here[some].to(whole.device)] = raw.to(whole.dtype)
-    if any(raw.isnan().any() for each in raws for raw in each):
+                    whole[here[some].to(whole.device)] = block_parameters.to(whole.dtype)
+    if any(block_parameters.isnan().any() for each in parameters for block_parameters in each):
         raise ArdslError("the model gives no distribution of some values: its outputs are no numbers")
-    if back is None:
-        return parts[0][0], missing, raws
+    if restore is None:
+        return patterns[0][0], missing, parameters
     known = {
-        name: torch.cat([part[name] for part, _ in parts])[back.to(value.device)] for name, value in values.items()
+        name: torch.cat([part[name] for part, _ in patterns])[restore.to(value.device)]
+        for name, value in values.items()
     }
-    return known, missing, raws
+    return known, missing, parameters
 
 
 def _order_uniforms(model: AutoregressiveModel, count: int, random: Randomness) -> dict[str, Tensor]:
@@ -128,30 +131,30 @@ def _choose_orders(
     return {name: drawn_order(each[name].cpu(), uniform) for name, uniform in uniforms.items()}
 
 
-# From values and raw numbers to transforms
+# From values and parameters to transforms
 
 
 def _of_block(
-    model: AutoregressiveModel, index: int, block: int, raw: Tensor, values: Tensor, random: Randomness
+    model: AutoregressiveModel, index: int, block: int, parameters: Tensor, values: Tensor, random: Randomness
 ) -> Tensor:
     """The transforms of a block's draws, float64 [examples, draws] on the CPU."""
     target, conditional = model.groups[index].targets[block], model.conditionals[index][block]
-    count, draws, _ = raw.shape
-    elements = torch.from_numpy(target.elements).to(raw.device)
+    count, draws, _ = parameters.shape
+    elements = torch.from_numpy(target.elements).to(parameters.device)
     value = values[:, elements.reshape(-1)].reshape(count * draws, -1)
-    raw = raw.flatten(0, 1)
+    parameters = parameters.flatten(0, 1)
     v = random((count, draws), index, block).flatten()
     if _has_table(conditional):
         levels = conditional.domain.levels or 1
-        sizes = zip(*(each.split(max(1, _NUMBERS // levels)) for each in (raw, value[:, 0], v)), strict=True)
+        sizes = zip(*(each.split(max(1, _NUMBERS // levels)) for each in (parameters, value[:, 0], v)), strict=True)
         return torch.cat([_by_table(conditional, *part) for part in sizes]).reshape(count, draws)
     if not conditional.law.joint:
         value, elements = value[:, 0], elements[:, 0]
-    below = torch.zeros(count * draws, dtype=torch.long, device=raw.device)
+    below = torch.zeros(count * draws, dtype=torch.long, device=parameters.device)
     ties = torch.zeros_like(below)
-    own = _ranked_by(conditional, raw, value)
-    for drawn in _draws(model, target, conditional, raw, elements, (random, index, block)):
-        rank = _ranked_by(conditional, raw, drawn)
+    own = _ranked_by(conditional, parameters, value)
+    for drawn in _draws(model, target, conditional, parameters, elements, (random, index, block)):
+        rank = _ranked_by(conditional, parameters, drawn)
         below += (rank < own).sum(0)
         ties += (rank == own).sum(0)
     # Uniform from rank to rank + ties + 1: the place among equals, and the place in the cell, at once.
@@ -167,9 +170,9 @@ def _has_table(conditional: Conditional) -> bool:
     return levels <= _LARGEST_TABLE or family.name == "categorical"
 
 
-def _by_table(conditional: Conditional, raw: Tensor, value: Tensor, v: Tensor) -> Tensor:
-    """F(x − 1) + V · p(x): raw numbers [n, width] and values [n] to [n]."""
-    p = conditional.log_table(raw).softmax(-1)
+def _by_table(conditional: Conditional, parameters: Tensor, value: Tensor, v: Tensor) -> Tensor:
+    """F(x − 1) + V · p(x): parameters [n, width] and values [n] to [n]."""
+    p = conditional.log_table(parameters).softmax(-1)
     # What stands in for a missing value may be outside the domain; its transform is not used.
     code = conditional.domain.code(value).long().clamp(0, p.shape[-1] - 1).unsqueeze(-1)
     below = torch.where(torch.arange(p.shape[-1], device=p.device) < code, p, 0.0).sum(-1)
@@ -177,30 +180,30 @@ def _by_table(conditional: Conditional, raw: Tensor, value: Tensor, v: Tensor) -
     return (below.cpu().double() + v * at.cpu().double()).clamp(max=1.0)
 
 
-def _ranked_by(conditional: Conditional, raw: Tensor, value: Tensor) -> Tensor:
+def _ranked_by(conditional: Conditional, parameters: Tensor, value: Tensor) -> Tensor:
     """Gives the numbers that draws are compared by: their values, or the log-density of several elements drawn at
     once."""
     if not conditional.law.joint:
         return value
-    return conditional.log_prob(raw.expand(*value.shape[:-1], -1), value)
+    return conditional.log_prob(parameters.expand(*value.shape[:-1], -1), value)
 
 
 def _draws(
     model: AutoregressiveModel,
     target: TargetBlock,
     conditional: Conditional,
-    raw: Tensor,
+    parameters: Tensor,
     elements: Tensor,
     where: tuple[Randomness, int, int],
 ) -> Iterator[Tensor]:
-    """``DRAWS`` draws for each row of raw numbers [n, width], some at a time: [some, n], or [some, n, event]."""
+    """``DRAWS`` draws for each row of parameters [n, width], some at a time: [some, n], or [some, n, event]."""
     random, index, block = where
-    count = len(raw) // target.draws
+    count = len(parameters) // target.draws
     whose = elements.repeat(count, *[1] * (elements.ndim - 1))
     uniforms = conditional.family.uniforms
-    at_once = max(1, _NUMBERS // (len(raw) * max(raw.shape[-1], uniforms, target.elements.shape[1])))
+    at_once = max(1, _NUMBERS // (len(parameters) * max(parameters.shape[-1], uniforms, target.elements.shape[1])))
     for first in range(1, DRAWS + 1, at_once):
         numbers = range(first, min(first + at_once, DRAWS + 1))
         noise = torch.stack([random((count, target.draws, uniforms), index, block, s).flatten(0, 1) for s in numbers])
-        drawn = conditional.sample(raw, noise.to(raw.dtype).to(raw.device)).to(raw.dtype)
+        drawn = conditional.sample(parameters, noise.to(parameters.dtype).to(parameters.device)).to(parameters.dtype)
         yield model.units.round_trip(target.variable.name, whose, drawn)

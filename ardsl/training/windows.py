@@ -19,7 +19,7 @@ _AT_ONCE = 1 << 22
 
 @dataclass(frozen=True)
 class Windows:
-    """``length`` moments of each example, which an epoch has ``times`` [examples]: as often as it has such windows."""
+    """Windows of ``length`` time steps: an epoch has each example as often, ``times`` [examples], as it has windows."""
 
     length: int
     times: np.ndarray
@@ -41,7 +41,7 @@ def along_time(model: Compiled, examples: Examples, window: int | None) -> tuple
     int64 [examples]."""
     if model.latent:  # latent variables are inferred from whole examples
         return None, None
-    targets = [plan.group.targets[0].variable for plan in model.spec.plan.groups if plan.back is not None]
+    targets = [plan.group.targets[0].variable for plan in model.spec.plan.groups if plan.receptive_field is not None]
     if any(target.varies for target in targets):
         batches = values_in_batches(model, examples, max(1, _AT_ONCE // max(target.size for target in targets)))
         each = (torch.stack([*lengths_along_time(model.spec.plan, values).values()]).amax(0) for _, values in batches)

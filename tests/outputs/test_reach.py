@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 import ardsl
-from ardsl.outputs.reach import _KINDS, _told, save_reach
+from ardsl.outputs.reach import _KINDS, _kinds, save_reach
 
 PLAIN = "observed x[12, 12] : binary\np(x[i] | x[<i]) = bernoulli via pixelcnn(layers = 1, first = 3)\n"
 COLOUR = PLAIN.replace("[12, 12]", "[6, 8, 3]")
@@ -22,7 +22,7 @@ def colours(path: Path) -> set[str]:
 
 def test_elements_by_kind() -> None:
     declared, realized = np.array([1, 1, 0, 0, 0], bool), np.array([1, 0, 1, 0, 0], bool)
-    kinds = _told(declared, realized, np.array([4]))
+    kinds = _kinds(declared, realized, np.array([4]))
     assert [_KINDS[kind][0] for kind in kinds] == ["read", "declared, never seen", "a leak", "not read", "the element"]
 
 

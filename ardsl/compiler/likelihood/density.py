@@ -1,4 +1,4 @@
-"""The density of a spec on flat values: networks, conditionals and units. It knows no form of users' data."""
+"""The density of a spec on flat values: networks, conditionals and standardization together."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ardsl.compiler.arrays.values import Values
 from ardsl.compiler.base import CompiledModel
 from ardsl.compiler.guards import same_orders
 from ardsl.compiler.likelihood.missing import Pattern, by_pattern, may_miss, present, with_last
-from ardsl.compiler.likelihood.spans import pieces
+from ardsl.compiler.likelihood.spans import covering_spans
 from ardsl.compiler.standardization import Standardization
 from ardsl.families.distributions import build_family
 from ardsl.model.model import Variable
@@ -27,7 +27,7 @@ from ardsl.spec import Spec
 class Density(CompiledModel):
     """The conditionals of a spec, group by group: a group's factors share one network.
 
-    Values are [batch, elements] by variable, in the model's units.
+    Values are [batch, elements] by variable, standardized: see ``units``.
     """
 
     def __init__(self, spec: Spec) -> None:
@@ -46,15 +46,16 @@ class Density(CompiledModel):
         self.may_miss = may_miss(spec.model)
         self._domains = [(v.name, *run) for v in spec.variables.values() for run in v.domain_runs(range(v.size))]
         self.plain = not any(v.varies or v.orders.mixed for v in spec.variables.values())
-        """Says that all examples are whole, and the order is one: every draw then has one term in the likelihood."""
+        """True where no length varies and each variable has one order: each draw has one term in the likelihood."""
         for variable in spec.model.observed:
             # Saved with the weights: a random order is a function of its seed only for one version of numpy.
             ranks = np.stack([order.rank for order in variable.orders.orders]).astype(np.int32)
             self.register_buffer(f"rank_{variable.name}", torch.from_numpy(ranks))
         self.register_load_state_dict_pre_hook(same_orders)
         for plan, net, conditionals in zip(spec.plan.groups, self.networks, self.conditionals, strict=True):
+            along_time = plan.receptive_field is not None  # the parameters to start at are of one time step
             starts = [
-                conditional.initial_raw().repeat(t.draws if plan.back is None else t.draws // t.variable.shape[0])
+                conditional.initial_raw().repeat(t.draws // t.variable.shape[0] if along_time else t.draws)
                 for t, conditional in zip(plan.group.targets, conditionals, strict=True)
             ]
             net.start_at(torch.cat(starts) if starts else torch.zeros(0))  # type: ignore[operator]
@@ -67,7 +68,7 @@ class Density(CompiledModel):
         self.units.measure(examples)
 
     def all_inside(self, values: Values) -> bool:
-        """Says that every value is there, and inside its domain."""
+        """Says whether every value is there, and inside its domain."""
         return all(
             bool(domain.inside(values[name][:, first:last]).all()) for name, domain, first, last in self._domains
         )
@@ -108,7 +109,7 @@ class Density(CompiledModel):
         """The log-probability of every draw of a group, one [batch, draws] tensor per target block, in nats; −inf for
         values outside their domains, which ``validate = False`` takes to be absent. Of a group along time also those of
         a ``span`` alone. ``complete``: no example ends early."""
-        spans = [span] if span is not None else pieces(self.spec.plan.groups[group], values, complete=complete)
+        spans = [span] if span is not None else covering_spans(self.spec.plan.groups[group], values, complete=complete)
         if spans is None:
             parameters = self.conditional_parameters(group, values, orders, validate=validate)
             return self.block_log_probs(group, parameters, values, validate)
@@ -154,7 +155,7 @@ class Density(CompiledModel):
 
     def log_prob_of(self, values: Values, order: int | None = None, *, complete: bool = False) -> Tensor:
         """log p of each example, [batch], in nats. ``complete``: all values are there and inside their domains, which
-        is not looked at."""
+        is not checked."""
         if self.plain and complete:  # the shortest way to what the general one gives: small models feel each call
             by_group = [self.draw_log_probs(index, values, validate=False) for index in range(len(self.groups))]
             log_probs = [log_prob.sum(-1) for blocks in by_group for log_prob in blocks]
@@ -167,28 +168,31 @@ class Density(CompiledModel):
     ) -> dict[str, Tensor]:
         """log p(variable | its parents) of each example, by variable, [batch]: of those elements that are not NaN
         (missing), which the orders place last."""
-        parts: list[Pattern] = [(values, {})]
-        back = None
+        patterns: list[Pattern] = [(values, {})]
+        restore = None
         if not complete:
-            parts, back = by_pattern(values, self.may_miss, self.spec.variables)
+            patterns, restore = by_pattern(values, self.may_miss, self.spec.variables)
         # The mixture is over the joint log-probabilities of all its draws, never over logits or single conditionals.
         log_probs = {
             name: under[0] if len(under) == 1 else torch.stack(under).logsumexp(0) - math.log(len(under))
-            for name, under in self._by_order(parts, order, complete).items()
+            for name, under in self._by_order(patterns, order, complete).items()
         }
-        return log_probs if back is None else {name: each[back] for name, each in log_probs.items()}
+        if restore is None:
+            return log_probs
+        return {name: log_prob[restore] for name, log_prob in log_probs.items()}
 
-    def order_log_probs(self, parts: Sequence[Pattern], order: int | None = None) -> dict[str, Tensor]:
+    def order_log_probs(self, patterns: Sequence[Pattern], order: int | None = None) -> dict[str, Tensor]:
         """:meth:`variable_log_probs` under each order of the variable by itself, [orders, batch], of the examples of
-        all parts one after the other."""
-        return {name: torch.stack(under) for name, under in self._by_order(parts, order, False).items()}
+        all patterns one after the other."""
+        return {name: torch.stack(under) for name, under in self._by_order(patterns, order, False).items()}
 
-    def _by_order(self, parts: Sequence[Pattern], order: int | None, complete: bool) -> dict[str, list[Tensor]]:
+    def _by_order(self, patterns: Sequence[Pattern], order: int | None, complete: bool) -> dict[str, list[Tensor]]:
+        """log p(variable | its parents) of each example, [batch], under each order of the variable: by variable."""
         under: dict[str, dict[int, Tensor]] = {}
         for index, group in enumerate(self.groups):
             numbers = self.order_numbers(group.mixed, order)
             for k in numbers:
-                log_probs = self.present_log_probs(index, parts, k, not complete, complete)
+                log_probs = self.present_log_probs(index, patterns, k, not complete, complete)
                 for target, log_prob in zip(group.targets, log_probs, strict=True):
                     mixed = target.variable is group.mixed
                     if mixed or k == numbers[0]:  # another variable of the group is the same under every order

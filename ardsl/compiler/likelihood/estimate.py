@@ -24,7 +24,7 @@ def estimate(
     if model.plain and window is None:
         return model.log_prob_of(values, complete=True)
     chosen = _draw_orders(model, generator)
-    parts, back = by_pattern(values, model.may_miss, model.spec.variables)
+    patterns, restore = by_pattern(values, model.may_miss, model.spec.variables)
     lengths = lengths_along_time(model.spec.plan, values)
     log_probs = []
     for index, group in enumerate(model.groups):
@@ -34,9 +34,9 @@ def estimate(
             log_probs.append(window.of_all(log_prob.sum(-1), lengths[index]))
             continue
         orders = chosen[group.mixed.name] if group.mixed else 0
-        by_block = model.present_log_probs(index, parts, orders, validate=False)
+        by_block = model.present_log_probs(index, patterns, orders, validate=False)
         group_log_prob = _sum([log_prob.sum(-1) for log_prob in by_block])
-        log_probs.append(group_log_prob if back is None else group_log_prob[back])
+        log_probs.append(group_log_prob if restore is None else group_log_prob[restore])
     total = _sum(log_probs)
     if window is not None and lengths:
         total = window.of_example(total, reduce(torch.maximum, lengths.values()))

@@ -22,7 +22,7 @@ from ardsl.relations import Order
 from ardsl.relations.order import explicit
 
 Cells = Mapping[str, np.ndarray]
-"""Elements by variable, bool [elements]; variables without any are left out."""
+"""A set of elements: masks by variable, bool [elements]; variables without any are left out."""
 
 Pattern = tuple[Values, Cells]
 """Examples that miss the same elements, with legal values there."""
@@ -38,21 +38,24 @@ def may_miss(model: Model) -> tuple[Variable, ...]:
 def by_pattern(
     values: Values, variables: Sequence[Variable], every: Mapping[str, Variable]
 ) -> tuple[list[Pattern], Tensor | None]:
-    """Groups of examples that miss the same elements (NaN) of ``variables``: their values, with legal ones there, and
-    the missing elements; and the index that puts the groups, one after the other, back in order (None for one)."""
+    """Splits examples by the elements of ``variables`` that they miss (NaN).
+
+    Gives each pattern, and the index that restores the examples' order from the patterns one after the other; None
+    where nothing is missing. ``every`` has all variables by name.
+    """
     if not any(values[v.name].isnan().any() for v in variables):
         return [(values, {})], None
     absent = torch.cat([values[v.name].isnan() for v in variables], dim=1).cpu().numpy()
     ends = np.cumsum([v.size for v in variables])[:-1]
-    patterns, which = np.unique(absent, axis=0, return_inverse=True)
-    rows = [torch.from_numpy(np.flatnonzero(which.reshape(-1) == number)) for number in range(len(patterns))]
-    groups: list[Pattern] = []
-    for pattern, chosen in zip(patterns, rows, strict=True):
-        split = zip(variables, np.split(pattern, ends), strict=True)
+    masks, which = np.unique(absent, axis=0, return_inverse=True)
+    rows = [torch.from_numpy(np.flatnonzero(which.reshape(-1) == number)) for number in range(len(masks))]
+    patterns: list[Pattern] = []
+    for absent_elements, chosen in zip(masks, rows, strict=True):
+        split = zip(variables, np.split(absent_elements, ends), strict=True)
         cells = {v.name: mask for v, mask in split if mask.any()}
         own = {name: value[chosen.to(value.device)] for name, value in values.items()}
-        groups.append((filled(own, cells, every), cells))
-    return groups, torch.cat(rows).argsort()
+        patterns.append((filled(own, cells, every), cells))
+    return patterns, torch.cat(rows).argsort()
 
 
 def filled(values: Values, cells: Cells, variables: Mapping[str, Variable]) -> Values:

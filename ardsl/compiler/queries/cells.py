@@ -33,17 +33,18 @@ def cell_log_probs(model: Density, values: Values, variable: Variable, element: 
     a sum over the cell's values (Uria, Murray & Larochelle 2014, section 4).
     """
     rows = len(values[variable.name])
-    parts, back = by_pattern(_known(values, variable, element), model.may_miss, model.spec.variables)
-    where = torch.arange(rows) if back is None else back.argsort()
-    chosen = candidates.expand(rows, -1)[where.to(candidates.device)].split([len(p[variable.name]) for p, _ in parts])
+    patterns, restore = by_pattern(_without_gap(values, variable, element), model.may_miss, model.spec.variables)
+    by_rows = torch.arange(rows) if restore is None else restore.argsort()
+    chosen = candidates.expand(rows, -1)[by_rows.to(candidates.device)]
+    by_pattern_candidates = chosen.split([len(pattern_values[variable.name]) for pattern_values, _ in patterns])
     log_probs = [
-        _given_observed(model, pattern, missing, variable, element, own)
-        for (pattern, missing), own in zip(parts, chosen, strict=True)
+        _given_observed(model, pattern_values, missing, variable, element, own)
+        for (pattern_values, missing), own in zip(patterns, by_pattern_candidates, strict=True)
     ]
-    return log_probs[0] if back is None else torch.cat(log_probs)[back]
+    return log_probs[0] if restore is None else torch.cat(log_probs)[restore]
 
 
-def _known(values: Values, variable: Variable, element: int) -> Values:
+def _without_gap(values: Values, variable: Variable, element: int) -> Values:
     """Values with a legal one in the cell."""
     cell = np.arange(variable.size) == element
     return filled(values, {variable.name: cell}, {variable.name: variable})
@@ -52,8 +53,10 @@ def _known(values: Values, variable: Variable, element: int) -> Values:
 def _given_observed(
     model: Density, values: Values, missing: Cells, variable: Variable, element: int, candidates: Tensor
 ) -> Tensor:
+    """:func:`cell_log_probs` of examples that miss the same elements: each order's conditional, weighted by the order's
+    probability given what is observed."""
     cell: Cells = {variable.name: np.arange(variable.size) == element}
-    apart = {variable.name: cell[variable.name] | missing.get(variable.name, False)}
+    absent = {variable.name: cell[variable.name] | missing.get(variable.name, False)}
     weights, conditionals = [], []
     for k in range(len(variable.orders)):
         observed = []
@@ -66,15 +69,15 @@ def _given_observed(
             ):
                 if target.variable is not variable:
                     continue
-                mask = present(target, [(values, apart)])
+                mask = present(target, [(values, absent)])
                 observed.append(
                     (log_prob if mask is None else torch.where(mask.to(log_prob.device), log_prob, 0.0)).sum(1)
                 )
                 draws = np.flatnonzero(target.elements[:, 0] == element)
                 if len(draws):
                     conditional = model.conditionals[index][block]
-                    raw = model.conditional_parameters(index, values, order)[block][:, draws]
-                    conditionals.append(conditional.log_prob(raw, candidates))
+                    parameters = model.conditional_parameters(index, values, order)[block][:, draws]
+                    conditionals.append(conditional.log_prob(parameters, candidates))
         weights.append(torch.stack(observed).sum(0))
     weight = torch.stack(weights).log_softmax(0)  # of each order, given what is observed
     return (weight.unsqueeze(-1) + torch.stack(conditionals)).logsumexp(0)

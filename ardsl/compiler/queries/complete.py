@@ -27,65 +27,69 @@ class OrderForbids(ArdslError):
 def complete(density: Density, lender: Lender, values: Values, noise: Noise, *, likely: bool) -> Values:
     """Values with every NaN drawn from its distribution given those that are there: standardized, as ``values`` are.
 
-    With ``likely`` the most likely value at mask draw stands instead. Raises ``OrderForbids`` where the order draws a
+    With ``likely`` each draw takes its most likely value instead. Raises ``OrderForbids`` where the order draws a
     missing element before one that is there.
     """
     variables = density.spec.model.observed
     missing = {v.name: values[v.name].isnan() for v in variables}
     for pattern in _patterns(missing):
         _check_order(density, pattern)
-    kept = {
+    initial = {
         v.name: torch.where(missing[v.name], blank(v, len(values[v.name]), values[v.name]), values[v.name])
         for v in variables
     }
-    completed = values | kept
+    completed = values | initial
     for orders, key, rows in _by_orders(density, values, completed, noise.orders, likely):
-        rows_values = {name: value[rows] for name, value in completed.items()}
-        known = {name: ~gone[rows] for name, gone in missing.items()}
-        always = {name: mask.all(0).cpu().numpy() for name, mask in known.items()}
+        chunk = {name: value[rows] for name, value in completed.items()}
+        known = {name: ~mask[rows] for name, mask in missing.items()}
+        always_known = {name: mask.all(0).cpu().numpy() for name, mask in known.items()}
         draw: Draw = MostLikely() if likely else FromNoise(noise.rows(rows).draws)
-        if any(bool((each != each[:1]).any()) for each in known.values()):  # else what is known is never drawn
+        if any(bool((mask != mask[:1]).any()) for mask in known.values()):  # else what is known is never drawn
             draw = Known(known, draw)
-        whole_key = ("complete", key, len(rows), *(mask.tobytes() for mask in always.values()))
-        with lender.lend(density, whole_key, partial(Evaluator, density, orders, len(rows), always)) as evaluator:
-            evaluator.run(rows_values, draw)
+        evaluator_key = ("complete", key, len(rows), *(mask.tobytes() for mask in always_known.values()))
+        with lender.lend(
+            density, evaluator_key, partial(Evaluator, density, orders, len(rows), always_known)
+        ) as evaluator:
+            evaluator.run(chunk, draw)
         for name in missing:
-            completed[name][rows] = rows_values[name]
+            completed[name][rows] = chunk[name]
     return completed
 
 
 def _patterns(missing: Mapping[str, Tensor]) -> list[Cells]:
-    """The different sets of elements that examples miss, one by one, but for the empty one."""
-    ends = np.cumsum([gone.shape[1] for gone in missing.values()])[:-1]
-    every = np.unique(torch.cat(tuple(missing.values()), 1).cpu().numpy(), axis=0)
-    split = (zip(missing, np.split(pattern, ends), strict=True) for pattern in every)
+    """The different sets of elements that examples miss; an example that misses nothing gives an empty one."""
+    ends = np.cumsum([mask.shape[1] for mask in missing.values()])[:-1]
+    distinct = np.unique(torch.cat(tuple(missing.values()), 1).cpu().numpy(), axis=0)
+    split = (zip(missing, np.split(pattern, ends), strict=True) for pattern in distinct)
     return [{name: mask for name, mask in cells if mask.any()} for cells in split]
 
 
 def _by_orders(
     density: Density, values: Values, filled: Values, uniforms: Mapping[str, Tensor], likely: bool
 ) -> Iterator[tuple[list[Orders], object, Tensor]]:
-    """The examples by the orders that draw what they miss: those of each group, what tells them apart, and the rows.
+    """Splits the examples by the orders that draw what they miss: each group's orders, a key for these, and the rows.
 
     Of a variable trained on all orders those that draw what is missing last; of one under several orders the one that
     is drawn by its probability given what is observed.
     """
     mixed = [v for v in density.spec.model.observed if v.orders.mixed]
-    some = {v.name: values[v.name].isnan().any(1) for v in mixed}
+    incomplete = {v.name: values[v.name].isnan().any(1) for v in mixed}
     observed = filled | {v.name: values[v.name] for v in density.may_miss}
-    parts, back = by_pattern(observed, density.may_miss, density.spec.variables)
-    every = torch.arange(len(next(iter(values.values())))) if back is None else back.argsort()
-    places = every.split([len(next(iter(part.values()))) for part, _ in parts])
-    for (part, cells), rows in zip(parts, places, strict=True):
+    patterns, restore = by_pattern(observed, density.may_miss, density.spec.variables)
+    by_rows = torch.arange(len(next(iter(values.values())))) if restore is None else restore.argsort()
+    rows_of = by_rows.split([len(next(iter(pattern_values.values()))) for pattern_values, _ in patterns])
+    for (pattern_values, cells), rows in zip(patterns, rows_of, strict=True):
         choice = torch.zeros(len(rows), max(1, len(mixed)), dtype=torch.long)  # rows without columns are none
         log_probs = (
-            density.order_log_probs([(part, cells)]) if any(bool(some[v.name][rows].any()) for v in mixed) else {}
+            density.order_log_probs([(pattern_values, cells)])
+            if any(bool(incomplete[v.name][rows].any()) for v in mixed)
+            else {}
         )
         for column, variable in enumerate(mixed):
             if variable.name in log_probs:
                 under = log_probs[variable.name]
                 chosen = under.argmax(0) if likely else drawn_order(under, uniforms[variable.name][rows])
-                choice[:, column] = torch.where(some[variable.name][rows], chosen, 0).cpu()
+                choice[:, column] = torch.where(incomplete[variable.name][rows], chosen, 0).cpu()
         names = [v.name for v in mixed]
         for numbers in torch.unique(choice, dim=0):
             k = dict(zip(names, numbers.tolist(), strict=False))

@@ -46,7 +46,7 @@ def make_noise(plans: Sequence[Design], count: int, seed: int | None, like: Tens
         group = plan.group
         if group.mixed is not None and group.mixed.name not in orders:
             orders[group.mixed.name] = _uniform((count,), generator, like)
-        if plan.back is not None:  # draw by draw, as they are needed along time
+        if plan.receptive_field is not None:  # draw by draw, as they are needed along time
             (target,) = group.targets
             blocks = [_uniform((target.draws, count, target.family.uniforms), generator, like).transpose(0, 1)]
         else:

@@ -23,7 +23,7 @@ _LOOK = 16
 def series(density: Density) -> Variable | None:
     """The only variable of a density, where its network runs along time."""
     observed, plans = density.spec.model.observed, density.spec.plan.groups
-    return observed[0] if len(observed) == len(plans) == 1 and plans[0].back is not None else None
+    return observed[0] if len(observed) == len(plans) == 1 and plans[0].receptive_field is not None else None
 
 
 def draws_in_turn(density: Density) -> bool:
@@ -46,7 +46,7 @@ class Series:
         order = variable.orders.orders[0].rank.reshape(variable.shape[0], -1)[0, :: self._size]
         self._order = np.argsort(order[:steps]).tolist()
         """The draws of a time step, in the order in which they are made."""
-        self._back = plan.back or 0
+        self._receptive_field = plan.receptive_field or 0
         start, own = 0, range(0)
         for source in self._group.sources:
             if source.variable is variable:
@@ -97,7 +97,7 @@ class Series:
         """Goes through a prefix, from as far back as what follows depends on it."""
         draws_a_step, name = len(self._order), self._target.variable.name
         last = prefix.shape[1] // self._size // draws_a_step
-        first = max(0, last - self._back)
+        first = max(0, last - self._receptive_field)
         own = self._own
         others = [run for run in (range(own.start), range(own.stop, self._group.elements)) if run]
         self._stepper.start(columns(self._density, 0, given | {name: prefix}, others), first)

@@ -18,9 +18,9 @@ _UNKNOWN = 0x7FFFF000
 """At least what is written as the length of a `.wav` file that is not known yet."""
 _TOTAL = (1 << 36) - 1
 """Of the 8 bytes from byte 18 of a `.flac` file these bits are its length, 0 where that is not known (RFC 9639, 8.2);
-bytes 10 and 11 are the most moments that a frame has."""
+bytes 10 and 11 are the most samples that a frame has."""
 _LEAST_FRAME = 10
-"""Bytes of a frame: a header of 6, a constant for all its moments and a checksum."""
+"""Bytes of a frame: a header of 6, a constant for all its samples and a checksum."""
 
 
 def read(folder: Path, files: Sequence[str], rate: int | None, kind: str) -> np.ndarray:
@@ -30,7 +30,7 @@ def read(folder: Path, files: Sequence[str], rate: int | None, kind: str) -> np.
     start = 0
     for file, count in zip(files, counts.tolist(), strict=True):
         name = str(folder / file)
-        whole[start : start + count] = _opened(name, lambda opened, n=count, at=name: _moments(opened, n, kind, at))
+        whole[start : start + count] = _opened(name, lambda opened, n=count, at=name: _samples(opened, n, kind, at))
         start += count
     return whole
 
@@ -54,7 +54,7 @@ def lengths(folder: Path, files: Sequence[str], rate: int | None) -> np.ndarray:
     return np.array(counts, dtype=np.int64)
 
 
-def _moments(file: Any, count: int, kind: str, name: str) -> np.ndarray:
+def _samples(file: Any, count: int, kind: str, name: str) -> np.ndarray:
     samples: np.ndarray = file.read(dtype=kind)
     if len(samples) != count:
         raise data_error(
@@ -75,7 +75,7 @@ def _problem(name: str, frames: int) -> str | None:
     if start[:4] == b"fLaC" and not int.from_bytes(start[18:26], "big") & _TOTAL:
         return "does not say how long it is, as streams do not: write it anew (`ffmpeg -i STREAM.flac FILE.flac`)"
     if start[:4] == b"fLaC" and frames > size // _LEAST_FRAME * int.from_bytes(start[10:12], "big"):
-        return f"claims {frames:,} moments, more than its {size:,} bytes can hold"
+        return f"claims {frames:,} samples, more than its {size:,} bytes can hold"
     return None if frames else "is empty"
 
 

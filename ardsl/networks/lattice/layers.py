@@ -114,7 +114,7 @@ class RankedWeight(StencilWeight):
 
 
 def during(value: Tensor, span: Span) -> Tensor:
-    """What a map [batch, features, moments] is at some moments, and zero where they do not exist."""
+    """Cuts a span of time steps out of a map [batch, features, time steps]; zero where they do not exist."""
     return span.of(value.transpose(1, 2), 0.0).transpose(1, 2)
 
 
@@ -129,7 +129,7 @@ class Features:
     aligned: Tensor | None
 
     def during(self, span: Span) -> Features:
-        """What is given for some moments of time."""
+        """Cuts a span of time steps out of what is given."""
         located = (self.maps, self.aligned)
         maps, aligned = (None if each is None else during(each, span) for each in located)
         return Features(self.whole, maps, aligned)
@@ -142,8 +142,8 @@ class Features:
 
 
 class Upsampled(nn.Module):
-    """What each moment, or some of them, is at of a source of a lower rate: [batch, source features] to [batch,
-    features, moments].
+    """Upsamples a source of a lower rate to each time step, or to some: [batch, source features] to [batch, features,
+    time steps].
 
     Learned, it is a transposed convolution whose kernel is its stride (van den Oord et al. 2016, WaveNet, section 2.5).
     """
@@ -163,10 +163,10 @@ class Upsampled(nn.Module):
             self.bias = nn.Parameter(torch.zeros(features))
             nn.init.uniform_(self.weight, -((3 / features) ** 0.5), (3 / features) ** 0.5)
 
-    def forward(self, value: Tensor, moments: slice = slice(None)) -> Tensor:
+    def forward(self, value: Tensor, steps: slice = slice(None)) -> Tensor:
         value = value.unflatten(1, (-1, self._features))
-        cell, phase = self._cell[moments], self._phase[moments]
-        if moments != slice(None) and bool((cell >= 0).any()):  # only the cells that they are at, which follow another
+        cell, phase = self._cell[steps], self._phase[steps]
+        if steps != slice(None) and bool((cell >= 0).any()):  # only the cells that they are at, which follow another
             inside = cell[cell >= 0]
             first, last = int(inside.min()), int(inside.max())
             value, cell = value[:, first : last + 1], torch.where(cell >= 0, cell - first, -1)

@@ -49,23 +49,23 @@ class LatticeNetwork(NetworkModule):
         last = self.convolution(self.wiring.output)
         assert last.bias is not None  # the output adds nothing
         with torch.no_grad():
-            last.bias.copy_(parameters[: len(last.bias)])  # draw by draw, and the draws of all positions begin alike
+            last.bias.copy_(parameters[: len(last.bias)])  # one position's draws: all positions begin with the same
 
     def forward(self, inputs: Tensor, orders: Orders = 0, span: Span | None = None) -> Tensor:
         output = self.maps_of(inputs, span)[self.wiring.output].movedim(1, -1)
         return (output if span is None else output[:, -span.length :]).flatten(1)
 
     def maps_of(self, inputs: Tensor, span: Span | None = None) -> dict[str, Tensor]:
-        """Every map by name, [batch, features, *positions]: of a span of moments, at these and at those before them
-        that they depend on."""
+        """Evaluates every map, by name [batch, features, *positions]: with a span, at its time steps and their
+        receptive field."""
         own, given = self.inputs(inputs)
         maps = {INPUT: own.unflatten(1, (*self.wiring.lattice.shape, -1)).movedim(-1, 1)}
         before = None
         if span is not None:
-            wide = span.widened(self.plan.back or 0)
+            wide = span.widened(self.plan.receptive_field or 0)
             maps[INPUT], given = during(maps[INPUT], wide), given.during(wide)
             if isinstance(wide.first, Tensor) and bool((wide.first < 0).any()):
-                # Before the first moment there are no features, not those of a layer that reads none.
+                # Before the first time step there are no features, not those of a layer that reads none.
                 before = during(own.new_ones(own.shape[0], 1, *self.wiring.lattice.shape), wide)
         functions, dropout = self._functions, self.dropout if self.training else 0.0
         for layer in self.wiring.layers:
@@ -98,7 +98,7 @@ class LatticeNetwork(NetworkModule):
         return torch.cat(features, 1) if features else None
 
     def maps_during(self, parts: Mapping[str, Tensor]) -> Callable[[slice], Tensor]:
-        """Along time, the maps of what is given at some moments, [batch, features, moments], with the weights that
+        """Along time, the maps of what is given at some time steps, [batch, features, steps], with the weights that
         there are now. What is of a lower rate is made as it is asked for; other maps are made as a whole."""
         names = [each.source.variable.name for each in self.given.through]
         through = [self.maps[name](parts[name]) for name in names]
@@ -107,9 +107,9 @@ class LatticeNetwork(NetworkModule):
             weights = {key: weight.detach().clone() for key, weight in self.maps[name].named_parameters()}
             spread.append((self.maps[name], weights, parts[name]))
 
-        def during(moments: slice) -> Tensor:
-            maps = [value[:, :, moments] for value in through]
-            maps += [functional_call(module, weights, (value, moments)) for module, weights, value in spread]
+        def during(steps: slice) -> Tensor:
+            maps = [value[:, :, steps] for value in through]
+            maps += [functional_call(module, weights, (value, steps)) for module, weights, value in spread]
             return torch.cat(maps, 1)
 
         return during

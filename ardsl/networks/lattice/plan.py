@@ -20,8 +20,8 @@ from ardsl.relations.translated import Reading, compose, work
 
 
 def plan_lattice(group: Group, options: Mapping[str, Any], wiring: Wiring) -> dict[str, Any]:
-    """The layers of a lattice network, what they realize, how far back in time and along which axes alike: as fields of
-    its design."""
+    """Plans a lattice network: its layers, what they realize, its receptive field along time and its tied axes, as
+    fields of its design."""
     conditions = given(group, wiring.lattice, options.get("upsampling", "repeated"))
     maps = [layer for each in conditions.through for layer in each.plan.layers]
     maps += [_upsampling(each) for each in conditions.spread if each.learned]
@@ -30,7 +30,7 @@ def plan_lattice(group: Group, options: Mapping[str, Any], wiring: Wiring) -> di
     return {
         "layers": (*maps, *own),
         "realized": (realized,),
-        "back": reach(wiring) if wiring.lattice.along_time else None,
+        "receptive_field": reach(wiring) if wiring.lattice.along_time else None,
         "alike": _alike(group, wiring.lattice, conditions),
     }
 
@@ -65,44 +65,44 @@ def _realized(group: Group, wiring: Wiring, conditions: Given) -> list[Relation]
 def _upsampling(spread: Spread) -> LayerPlan:
     """A transposed convolution along time whose kernel is its stride."""
     features, cells = spread.features, spread.part.source_shape[0]
-    moments = spread.part.target_shape[0]
+    steps = spread.part.target_shape[0]
     weights = (spread.phases * features + 1) * features
     return LayerPlan(
         name=f"{spread.source.variable.name} upsampled",
         inputs=cells * features,
-        outputs=moments * features,
+        outputs=steps * features,
         parameters=weights,
         connections=weights,
-        flops=2 * moments * features**2,
+        flops=2 * steps * features**2,
         relation=spread.part,
     )
 
 
 def spread_relation(wiring: Wiring, spread: Spread) -> Band:
-    """Sites × elements of a source that enters every layer: the cells at the moments that reach a site."""
+    """Sites × elements of a source that enters every layer: the cells at the time steps that reach a site."""
     lattice, at = wiring.lattice, spread.at
     way = lattice.priority[0][1] if lattice.priority else 1
-    moment = np.repeat(np.arange(lattice.positions), lattice.groups)
-    first = np.clip(moment - way * spread_reach(wiring), 0, lattice.positions - 1)
-    ends = np.sort([at.at([each], len(each)) for each in (first, moment)], axis=0)
+    step = np.repeat(np.arange(lattice.positions), lattice.groups)
+    first = np.clip(step - way * spread_reach(wiring), 0, lattice.positions - 1)
+    ends = np.sort([at.at([each], len(each)) for each in (first, step)], axis=0)
     cells = spread.part.source_shape[0]
     low, high = np.maximum(ends[0], 0), np.minimum(ends[1], cells - 1)
     return Band(low, high, cells, spread.part.sources // cells)
 
 
 def spread_reach(wiring: Wiring) -> int:
-    """How many moments after its own what enters every layer reaches: all of them, of a network whose layers leave no
-    gaps."""
+    """The number of later time steps that what enters every layer reaches; it reaches all of these, since the layers
+    leave no gaps."""
     return _farthest(wiring, (INPUT,))
 
 
 def reach(wiring: Wiring) -> int:
-    """How many moments back the network reads: its own variable, or any of its maps."""
+    """The receptive field along time: the number of earlier time steps that are read of the variable, or of any map."""
     return _farthest(wiring, ())
 
 
 def _farthest(wiring: Wiring, without: tuple[str, ...]) -> int:
-    """The longest way back through the layers, not counting what reads some of the maps."""
+    """The number of earlier time steps on the longest path through the layers, maps in ``without`` not counted."""
     far = {INPUT: 0}
     for layer in wiring.layers:
         steps = [far[name] + stencil.reach()[0] for name, stencil in wiring.readings(layer) if name not in without]

@@ -26,7 +26,7 @@ def wavenet(lattice: Lattice, input_features: int, width: int, options: Mapping[
 
 
 def delays(options: Mapping[str, Any], limits: Limits) -> list[tuple[int, ...]]:
-    """How long before its own moment each layer reads, the first layer first: a window takes away what would reach
+    """How many time steps before its own each layer reads, the first layer first: a window takes away what would reach
     beyond it."""
     left = limits[0]
     delays_by_layer = []
@@ -40,7 +40,7 @@ def delays(options: Mapping[str, Any], limits: Limits) -> list[tuple[int, ...]]:
 
 
 def reach(options: Mapping[str, Any], limits: Limits) -> int:
-    """How many moments back the last layer sees."""
+    """The receptive field of the last layer: the number of earlier time steps that it reads."""
     return sum(max(each, default=0) for each in delays(options, limits))
 
 
@@ -59,7 +59,7 @@ def _layers(lattice: Lattice, width: int, options: Mapping[str, Any], limits: Li
 
     first, *dilated = delays(options, limits)
     now = (0,)
-    # A channel also reads, of its own moment, the channels before it.
+    # A channel also reads, of its own time step, the channels before it.
     yield convolve([(INPUT, (*first, 0) if groups > 1 else first)], "residual 0", features, conditioned=True)
     gates = []
     for number, times in enumerate(dilated, 1):

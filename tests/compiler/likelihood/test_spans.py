@@ -45,7 +45,7 @@ def test_a_likelihood_in_parts_is_that_of_the_whole(name: str, memory: int, monk
     monkeypatch.setattr(model.networks[0], "maps_of", _counted(model.networks[0].maps_of, used))
     with torch.no_grad():
         found = model.log_prob(x, given, elementwise=True)["x"]
-    back = model.spec.plan.groups[0].back
+    back = model.spec.plan.groups[0].receptive_field
     assert len(used) > 1 and all(span.length >= back or span.first + span.length == 40 for span in used)
     torch.testing.assert_close(found, whole, atol=1e-12, rtol=0)
 

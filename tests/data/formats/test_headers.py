@@ -147,8 +147,8 @@ def flac(path: Path, claimed: int) -> Path:
     "claimed, told",
     [
         (0, "does not say how long it is, as streams do not: write it anew (`ffmpeg -i STREAM.flac FILE.flac`)"),
-        ((1 << 36) - 1, "claims 68,719,476,735 moments, more than its {size:,} bytes can hold"),
-        (1 << 30, "claims 1,073,741,824 moments, more than its {size:,} bytes can hold"),
+        ((1 << 36) - 1, "claims 68,719,476,735 samples, more than its {size:,} bytes can hold"),
+        (1 << 30, "claims 1,073,741,824 samples, more than its {size:,} bytes can hold"),
         (41, "is no sound, or is damaged"),
     ],
 )
