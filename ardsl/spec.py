@@ -190,13 +190,14 @@ def as_spec(value: object) -> Spec:
 
 
 def dependence(spec: Spec, variable: str, order: int = 0) -> np.ndarray:
-    """What the spec declares: bool [elements, elements], element ``j`` of the variable reads its element ``i``."""
+    """The dependence that the spec declares: bool [elements, elements], element ``j`` of the variable reads its element
+    ``i``."""
     order = checked_order(order, _known(spec, variable), len(spec.variables[variable].orders.orders))
     return declared_dependence(spec.model, variable, order)
 
 
 def realized(spec: Spec, variable: str, order: int = 0) -> np.ndarray:
-    """What the plan realizes, in the form of :func:`dependence`."""
+    """The dependence that the plan realizes, in the form of :func:`dependence`."""
     order = checked_order(order, _known(spec, variable), len(spec.variables[variable].orders.orders))
     size = spec.variables[variable].size
     reads = np.zeros((size, size), dtype=bool)

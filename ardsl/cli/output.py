@@ -1,4 +1,4 @@
-"""What commands print: tables, numbers and JSON, for terminals and for pipes."""
+"""The output of commands: tables, numbers and JSON, for terminals and for pipes."""
 
 from __future__ import annotations
 

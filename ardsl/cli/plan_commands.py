@@ -141,7 +141,7 @@ def receptive_fields(spec: Spec) -> list[dict[str, Any]]:
 
 
 def _blind_spots(spec: Spec) -> list[str]:
-    """What is declared and never seen, and how that would change."""
+    """The lines on blind spots: what is declared and never seen, and how that would change."""
     lost = spec.report.blind_spots.count
     if not lost:
         return []

@@ -225,7 +225,7 @@ def _with_latent(
 
 
 def _count(conditioning: dict[str, Any], count: int | None, otherwise: int) -> int:
-    """How many samples: as asked for, or one for each of several conditions."""
+    """The number of samples: as asked for, or one for each of several conditions."""
     from ardsl.errors import ArdslError
 
     several = {name: len(value) for name, value in conditioning.items() if len(value) > 1}

@@ -133,7 +133,7 @@ def _unquoted(text: str) -> str:
 
 
 def is_real(text: str) -> bool:
-    """Whether this is how the language writes a number."""
+    """Says whether this is how the language writes a number."""
     return _REAL.fullmatch(text) is not None
 
 

@@ -23,7 +23,7 @@ _SHARED = {
     *("file", "settings", "sources", "data_dir", "epochs", "seed", "precision", "device", "checkpoint_every"),
     *("tensorboard", "quiet"),
 }
-"""What means here what it means to ``ardsl train``."""
+"""The options that mean the same to ``ardsl train``."""
 
 
 def _over(context: click.Context, option: click.Parameter, values: Sequence[str]) -> dict[str, list[str]]:

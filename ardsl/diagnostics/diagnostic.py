@@ -21,7 +21,7 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """What is wrong, where, and what would be right.
+    """One error or warning: what is wrong, where, and what would be right.
 
     ``labels[0]`` is the primary place; the others are places involved ("declared here").
     """

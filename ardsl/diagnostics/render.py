@@ -138,7 +138,7 @@ def _source_line(
 
 
 def _part(source: Source, number: int, line: str, label: Label) -> tuple[int, int]:
-    """Where on one line a label starts and ends, in characters from 0."""
+    """The columns at which a label starts and ends on one line, in characters from 0."""
     first, column = source.position(label.span.start)
     start = column - 1 if number == first else len(line) - len(line.lstrip())
     if not _ends_on(source, number, label):

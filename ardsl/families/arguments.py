@@ -1,4 +1,4 @@
-"""What was written between a family's or domain's brackets, matched to names. No torch."""
+"""The arguments of a family or domain, as written between its brackets, matched to names. No torch."""
 
 from __future__ import annotations
 

@@ -174,7 +174,7 @@ def _inverse_gamma(p: Parameters, value: Tensor) -> Tensor:
 
 
 def _fisher_snedecor(p: Parameters, value: Tensor) -> Tensor:
-    """That of a share w = d₁x/(d₁x + d₂), which is a beta variable."""
+    """The density of a share w = d₁x/(d₁x + d₂), which is a beta variable."""
     log_value = value.log()
     log_odds = p["df1"].log() + log_value - p["df2"].log()
     return _log_beta_mass(p["df1"] / 2, p["df2"] / 2, logsigmoid(log_odds), logsigmoid(-log_odds)) - log_value

@@ -1,4 +1,4 @@
-"""Which families are laws of which domain: the two sets of values must be the same. No torch."""
+"""The families that fit a domain: the two sets of values must be the same. No torch."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SUPPORTS = {
 
 
 def fits(entry: Entry, domain: Domain) -> bool:
-    """Whether the family's values are the domain's, by their codes.
+    """Says whether the family's values are the domain's, by their codes.
 
     A family of 0 … ``total_count`` fits every finite domain whose values have an order; that the counts agree is seen
     once ``total_count`` is known. ``ordered_logistic`` takes a category's values in the order they are listed.
@@ -39,7 +39,7 @@ def fits(entry: Entry, domain: Domain) -> bool:
 
 
 def discretizes(entry: Entry, domain: Domain) -> bool:
-    """Whether ``discretized`` of this family is a law of the domain: a grid on the family's support."""
+    """Says whether ``discretized`` of this family is a law of the domain: a grid on the family's support."""
     if entry.joint or entry.discrete or not entry.cdf:
         return False
     supports = ("real", "positive") if domain.levels is None else ("real", "positive", "unit_interval")

@@ -239,7 +239,7 @@ def _trial(parameter: Parameter, name: str) -> Tensor:
 
 
 def _proper(law: Distribution, support: str, joint: bool, learned: list[Tensor]) -> bool:
-    """Whether the probabilities add up to one and every parameter has a finite gradient."""
+    """Says whether the probabilities add up to one and every parameter has a finite gradient."""
     try:
         if joint:
             total = 1.0  # the normal law of vectors; its scalar case is tried as `Normal`
@@ -258,7 +258,7 @@ def _proper(law: Distribution, support: str, joint: bool, learned: list[Tensor])
 
 
 def _works(law: Distribution, method: str, support: str, learned: list[Tensor]) -> bool:
-    """Whether the library's cdf or icdf runs, rises, and has gradients for the parameters in ``learned``."""
+    """Says whether the library's cdf or icdf runs, rises, and has gradients for the parameters in ``learned``."""
     try:
         values = getattr(law, method)(torch.tensor([0.2, 0.5, 0.7], dtype=torch.float64))
         rises = bool((values.diff() > 0).all()) and bool(torch.isfinite(values).all())

@@ -1,4 +1,4 @@
-"""What every law can do, whether of a distribution or of a wrapper around one."""
+"""The interface of distributions over codes, those of the catalogue and wrappers around them."""
 
 from __future__ import annotations
 

@@ -397,7 +397,7 @@ class _Resolver:
         return _listed(fitting_names(self.domain, joint=self.event > 1))
 
     def _use(self) -> str:
-        """What to write in place of a family that does not fit the domain."""
+        """The help for a family that does not fit the domain: what to write in its place."""
         fitting = self._fitting()
         return f"use {fitting}" if fitting else f"there is no joint family for {self._domain()}: {_ONE_BY_ONE}"
 
@@ -426,7 +426,7 @@ def _has_call(value: syntax.Expression) -> bool:
 
 
 def _allowed(value: object, parameter: Parameter) -> TypeGuard[int | float]:
-    """Whether a value is in the parameter's set, and exact as a float."""
+    """Says whether a value is in the parameter's set, and exact as a float."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     if abs(value) > MAX_INTEGER if isinstance(value, int) else not math.isfinite(value):

@@ -1,4 +1,4 @@
-"""Where training begins: located laws spread over their domain, with unit scales and even odds."""
+"""The parameters that training begins with: locations spread over the domain, unit scales and even odds."""
 
 from __future__ import annotations
 

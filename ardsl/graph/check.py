@@ -71,7 +71,7 @@ def _check_cycles(model: Model, graph: networkx.DiGraph, sink: Sink) -> bool:
 
 
 def _coupled_help(model: Model, names: Sequence[str]) -> str:
-    """How series that read each other are declared today: as one variable, or one of them whole before the other."""
+    """The help for series that read each other: declare one variable, or one of them whole before the other."""
     variables = [model.variables[name] for name in names]
     first, domains = variables[0], {str(variable.domain) for variable in variables}
     alike = all(v.kind == "observed" and v.shape == first.shape and len(v.shape) == 1 for v in variables)
@@ -119,8 +119,8 @@ def _edge_span(graph: networkx.DiGraph, source: str, target: str) -> Span:
 
 
 def _coupled(model: Model, graph: networkx.DiGraph) -> bool:
-    """Whether the variables of a cycle share a named axis along which none reads ahead, and at no point of which they
-    would wait for each other."""
+    """Says whether the variables of a cycle share a named axis along which none reads ahead, and at no point of which
+    they would wait for each other."""
     import networkx
 
     named = [{axis.name for axis in model.variables[name].axes if axis.name} for name in graph]
@@ -138,7 +138,7 @@ def _coupled(model: Model, graph: networkx.DiGraph) -> bool:
 
 
 def _lag(target: Variable, source: Variable, context: Context, axis: str) -> int | None:
-    """How far ahead along ``axis`` the context reads at most; None where it is not at a fixed distance."""
+    """The largest distance that the context reads ahead along ``axis``; None where it is not at a fixed distance."""
     parts = context.selection.axis_parts
     if not parts:
         return None
@@ -217,7 +217,7 @@ def _report_violation(
 
 
 def _distance(context: Context) -> int:
-    """How far from its target a context at fixed distances reads, at least 1."""
+    """The largest distance from its target that a context at fixed distances reads, at least 1."""
     ends = [end for part in context.selection.axis_parts for end in (part.low, part.high) if end is not None]
     return max([1, *(abs(end.offset + end.inner) for end in ends if end.axis is not None)])
 

@@ -117,7 +117,7 @@ def _plainly_separated(
     right: set[separation.Element],
     given: set[separation.Element],
 ) -> bool:
-    """Whether whole variables are separated already, which needs no unrolling: what separates them separates their
+    """Says whether whole variables are separated already, which needs no unrolling: what separates them separates their
     elements. It says nothing where a variable has more than one role, or is given in part."""
     a, b, c = ({node[0] for node in side} for side in (left, right, given))
     if a & b or a & c or b & c or len(given) != sum(model.variables[name].size for name in c):
@@ -127,7 +127,8 @@ def _plainly_separated(
 
 
 class _Reads:
-    """Which variables read which, as much of a graph as a search needs: networkx is slower to import than to use."""
+    """The graph of variables that read each other, as much of it as a search needs: networkx is slower to import than
+    to use."""
 
     def __init__(self, model: Model) -> None:
         self._parents: dict[str, set[str]] = {name: set() for name in model.variables}

@@ -36,7 +36,7 @@ class Readings:
 
 
 def readings(model: Model) -> Readings:
-    """What every variable reads of itself and of the others, in the order of the text."""
+    """The contexts of every variable, on itself and on others, in the order of the text."""
     own: dict[str, tuple[Reading, ...]] = dict.fromkeys(model.variables, ())
     edges: dict[tuple[str, str], tuple[Reading, ...]] = {}
     for factor in model.factors:
@@ -110,7 +110,7 @@ def relations(model: Model, orders: Mapping[str, int] | None = None) -> dict[tup
 
 
 def dependence(model: Model, variable: str, order: int = 0) -> np.ndarray:
-    """What a small variable reads of itself under one order, bool [target, source]."""
+    """The elements that a small variable reads of itself under one order, bool [target, source]."""
     size = model.variables[variable].size
     if size * size > MOST_PAIRS:
         raise ArdslError(

@@ -155,7 +155,7 @@ def to_dot(model: Model) -> str:
 
 
 def _inferred(model: Model) -> dict[tuple[str, str], None]:
-    """What the guide infers from what, (source, target)."""
+    """The edges of the guide, (source, target): the target is inferred from the source."""
     return dict.fromkeys((c.variable, factor.variable) for factor in model.guide for c in factor.contexts)
 
 

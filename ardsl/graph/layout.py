@@ -1,4 +1,4 @@
-"""Where things stand in a picture of the declared graph: layers from left to right, each variable after all it reads.
+"""The layout of a drawing of the declared graph: layers from left to right, each variable after all it reads.
 
 Layers, then the order within each by barycentres, then places (Sugiyama et al. 1981). An edge that passes over layers
 gets a place in each, so that it runs between boxes and not behind them. Lengths are in points.

@@ -153,7 +153,7 @@ def _draws(model: Model, factor: Factor, positions: np.ndarray) -> tuple[np.ndar
 def separated(
     graph: networkx.DiGraph, left: AbstractSet[Node], right: AbstractSet[Node], given: AbstractSet[Node]
 ) -> bool:
-    """Whether ``given`` d-separates two sets of nodes; all three are disjoint.
+    """Says whether ``given`` d-separates two sets of nodes; all three are disjoint.
 
     In time linear in the graph. networkx's own test visits a node once for every path to it, which on a windowed chain
     of a thousand elements does not end.

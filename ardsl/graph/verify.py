@@ -126,7 +126,8 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Report:
-    """What verification found, factor by factor. ``sound``: nothing leaks. ``complete``: no declared pair is lost."""
+    """The result of verification, factor by factor. ``sound``: nothing leaks. ``complete``: no declared pair is
+    lost."""
 
     comparisons: tuple[Comparison, ...]
     method: str = "plan"

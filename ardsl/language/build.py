@@ -37,7 +37,7 @@ class _TooDeep(Exception):
 
 
 def token_span(token: Token) -> Span:
-    """Where a token stands. (Lark's type allows for tokens made without a text.)"""
+    """The span of a token. (Lark's type allows for tokens made without a text.)"""
     return Span(token.start_pos or 0, token.end_pos or 0)
 
 
@@ -298,5 +298,5 @@ class _Builder:
 
 
 def _is_character(code: int) -> bool:
-    """Whether Unicode has text with this code: not halves of surrogate pairs."""
+    """Says whether Unicode has text with this code: not halves of surrogate pairs."""
     return code < 0xD800 or 0xE000 <= code < 0x110000

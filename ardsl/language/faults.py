@@ -54,7 +54,8 @@ _WEAK = frozenset({"LPAR", "LSQB", "STAR", "UP_TO", "TILDE", "VIA"})
 
 @dataclass(frozen=True)
 class Fault:
-    """Where reading stopped: the offending token or character at ``offset``, in the statement that starts at ``start``.
+    """A syntax error, where reading stopped: the offending token or character at ``offset``, in the statement that
+    starts at ``start``.
 
     ``kind`` is the token's terminal, ``$END`` where the statement (or the text) ends too early, and empty for a
     character that starts no token. ``accepts`` are the terminals that would fit.
@@ -115,12 +116,12 @@ def character_words(character: str) -> str:
 
 
 def found_words(fault: Fault) -> str:
-    """What stands at the fault."""
+    """The text at the fault."""
     return "the end of the text" if fault.kind == END else quoted(fault.found)
 
 
 def expected_words(accepts: Iterable[str]) -> str:
-    """What would fit, in words: ``a name``, ``\\`,\\` or \\`)\\```."""
+    """The tokens that would fit, in words: ``a name``, ``\\`,\\` or \\`)\\```."""
     accepts = frozenset(accepts)
     words: list[str] = []
     after_operand = "PLUS" in accepts

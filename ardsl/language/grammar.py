@@ -39,7 +39,7 @@ def _parser() -> Lark:
 
 
 def _cache_file() -> str | None:
-    """Where Lark may keep its tables, which take a quarter of a short command's time to make.
+    """The file where Lark may keep its tables, which take a quarter of a short command's time to make.
 
     They are a pickle, so the folder must be the user's own, and nobody else's to write in. Lark checks that they belong
     to this very grammar and this version of itself, and makes them anew where they do not.

@@ -147,7 +147,7 @@ def place(node: syntax.Place) -> Document:
 
 
 def context(node: syntax.Context) -> Document:
-    """What a factor conditions on: a place with its window and its network."""
+    """A factor's context: a place with its window and its network."""
     parts: Document = (*(("noise ",) if node.noise else ()), *place(node.place))
     if isinstance(node.window, syntax.Last):
         parts += (" last ", *expression(node.window.count))

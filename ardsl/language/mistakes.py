@@ -1,4 +1,4 @@
-"""What people write instead: a table of frequent mistakes, at once the matcher and, by its examples, its own test."""
+"""Frequent mistakes, and what to write instead: a table, at once the matcher and, by its examples, its own test."""
 
 from __future__ import annotations
 

@@ -145,7 +145,8 @@ class _Reader:
         return not self._text[line:offset].strip()
 
     def _next_line_like_a_statement(self, fault: Fault) -> int:
-        """Where no statement starts, the next one may not either: the next line that has the look of one."""
+        """The next line that looks like a statement, for where none starts by its keyword: the next one may not
+        either."""
         depth, after = 0, fault.offset + 1
         for bracket in BRACKETS.finditer(self._text, fault.offset):
             line = _LIKE_STATEMENT.search(self._text, after, bracket.end()) if depth == 0 else None
@@ -157,7 +158,7 @@ class _Reader:
         return line.start() if line is not None else len(self._text)
 
     def _next_start(self, offset: int) -> int:
-        """Where the next statement seems to start, by its look: a keyword (or nearly) and what follows it."""
+        """The place where the next statement seems to start, by its look: a keyword (or nearly) and what follows it."""
         if self._starts is None:
             clear = [m.end() - len(m[0].lstrip()) for m in _STATEMENT_LINE.finditer(self._text)]
             vague = [m.start() for m in _WORD_LINE.finditer(self._text) if _nearly_keyword(m[1])]

@@ -27,7 +27,7 @@ _NAMES = "names are made of the letters a to z, digits and `_`"
 
 
 def report(fault: Fault) -> Diagnostic:
-    """What is wrong at a fault, from the most particular reading of it to the most general."""
+    """The diagnostic for a syntax error, from the most particular reading of it to the most general."""
     for reading in _READINGS:
         diagnostic = reading(fault)
         if diagnostic is not None:

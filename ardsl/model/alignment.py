@@ -1,4 +1,5 @@
-"""Where the parts that contexts read lie in the source array, worked out from the ends of each axis."""
+"""The alignment of contexts: where the parts that they read lie in the source array, worked out from each axis'
+ends."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from ardsl.relations import Affine, AxisPart
 def check_part(
     part: AxisPart, source: Draft, axis: int, target: Target, spans: tuple[Span, Span, Span], scope: Scope
 ) -> bool:
-    """Whether what is read along one axis of ``source`` makes sense for every target; reports where it does not.
+    """Says whether what is read along one axis of ``source`` makes sense for every target; reports where it does not.
 
     ``spans`` are the places of the low end, of the high end, and of both. A fixed index lies inside the array. An
     offset may leave it, reading nothing there; the alignment under the offset, on another variable, may not.
@@ -93,7 +94,7 @@ def _aligned(index: Affine, source: Draft, axis: int, target: Target, span: Span
 
 
 def _reads_nothing(part: AxisPart, size: int, target: Target) -> bool:
-    """Whether the part lies outside for every target: each end is monotone, so its own ends decide."""
+    """Says whether the part lies outside for every target: each end is monotone, so its own ends decide."""
 
     def ends(index: Affine) -> tuple[int, int]:
         last = target.variable.axes[index.axis].size - 1 if index.axis is not None else 0

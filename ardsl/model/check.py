@@ -90,7 +90,7 @@ def check_model(
 
 
 def _ends(variable: Variable, draft: Draft, scope: Scope) -> bool:
-    """Whether a variable whose domain has an ``end`` can end (else that is reported)."""
+    """Says whether a variable whose domain has an ``end`` can end (else that is reported)."""
     domains = [variable.domain, *(field.domain for field in variable.fields)]
     if not any(domain is not None and domain.end is not None for domain in domains):
         return True

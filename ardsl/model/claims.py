@@ -18,7 +18,7 @@ from ardsl.model.values import evaluate, integer, is_integer
 
 @dataclass(frozen=True)
 class Form:
-    """How a claim is written: its number of arguments (at least, at most), and what else it takes."""
+    """The form of a claim: its number of arguments (at least, at most), and what else it takes."""
 
     kind: Literal["complete", "independent", "steps", "reach"]
     usage: str

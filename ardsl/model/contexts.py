@@ -187,7 +187,7 @@ def _earlier(context: syntax.Context, source: Draft, target: Target, scope: Scop
 
 
 def _names_target(name: str, target: Target) -> bool:
-    """Whether an index behind ``<`` stands for the whole element that is drawn."""
+    """Says whether an index behind ``<`` stands for the whole element that is drawn."""
     return name == target.element or (target.axis_of(name) is not None and len(target.variable.axes) == 1)
 
 

@@ -21,7 +21,7 @@ from ardsl.model.values import evaluate
 
 @dataclass
 class Coverage:
-    """Which factors the text gives, sound or not: by kind and variable, and by field (None: the whole variable).
+    """The factors that the text gives, sound or not: by kind and variable, and by field (None: the whole variable).
 
     ``misspelled`` has the variables that some factor with an unknown target was probably meant for.
     """
@@ -33,7 +33,8 @@ class Coverage:
         return self.places.setdefault((kind, variable), {})
 
     def lacks(self, kind: str, variable: Draft, lost: Lost) -> bool:
-        """Whether nothing in the text is a factor for this variable as a whole, or could have been meant as one."""
+        """Says whether nothing in the text is a factor for this variable as a whole, or could have been meant as
+        one."""
         name = variable.name
         return name not in lost.factors and (kind, name) not in self.misspelled and None not in self.of(kind, name)
 

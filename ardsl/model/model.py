@@ -57,7 +57,7 @@ class Variable:
     size: int = field(init=False, repr=False, compare=False)
     """The number of elements."""
     varies: bool = field(init=False, repr=False, compare=False)
-    """Whether its length does: examples have elements up to some place along the first axis."""
+    """True where its length varies: examples have elements up to some place along the first axis."""
 
     def __post_init__(self) -> None:
         shape = (len(self.fields),) if self.fields else tuple(axis.size for axis in self.axes)
@@ -164,7 +164,7 @@ class Factor:
 
 @dataclass(frozen=True)
 class ElementSet:
-    """What a claim speaks of: elements of one variable."""
+    """Elements of one variable that a claim speaks of."""
 
     variable: str
     elements: tuple[int, ...]

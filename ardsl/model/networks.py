@@ -51,7 +51,8 @@ def check_net(statement: syntax.NetStatement, scope: Scope) -> NetworkCall | Non
 
 
 def omitted(contexts: bool, span: Span) -> NetworkCall:
-    """What stands for a ``via`` that was left out: free parameters, or ``linear`` where there are contexts."""
+    """The network that stands for a ``via`` that was left out: free parameters, or ``linear`` where there are
+    contexts."""
     return NetworkCall("linear" if contexts else "free", {}, span, {}, written=False)
 
 

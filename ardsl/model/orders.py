@@ -27,7 +27,7 @@ _MOST_COORDINATES = 2**62
 
 @dataclass(frozen=True)
 class Draws:
-    """What an order ranks: the draws of a variable, over the axes that none of them covers."""
+    """The draws that an order ranks: those of a variable, over the axes that none of them covers."""
 
     variable: Draft
     axes: tuple[int, ...]
@@ -78,7 +78,7 @@ def check_orders(
 
 
 def _look_up(expression: syntax.Expression, scope: Scope) -> None:
-    """What can be said of the order of a variable that is not known."""
+    """Checks what can be checked of the order of a variable that is not known."""
     if isinstance(expression, syntax.Call):
         name, span = expression.function.text, expression.function.span
     elif isinstance(expression, syntax.Reference):

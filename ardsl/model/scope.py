@@ -1,4 +1,4 @@
-"""What the checks of one spec share: its names, its parameters' values, and where diagnostics go."""
+"""The state that the checks of one spec share: its names, its parameters' values, and where diagnostics go."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ class Scope:
         self.sink.add(diagnostic)
 
     def written(self, span: Span) -> str:
-        """What was written there, on one line."""
+        """The text at a span, on one line."""
         return " ".join(self.source.text[span.start : span.end].split())
 
     def text(self, span: Span) -> str:
-        """What was written there, as a message quotes it: not too long."""
+        """The text at a span as a message quotes it: not too long."""
         return shortened(self.written(span))
 
     def nearest(self, name: str, known: Iterable[str]) -> str | None:
@@ -87,7 +87,7 @@ class Scope:
         return True
 
     def known(self, name: str, span: Span, kind: Kind) -> bool:
-        """Whether ``name`` is a usable declaration of this kind. Where it is not, that has been reported."""
+        """Says whether ``name`` is a usable declaration of this kind. Where it is not, that has been reported."""
         declared = self.names.get(name)
         if name in self.broken:
             return False
@@ -131,7 +131,7 @@ _FACTOR = re.compile(r"[(,]\s*([A-Za-z_]\w*)")
 
 @dataclass(frozen=True)
 class Lost:
-    """What the statements that could not be parsed were about, read off the text between those that could.
+    """The names in the statements that could not be parsed, read off the text between those that could.
 
     A name declared there, perhaps behind a misspelled keyword, is known though broken; a variable that stands behind a
     bracket there may have its factor there.

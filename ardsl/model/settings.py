@@ -1,4 +1,4 @@
-"""What the ``data`` and ``train`` blocks say, checked."""
+"""The settings of the ``data`` and ``train`` blocks, checked."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class DataSettings:
-    """Where the data is. Sources are ``PATH`` or ``PATH#KEY``; ``valid`` may be a share of ``train`` instead.
+    """The sources of the data: ``PATH`` or ``PATH#KEY``; ``valid`` may be a share of ``train`` instead.
 
     ``columns`` maps a variable to its column or key, or to a list of columns; ``{split}`` stands for the split's name.
     ``dequantize``: integers that a continuous variable takes get uniform noise, so that a density has something to be
@@ -36,7 +36,8 @@ class DataSettings:
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """How to train. ``patience``: epochs without a better validation likelihood before stopping (None: never).
+    """The settings of training. ``patience``: epochs without a better validation likelihood before stopping (None:
+    never).
 
     ``optimizer``: adam, adamw, sgd, rmsprop, adagrad or adadelta, each with ``rate`` and ``weight_decay`` (sgd also
     ``momentum``; adam and adamw ``beta1``, ``beta2``). ``schedule``: constant, cosine(warmup = steps),

@@ -18,7 +18,7 @@ _USUAL_NAMES = {1: "i", 2: "r, c", 3: "r, c, k"}
 
 @dataclass(frozen=True)
 class Target:
-    """What one factor draws: a variable, or one ``field`` of a record.
+    """The target of one factor: a variable, or one ``field`` of a record.
 
     ``coordinates`` gives the axis of each index; ``element`` is the single index that names an element whole.
     """
@@ -74,7 +74,7 @@ class Target:
 
 
 def check_target(place: syntax.Place, variable: Draft, scope: Scope) -> Target | None:
-    """What ``place`` draws of ``variable``; None where it is no target, which has then been reported."""
+    """The target that ``place`` is, of ``variable``; None where it is no target, which has then been reported."""
     text = scope.text(place.span)
     if place.field is not None:
         number = check_field(place, variable, scope)

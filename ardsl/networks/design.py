@@ -37,7 +37,7 @@ class LayerPlan:
     """Of a layer whose outputs read few of its inputs and store no weights for the others: how many each has weights
     for."""
     direct: bool = False
-    """Whether it leads from the network's inputs to its outputs, past any other layers."""
+    """True for the layer that leads from the network's inputs to its outputs, past all others."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Design:
     realized: tuple[Relation, ...] = field(repr=False)
     hidden: tuple[Relation, ...] | None = field(repr=False, default=None)
     completion: str | None = None
-    """How the network would realize all that is declared, where it does not."""
+    """The help for a network with blind spots: how it would realize all that is declared."""
     receptive_field: int | None = None
     """The number of earlier time steps that a time step reads, of a network that runs along time, the first axis; None
     for others. A network along time can be evaluated at some time steps only."""
@@ -82,8 +82,8 @@ class Design:
         return sum(layer.outputs + layer.activated for layer in self.layers) + self.group.features
 
     def declared(self, orders: Mapping[str, Order]) -> Relation:
-        """What the group declares under the given orders, draws × source elements, in a form that compares well with
-        what is realized."""
+        """The relation that the group declares under the given orders, draws × source elements, in a form that compares
+        well with what is realized."""
         return self.group.declared(orders)
 
     def build(self) -> NetworkModule:

@@ -95,7 +95,7 @@ class Group:
     sources: tuple[SourceBlock, ...]
     targets: tuple[TargetBlock, ...]
     alternatives: int = 1
-    """How many sets of parameters the network gives each draw, one of which is chosen."""
+    """The number of sets of parameters that the network gives each draw; one of them is chosen."""
 
     @cached_property
     def draws(self) -> int:
@@ -172,7 +172,7 @@ class Group:
         raise IndexError(element)
 
     def declared(self, orders: Mapping[str, Order]) -> Relation:
-        """What the spec lets each draw read: draws × source elements."""
+        """The relation that the spec declares: draws × source elements."""
         chain = self.chain(orders)
         if chain is not None:
             return chain
@@ -225,8 +225,9 @@ class Group:
         return Levels(rank[first] if reads_own else np.zeros(len(first), np.int64), source_level)
 
     def readings(self, orders: Mapping[str, Order]) -> Iterator[tuple[int, SourceBlock, np.ndarray, Relation]]:
-        """What each context of each target block reads: the block's first draw, the source, and of the relation, which
-        is of all the factor's elements, the rows that are the block's draws: all elements of a draw read the same."""
+        """The readings of each context of each target block: the block's first draw, the source, and of the relation,
+        which is of all the factor's elements, the rows that are the block's draws: all elements of a draw read the
+        same."""
         sources = {source.variable.name: source for source in self.sources}
         row = 0
         for target in self.targets:

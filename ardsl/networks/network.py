@@ -1,4 +1,4 @@
-"""What a network declares of itself. The built-in ones register exactly as a third-party package would."""
+"""The interface of networks as plug-ins. The built-in ones register exactly as a third-party package would."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Network(ABC):
     examples: ClassVar[Mapping[str, str]] = {}
     """Small specs by name, for :func:`ardsl.testing.check_network`."""
     takes_maps: ClassVar[bool] = False
-    """Whether a context may go through a network of its own (see ``ardsl.networks.context``)."""
+    """True where a context may go through a network of its own (see ``ardsl.networks.context``)."""
 
     @abstractmethod
     def design(self, group: Group, options: Mapping[str, Any]) -> Design | list[Diagnostic]:

@@ -60,7 +60,7 @@ def make_plan(model: Model, designs: Sequence[Design], sink: Sink) -> Plan | Non
 
 
 def _many_parameters(plan: Design) -> Diagnostic:
-    """That a network is large, and where."""
+    """The warning that a network is large, and where."""
     layer = max(plan.layers, key=lambda layer: layer.parameters)
     parameters, size = f"{plan.parameters:,}", f"{plan.parameters * 4 / 2**20:,.0f} MiB"
     joined = (
@@ -142,8 +142,8 @@ def sampling_steps(plans: Sequence[Design], orders: Sequence[int | Mapping[str, 
 
 
 def _reading(plans: Sequence[Design], orders: Sequence[int | Mapping[str, Order]]) -> Relation:
-    """Which draws each draw reads, numbered over all groups. Under orders that are not planned for, what is declared:
-    nothing else is realized."""
+    """The draws that each draw reads, numbered over all groups. Under orders that are not planned for, what is
+    declared: nothing else is realized."""
     realized = [
         p.realized[k] if isinstance(k, int) else p.group.declared(k) for p, k in zip(plans, orders, strict=True)
     ]

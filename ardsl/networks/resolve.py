@@ -48,7 +48,8 @@ def design_networks(model: Model, sink: Sink) -> tuple[Design, ...] | None:
 
 
 def _latent_problems(model: Model) -> Iterator[Diagnostic]:
-    """What a model with latent variables cannot have: windows, nets of several variables, too much to sum over."""
+    """Reports what a model with latent variables cannot have: windows, nets of several variables, too much to sum
+    over."""
     if not model.guide:
         return
     if model.train.window is not None:

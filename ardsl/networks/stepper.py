@@ -33,7 +33,8 @@ class Run:
 
 
 class Slots(NamedTuple):
-    """Where draws are written in place: ``at[step]`` [draws, batch], views of ``every`` in the order of the steps."""
+    """The tensors that draws are written into, in place: ``at[step]`` [draws, batch], views of ``every`` in the order
+    of the steps."""
 
     every: Tensor
     at: Sequence[Tensor]

@@ -30,7 +30,7 @@ class Frame:
 
     @property
     def classes(self) -> tuple[int, ...]:
-        """How many classes of target positions there are along each axis."""
+        """The number of classes of target positions along each axis."""
         return tuple(1 if way else n for way, n in zip(self.direction, self.extent, strict=True))
 
     def class_of(self, axis: int, index: np.ndarray) -> np.ndarray:
@@ -48,14 +48,14 @@ class Frame:
         return np.where(number <= self.extent[axis] // 2, number, number + self.shape[axis] - self.extent[axis])
 
     def members(self, axis: int) -> np.ndarray:
-        """How many target positions each class has."""
+        """The number of target positions of each class."""
         members = np.ones(self.classes[axis], dtype=np.int64)
         if not self.direction[axis]:
             members[self.extent[axis] // 2] += self.shape[axis] - self.extent[axis]
         return members
 
     def entry(self, axis: int, target: np.ndarray, source: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Where the table has a source position as a target position sees it, and whether it has it at all."""
+        """The entry of the table for a source position as a target position sees it, and whether the table has one."""
         way = self.direction[axis]
         entry = way * (source - target) if way else source - target + self.class_of(axis, target)
         inside = (entry >= 0) & (entry < self.extent[axis])

@@ -14,7 +14,8 @@ Priority = tuple[tuple[int, int], ...]
 
 
 def priority(order: Order) -> Priority | None:
-    """How an order compares coordinates, if that is what it does. Axes that one draw covers are left out."""
+    """The axes, in turn, by which an order compares coordinates, with their directions; None where it does not. Axes
+    that one draw covers are left out."""
     if order.recipe is ranks.raster:
         return tuple((axis, 1) for axis in order.arguments[0])
     if order.recipe is ranks.reverse:
@@ -30,8 +31,8 @@ def priority(order: Order) -> Priority | None:
 def earlier_in_box(
     axes: Priority, at: Sequence[np.ndarray], boxes: Sequence[tuple[np.ndarray, np.ndarray]]
 ) -> np.ndarray:
-    """How many elements of each box (given per axis by its first and last index) come before the element at these
-    coordinates, which lies in it: int64, shaped like a coordinate."""
+    """The number of elements of each box (given per axis by its first and last index) that come before the element at
+    these coordinates, which lies in it: int64, shaped like a coordinate."""
     widths = [high - low + 1 for low, high in boxes]
     rest = np.ones_like(at[0])
     for axis, width in enumerate(widths):  # what no comparison is about is read whole

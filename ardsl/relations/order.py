@@ -96,7 +96,7 @@ class Order:
 
 @dataclass(frozen=True)
 class OrderMixture:
-    """What ranks a variable's elements: one order, or the K fixed orders of ``any(orders = K)``.
+    """The orders that rank a variable's elements: one, or the K fixed orders of ``any(orders = K)``.
 
     ``seed`` is that of ``any``, None for a single declared order. ``train_all``: training draws from all D! orders.
     """

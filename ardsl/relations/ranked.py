@@ -68,7 +68,8 @@ Reading = tuple[str, Ranked]
 
 
 def compose_ranked(sites: int, maps: Sequence[tuple[str, Sequence[Reading]]], name: str = "input") -> np.ndarray:
-    """What the last of these maps realizes of its input, which has so many ``sites``: bool [targets, sites].
+    """The relation that the last of these maps realizes with its input, which has so many ``sites``: bool [targets,
+    sites].
 
     Maps are in the order of evaluation. Rows are kept as bits, and only those of maps that are read again.
     """

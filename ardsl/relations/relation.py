@@ -1,4 +1,4 @@
-"""Which element may read which: a boolean relation between two index spaces.
+"""Relations: which element may read which, as boolean relations between two index spaces.
 
 Everything the compiler reasons about is one of these: a declared context, a layer of a plan, and, by composition,
 the realized graph. Elements are numbered by their flat (row-major) index.
@@ -73,7 +73,7 @@ class Relation(ABC):
         return joined(positions), joined(sources)
 
     def holds(self, targets: np.ndarray, sources: np.ndarray) -> np.ndarray:
-        """Whether ``targets[k]`` reads ``sources[k]``, bool [k]."""
+        """Says whether ``targets[k]`` reads ``sources[k]``, bool [k]."""
         held = np.empty(len(targets), dtype=bool)
         done = 0
         for chunk in self._chunks(targets):
@@ -83,7 +83,7 @@ class Relation(ABC):
         return held
 
     def counts(self, targets: np.ndarray) -> np.ndarray:
-        """How many sources each of these targets reads, int64 [len(targets)]."""
+        """The number of sources that each of these targets reads, int64 [len(targets)]."""
         return joined([self.rows(chunk).sum(axis=1) for chunk in self._chunks(targets)])
 
     def at_most(self, targets: np.ndarray) -> np.ndarray:
@@ -91,11 +91,11 @@ class Relation(ABC):
         return self.counts(targets)
 
     def row_counts(self) -> np.ndarray:
-        """How many sources every target reads, int64 [targets]."""
+        """The number of sources that every target reads, int64 [targets]."""
         return self.counts(np.arange(self.targets))
 
     def column_counts(self) -> np.ndarray:
-        """How many targets read each source, int64 [sources]."""
+        """The number of targets that read each source, int64 [sources]."""
         counts = np.zeros(self.sources, dtype=np.int64)
         for chunk in self._chunks(np.arange(self.targets)):
             counts += self.rows(chunk).sum(axis=0)
@@ -167,7 +167,7 @@ class Relation(ABC):
         return order.steps if order is not None and self.follows(order) else self._depth()
 
     def follows(self, order: Order) -> bool:
-        """Whether each step is one rank: every element waits for one of the rank before, if for nothing else.
+        """Says whether each step is one rank: every element waits for one of the rank before, if for nothing else.
 
         Told for a relation that respects ``order``; False where it isn't plain to see.
         """
@@ -178,7 +178,8 @@ class Relation(ABC):
         return bool(self.holds(order.permutation[1:], order.permutation[:-1]).all())
 
     def reads_all_earlier(self, order: Order) -> bool:
-        """Whether every element plainly reads all of the rank before its own; False where it isn't plain to see."""
+        """Says whether every element plainly reads all of the rank before its own; False where it isn't plain to
+        see."""
         return False
 
     def _layers(self) -> np.ndarray:
@@ -214,8 +215,8 @@ class Relation(ABC):
         return Matrix(self.matrix() & kept[:, None]) if kept.any() else Union(self.targets, self.sources, ())
 
     def by_owner(self, owner: np.ndarray, count: int) -> Relation:
-        """Which of ``count`` owners of its sources each target reads: ``owner[i]`` wherever it reads source i, int64
-        [sources], −1 of those that have none."""
+        """The relation of targets to ``count`` owners of the sources: a target reads ``owner[i]`` wherever it reads
+        source i, int64 [sources], −1 of those that have none."""
         target, source = self.pairs(np.arange(self.targets))
         owned = owner[source] >= 0
         return Sparse.of_pairs(self.targets, count, target[owned], owner[source[owned]])
@@ -264,7 +265,7 @@ class Relation(ABC):
 
     @property
     def translation_invariant(self) -> bool:
-        """Whether it looks the same from everywhere: whether a pair stands in it is told by their distance alone."""
+        """Says whether it is translation-invariant: the distance of a pair alone decides whether it stands in it."""
         return False
 
     def _filtered(self, other: Relation, held: bool) -> Relation | None:
@@ -319,8 +320,8 @@ class Selected(Relation):
 
 @dataclass(frozen=True, eq=False)
 class Difference(Relation):
-    """What ``left`` has and ``right`` lacks. ``both`` is their intersection, where that is a relation whose pairs are
-    quickly counted."""
+    """The pairs that ``left`` has and ``right`` lacks. ``both`` is their intersection, where that is a relation whose
+    pairs are quickly counted."""
 
     left: Relation
     right: Relation

@@ -39,7 +39,7 @@ def _at(elements: range, positions: np.ndarray) -> np.ndarray:
 
 
 class Selection(ABC):
-    """Which source elements each target element reads, as a function of the target variable's order."""
+    """The source elements that each target element reads, as a function of the target variable's order."""
 
     @abstractmethod
     def relation(self, order: Order) -> Relation:
@@ -47,27 +47,27 @@ class Selection(ABC):
 
     @property
     def all_sources(self) -> bool:
-        """Whether every target reads every source."""
+        """Says whether every target reads every source."""
         return False
 
     @property
     def all_earlier(self) -> bool:
-        """Whether every element of the variable reads all that is earlier."""
+        """Says whether every element of the variable reads all that is earlier."""
         return False
 
     @property
     def same_for_all(self) -> bool:
-        """Whether every target reads the same sources, under any order."""
+        """Says whether every target reads the same sources, under any order."""
         return False
 
     @property
     def always_earlier(self) -> bool:
-        """Whether what it reads is earlier under any order, by what it is."""
+        """Says whether it reads earlier elements under any order, by its form alone."""
         return False
 
     @property
     def counts_draws(self) -> bool:
-        """Whether it reads a number of draws, wherever they are."""
+        """Says whether it reads a number of draws, wherever they are."""
         return False
 
     @property
@@ -77,7 +77,7 @@ class Selection(ABC):
 
     @property
     def axis_parts(self) -> tuple[AxisPart, ...]:
-        """What is read along each axis of the source, of a box; else none."""
+        """The parts read along each axis of the source, of a box; else none."""
         return ()
 
     @property
@@ -368,7 +368,7 @@ class EarlierInOrder(Relation):
         return self.last is None and priority(self.order) is not None
 
     def _boxes(self, elements: np.ndarray) -> Box:
-        """What the limits allow each element, earlier or not."""
+        """The box of elements that the limits allow each element, earlier or not."""
         at = unraveled(elements, self.order.shape)
         return [
             (np.zeros_like(here), np.full_like(here, size - 1)) if limit is None else (here - limit, here + limit)
@@ -376,7 +376,7 @@ class EarlierInOrder(Relation):
         ]
 
     def _ranges(self, elements: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Where what each element reads starts among the elements by rank, and how many there are."""
+        """The place, among the elements by rank, where those that each element reads begin, and their number."""
         rank = self.order.rank[elements]
         if self.order.total:
             first = np.zeros_like(rank) if self.last is None else np.maximum(rank - self.last, 0)
@@ -407,14 +407,14 @@ class Affine:
 
 @dataclass(frozen=True)
 class AxisPart:
-    """What is read along one axis of the source: from ``low`` to ``high``, both included; None is the array's end."""
+    """The part read along one axis of the source: from ``low`` to ``high``, both included; None is the array's end."""
 
     low: Affine | None = None
     high: Affine | None = None
 
     @property
     def whole(self) -> bool:
-        """Whether all along the axis is read."""
+        """Says whether all along the axis is read."""
         return self.low is None and self.high is None
 
 

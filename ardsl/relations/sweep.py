@@ -16,7 +16,7 @@ from ardsl.relations.frame import Frame
 
 
 class _Moves(NamedTuple):
-    """How far every entry of a table moves, from the target to what it reads: each int64 [entries]."""
+    """The distance that every entry of a table moves, from the target to what it reads: each int64 [entries]."""
 
     along: list[np.ndarray]
     """target − source, by axis."""
@@ -103,7 +103,7 @@ def _along(frame: Frame, table: np.ndarray, axes: tuple[int, ...], moves: _Moves
 def _tight(
     frame: Frame, table: np.ndarray, one_back: np.ndarray, weight: list[int], ways: list[int], group_way: int
 ) -> bool:
-    """Whether every site that is not among the first reads one of the step before."""
+    """Says whether every site that is not among the first reads one of the step before."""
     axes, groups = len(frame.shape), table.shape[len(frame.shape)]
     before = np.zeros_like(table)
     before[np.nonzero(table)] = one_back

@@ -86,7 +86,7 @@ class Translated(Relation):
 
     @cached_property
     def _within(self) -> np.ndarray:
-        """How many source sites are read by class and group, up to each distance: int64 [c…, g, s…], where axes of
+        """The number of source sites read by class and group, up to each distance: int64 [c…, g, s…], where axes of
         classes have one s."""
         axes = len(self.frame.shape)
         within = self.table.sum(axis=-1, dtype=np.int64)
@@ -161,7 +161,8 @@ class Translated(Relation):
         return self.reach(axis)
 
     def reach(self, axis: int) -> int:
-        """How far along an axis of positions a target reads, or along the axis of groups, which is the last."""
+        """The largest distance along an axis of positions that a target reads, or along the axis of groups, which is
+        the last."""
         entries, axes = np.nonzero(self.table), len(self.frame.shape)
         if not len(entries[0]):
             return 0
@@ -189,7 +190,7 @@ class Translated(Relation):
         return self.only(other.holds(targets, sources * self.each) == held)
 
     def by_owner(self, owner: np.ndarray, count: int) -> Relation:
-        """Where each site is an owner, of the elements that stand for it, the sites themselves."""
+        """The relation between sites, where each site owns the elements that stand for it."""
         square = count == self.targets and count * self.each == self.sources
         in_place = square and bool((owner.reshape(count, self.each) == np.arange(count)[:, None]).all())
         return self.of_elements(1) if in_place else super().by_owner(owner, count)
@@ -214,7 +215,7 @@ Reading = tuple[str, Stencil]
 
 
 def work(shape: Sequence[int], groups: int, maps: Sequence[tuple[str, Sequence[Reading]]], name: str) -> int:
-    """How many entries :func:`compose` would look at, and so how long it would take."""
+    """The number of entries that :func:`compose` would look at, and so how long it would take."""
     frame = Frame.around(shape, *_moves(len(shape), maps, name))
     table = prod(frame.classes) * prod(frame.extent) * groups
     return table * sum(int(stencil.reads.sum()) for _, readings in maps for _, stencil in readings)
@@ -223,7 +224,8 @@ def work(shape: Sequence[int], groups: int, maps: Sequence[tuple[str, Sequence[R
 def compose(
     shape: Sequence[int], groups: int, maps: Sequence[tuple[str, Sequence[Reading]]], name: str = "input"
 ) -> Translated:
-    """What the last map of a network realizes of its input: sites × sites of ``name``, which has so many ``groups``.
+    """The relation that the last map of a network realizes with its input: sites × sites of ``name``, which has so many
+    ``groups``.
 
     ``maps`` are in the order of evaluation; a map reads those before it, or the input.
     """

@@ -172,8 +172,8 @@ class DenseNetwork(NetworkModule):
         return lambda n, x: F.linear(x, _masked(parameters[n], masks[n]), biases[n])
 
     def _takes_bands(self, inputs: Tensor, orders: Orders) -> bool:
-        """Whether a training step may multiply by the masks' real shape: on the CPU, under the one order, and where no
-        tracer and no transform of ``torch.func`` looks in."""
+        """Says whether a training step may multiply by the masks' real shape: on the CPU, under the one order, and
+        where no tracer and no transform of ``torch.func`` looks in."""
         like = self.biases[-1]
         if self.plan.group.order_count > 1 or orders != 0 or inputs.device.type != "cpu" or inputs.dtype != like.dtype:
             return False
@@ -182,8 +182,8 @@ class DenseNetwork(NetworkModule):
         return not any(map(torch._C._functorch.is_functorch_wrapped_tensor, (inputs, like)))
 
     def _staircases(self) -> list[list[Band] | Tensor | None]:
-        """How each masked product is made in training: in bands, or, where the weight is too small to be worth it, with
-        the whole mask."""
+        """The way each masked product is made in training: in bands, or, where the weight is too small to be worth it,
+        with the whole mask."""
         like = self.biases[-1]
         if self._bands is None or self._bands[0] != like.dtype:
             layers, direct = self.masks(0)
@@ -194,7 +194,7 @@ class DenseNetwork(NetworkModule):
 
     @property
     def layout(self) -> tuple[np.ndarray, np.ndarray]:
-        """Which feature and which parameter stands at each of the weights' columns and rows."""
+        """The feature at each of the weights' columns, and the parameter at each of their rows."""
         return self._inputs, self._outputs
 
 

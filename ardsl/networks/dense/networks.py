@@ -47,7 +47,7 @@ class Dense(Network):
         return {**defaults, **options}
 
     def problems(self, group: Group, options: Mapping[str, Any]) -> Iterator[Diagnostic]:
-        """What in the group the network cannot realize."""
+        """Reports what the network cannot realize in the group."""
         too_many = too_many_pairs(self.name, group)
         if too_many is not None:
             yield too_many
@@ -210,7 +210,7 @@ class Table(Network):
     options = (TIED,)
 
     def problems(self, group: Group, options: Mapping[str, Any]) -> Iterator[Diagnostic]:
-        """What in the group a table cannot realize."""
+        """Reports what a table cannot realize in the group."""
         too_many = too_many_pairs("table", group)
         if too_many is not None:
             yield too_many
@@ -242,7 +242,7 @@ class Table(Network):
 
 
 def too_many_pairs(network: str, group: Group, limit: int = MAX_PAIRS) -> Diagnostic | None:
-    """Where more is declared than is worked on."""
+    """Reports a group that declares more than can be worked on."""
     orders = [group.orders(k) for k in range(group.order_count)]
     if group.draws * group.elements > MAX_PAIRS and any(group.chain(each) is None for each in orders):
         limit = min(limit, MAX_LISTED)
@@ -265,7 +265,7 @@ def tied_problems(network: str, group: Group) -> Iterator[Diagnostic]:
 
 
 def _not_by_rank(group: Group) -> str | None:
-    """What of a group makes the number of its slots differ from order to order."""
+    """The contexts for which the number of a group's slots differs from order to order."""
     if any(len(factor.elements) < group.targets[0].variable.size for factor in group.factors):
         return "one field"
     axes = len(group.targets[0].variable.shape)

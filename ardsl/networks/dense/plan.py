@@ -19,7 +19,7 @@ PACKED = 8
 
 @dataclass(frozen=True, eq=False)
 class DenseRelations:
-    """What each masked layer lets through, under one order.
+    """The connections that each masked layer lets through, under one order.
 
     ``hidden[0]`` is units × source elements, each further one units × units below, the last draws × units; empty where
     there are no hidden layers. ``direct`` is draws × source elements, or None.
@@ -30,7 +30,7 @@ class DenseRelations:
     units: tuple[np.ndarray, ...]
     """The labels of each hidden layer's units."""
     listed: bool
-    """Whether all of these list their pairs, since they are few."""
+    """True where all of these list their pairs, since they are few."""
 
     def layout(self, group: Group) -> tuple[np.ndarray, np.ndarray]:
         """Orders of the input features and of the output numbers in which the masks are staircases: the columns of a
@@ -51,7 +51,7 @@ class DenseRelations:
         return realized
 
     def realized(self) -> Relation:
-        """What any path realizes: draws × source elements."""
+        """The relation that all paths together realize: draws × source elements."""
         hidden = self.through_hidden()
         if hidden is None or self.direct is None:
             realized = self.direct if hidden is None else hidden

@@ -142,7 +142,8 @@ class DenseStepper(Stepper):
         return _Product(buffers[target], order[target], weight, buffers[source], order[source])
 
     def _record_fill(self) -> Tape:
-        """What is done before the first step: all buffers get their biases, and units without inputs are completed."""
+        """Records what is done before the first step: all buffers get their biases, and units without inputs are
+        completed."""
         fill = Tape()
         for target, place in zip(self._buffers[1:], self._places[1:], strict=True):
             bias = self._empty(len(target), 1)

@@ -1,5 +1,5 @@
-"""What a lattice network reads besides its own variable: sources that reach every site, as they are or as a map, and
-sources aligned to it."""
+"""The sources that a lattice network reads besides its own variable: those that reach every site, as they are or as a
+map, and sources aligned to it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Spread:
     at: Affine
     """The cell of the source, along its first axis, that each position is at."""
     learned: bool
-    """Whether each of the positions at one cell has weights of its own."""
+    """True where each of the positions at one cell has weights of its own."""
 
     @property
     def features(self) -> int:
@@ -52,7 +52,7 @@ class Spread:
 
     @property
     def phases(self) -> int:
-        """How many positions are at one cell."""
+        """The number of positions at one cell."""
         return self.at.divisor
 
     def cells(self) -> tuple[np.ndarray, np.ndarray]:
@@ -83,7 +83,7 @@ class Given:
 
     @property
     def sources(self) -> tuple[SourceBlock, ...]:
-        """Those that every site reads all of."""
+        """The sources that every site reads all of."""
         return (*self.whole, *(each.source for each in self.through))
 
     @property
@@ -170,7 +170,7 @@ def _index(low: Affine | None, high: Affine | None) -> Affine | None:
 
 
 def _cell_size(part: Part) -> int:
-    """How many elements of a source a position is aligned to."""
+    """The number of elements of a source that a position is aligned to."""
     return prod(size for each, size in zip(part.parts, part.source_shape, strict=True) if each.low is None)
 
 

@@ -27,8 +27,8 @@ class InTurn(LatticeInputs):
 
     @staticmethod
     def fits(network: LatticeNetwork, run: Run) -> bool:
-        """Whether a network runs along time, its sites are drawn one after another, and all of its other sources are
-        known before the first, what of them no site reads included: a step makes known what it draws, and nothing
+        """Says whether a network runs along time, its sites are drawn one after another, and all of its other sources
+        are known before the first, what of them no site reads included: a step makes known what it draws, and nothing
         else."""
         if not runs_along(network.wiring) or network.given.aligned:
             return False

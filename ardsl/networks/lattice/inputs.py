@@ -1,4 +1,4 @@
-"""What reaches a lattice network step by step: the variable's own elements, and what is given."""
+"""The inputs of a lattice network step by step: the variable's own elements, and what is given."""
 
 from __future__ import annotations
 
@@ -55,5 +55,5 @@ class LatticeInputs(Stepper):
                 self._given[source.variable.name][torch.from_numpy(rows)] = part
 
     def _conditions(self) -> dict[str, Tensor]:
-        """What is given, as the network takes it: features [batch, features] by variable."""
+        """The features of what is given, as the network takes them: [batch, features] by variable."""
         return {name: features.T for name, features in self._given.items()}

@@ -49,7 +49,7 @@ class Lattice:
 
     @cached_property
     def priority(self) -> Priority | None:
-        """How the order compares coordinates, where that is what it does; the axis of groups comes after those of
+        """The axes by which the order compares coordinates, where it does so; the axis of groups comes after those of
         positions. Of a single group there is nothing to compare."""
         compared = priority(self.order)
         if compared is None or self.groups > 1:
@@ -69,8 +69,8 @@ class Lattice:
         return priority is not None and (self.groups == 1 or priority[-1][0] == len(self.shape))
 
     def before(self, stencil: Stencil, same: bool) -> Stencil:
-        """What of a stencil reads only earlier sites, or with ``same`` the site itself, under an order that compares
-        coordinates."""
+        """The part of a stencil that reads only earlier sites, or with ``same`` the site itself, under an order that
+        compares coordinates."""
         reads, target, source = stencil.reads.shape
         kept = np.zeros((reads, target, source), dtype=bool)
         for k, g, h in product(range(reads), range(target), range(source)):

@@ -120,8 +120,9 @@ def during(value: Tensor, span: Span) -> Tensor:
 
 @dataclass(frozen=True)
 class Features:
-    """What is given, as features: ``whole`` [batch, features], which every position reads; ``maps``, each position of
-    which depends on whole sources, and ``aligned``, where each position reads its own: [batch, features, *positions].
+    """The features of what is given: ``whole`` [batch, features], which every position reads; ``maps``, each position
+    of which depends on whole sources, and ``aligned``, where each position reads its own: [batch, features,
+    *positions].
     """
 
     whole: Tensor | None
@@ -135,7 +136,7 @@ class Features:
         return Features(self.whole, maps, aligned)
 
     def located(self, layer: Layer) -> Tensor | None:
-        """What a layer adds position by position."""
+        """The features that a layer adds position by position."""
         chosen = (self.maps if layer.conditioned else None, self.aligned if layer.aligned else None)
         located = [part for part in chosen if part is not None]
         return torch.cat(located, 1) if located else None

@@ -93,7 +93,7 @@ class LatticeNetwork(NetworkModule):
         return Features(self.whole(parts), *(torch.cat(each, 1) if each else None for each in (maps, aligned)))
 
     def whole(self, parts: Mapping[str, Tensor]) -> Tensor | None:
-        """What is given for all positions as it is, [batch, features]."""
+        """The features that all positions read as they are, [batch, features]."""
         features = [parts[source.variable.name] for source in self.given.whole]
         return torch.cat(features, 1) if features else None
 

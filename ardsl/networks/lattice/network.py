@@ -1,4 +1,4 @@
-"""What the lattice networks share as plug-ins: the variables and contexts that they take, their plans and modules."""
+"""The base of the lattice networks as plug-ins: the variables and contexts that they take, their plans and modules."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class LatticePlugin(Network):
     takes_maps = True
     axes: ClassVar[int]
     spreads: ClassVar[bool] = False
-    """Whether what is aligned to a position enters every layer, and so reaches others."""
+    """True where what is aligned to a position enters every layer, and so reaches others."""
     needs: ClassVar[str]
-    """What the axes are, for people."""
+    """A text for messages: what the axes are."""
 
     @abstractmethod
     def layers(
@@ -43,14 +43,14 @@ class LatticePlugin(Network):
 
     @abstractmethod
     def completion(self, lattice: Lattice, options: Mapping[str, Any], limits: Limits) -> str | None:
-        """How the network would realize all that is declared."""
+        """The help for a network with blind spots: how it would realize all that is declared."""
 
     def refusal(self, lattice: Lattice) -> str | None:
         """Why the network cannot run over an array in this order."""
         return None
 
     def problems(self, group: Group, options: Mapping[str, Any]) -> Iterator[Diagnostic]:
-        """What in the group the network cannot realize."""
+        """Reports what the network cannot realize in the group."""
         for check in (self._shape_problems, self._context_problems):
             problems = list(check(group))
             yield from problems
@@ -82,7 +82,8 @@ class LatticePlugin(Network):
             yield rules.LATTICE_AXES.at(group.call.span, network=self.name, needs=self.needs, reason=reason)
 
     def _context_problems(self, group: Group) -> Iterator[Diagnostic]:
-        """What is earlier, all of it or within a distance; of others the whole, or an aligned element."""
+        """Reports contexts other than these: what is earlier, all of it or within a distance; of other variables the
+        whole, or an aligned element."""
         factor, variable = group.factors[0], group.targets[0].variable
         channels = variable.shape[self.axes :]
         own = [c for c in factor.contexts if c.variable == variable.name]
@@ -123,7 +124,7 @@ class LatticePlugin(Network):
             yield from self._spread_problems(group, options)
 
     def _spread_problems(self, group: Group, options: Mapping[str, Any]) -> Iterator[Diagnostic]:
-        """What enters at one position must be declared for those that it reaches."""
+        """Reports sources whose every reader is not declared: what enters at one position reaches others."""
         wiring = self._wiring(group, options)
         for each in given(group, wiring.lattice).spread:
             if spread_relation(wiring, each).minus(group.at_draws(each.part)).count:

@@ -33,7 +33,7 @@ def pixelcnn(
 
 
 def depth_needed(lattice: Lattice, options: Mapping[str, Any], limits: Limits) -> int | None:
-    """How many layers realize all that is declared; None where no number does."""
+    """The number of layers that realize all that is declared; None where no number does."""
     if not (options["gated"] and lattice.stacked):
         # One stack sees no farther right than up, and never along its own row: only its first layer could see all.
         return None
@@ -49,7 +49,7 @@ def depth_needed(lattice: Lattice, options: Mapping[str, Any], limits: Limits) -
 
 
 class _Stack:
-    """What both designs share. ``radii[l]``: how far layer l reads along each axis, the first layer first."""
+    """The part that both designs share. ``radii[l]``: how far layer l reads along each axis, the first layer first."""
 
     def __init__(self, lattice: Lattice, options: Mapping[str, Any], limits: Limits) -> None:
         self.lattice, self.options = lattice, options

@@ -137,7 +137,7 @@ def planning_work(wiring: Wiring) -> int:
 
 
 def ranked_readings(wiring: Wiring, layer: Layer) -> list[tuple[str, Ranked]]:
-    """What a layer reads, each position by rank."""
+    """The readings of a layer, each position by rank."""
     lattice = wiring.lattice
     by_rank = layer.ranked if isinstance(layer, Convolve) else None
     cut = [by_rank if (source, stencil) in layer.sources else None for source, stencil in wiring.readings(layer)]
@@ -171,8 +171,9 @@ def _layer_plan(wiring: Wiring, layer: Convolve, conditions: Given) -> LayerPlan
 
 
 def located_features(layer: Layer, conditions: Given) -> int:
-    """How many features of each position a convolution adds besides those it reads: of maps, which depend on all of
-    their sources, in every layer that is conditioned; of what is aligned where no other position reads the result."""
+    """The number of features of each position that a convolution adds besides those it reads: of maps, which depend on
+    all of their sources, in every layer that is conditioned; of what is aligned where no other position reads the
+    result."""
     maps = conditions.map_features if layer.conditioned else 0
     return maps + (conditions.aligned_features if layer.aligned else 0)
 

@@ -27,8 +27,8 @@ _SECTION = 4096
 
 
 def runs_along(wiring: Wiring) -> bool:
-    """Whether time is the slowest axis and the only one of positions, and of what layers read of earlier time steps
-    each reads one map of its own."""
+    """Says whether time is the slowest axis and the only one of positions, and of what layers read of earlier time
+    steps each reads one map of its own."""
     lattice = wiring.lattice
     if len(lattice.shape) != 1 or lattice.priority is None or lattice.priority[0][0] != 0:
         return False
@@ -38,7 +38,7 @@ def runs_along(wiring: Wiring) -> bool:
 
 
 def _delays(wiring: Wiring, layer: Layer) -> list[int]:
-    """How many time steps before its own a layer reads its sources."""
+    """The delays of a layer: how many time steps before its own it reads its sources."""
     way = wiring.lattice.priority[0][1] if wiring.lattice.priority else 1
     return [-way * offset for _, stencil in layer.sources for (offset,) in stencil.offsets]
 
@@ -60,21 +60,21 @@ class RingStepper(TimeStepper):
         self._now: dict[str, Tensor] = {}
         """Each map at the time step."""
         self._columns: dict[str, Tensor] = {}
-        """What a layer reads of several time steps, or of several maps, [inputs, batch]."""
+        """The inputs of a layer that reads several time steps, or several maps, [inputs, batch]."""
         self._weights: list[tuple[Tensor, Callable[[], Tensor]]] = []
         """Weights as they are laid out here, and what lays out those that there are now."""
         self._given: dict[str, Tensor] = {}
-        """What is given, features [batch, features] by variable."""
+        """The features of what is given, [batch, features] by variable."""
         self._rings = self._make_rings()
         self._place_together()
         for name, (groups, features) in self._wiring.sizes.items():
             self._now.setdefault(name, self._room(groups * features))
         convolutions = [layer for layer in self._wiring.convolutions if not layer.added]
         self._bases = {layer.target: self._room(layer.groups * layer.features) for layer in convolutions}
-        """What is the same at all time steps: bias, and what is given."""
+        """The sums that are the same at all time steps: bias, and what is given."""
         self._maps_during: Callable[[slice], Tensor]
         self._maps = self._room(0)
-        """What maps add at each position of a section of time, [positions, features, batch]."""
+        """The features that maps add at each position of a section of time, [positions, features, batch]."""
         self._section = -1
         self._map = self._room(network.given.map_features)
         self._scratch: dict[int, Tensor] = {}
@@ -161,7 +161,7 @@ class RingStepper(TimeStepper):
         layer.record(tape, sums, products, self._part(layer.target, group))
 
     def _base(self, layer: Layer, group: int, tape: Tape) -> Tensor:
-        """What does not depend on the variable, with what maps add at the time step."""
+        """The sum that does not depend on the variable, with what maps add at the time step."""
         base, locate = _of(group, self._bases[layer.target], layer.features), self._convolution(layer).locate
         if locate is None:
             return base

@@ -59,7 +59,7 @@ class SourceSteps:
 
 
 def source_slices(group: Group) -> dict[str, slice]:
-    """Where each source's elements stand among the group's."""
+    """The slice of each source's elements among the group's."""
     slices, start = {}, 0
     for source in group.sources:
         slices[source.variable.name] = slice(start, start + len(source.elements))
@@ -108,7 +108,7 @@ class Schedule:
         self.passing = {layer.target for layer in wiring.layers} - kept
 
     def _needed(self, wiring: Wiring) -> dict[str, np.ndarray]:
-        """Which sites of each map some draw depends on, bool [sites]."""
+        """The sites of each map that some draw depends on, bool [sites]."""
         needed = {name: np.zeros(wiring.lattice.positions * groups, bool) for name, (groups, _) in wiring.sizes.items()}
         needed[wiring.output][:] = self._drawn
         for layer in reversed(wiring.layers):
@@ -121,7 +121,7 @@ class Schedule:
         return needed
 
     def _in_passing(self, source: str, target: str, near: np.ndarray) -> bool:
-        """Whether every site reads the same site of the source and no other, at the turn that computes both."""
+        """Says whether every site reads the same site of the source and no other, at the turn that computes both."""
         sites = np.arange(len(near))
         alone = ((near >= 0).sum(axis=1) == 1) & (near.max(axis=1, initial=-1) == sites)
         return bool(alone.all()) and bool((self.turn[source] == self.turn[target]).all())

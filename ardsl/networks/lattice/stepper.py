@@ -79,7 +79,7 @@ class LatticeStepper(LatticeInputs):
         return rows | {name: shared[self._wiring.sizes[name][1]] for name in row}, row
 
     def _make_slots(self, own: np.ndarray) -> Slots:
-        """Where the elements of each step are drawn to: what the network reads of one is a single number."""
+        """The views that each step's draws are written into: the network reads a single number of each element."""
         rows, first = self._rows[INPUT][:, 0], int(self._row[INPUT][:-1].min())
         every = rows[first : first + len(own)]
         ends = np.searchsorted(np.sort(own), np.arange(own.max() + 1), side="right").tolist()
@@ -105,7 +105,7 @@ class LatticeStepper(LatticeInputs):
         self._rows[INPUT][rows[0] : rows[0] + len(rows)].copy_(features)
 
     def _fill_bases(self) -> None:
-        """What does not depend on the variable: each convolution's bias, and what is given."""
+        """Computes what does not depend on the variable: each convolution's bias, and what is given."""
         given = self._network.features(self._conditions())
         for layer in self._wiring.layers:
             if layer.target not in self._bases:
@@ -205,7 +205,7 @@ class LatticeStepper(LatticeInputs):
             tape.record(into.index_copy_, 0, torch.from_numpy(mine).to(into.device), out)
 
     def _together(self, layer: Layer, group: int) -> list[list[int]]:
-        """What a group reads of a convolution's sources, by the tensor that holds them: one gather and one product
+        """The sources that a group reads of a convolution, by the tensor that holds them: one gather and one product
         serve each."""
         by_tensor: dict[int, list[int]] = {}
         for number, (source, _) in enumerate(layer.sources):
@@ -214,13 +214,13 @@ class LatticeStepper(LatticeInputs):
         return list(by_tensor.values())
 
     def _slots(self, layer: Layer, number: int, group: int) -> np.ndarray:
-        """Which of a source's slots a group ever reads."""
+        """The slots of a source that a group ever reads."""
         return np.flatnonzero(layer.sources[number][1].reads[:, group].reshape(-1))
 
     def _columns(
         self, layer: Layer, numbers: list[int], group: int, sites: np.ndarray, mine: np.ndarray, tape: Tape
     ) -> Tensor:
-        """What each of a group's sites reads of some sources, [sites, slots · features, batch]."""
+        """The features that each of a group's sites reads of some sources, [sites, slots · features, batch]."""
         names = [layer.sources[number][0] for number in numbers]
         if names[0] in self._schedule.passing:
             index = mine

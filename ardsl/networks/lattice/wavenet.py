@@ -26,8 +26,8 @@ def wavenet(lattice: Lattice, input_features: int, width: int, options: Mapping[
 
 
 def delays(options: Mapping[str, Any], limits: Limits) -> list[tuple[int, ...]]:
-    """How many time steps before its own each layer reads, the first layer first: a window takes away what would reach
-    beyond it."""
+    """The number of time steps before its own that each layer reads, the first layer first: a window takes away what
+    would reach beyond it."""
     left = limits[0]
     delays_by_layer = []
     dilations = [1 << layer for layer in range(options["layers"])] * options["blocks"]

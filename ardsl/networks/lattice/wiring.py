@@ -21,7 +21,7 @@ INPUT = "input"
 """The map of what the variable's elements give a network."""
 
 Limits = Sequence[int | None]
-"""How far along each axis a site may read; None: without limit."""
+"""The distance along each axis that a site may read; None: without limit."""
 
 
 @dataclass(frozen=True, eq=False)

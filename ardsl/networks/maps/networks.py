@@ -52,7 +52,7 @@ class Maps(Network):
         """Why there is no way from the sources to the target."""
 
     def problems(self, group: Group, options: Mapping[str, Any]) -> Iterator[Diagnostic]:
-        """What in the group the network cannot realize."""
+        """Reports what the network cannot realize in the group."""
         factor, target = group.factors[0], group.targets[0]
         if len(group.targets) > 1:
             yield rules.ONE_FAMILY.at(group.call.span, what=f"`{self.name}`")

@@ -42,7 +42,7 @@ class Step:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """That of what it gives."""
+        """The shape of its output."""
         return self.coarse if self.down else self.fine
 
     @property

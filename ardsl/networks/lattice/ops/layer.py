@@ -1,4 +1,4 @@
-"""What every layer of a lattice network is: one map, from maps before it."""
+"""The interface of a layer of a lattice network: it computes one map from maps before it."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Layer(ABC):
     aligned: bool = False
 
     pointwise: ClassVar[bool]
-    """Whether each site depends on its own features in one map alone, without weights."""
+    """True where each site depends on its own features in one map alone, without weights."""
     for_training: ClassVar[bool] = False
-    """Whether the layer does something in training only, and gives its source elsewhere."""
+    """True where the layer does something in training only, and gives its source elsewhere."""
 
 
 @dataclass(frozen=True, eq=False)
