@@ -1,4 +1,4 @@
-"""Domains and conditional families: what values an element takes, and the laws a factor may give it.
+"""Domains and conditional families: what values an element takes, and the distributions that a factor may give it.
 
 Resolving a spec's names needs no torch; :mod:`ardsl.families.distributions` builds what was resolved.
 """

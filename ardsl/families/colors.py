@@ -6,16 +6,16 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from ardsl.families.code_distribution import CodeDistribution, RawParameters
 from ardsl.families.constraints import constrain, unconstrain
 from ardsl.families.discretized import Grid, cell_of, logistic_mass
 from ardsl.families.family import Family
-from ardsl.families.law import Law, Parts
 from ardsl.families.sampling import choose
 
 _SCALE = 0.3
 
 
-class ColorMixtureLaw(Law):
+class ColorMixtureDistribution(CodeDistribution):
     """p(x) = Σ_k w_k Π_c P(x_c | m_kc + Σ_{d<c} a_kcd x_d, s_kc), by discretized logistics on [−1, 1] (Salimans et al.,
     PixelCNN++, 2017, section 2.2): each channel's location is linear in the channels before it.
 
@@ -28,22 +28,22 @@ class ColorMixtureLaw(Law):
         assert family.components is not None and cells.levels is not None  # see color_mixture_family
         self.components, self.channels, self.cells, self.levels = family.components, family.event, cells, cells.levels
 
-    def log_prob(self, parts: Parts, code: Tensor) -> Tensor:
-        code = code.to(parts.dtype)
-        p = self.parameters(parts)
+    def log_prob(self, raw: RawParameters, code: Tensor) -> Tensor:
+        code = code.to(raw.dtype)
+        p = self.parameters(raw)
         if self.levels == 1:
             return torch.zeros_like(code[..., 0])
         x = self._place(code).unsqueeze(-2)  # beside the components
-        total = parts.slots["weights"].log_softmax(-1)
+        total = raw.slots["weights"].log_softmax(-1)
         for channel in range(self.channels):
             loc = self._shifted(p, channel, x)
             cell = cell_of(self.cells, code[..., channel].unsqueeze(-1))
             total = total + logistic_mass({"loc": loc, "scale": p["scale"][..., channel]}, cell)
         return torch.logsumexp(total, -1)
 
-    def sample(self, parts: Parts, uniforms: Tensor) -> Tensor:
-        chosen = choose(parts.slots["weights"], uniforms[..., 0])
-        p = {name: self._picked(value, chosen) for name, value in self.parameters(parts).items() if name != "weights"}
+    def sample(self, raw: RawParameters, uniforms: Tensor) -> Tensor:
+        chosen = choose(raw.slots["weights"], uniforms[..., 0])
+        p = {name: self._picked(value, chosen) for name, value in self.parameters(raw).items() if name != "weights"}
         codes: list[Tensor] = []
         x = uniforms.new_zeros(*chosen.shape, self.channels)
         for channel in range(self.channels):
@@ -53,18 +53,18 @@ class ColorMixtureLaw(Law):
             x[..., channel] = self._place(codes[-1])
         return torch.stack(codes, -1)
 
-    def parameters(self, parts: Parts) -> dict[str, Tensor]:
+    def parameters(self, raw: RawParameters) -> dict[str, Tensor]:
         """``weights`` [..., components]; ``loc``, ``scale`` [..., components, channels]; ``coefficients`` in (−1, 1)
         [..., components, pairs], a channel's before the next one's."""
         shape = (self.components, -1)
         return {
-            "weights": parts.slots["weights"].softmax(-1),
-            "loc": parts.slots["loc"].unflatten(-1, shape),
-            "scale": constrain("positive", parts.slots["scale"].unflatten(-1, shape)),
-            "coefficients": parts.slots["coefficients"].unflatten(-1, (self.components, self._pairs)).tanh(),
+            "weights": raw.slots["weights"].softmax(-1),
+            "loc": raw.slots["loc"].unflatten(-1, shape),
+            "scale": constrain("positive", raw.slots["scale"].unflatten(-1, shape)),
+            "coefficients": raw.slots["coefficients"].unflatten(-1, (self.components, self._pairs)).tanh(),
         }
 
-    def distribution(self, parts: Parts) -> Distribution | None:
+    def distribution(self, raw: RawParameters) -> Distribution | None:
         return None
 
     def initial(self, position: float) -> dict[str, Tensor]:

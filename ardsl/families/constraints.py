@@ -16,13 +16,13 @@ SCALAR = ("real", "positive")
 """The constraints of single numbers."""
 
 _STEEPEST = 30.0
-"""Beyond this raw number the link ``exp`` goes on along its tangent: neither it nor its gradients overflow."""
+"""Beyond this unconstrained value the link ``exp`` goes on along its tangent: neither it nor its gradients overflow."""
 
 
 def constrain(constraint: str, raw: Tensor, link: str = "softplus") -> Tensor:
-    """A parameter in its own set, from raw numbers; a positive one by its ``link``.
+    """A parameter in its own set, from unconstrained values, ``raw``; a positive one by its ``link``.
 
-    Scalars, raw and constrained, are [...], vectors [..., size]; a lower triangle comes as n(n + 1)/2 raw numbers, row
+    Scalars, raw and constrained, are [...], vectors [..., size]; a lower triangle comes as n(n + 1)/2 of them, row
     by row, and goes as [..., n, n] with a positive diagonal.
     """
     if constraint == "real":
@@ -38,7 +38,7 @@ def constrain(constraint: str, raw: Tensor, link: str = "softplus") -> Tensor:
         return wide(torch.cat([raw[..., :1], steps], -1)).cumsum(-1)  # float32 would let small steps vanish
     if constraint == "lower_cholesky":
         return _lower_cholesky(raw)
-    raise ValueError(f"there is no map from raw numbers to `{constraint}`")
+    raise ValueError(f"there is no map from unconstrained values to `{constraint}`")
 
 
 def _positive(raw: Tensor, link: str) -> Tensor:
@@ -48,7 +48,7 @@ def _positive(raw: Tensor, link: str) -> Tensor:
 
 
 def unconstrain(constraint: str, value: float, link: str = "softplus") -> float:
-    """The raw number that :func:`constrain` maps to a scalar parameter's ``value``."""
+    """The unconstrained value that :func:`constrain` maps to a scalar parameter's ``value``."""
     if constraint != "positive":
         return value
     above = max(value - FLOOR, FLOOR)

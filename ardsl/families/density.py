@@ -115,7 +115,7 @@ def _soft_laplace(p: Parameters, value: Tensor) -> Tensor:
 
 
 def _soft_asymmetric_laplace(p: Parameters, value: Tensor) -> Tensor:
-    """An asymmetric Laplace law smoothed by a normal one: the sum of two exponential tails, each smoothed."""
+    """An asymmetric Laplace distribution smoothed by a normal one: the sum of two exponential tails, each smoothed."""
     x = (value - p["loc"]) / p["scale"]
     left, soft = p["asymmetry"], p["softness"]
     right = left.reciprocal()

@@ -1,4 +1,4 @@
-"""Discretized laws: each integer has the probability that a continuous law gives to the cell around it."""
+"""Discretized distributions: each integer has the probability that a continuous one gives to the cell around it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from torch import Tensor
 from torch.distributions import Categorical, Distribution
 from torch.nn.functional import logsigmoid
 
+from ardsl.families.catalogue_distributions import CatalogueDistribution
+from ardsl.families.code_distribution import CodeDistribution, RawParameters
 from ardsl.families.constraints import wide
 from ardsl.families.density import in_double
 from ardsl.families.domains import Domain
 from ardsl.families.intervals import LOG_INTERVALS, Interval
 from ardsl.families.inverse import LARGEST_COUNT
-from ardsl.families.law import Law, Parts
-from ardsl.families.laws import CatalogueLaw
 from ardsl.families.special import log1mexp
 from ardsl.families.starting import Start
 
@@ -28,7 +28,7 @@ Parameters = Mapping[str, Tensor]
 class Grid:
     """Code k's cell is half a step to either side of middle + k·step; the first cell and the last are open outwards.
 
-    ``lower`` is where the continuous law begins. ``levels`` is None for counts, which have no last cell.
+    ``lower`` is where the continuous distribution begins. ``levels`` is None for counts, which have no last cell.
     """
 
     middle: float
@@ -43,11 +43,11 @@ class Grid:
 
 
 def grid(domain: Domain, support: str) -> tuple[Grid, Start]:
-    """The cells, and where training begins, for a continuous law of this support on the domain.
+    """The cells, and where training begins, for a continuous distribution of this support on the domain.
 
-    On finite domains a real law lives on [−1, 1], where code k stands at −1 + 2k/(n − 1) with half-cells of 1/(n − 1)
-    (Salimans et al., PixelCNN++, 2017, section 2.1), and a law of (0, 1) has the cells [k/n, (k + 1)/n]. Positive laws,
-    and all laws of counts, live on the codes themselves with half-cells of ½.
+    On finite domains a distribution of reals lives on [−1, 1], where code k stands at −1 + 2k/(n − 1) with half-cells
+    of 1/(n − 1) (Salimans et al., PixelCNN++, 2017, section 2.1), and one of (0, 1) has the cells [k/n, (k + 1)/n].
+    Positive ones, and all of counts, live on the codes themselves with half-cells of ½.
     """
     n = domain.levels
     if n is None:
@@ -63,19 +63,19 @@ def _lower(support: str) -> float:
     return -math.inf if support == "real" else 0.0
 
 
-class DiscretizedLaw(Law):
+class DiscretizedDistribution(CodeDistribution):
     """P(k) = F(upper edge of k's cell) − F(lower edge), in logarithms that keep digits and gradients in the tails."""
 
-    def __init__(self, base: CatalogueLaw, cells: Grid) -> None:
+    def __init__(self, base: CatalogueDistribution, cells: Grid) -> None:
         self.base = base
         self.cells = cells
         self.scalars = base.scalars
 
-    def log_prob(self, parts: Parts, code: Tensor) -> Tensor:
-        code = code.to(parts.dtype)
+    def log_prob(self, raw: RawParameters, code: Tensor) -> Tensor:
+        code = code.to(raw.dtype)
         if self.cells.levels == 1:
             return torch.zeros_like(code)
-        return self.log_mass(self.base.parameters(parts), code)
+        return self.log_mass(self.base.parameters(raw), code)
 
     def log_mass(self, parameters: Parameters, code: Tensor) -> Tensor:
         """The log-probability of codes under parameters that are in their sets already."""
@@ -83,19 +83,19 @@ class DiscretizedLaw(Law):
             return logistic_mass(parameters, cell_of(self.cells, code))
         return in_double(self._log_interval)(parameters, code)
 
-    def sample(self, parts: Parts, uniforms: Tensor) -> Tensor:
-        """The cell in which the continuous law's own draw falls: exactly the law that log_prob gives."""
-        value = self.base.sample(parts, uniforms)
+    def sample(self, raw: RawParameters, uniforms: Tensor) -> Tensor:
+        """The cell in which the continuous distribution's own draw falls: exactly as probable as log_prob says."""
+        value = self.base.sample(raw, uniforms)
         code = ((value - self.cells.origin) / self.cells.step).floor()
         return code.clamp(0, LARGEST_COUNT if self.cells.levels is None else self.cells.levels - 1)
 
-    def parameters(self, parts: Parts) -> dict[str, Tensor]:
-        return self.base.parameters(parts)
+    def parameters(self, raw: RawParameters) -> dict[str, Tensor]:
+        return self.base.parameters(raw)
 
-    def distribution(self, parts: Parts) -> Distribution | None:
+    def distribution(self, raw: RawParameters) -> Distribution | None:
         if self.cells.levels is None:
             return None
-        return Categorical(logits=self.log_table(parts, self.cells.levels), validate_args=False)
+        return Categorical(logits=self.log_table(raw, self.cells.levels), validate_args=False)
 
     def initial(self, position: float) -> dict[str, Tensor]:
         return self.base.initial(position)

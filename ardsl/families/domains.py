@@ -28,7 +28,7 @@ class Domain:
     ordered: ClassVar[bool] = True
     """Greater and smaller values mean something."""
     graded: ClassVar[bool] = False
-    """Codes are steps of an amount, which continuous laws can be cut into."""
+    """Codes are steps of an amount, which continuous distributions can be cut into."""
     circular: ClassVar[bool] = False
     """The greatest value is next to the least."""
     family: ClassVar[str]

@@ -11,9 +11,9 @@ from ardsl.common.wording import number
 
 @dataclass(frozen=True)
 class Slot:
-    """One named parameter among a draw's raw numbers: ``raw[..., start:start + size]``.
+    """One named parameter among a draw's unconstrained parameters: ``raw[..., start:start + size]``.
 
-    ``constraint`` names the set the parameter lives in; raw numbers are unconstrained, and the family maps them: to a
+    ``constraint`` names the set the parameter lives in; the family maps the unconstrained numbers there: to a
     positive number by ``link``.
     """
 
@@ -26,7 +26,7 @@ class Slot:
 
 @dataclass(frozen=True)
 class Family:
-    """A conditional family fitted to a domain: ``width`` raw numbers per draw, laid out by ``slots``.
+    """A conditional family fitted to a domain: ``width`` unconstrained parameters per draw, laid out by ``slots``.
 
     ``inner`` is the wrapped family of ``mixture`` and ``discretized``; ``components`` is ``mixture``'s.
     ``fixed`` holds the parameters the spec gave as numbers, ``links`` the links that it names. ``event`` is the number
@@ -44,7 +44,7 @@ class Family:
 
     @cached_property
     def width(self) -> int:
-        """Raw numbers per draw."""
+        """The number of unconstrained parameters of a draw."""
         return sum(slot.size for slot in self.slots)
 
     def __str__(self) -> str:

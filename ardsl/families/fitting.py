@@ -7,7 +7,7 @@ from ardsl.families.domains import Domain
 from ardsl.families.entry import Entry
 
 WRAPPERS = ("mixture", "discretized", "color_mixture")
-"""Families that are built of others, with a number of components or of a continuous law."""
+"""Families that are built of others, with a number of components or of a continuous family."""
 
 SUPPORTS = {
     "boolean": "0 and 1",
@@ -39,7 +39,7 @@ def fits(entry: Entry, domain: Domain) -> bool:
 
 
 def discretizes(entry: Entry, domain: Domain) -> bool:
-    """Says whether ``discretized`` of this family is a law of the domain: a grid on the family's support."""
+    """Says whether ``discretized`` of this family fits the domain: a grid on the family's support."""
     if entry.joint or entry.discrete or not entry.cdf:
         return False
     supports = ("real", "positive") if domain.levels is None else ("real", "positive", "unit_interval")
@@ -47,7 +47,7 @@ def discretizes(entry: Entry, domain: Domain) -> bool:
 
 
 def fitting_names(domain: Domain, joint: bool = False) -> list[str]:
-    """The families that are laws of the domain, as a spec would write them; for messages, so without mixtures."""
+    """The families that fit the domain, as a spec would write them; for messages, so without mixtures."""
     names = [entry.name for entry in CATALOGUE.values() if entry.joint == joint and fits(entry, domain)]
     if joint and domain.graded and domain.levels is not None:
         names.append("color_mixture")

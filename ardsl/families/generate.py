@@ -1,8 +1,8 @@
 """Writes the catalogue: ``python -m ardsl.families.generate`` looks at every distribution of torch and Pyro.
 
-A class gets a line if it has one parameterization of scalars (or of the vectors that a finite or joint law needs), a
-fixed support that is a domain's, a log_prob that is finite, has gradients and integrates to one at trial parameters,
-and a way to draw from uniform numbers.
+A class gets a line if it has one parameterization of scalars (or of the vectors that a finite or joint distribution
+needs), a fixed support that is a domain's, a log_prob that is finite, has gradients and integrates to one at trial
+parameters, and a way to draw from uniform numbers.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from ardsl.families.sampling import SAMPLERS
 CATALOGUE_PATH = Path(__file__).with_name("catalogue.py")
 
 LEFT_OUT = {
-    "ExtendedBinomial": "the law of Binomial, and -inf elsewhere",
-    "ExtendedBetaBinomial": "the law of BetaBinomial, and -inf elsewhere",
+    "ExtendedBinomial": "the distribution of Binomial, and -inf elsewhere",
+    "ExtendedBetaBinomial": "the distribution of BetaBinomial, and -inf elsewhere",
     "LogNormalNegativeBinomial": "its log_prob is of a quadrature, its samples are not",
-    "NanMaskedNormal": "the law of Normal, where data are missing too",
+    "NanMaskedNormal": "the distribution of Normal, where data are missing too",
     "StableWithLogProb": "its log_prob interpolates, and costs hundreds of evaluations",
 }
 """Classes that would qualify by their form, and why they have no line."""
@@ -38,7 +38,7 @@ ANGLES = ("VonMises",)
 
 JOINT = ("MultivariateNormal",)
 LEVELS = {"Categorical": 4, "OrderedLogistic": 4}
-"""Finite laws whose number of values is a parameter's length, and the number tried."""
+"""Finite distributions whose number of values is a parameter's length, and the number tried."""
 
 _REFUSALS = (TypeError, ValueError, NotImplementedError, RuntimeError, AttributeError, IndexError)
 _DISCRETE = ("boolean", "levels", "interval", "nonnegative_integers")
@@ -140,19 +140,19 @@ def _examine(library: str, distribution: type[Distribution]) -> Entry | None:
     trial: dict[str, Any] = {p.name: _trial(p, name) for p in parameters}
     learned = [p for p in parameters if not p.discrete]
     try:
-        law = distribution(**trial, validate_args=False)
-        support = "levels" if name in LEVELS else _support(law, {p.name for p in parameters if p.discrete})
+        instance = distribution(**trial, validate_args=False)
+        support = "levels" if name in LEVELS else _support(instance, {p.name for p in parameters if p.discrete})
     except _REFUSALS:
         return None
     joint = name in JOINT
-    if support is None or len(law.event_shape) != (1 if joint else 0):
+    if support is None or len(instance.event_shape) != (1 if joint else 0):
         return None
     if not joint and name not in LEVELS and any(p.vector for p in parameters):
         return None
-    if not _proper(law, support, joint, [trial[p.name] for p in learned]):
+    if not _proper(instance, support, joint, [trial[p.name] for p in learned]):
         return None
-    cdf = support not in _DISCRETE and not joint and _works(law, "cdf", support, [trial[p.name] for p in learned])
-    icdf = support not in _DISCRETE and not joint and _works(law, "icdf", "unit_interval", [])
+    cdf = support not in _DISCRETE and not joint and _works(instance, "cdf", support, [trial[p.name] for p in learned])
+    icdf = support not in _DISCRETE and not joint and _works(instance, "icdf", "unit_interval", [])
     snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
     if snake not in SAMPLERS and not icdf and support not in ("levels", "interval"):
         return None
@@ -201,15 +201,15 @@ def _constraint(declared: constraints.Constraint) -> str | None:
     return "positive" if above and getattr(declared, "lower_bound", None) == 0 else None
 
 
-def _support(law: Distribution, discrete: set[str]) -> str | None:
+def _support(instance: Distribution, discrete: set[str]) -> str | None:
     """The support's name; None where it is no domain's, or moves with a parameter that is learned."""
-    declared = type(law).support
+    declared = type(instance).support
     if isinstance(declared, property) and not discrete:
         return None
-    support = law.support
+    support = instance.support
     if isinstance(support, constraints.independent):
         support = support.base_constraint
-    if type(law).__name__ in ANGLES:
+    if type(instance).__name__ in ANGLES:
         return "angle"
     if support is constraints.boolean:
         return "boolean"
@@ -238,29 +238,29 @@ def _trial(parameter: Parameter, name: str) -> Tensor:
     return value if parameter.discrete else value.requires_grad_()
 
 
-def _proper(law: Distribution, support: str, joint: bool, learned: list[Tensor]) -> bool:
+def _proper(instance: Distribution, support: str, joint: bool, learned: list[Tensor]) -> bool:
     """Says whether the probabilities add up to one and every parameter has a finite gradient."""
     try:
         if joint:
-            total = 1.0  # the normal law of vectors; its scalar case is tried as `Normal`
-            trial = law.log_prob(torch.tensor([0.2, -0.6], dtype=torch.float64))
+            total = 1.0  # the normal distribution of vectors; its scalar case is tried as `Normal`
+            trial = instance.log_prob(torch.tensor([0.2, -0.6], dtype=torch.float64))
         elif support in _DISCRETE:
             last = {"boolean": 1, "levels": 3, "interval": 5, "nonnegative_integers": 400}[support]
-            trial = law.log_prob(torch.arange(last + 1, dtype=torch.float64))
+            trial = instance.log_prob(torch.arange(last + 1, dtype=torch.float64))
             total = float(trial.exp().sum())
         else:
-            total = integral(law.log_prob, support)
-            trial = law.log_prob(torch.tensor([0.2, 0.7], dtype=torch.float64))
+            total = integral(instance.log_prob, support)
+            trial = instance.log_prob(torch.tensor([0.2, 0.7], dtype=torch.float64))
         gradients = torch.autograd.grad(trial.exp().pow(2).sum(), learned, retain_graph=True)
     except _REFUSALS:
         return False
     return abs(total - 1) < 1e-5 and all(bool(torch.isfinite(g).all()) for g in gradients)
 
 
-def _works(law: Distribution, method: str, support: str, learned: list[Tensor]) -> bool:
+def _works(instance: Distribution, method: str, support: str, learned: list[Tensor]) -> bool:
     """Says whether the library's cdf or icdf runs, rises, and has gradients for the parameters in ``learned``."""
     try:
-        values = getattr(law, method)(torch.tensor([0.2, 0.5, 0.7], dtype=torch.float64))
+        values = getattr(instance, method)(torch.tensor([0.2, 0.5, 0.7], dtype=torch.float64))
         rises = bool((values.diff() > 0).all()) and bool(torch.isfinite(values).all())
         gradients = torch.autograd.grad(values.sum(), learned, retain_graph=True) if learned else ()
     except _REFUSALS:

@@ -1,4 +1,5 @@
-"""The probability that a continuous law gives to an interval, as a logarithm without a difference of near numbers."""
+"""The probability that a continuous distribution gives to an interval, as a logarithm without a difference of near
+numbers."""
 
 from __future__ import annotations
 
@@ -19,9 +20,9 @@ Parameters = Mapping[str, Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """From ``low`` to ``high``, which are ``width`` apart. ``first`` ones begin where the law does, and ``last`` ones
-    end where it does: their ``low`` or ``high`` is then of no account, but inside the support. ``middle`` is more exact
-    than the edges, where it is a whole number."""
+    """From ``low`` to ``high``, which are ``width`` apart. ``first`` ones begin where the distribution does, and
+    ``last`` ones end where it does: their ``low`` or ``high`` is then of no account, but inside the support. ``middle``
+    is more exact than the edges, where it is a whole number."""
 
     middle: Tensor
     low: Tensor
@@ -220,5 +221,5 @@ LOG_INTERVALS: dict[str, Callable[[Parameters, Interval], Tensor]] = {
     "soft_laplace": _soft_laplace,
     "weibull": _weibull,
 }
-"""Parameters and intervals, both in float64, to the logarithms of their probabilities. The logistic law's own is in
-:mod:`ardsl.families.discretized`."""
+"""Parameters and intervals, both in float64, to the logarithms of their probabilities. The logistic distribution's own
+is in :mod:`ardsl.families.discretized`."""

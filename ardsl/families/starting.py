@@ -15,7 +15,7 @@ from ardsl.families.family import Slot
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Locations begin in ``center`` ± ``reach``; for positive laws that is the logarithm of their scale."""
+    """Locations begin in ``center`` ± ``reach``; for positive distributions that is the logarithm of their scale."""
 
     center: float = 0.0
     reach: float = 2.0
@@ -23,7 +23,8 @@ class Start:
 
 
 def starting_values(entry: Entry, slot: Slot, start: Start, position: float) -> Tensor:
-    """Raw numbers [size] of one slot; ``position`` in (0, 1) is the law's place in the spread, ½ for one alone."""
+    """Unconstrained parameters [size] of one slot; ``position`` in (0, 1) is the distribution's place in the spread, ½
+    for one alone."""
     shift = start.reach * (2 * position - 1)
     if slot.constraint in ("real", "positive"):
         value = _scalar(entry, slot.name, start.center + shift, start.scale, shift, position)

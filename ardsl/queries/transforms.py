@@ -148,7 +148,7 @@ def _of_block(
         levels = conditional.domain.levels or 1
         sizes = zip(*(each.split(max(1, _NUMBERS // levels)) for each in (parameters, value[:, 0], v)), strict=True)
         return torch.cat([_by_table(conditional, *part) for part in sizes]).reshape(count, draws)
-    if not conditional.law.joint:
+    if not conditional.joint:
         value, elements = value[:, 0], elements[:, 0]
     below = torch.zeros(count * draws, dtype=torch.long, device=parameters.device)
     ties = torch.zeros_like(below)
@@ -163,7 +163,7 @@ def _of_block(
 
 def _has_table(conditional: Conditional) -> bool:
     family, levels = conditional.family, conditional.domain.levels
-    if levels is None or conditional.law.joint:
+    if levels is None or conditional.joint:
         return False
     while family.inner is not None:
         family = family.inner
@@ -183,7 +183,7 @@ def _by_table(conditional: Conditional, parameters: Tensor, value: Tensor, v: Te
 def _ranked_by(conditional: Conditional, parameters: Tensor, value: Tensor) -> Tensor:
     """Gives the numbers that draws are compared by: their values, or the log-density of several elements drawn at
     once."""
-    if not conditional.law.joint:
+    if not conditional.joint:
         return value
     return conditional.log_prob(parameters.expand(*value.shape[:-1], -1), value)
 

@@ -27,7 +27,7 @@ from ardsl.spec import diagnose
 SPLIT = "{split}"
 _MOST_LABELS = 256
 _MOST_LEVELS = 32
-"""Up to this many values an integer has a probability for each; past it, a smooth law cut into integers."""
+"""Up to this many values an integer has a probability for each; past it, a smooth distribution cut into integers."""
 _LARGEST_INTEGER = 1 << 24
 """Up to here single precision holds every integer."""
 _ORDERS = 8

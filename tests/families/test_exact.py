@@ -14,13 +14,13 @@ from mpmath import mpf
 from torch import Tensor
 
 from ardsl.families.catalogue import CATALOGUE
+from ardsl.families.catalogue_distributions import CatalogueDistribution
 from ardsl.families.constraints import FLOOR
-from ardsl.families.discretized import DiscretizedLaw, grid
+from ardsl.families.discretized import DiscretizedDistribution, grid
 from ardsl.families.distributions import build_family
 from ardsl.families.domains import Category, Count, Domain, Integer, MuLaw, Positive, Real
 from ardsl.families.entry import Entry
 from ardsl.families.fitting import discretizes
-from ardsl.families.laws import CatalogueLaw
 from ardsl.families.resolve import catalogue_family, discretized_family, mixture_family
 from ardsl.families.resolve_domain import MAX_LEVELS
 from tests.support import exact
@@ -161,7 +161,7 @@ def check_density(entry: Entry, dtype: torch.dtype, seed: int, count: int) -> li
     where = points(entry, dtype, seed, count)
     domain = Category(5) if entry.support == "levels" else Count()
     fixed = {"total_count": float(where.total)} if where.total else {}
-    law = CatalogueLaw(catalogue_family(entry, domain, 2 if entry.joint else 1, fixed), None, None)  # type: ignore[arg-type]
+    law = CatalogueDistribution(catalogue_family(entry, domain, 2 if entry.joint else 1, fixed), None, None)  # type: ignore[arg-type]
     leaves = {name: value.clone().requires_grad_() for name, value in where.parameters.items()}
     found = law.log_density(leaves, where.values)
     right = [exact.exact(lambda p=p, x=x: exact.DENSITIES[entry.name](p, x)) for p, x in where.each()]
@@ -195,7 +195,7 @@ def check_discretized(name: str, domain: Domain, dtype: torch.dtype, seed: int, 
     entry = CATALOGUE[name]
     rng = np.random.default_rng((seed, *name.encode()))
     cells, start = grid(domain, entry.support)
-    law = DiscretizedLaw(CatalogueLaw(catalogue_family(entry, domain), None, start), cells)
+    law = DiscretizedDistribution(CatalogueDistribution(catalogue_family(entry, domain), None, start), cells)
     drawn = parameters(entry, rng, count, None)
     last = (domain.levels or 2**53) - 1
     code = np.floor(np.exp(rng.uniform(0, math.log(last + 1), count))).clip(1, last)

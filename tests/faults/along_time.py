@@ -65,11 +65,11 @@ def channels_kept(right: Any, self: Any) -> None:
 
 
 def too_little_back(right: Any, self: Any, *more: Any) -> None:
-    self._back -= 1
+    self._receptive_field -= 1
     try:
         right(self, *more)
     finally:
-        self._back += 1
+        self._receptive_field += 1
 
 
 def after_the_end(right: Any, self: Any, *more: Any) -> Iterator[Tensor]:

@@ -138,7 +138,7 @@ class Density(CompiledModel):
                 value = value.masked_fill(beyond, variable.element_domain(0).feasible)
             if not target.whole:
                 value = value[:, target.elements.reshape(-1)]
-            if conditional.law.joint:
+            if conditional.joint:
                 value = value.unflatten(1, (-1, target.elements.shape[1]))
             log_prob = conditional.log_prob(own, value, validate=validate)
             log_scale = self.units.log_scale(group, block)

@@ -50,7 +50,7 @@ class MostLikely(Draw):
     def __call__(
         self, block: Block, target: TargetBlock, conditional: Conditional, parameters: Tensor, values: Values
     ) -> Tensor:
-        if conditional.domain.levels is not None and not conditional.law.joint:
+        if conditional.domain.levels is not None and not conditional.joint:
             return conditional.domain.value(conditional.log_table(parameters).argmax(-1), parameters.dtype)
         uniforms = _evenly_spread(conditional.family.uniforms, parameters)
         best = conditional.sample(parameters, uniforms[0].expand(*parameters.shape[:-1], -1))

@@ -38,11 +38,11 @@ Masks = tuple[list[Tensor | None], Tensor | None]
 
 
 class DenseNetwork(NetworkModule):
-    """A network whose raw numbers depend on exactly the inputs that its plan's masks let through (MADE, Eq. 9–11).
+    """A network whose parameters depend on exactly the inputs that its plan's masks let through (MADE, Eq. 9–11).
 
     ``weights[l]`` are the hidden layers' and the output's, ``direct`` the input-to-output path's; each is multiplied by
     its mask in the forward pass. Their columns and rows stand in the order in which the first order's masks are
-    staircases (``inputs`` and ``outputs``: which feature or raw number stands at each place), so that training can
+    staircases (``inputs`` and ``outputs``: which feature or parameter stands at each place), so that training can
     multiply by the masks' real shape.
     """
 

@@ -127,7 +127,7 @@ def masked_layer(
     bias: bool = True,
     packed: int | None = None,
 ) -> LayerPlan:
-    """A masked linear layer between things that take several numbers each (features of an element, raw numbers of a
+    """A masked linear layer between things that take several numbers each (features of an element, parameters of a
     draw). ``packed``: for so many inputs each output stores weights, and for no others."""
     inputs, outputs = int(source_sizes.sum()), int(target_sizes.sum())
     if (source_sizes == source_sizes[:1]).all():

@@ -19,7 +19,7 @@ from ardsl.networks.stepper import Orders
 
 
 class LatticeNetwork(NetworkModule):
-    """A network of stencil layers, whose raw numbers depend on exactly the sites that its plan's stencils reach."""
+    """A network of stencil layers, whose parameters depend on exactly the sites that its plan's stencils reach."""
 
     def __init__(self, plan: Design, wiring: Wiring) -> None:
         super().__init__()

@@ -39,7 +39,7 @@ class LatticePlugin(Network):
     def layers(
         self, lattice: Lattice, features: int, width: int, options: Mapping[str, Any], limits: Limits, aligned: bool
     ) -> Wiring:
-        """The layers for ``features`` inputs of each group and families of ``width`` raw numbers."""
+        """The layers for ``features`` inputs of each group and families of ``width`` parameters."""
 
     @abstractmethod
     def completion(self, lattice: Lattice, options: Mapping[str, Any], limits: Limits) -> str | None:

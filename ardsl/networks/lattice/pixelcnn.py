@@ -26,7 +26,7 @@ from ardsl.relations.translated import Reading
 def pixelcnn(
     lattice: Lattice, input_features: int, width: int, options: Mapping[str, Any], limits: Limits, aligned: bool
 ) -> Wiring:
-    """The layers under one order, for families of ``width`` raw numbers."""
+    """The layers under one order, for families of ``width`` parameters."""
     build = _TwoStacks if options["gated"] and lattice.stacked else _OneStack
     layers = build(lattice, options, limits).layers(width, aligned)
     return Wiring(lattice, input_features, tuple(layers))

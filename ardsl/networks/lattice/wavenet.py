@@ -21,7 +21,7 @@ from ardsl.relations.stencil import Stencil
 
 
 def wavenet(lattice: Lattice, input_features: int, width: int, options: Mapping[str, Any], limits: Limits) -> Wiring:
-    """The layers under one order, for families of ``width`` raw numbers."""
+    """The layers under one order, for families of ``width`` parameters."""
     return Wiring(lattice, input_features, tuple(_layers(lattice, width, options, limits)))
 
 

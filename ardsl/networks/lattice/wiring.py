@@ -26,7 +26,7 @@ Limits = Sequence[int | None]
 
 @dataclass(frozen=True, eq=False)
 class Wiring:
-    """The layers of a network, in the order of evaluation; the last gives the raw numbers of every site's draw."""
+    """The layers of a network, in the order of evaluation; the last gives the parameters of every site's draw."""
 
     lattice: Lattice
     input_features: int

@@ -22,7 +22,7 @@ _TRANSPOSED: dict[int, Callable[..., Tensor]] = {
 
 
 class MapNetwork(NetworkModule):
-    """Maps from the sources to the resolution of the target, residual blocks, and the raw numbers of each cell."""
+    """Maps from the sources to the resolution of the target, residual blocks, and the parameters of each cell."""
 
     def __init__(self, plan: Design, steps: Sequence[Step], cells: tuple[int, ...]) -> None:
         super().__init__()

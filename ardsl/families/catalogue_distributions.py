@@ -1,4 +1,4 @@
-"""The laws of the catalogue, and mixtures of laws."""
+"""The distributions of the catalogue, and mixtures of them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from torch import Tensor
 from torch.distributions import Categorical, Distribution, MixtureSameFamily
 
 from ardsl.families.catalogue import CATALOGUE
+from ardsl.families.code_distribution import CodeDistribution, RawParameters
 from ardsl.families.constraints import SCALAR, constrain
 from ardsl.families.density import LOG_DENSITIES
 from ardsl.families.family import Family
-from ardsl.families.law import Law, Parts
 from ardsl.families.resolve import component_name
 from ardsl.families.sampling import SAMPLERS, choose
 from ardsl.families.starting import Start, starting_values
@@ -23,7 +23,7 @@ from ardsl.families.starting import Start, starting_values
 Parameters = Mapping[str, Tensor]
 
 
-class CatalogueLaw(Law):
+class CatalogueDistribution(CodeDistribution):
     """A distribution of torch or Pyro; ``levels`` is the number of its values where it is finite."""
 
     def __init__(self, family: Family, levels: int | None, start: Start) -> None:
@@ -35,106 +35,106 @@ class CatalogueLaw(Law):
         self.links = {slot.name: slot.link for slot in family.slots}
         self.scalars = frozenset(slot.name for slot in family.slots if slot.constraint in SCALAR)
 
-    def parameters(self, parts: Parts) -> dict[str, Tensor]:
+    def parameters(self, raw: RawParameters) -> dict[str, Tensor]:
         fixed = self.family.fixed
         return {
-            p.name: torch.full((), fixed[p.name], dtype=parts.dtype, device=parts.device)
+            p.name: torch.full((), fixed[p.name], dtype=raw.dtype, device=raw.device)
             if p.name in fixed
-            else constrain(p.constraint, parts.slots[p.name], self.links[p.name])
+            else constrain(p.constraint, raw.slots[p.name], self.links[p.name])
             for p in self.entry.parameters
         }
 
-    def log_prob(self, parts: Parts, code: Tensor) -> Tensor:
-        return self.log_density(self.parameters(parts), code)
+    def log_prob(self, raw: RawParameters, code: Tensor) -> Tensor:
+        return self.log_density(self.parameters(raw), code)
 
     def log_density(self, parameters: Parameters, code: Tensor) -> Tensor:
         """The log-probability under parameters that are in their sets already."""
         own = LOG_DENSITIES.get(self.entry.name)
         return own(parameters, code) if own is not None else self._distribution(parameters).log_prob(code)
 
-    def sample(self, parts: Parts, uniforms: Tensor) -> Tensor:
+    def sample(self, raw: RawParameters, uniforms: Tensor) -> Tensor:
         sampler = SAMPLERS.get(self.entry.name)
         if sampler is not None:
-            return sampler.draw(self.parameters(parts), uniforms)
+            return sampler.draw(self.parameters(raw), uniforms)
         if self.levels is not None and self.entry.discrete:
-            return choose(self.log_table(parts, self.levels), uniforms[..., 0]).to(uniforms.dtype)
-        return self._distribution(self.parameters(parts)).icdf(uniforms[..., 0])
+            return choose(self.log_table(raw, self.levels), uniforms[..., 0]).to(uniforms.dtype)
+        return self._distribution(self.parameters(raw)).icdf(uniforms[..., 0])
 
-    def distribution(self, parts: Parts) -> Distribution:
-        return self._distribution(self.parameters(parts))
+    def distribution(self, raw: RawParameters) -> Distribution:
+        return self._distribution(self.parameters(raw))
 
     def initial(self, position: float) -> dict[str, Tensor]:
         return {slot.name: starting_values(self.entry, slot, self.start, position) for slot in self.family.slots}
 
-    def log_table(self, parts: Parts, levels: int) -> Tensor:
+    def log_table(self, raw: RawParameters, levels: int) -> Tensor:
         if self.entry.name == "categorical":
-            return self.parameters(parts)["logits"].log_softmax(-1)
-        return super().log_table(parts, levels)
+            return self.parameters(raw)["logits"].log_softmax(-1)
+        return super().log_table(raw, levels)
 
     def _distribution(self, parameters: Parameters) -> Any:
         return _class(self.entry.library, self.entry.distribution)(**parameters, validate_args=False)
 
 
-class MixtureLaw(Law):
+class MixtureDistribution(CodeDistribution):
     """p(x) = Σ_k w_k p_k(x), the weights a softmax. The first uniform number chooses k, the others draw from p_k."""
 
-    def __init__(self, inner: Law, inner_family: Family, components: int) -> None:
+    def __init__(self, inner: CodeDistribution, inner_family: Family, components: int) -> None:
         self.inner = inner
         self.components = components
         self.names = {component_name(slot.name): slot.name for slot in inner_family.slots}
         self.joint = inner.joint
 
-    def log_prob(self, parts: Parts, code: Tensor) -> Tensor:
-        each = self.inner.log_prob(self._components(parts), code.unsqueeze(-2 if self.joint else -1))
-        return torch.logsumexp(parts.slots["weights"].log_softmax(-1) + each, -1)
+    def log_prob(self, raw: RawParameters, code: Tensor) -> Tensor:
+        each = self.inner.log_prob(self._components(raw), code.unsqueeze(-2 if self.joint else -1))
+        return torch.logsumexp(raw.slots["weights"].log_softmax(-1) + each, -1)
 
-    def sample(self, parts: Parts, uniforms: Tensor) -> Tensor:
-        chosen = choose(parts.slots["weights"], uniforms[..., 0])
+    def sample(self, raw: RawParameters, uniforms: Tensor) -> Tensor:
+        chosen = choose(raw.slots["weights"], uniforms[..., 0])
 
-        def pick(raw: Tensor) -> Tensor:
-            index = chosen[..., None, None].expand(*chosen.shape, 1, raw.shape[-1])
-            return raw.expand(*chosen.shape, *raw.shape[-2:]).gather(-2, index).squeeze(-2)
+        def pick(slot: Tensor) -> Tensor:
+            index = chosen[..., None, None].expand(*chosen.shape, 1, slot.shape[-1])
+            return slot.expand(*chosen.shape, *slot.shape[-2:]).gather(-2, index).squeeze(-2)
 
-        return self.inner.sample(self._components(parts).map(pick), uniforms[..., 1:])
+        return self.inner.sample(self._components(raw).map(pick), uniforms[..., 1:])
 
-    def parameters(self, parts: Parts) -> dict[str, Tensor]:
-        components = self.inner.parameters(self._components(parts))
-        weights = {"weights": parts.slots["weights"].softmax(-1)}
+    def parameters(self, raw: RawParameters) -> dict[str, Tensor]:
+        components = self.inner.parameters(self._components(raw))
+        weights = {"weights": raw.slots["weights"].softmax(-1)}
         return weights | {component_name(name): value for name, value in components.items()}
 
-    def distribution(self, parts: Parts) -> Distribution | None:
-        each = self.inner.distribution(self._components(parts))
+    def distribution(self, raw: RawParameters) -> Distribution | None:
+        each = self.inner.distribution(self._components(raw))
         if each is None:
             return None
-        weights = Categorical(logits=parts.slots["weights"], validate_args=False)
+        weights = Categorical(logits=raw.slots["weights"], validate_args=False)
         shape = torch.Size([*weights.batch_shape, self.components])
         # Only where needed, as in components without parameters of their own: not every class can be expanded.
         each = each if each.batch_shape == shape else each.expand(shape)
         return MixtureSameFamily(weights, each, validate_args=False)
 
     def initial(self, position: float) -> dict[str, Tensor]:
-        """The components stand side by side in the part of the spread that is this law's own."""
+        """The components stand side by side in the part of the spread that is this distribution's own."""
         count = self.components
         each = [self.inner.initial(position + ((k + 0.5) / count - 0.5) * _own_share(position)) for k in range(count)]
         slots = {outer: torch.cat([start[name] for start in each]) for outer, name in self.names.items()}
         return {"weights": torch.zeros(count)} | slots
 
-    def log_table(self, parts: Parts, levels: int) -> Tensor:
-        each = self.inner.log_table(self._components(parts), levels)
-        return torch.logsumexp(parts.slots["weights"].log_softmax(-1).unsqueeze(-1) + each, -2)
+    def log_table(self, raw: RawParameters, levels: int) -> Tensor:
+        each = self.inner.log_table(self._components(raw), levels)
+        return torch.logsumexp(raw.slots["weights"].log_softmax(-1).unsqueeze(-1) + each, -2)
 
-    def _components(self, parts: Parts) -> Parts:
-        """The slots of the inner law, [..., components] and [..., components, size], as views."""
+    def _components(self, raw: RawParameters) -> RawParameters:
+        """The slots of the inner distribution, [..., components] and [..., components, size], as views."""
         scalars, shape = self.inner.scalars, (self.components, -1)
         slots = {
-            name: parts.slots[outer] if name in scalars else parts.slots[outer].unflatten(-1, shape)
+            name: raw.slots[outer] if name in scalars else raw.slots[outer].unflatten(-1, shape)
             for outer, name in self.names.items()
         }
-        return Parts(slots, parts.dtype, parts.device, scalars)
+        return RawParameters(slots, raw.dtype, raw.device, scalars)
 
 
 def _own_share(position: float) -> float:
-    """All of (0, 1) for a law that stands alone in the middle; a narrow part for a component of a mixture."""
+    """All of (0, 1) for a distribution that stands alone in the middle; a narrow part for a component of a mixture."""
     return 1.0 if position == 0.5 else 0.1 * min(position, 1 - position)
 
 

@@ -1,4 +1,4 @@
-"""Laws are laws: their probabilities add up to one, and their draws follow them."""
+"""Distributions are distributions: their probabilities add up to one, and their draws follow them."""
 
 from __future__ import annotations
 
