@@ -1,4 +1,4 @@
-"""Digits classified by Bayes' rule, from the likelihoods of a model of pictures given their label: the run folder of
+"""Digits classified by Bayes' rule, from the likelihoods of a model of images given their label: the run folder of
 specs/mnist_labels.ar, and the `mnist_planes.npz` that it was trained on.
 
     python benchmarks/bayes_digits.py RUN mnist_planes.npz [-o digits.png]
@@ -26,14 +26,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", help="the run folder of specs/mnist_labels.ar")
     parser.add_argument("data", help="an .npz with test_ink, test_shade and test_labels")
-    parser.add_argument("-o", dest="picture", type=Path)
+    parser.add_argument("-o", dest="image", type=Path)
     parser.add_argument("-n", dest="examples", type=int, default=EXAMPLES)
     arguments = parser.parse_args()
     model = ardsl.restore(arguments.run)
-    if arguments.picture:
+    if arguments.image:
         drawn = model.sample(100, {"label": torch.arange(10).repeat_interleave(10)}, seed=0)
         grey = (128 * drawn["ink"] + drawn["shade"]).numpy().astype(np.uint8)
-        Image.fromarray(grid(grey)).save(arguments.picture)
+        Image.fromarray(grid(grey)).save(arguments.image)
     with np.load(arguments.data) as arrays:
         ink, shade, label = (
             torch.from_numpy(arrays[f"test_{name}"][: arguments.examples].astype(np.int64))

@@ -1,5 +1,5 @@
 """PixelCNN on one thread: sampling against running the network again for every pixel, the wavefront against one pixel
-at a time, a training step against a gated PixelCNN written by hand, and planning at three sizes of picture.
+at a time, a training step against a gated PixelCNN written by hand, and planning at three image sizes.
 
     python benchmarks/pixelcnn.py [--device cuda]
 
@@ -136,7 +136,7 @@ def training(device: str) -> None:
 
 
 def planning() -> None:
-    print("| picture | check, plan and verify, s |")
+    print("| image | check, plan and verify, s |")
     print("| --- | --- |")
     for shape in ("32, 32", "1024, 1024", "32, 32, 3", "256, 256, 3", "1024, 1024, 3"):
         times = []

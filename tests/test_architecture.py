@@ -204,7 +204,7 @@ def test_a_spec_is_checked_planned_and_verified_without_torch() -> None:
 
 
 KINDS_OF_DOMAINS = {
-    "data/kinds.py": "which domains pictures are of",
+    "data/kinds.py": "which domains images are of",
     "data/formats/folders.py": "white is 1 in a picture of `binary`",
     "sketch/columns.py": "reads a column as numbers",
 }
