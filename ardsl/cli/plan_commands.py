@@ -89,11 +89,11 @@ def _print_groups(plan: Plan) -> None:
     """One line for a group, where the layers of each would be pages."""
     rows = [
         (
-            ", ".join(factor.text for factor in each.group.factors),
-            each.network,
-            *(f"{n:,}" for n in (len(each.layers), each.parameters, _connections(each), each.flops)),
+            ", ".join(factor.text for factor in design.group.factors),
+            design.network,
+            *(f"{n:,}" for n in (len(design.layers), design.parameters, _connections(design), design.flops)),
         )
-        for each in plan.every[:MOST_ROWS]
+        for design in plan.every[:MOST_ROWS]
     ]
     if len(plan.every) > MOST_ROWS:
         rows.append((f"and {len(plan.every) - MOST_ROWS:,} more", "", "", "", "", ""))

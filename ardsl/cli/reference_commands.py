@@ -37,19 +37,19 @@ def networks_command(name: str | None) -> None:
     from ardsl.errors import ArdslError
     from ardsl.networks.registry import LATER, context_network, context_network_names, network, network_names
 
-    pages = {each: network_page(network(each)) for each in network_names()}
-    for each in context_network_names():
-        page = network_page(context_network(each), "of a context" if each in pages else "contexts only")
-        pages[each] = f"{pages[each]}\n\n{page}" if each in pages else page
+    pages = {network_name: network_page(network(network_name)) for network_name in network_names()}
+    for network_name in context_network_names():
+        page = network_page(context_network(network_name), "of a context" if network_name in pages else "contexts only")
+        pages[network_name] = f"{pages[network_name]}\n\n{page}" if network_name in pages else page
     known = tuple(pages)
     if name in LATER and name not in known:
         raise ArdslError(f"the network `{name}` is reserved for {LATER[name]}, and not built yet")
     if name is not None and name not in known:
         hint = did_you_mean(name, known)
         raise ArdslError(f"there is no network `{name}`" + (f": {hint}" if hint else ""))
-    print_text("\n\n".join(pages[each] for each in ([name] if name else known)))
+    print_text("\n\n".join(pages[network_name] for network_name in ([name] if name else known)))
     if name is None:
-        later = [each for each in LATER if each not in known]
+        later = [network_name for network_name in LATER if network_name not in known]
         if later:
             print_text("\n" + textwrap.fill(f"Reserved, and not built yet: {', '.join(later)}.", 100))
 

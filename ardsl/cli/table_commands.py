@@ -30,8 +30,8 @@ def new_command(table: str, output: str, force: bool) -> None:
     text, columns, left_out = sketch(table, output)
     write_text(output, text)
     say(f"wrote {output}: {plural(columns, 'column')} of {table}" + (", left out:" if left_out else ""))
-    for each in left_out:
-        say(f"  {each}")
+    for note in left_out:
+        say(f"  {note}")
     say("Next:")
     say(f"  ardsl train {shlex.quote(output)}")
 

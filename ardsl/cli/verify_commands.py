@@ -74,7 +74,7 @@ def _print_report(spec: Spec, report: Report) -> None:
         say()
         say("Declared against realized, by gradients of the built module")
         say()
-    groups = [list(each) for _, each in groupby(report.comparisons, key=lambda c: c.factor)]
+    groups = [list(comparisons) for _, comparisons in groupby(report.comparisons, key=lambda c: c.factor)]
     header = ("factor", "order", "declared", "realized", "leaks", "blind spots", "direct only")
     faulty = [group for group in groups if any(c.leaks or c.blind_spots for c in group)]
     shown = groups if len(groups) <= MOST_ROWS else (faulty or groups)[:MOST_ROWS]

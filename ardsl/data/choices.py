@@ -47,7 +47,7 @@ def choose(spec: Spec, variable: Variable, source: Source, split: str) -> Choice
             help = "name each one's in the `data` block"
             problem = f"`#{source.key}` is one array, but {listed(unnamed)} need one each: {help}"
             if isinstance(source, Folder):
-                tables = " or ".join(f"`{each}`" for each in TABLES)
+                tables = " or ".join(f"`{table}`" for table in TABLES)
                 problem = f"`#{source.key}` names a split, which takes a column `split` in {tables} beside the files"
             raise data_error(NO_SUCH_KEY, path=source.name, problem=problem)
         return Choice((source.key,), each=source.is_table)
@@ -79,7 +79,7 @@ def no_such(variable: Variable, name: str, source: Source) -> Exception:
     there = f"there are {listed(source.keys)}" if source.keys else f"it has no {kind}s"
     hint = did_you_mean(name, source.keys)
     if isinstance(source, Folder) and name == LABEL:
-        tables = " or ".join(f"`{each}`" for each in TABLES)
+        tables = " or ".join(f"`{table}`" for table in TABLES)
         hint = f"its files stand in no folders that would be their labels, and there is no {tables}"
     what = f" for `{variable.name}`" if name != variable.name else ""
     return data_error(NO_SUCH_KEY, path=source.name, problem=f"there is no {kind} `{name}`{what}: {hint or there}")

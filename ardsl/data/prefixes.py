@@ -38,7 +38,7 @@ def read_prefix(spec: Spec, written: str) -> np.ndarray:
         problem = f"there is no array `{key}`: there are {listed(source.keys)}"
         raise data_error(NO_SUCH_KEY, path=written, problem=problem)
     ends = f"{key}{LENGTHS}" if f"{key}{LENGTHS}" in source.keys else None
-    ((block, _),) = source.blocks([each for each in (key, ends) if each])
+    ((block, _),) = source.blocks([name for name in (key, ends) if name])
     prefix = block[key]
     if ends is None or prefix.ndim != 1 + len(variable.shape):
         return prefix

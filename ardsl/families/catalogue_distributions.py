@@ -85,8 +85,8 @@ class MixtureDistribution(CodeDistribution):
         self.joint = inner.joint
 
     def log_prob(self, raw: RawParameters, code: Tensor) -> Tensor:
-        each = self.inner.log_prob(self._components(raw), code.unsqueeze(-2 if self.joint else -1))
-        return torch.logsumexp(raw.slots["weights"].log_softmax(-1) + each, -1)
+        log_probs = self.inner.log_prob(self._components(raw), code.unsqueeze(-2 if self.joint else -1))
+        return torch.logsumexp(raw.slots["weights"].log_softmax(-1) + log_probs, -1)
 
     def sample(self, raw: RawParameters, uniforms: Tensor) -> Tensor:
         chosen = choose(raw.slots["weights"], uniforms[..., 0])
@@ -103,25 +103,25 @@ class MixtureDistribution(CodeDistribution):
         return weights | {component_name(name): value for name, value in components.items()}
 
     def distribution(self, raw: RawParameters) -> Distribution | None:
-        each = self.inner.distribution(self._components(raw))
-        if each is None:
+        component = self.inner.distribution(self._components(raw))
+        if component is None:
             return None
         weights = Categorical(logits=raw.slots["weights"], validate_args=False)
         shape = torch.Size([*weights.batch_shape, self.components])
         # Only where needed, as in components without parameters of their own: not every class can be expanded.
-        each = each if each.batch_shape == shape else each.expand(shape)
-        return MixtureSameFamily(weights, each, validate_args=False)
+        component = component if component.batch_shape == shape else component.expand(shape)
+        return MixtureSameFamily(weights, component, validate_args=False)
 
     def initial(self, position: float) -> dict[str, Tensor]:
         """The components stand side by side in the part of the spread that is this distribution's own."""
         count = self.components
-        each = [self.inner.initial(position + ((k + 0.5) / count - 0.5) * _own_share(position)) for k in range(count)]
-        slots = {outer: torch.cat([start[name] for start in each]) for outer, name in self.names.items()}
+        starts = [self.inner.initial(position + ((k + 0.5) / count - 0.5) * _own_share(position)) for k in range(count)]
+        slots = {outer: torch.cat([start[name] for start in starts]) for outer, name in self.names.items()}
         return {"weights": torch.zeros(count)} | slots
 
     def log_table(self, raw: RawParameters, levels: int) -> Tensor:
-        each = self.inner.log_table(self._components(raw), levels)
-        return torch.logsumexp(raw.slots["weights"].log_softmax(-1).unsqueeze(-1) + each, -2)
+        tables = self.inner.log_table(self._components(raw), levels)
+        return torch.logsumexp(raw.slots["weights"].log_softmax(-1).unsqueeze(-1) + tables, -2)
 
     def _components(self, raw: RawParameters) -> RawParameters:
         """The slots of the inner distribution, [..., components] and [..., components, size], as views."""

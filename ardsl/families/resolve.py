@@ -124,9 +124,9 @@ def color_mixture_family(domain: Domain, event: int, components: int) -> Family:
     slots, start = [], 0
     pairs = event * (event - 1) // 2
     kinds = (("weights", "simplex", 1), ("loc", "real", event), ("scale", "positive", event))
-    for name, constraint, each in (*kinds, ("coefficients", "real", pairs)):
-        slots.append(Slot(name, constraint, start, components * each))
-        start += components * each
+    for name, constraint, size in (*kinds, ("coefficients", "real", pairs)):
+        slots.append(Slot(name, constraint, start, components * size))
+        start += components * size
     uniforms = 1 + event
     return Family("color_mixture", tuple(slots), components=components, event=event, uniforms=uniforms)
 

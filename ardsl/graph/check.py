@@ -205,7 +205,9 @@ def _report_violation(
     others, notes = _where_declared(variable, order)
     help = f"remove `{context.text}`, or declare an order in which it comes first"
     if order.weak:
-        distance = max(_distance(each) for each in factor.contexts if each.variable == variable.name)
+        distance = max(
+            _distance(context_read) for context_read in factor.contexts if context_read.variable == variable.name
+        )
         help = f"read those neighbours that come earlier: `{variable.name}[<] within {distance}`"
     if variable.orders.mixed:
         notes = [f"this is under {order.name}", *notes]

@@ -85,8 +85,8 @@ def _check_independent(model: Model, claim: Claim, sink: Sink) -> None:
     sides = [_elements(claim.left), _elements(claim.right)]
     for name in sorted({name for name, _ in sides[0]} & {name for name, _ in sides[1]}):
         if model.variables[name].orders.mixed:
-            others = [(each.span, "and these") for each in claim.left if each.variable == name]
-            place = next(each.span for each in claim.right if each.variable == name)
+            others = [(stated.span, "and these") for stated in claim.left if stated.variable == name]
+            place = next(stated.span for stated in claim.right if stated.variable == name)
             sink.add(rules.MIXED_INDEPENDENCE.at(place, others=others, variable=name))
             return
     known = {e for side in sides for e in side if e in given or model.variables[e[0]].kind == "given"}
@@ -108,7 +108,7 @@ def _check_independent(model: Model, claim: Claim, sink: Sink) -> None:
 
 
 def _elements(sets: Iterable[ElementSet]) -> set[separation.Element]:
-    return {(each.variable, element) for each in sets for element in each.elements}
+    return {(element_set.variable, element) for element_set in sets for element in element_set.elements}
 
 
 def _plainly_separated(
@@ -149,7 +149,7 @@ class _Reads:
 
 def _claim_text(claim: Claim) -> str:
     left, right, given = (
-        ", ".join(f"`{each.text}`" for each in side) for side in (claim.left, claim.right, claim.given)
+        ", ".join(f"`{elements.text}`" for elements in side) for side in (claim.left, claim.right, claim.given)
     )
     return f"that {left} and {right} are independent" + (f" given {given}" if given else "")
 

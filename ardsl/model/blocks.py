@@ -162,7 +162,7 @@ def _unknown(
         help = f"`{name}` belongs in `{other} {{ … }}`"
     else:
         help = help or scope.did_you_mean(name, known) or ""
-    notes = [f"its settings are {', '.join(f'`{each}`' for each in known[:20])}"]
+    notes = [f"its settings are {', '.join(f'`{word}`' for word in known[:20])}"]
     rule = rules.UNKNOWN_SETTING
     scope.report(rule.at(setting.name.span, block=block.kind, name=name, help=help or None, notes=notes))
 
@@ -220,8 +220,8 @@ def _word(setting: syntax.Setting, known: tuple[str, ...], what: str, scope: Sco
     if value is None or value in known:
         return None if value is None else str(value)
     if not isinstance(value, str):
-        return _refuse(setting, f"one of {', '.join(f'`{each}`' for each in known)}", value, scope)
-    notes = [f"there are {', '.join(f'`{each}`' for each in known)}"]
+        return _refuse(setting, f"one of {', '.join(f'`{word}`' for word in known)}", value, scope)
+    notes = [f"there are {', '.join(f'`{word}`' for word in known)}"]
     help = scope.did_you_mean(value, known)
     scope.report(rules.UNKNOWN_CHOICE.at(expression.span, what=what, name=value, help=help, notes=notes))
     return None

@@ -132,7 +132,11 @@ def _warn_of_unused(tree: syntax.Tree, scope: Scope) -> None:
     mentioned = {node.name for node in walk(tree.statements) if isinstance(node, syntax.Reference)}
     factors = [node for node in tree.statements if isinstance(node, syntax.FactorStatement)]
     read = {context.place.variable.text for factor in factors for context in factor.contexts}
-    priors = [(each.target.variable.text, each.contexts) for each in factors if each.kind == "p"]
+    priors = [
+        (factor_statement.target.variable.text, factor_statement.contexts)
+        for factor_statement in factors
+        if factor_statement.kind == "p"
+    ]
     drawn_from = {c.place.variable.text for own, every in priors for c in every if c.place.variable.text != own}
     for statement in tree.statements:
         if isinstance(statement, syntax.ParamStatement) and statement.name.text not in mentioned:

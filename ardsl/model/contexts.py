@@ -231,7 +231,10 @@ def _windowed(context: syntax.Context, source: Draft, target: Target, scope: Sco
     for axis in target.event_axes:
         own, size = limits[axis], source.axes[axis].size
         if own is not None and own < size - 1:
-            spelled = ("*" if each is None or a in target.event_axes else str(each) for a, each in enumerate(limits))
+            spelled = (
+                "*" if distance is None or a in target.event_axes else str(distance)
+                for a, distance in enumerate(limits)
+            )
             place: dict[str, Any] = {"target": target.text, "limit": own, "size": size}
             scope.report(rules.WINDOW_IN_DRAW.at(window.span, help=f"write `within ({', '.join(spelled)})`", **place))
             return None

@@ -227,7 +227,7 @@ def check_params(statements: list[syntax.ParamStatement], overrides: Mapping[str
     for name in overrides:
         if name not in declared and name not in scope.broken:
             help = scope.did_you_mean(name, sorted(declared))
-            known = ", ".join(f"`{each}`" for each in sorted(declared))
+            known = ", ".join(f"`{param}`" for param in sorted(declared))
             notes = [f"the parameters are {known}" if known else "the spec has no parameters"]
             scope.report(rules.UNKNOWN_OVERRIDE.at(None, name=shortened(name), help=help, notes=notes))
 

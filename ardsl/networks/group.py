@@ -47,8 +47,8 @@ class SourceBlock:
     @cached_property
     def element_features(self) -> np.ndarray:
         """The number of inputs that each gives, int64 [elements]."""
-        each = [np.full(last - first, domain.features) for domain, first, last in self.runs]
-        return np.concatenate([np.zeros(0, dtype=np.int64), *each])
+        counts = [np.full(last - first, domain.features) for domain, first, last in self.runs]
+        return np.concatenate([np.zeros(0, dtype=np.int64), *counts])
 
     @cached_property
     def runs(self) -> tuple[tuple[Domain, int, int], ...]:

@@ -52,7 +52,7 @@ def make_plan(model: Model, designs: Sequence[Design], sink: Sink) -> Plan | Non
     orders = max((g.group.order_count for g in groups), default=1)
     under = [[min(k, g.group.order_count - 1) for g in groups] for k in range(orders)]
     try:
-        return replace(whole_plan, steps=max(_reading(groups, each).depth() for each in under))
+        return replace(whole_plan, steps=max(_reading(groups, orders_of_groups).depth() for orders_of_groups in under))
     except CycleError:
         if verify_plan(whole_plan).sound:
             raise

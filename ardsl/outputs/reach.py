@@ -135,8 +135,8 @@ def _chosen(subject: _Subject) -> list[str]:
     """The middle, and elements at the right, the left and the end."""
     rows, columns, _ = subject.grid
     places = [(rows // 2, columns // 2), (rows // 2, columns - 1), (3 * rows // 4, 0), (rows - 1, columns - 1)]
-    each = subject.draws // (rows * columns)
-    draws = [(row * columns + column) * each + each - 1 for row, column in places]
+    draws_of_position = subject.draws // (rows * columns)
+    draws = [(row * columns + column) * draws_of_position + draws_of_position - 1 for row, column in places]
     return [subject.name(draw) for draw in dict.fromkeys(draws)]
 
 

@@ -31,8 +31,8 @@ def save_sounds(path: Path, samples: Tensor, variable: Variable, rate: int, leng
     except ImportError:
         raise data_error(BAD_OUTPUT, path=path, problem="sound takes soundfile: `pip install 'ardsl[sound]'`") from None
     paths = [path] if len(samples) == 1 else [path.with_stem(f"{path.stem}-{row}") for row in range(len(samples))]
-    for each, wave in zip(paths, _waves(samples, variable, lengths), strict=True):
-        with replacing(each) as part:
+    for file, wave in zip(paths, _waves(samples, variable, lengths), strict=True):
+        with replacing(file) as part:
             soundfile.write(part, wave, rate, format="WAV", subtype="PCM_16")
     return paths
 

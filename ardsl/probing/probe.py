@@ -35,7 +35,7 @@ def verify_numeric(spec: Spec, seed: int = 0) -> Report:
     groups = [(density, index, group) for density in model.densities for index, group in enumerate(density.groups)]
     places = [(group.name, group.factors[0].kind) for group in (plan.group for plan in spec.plan.every)]
     comparisons = []
-    for density, index, group in sorted(groups, key=lambda each: places.index((each[2].name, each[2].factors[0].kind))):
+    for density, index, group in sorted(groups, key=lambda g: places.index((g[2].name, g[2].factors[0].kind))):
         for k in range(group.order_count):
             orders = group.orders(k)
             realized = Matrix(probe_group(density, index, k, seed))
@@ -76,7 +76,7 @@ def probe_group(model: AutoregressiveModel, index: int, order: int = 0, seed: in
         s.variable.name: [two_values(s.variable.element_domain(e), generator) for e in range(s.variable.size)]
         for s in group.sources
     }
-    base = {name: torch.stack([first for first, _ in each])[None].double() for name, each in pairs.items()}
+    base = {name: torch.stack([first for first, _ in pair])[None].double() for name, pair in pairs.items()}
     moved = np.zeros((group.draws, group.elements), dtype=bool)
     if not group.elements:
         return moved

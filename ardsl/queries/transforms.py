@@ -50,10 +50,10 @@ class Randomness:
 
     def __call__(self, shape: tuple[int, ...], group: int, block: int = 0, draw: int = 0) -> Tensor:
         """[examples, …] in [0, 1), float64 on the CPU; ``draw`` is 0 for V, and 1 to ``DRAWS`` for what is drawn."""
-        each = int(np.prod(shape[1:], dtype=np.int64))
-        step, skip = divmod(self.first * each, 4)  # the generator counts in steps of four numbers
+        per_example = int(np.prod(shape[1:], dtype=np.int64))
+        step, skip = divmod(self.first * per_example, 4)  # the generator counts in steps of four numbers
         generator = np.random.Generator(np.random.Philox(key=self.seed, counter=[step, draw, block, group]))
-        return torch.from_numpy(generator.random(skip + shape[0] * each)[skip:].reshape(shape))
+        return torch.from_numpy(generator.random(skip + shape[0] * per_example)[skip:].reshape(shape))
 
 
 @torch.no_grad()
@@ -106,7 +106,7 @@ def _contexts(
                     strict=True,
                 ):
                     whole[here[some].to(whole.device)] = block_parameters.to(whole.dtype)
-    if any(block_parameters.isnan().any() for each in parameters for block_parameters in each):
+    if any(block_parameters.isnan().any() for blocks in parameters for block_parameters in blocks):
         raise ArdslError("the model gives no distribution of some values: its outputs are no numbers")
     if restore is None:
         return patterns[0][0], missing, parameters
@@ -127,8 +127,8 @@ def _choose_orders(
     model: AutoregressiveModel, values: Values, missing: Cells, uniforms: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
     """An order for each example and variable of ``uniforms``, by its probability given the variable's values."""
-    each = model.order_log_probs([(values, missing)]) if uniforms else {}
-    return {name: drawn_order(each[name].cpu(), uniform) for name, uniform in uniforms.items()}
+    log_probs = model.order_log_probs([(values, missing)]) if uniforms else {}
+    return {name: drawn_order(log_probs[name].cpu(), uniform) for name, uniform in uniforms.items()}
 
 
 # From values and parameters to transforms
@@ -146,7 +146,7 @@ def _of_block(
     v = random((count, draws), index, block).flatten()
     if _has_table(conditional):
         levels = conditional.domain.levels or 1
-        sizes = zip(*(each.split(max(1, _NUMBERS // levels)) for each in (parameters, value[:, 0], v)), strict=True)
+        sizes = zip(*(tensor.split(max(1, _NUMBERS // levels)) for tensor in (parameters, value[:, 0], v)), strict=True)
         return torch.cat([_by_table(conditional, *part) for part in sizes]).reshape(count, draws)
     if not conditional.joint:
         value, elements = value[:, 0], elements[:, 0]

@@ -13,12 +13,12 @@ from ardsl.relations.relation import Relation, Rows, Stretches
 @dataclass(frozen=True, eq=False)
 class Band(Relation):
     """Target ``j`` reads the cells ``low[j]`` … ``high[j]``, none where that is empty: int64 [targets]. There are
-    ``cells``, of ``each`` elements."""
+    ``cells``, of ``elements_per_cell`` elements."""
 
     low: np.ndarray
     high: np.ndarray
     cells: int
-    each: int = 1
+    elements_per_cell: int = 1
 
     @property
     def targets(self) -> int:  # type: ignore[override]
@@ -26,23 +26,23 @@ class Band(Relation):
 
     @property
     def sources(self) -> int:  # type: ignore[override]
-        return self.cells * self.each
+        return self.cells * self.elements_per_cell
 
     def rows(self, targets: np.ndarray) -> Rows:
         cell = np.arange(self.cells)
         cells = (self.low[targets, None] <= cell) & (cell <= self.high[targets, None])
-        return np.repeat(cells, self.each, axis=1)
+        return np.repeat(cells, self.elements_per_cell, axis=1)
 
     def holds(self, targets: np.ndarray, sources: np.ndarray) -> np.ndarray:
-        cell = sources // self.each
+        cell = sources // self.elements_per_cell
         return (self.low[targets] <= cell) & (cell <= self.high[targets])
 
     def counts(self, targets: np.ndarray) -> np.ndarray:
-        return np.maximum(self.high[targets] - self.low[targets] + 1, 0) * self.each
+        return np.maximum(self.high[targets] - self.low[targets] + 1, 0) * self.elements_per_cell
 
     def select(self, targets: range | np.ndarray) -> Band:
         targets = listed_range(targets)
-        return Band(self.low[targets], self.high[targets], self.cells, self.each)
+        return Band(self.low[targets], self.high[targets], self.cells, self.elements_per_cell)
 
     def stretches(self) -> Stretches:
         return Stretches(self.low, self.high, self.cells)
@@ -57,5 +57,5 @@ def common_band(left: Relation, right: Relation) -> Band | None:
     one, other = left.stretches(), right.stretches()
     if one is None or other is None or one.cells != other.cells:
         return None
-    each = left.sources // max(one.cells, 1)
-    return Band(np.maximum(one.low, other.low), np.minimum(one.high, other.high), one.cells, each)
+    cell_size = left.sources // max(one.cells, 1)
+    return Band(np.maximum(one.low, other.low), np.minimum(one.high, other.high), one.cells, cell_size)

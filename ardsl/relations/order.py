@@ -284,7 +284,7 @@ def any_orders(shape: Shape, count: int, seed: int = 0, train_all: bool = False,
         recipes = [(ranks.explicit, (permutation,)) for permutation in permutations]
     else:
         seeds = dict.fromkeys(generator.integers(2**63, size=2 * count).tolist())
-        recipes = [(ranks.shuffle, (each,)) for each in list(seeds)[:count]]
+        recipes = [(ranks.shuffle, (order_seed,)) for order_seed in list(seeds)[:count]]
     if natural:
         recipes[0] = (ranks.raster, (tuple(range(len(shape))),))
     whole = _any_name(count, seed, train_all, natural)

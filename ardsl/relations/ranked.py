@@ -82,6 +82,6 @@ def compose_ranked(sites: int, maps: Sequence[tuple[str, Sequence[Reading]]], na
                 for read in relation.neighbours(offset, reads).T:
                     some = np.flatnonzero(read >= 0)
                     rows[some] |= realized[source][read[some]]
-        realized = {each: rows_of for each, rows_of in realized.items() if last_use.get(each, -1) > number}
+        realized = {name_of: rows_of for name_of, rows_of in realized.items() if last_use.get(name_of, -1) > number}
         realized[target] = rows
     return np.unpackbits(realized[maps[-1][0]], axis=1, count=sites).astype(bool)

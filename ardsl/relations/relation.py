@@ -124,7 +124,7 @@ class Relation(ABC):
         """
         require_few_cells(self.targets * self.sources)
         rows = (self.rows(chunk) for chunk in self._chunks(np.arange(self.targets)))
-        return joined([np.where(each, numbers, NONE).max(axis=1, initial=NONE) for each in rows])
+        return joined([np.where(read, numbers, NONE).max(axis=1, initial=NONE) for read in rows])
 
     def farthest(self, axis: int, shape: tuple[int, ...], targets: np.ndarray, sources: np.ndarray) -> int:
         """The largest distance along an axis of an array between a target and what it reads in the array; 0 where that
@@ -371,10 +371,10 @@ class Union(Relation):
         return rows
 
     def pairs(self, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        each = [part.pairs(targets) for part in self.parts]
-        if len(each) == 1:
-            return each[0]
-        positions, sources = joined([p for p, _ in each]), joined([s for _, s in each])
+        pairs_of_parts = [part.pairs(targets) for part in self.parts]
+        if len(pairs_of_parts) == 1:
+            return pairs_of_parts[0]
+        positions, sources = joined([p for p, _ in pairs_of_parts]), joined([s for _, s in pairs_of_parts])
         both = distinct(positions * self.sources + sources)
         return np.divmod(both, max(self.sources, 1))
 
@@ -498,10 +498,10 @@ class Stacked(Relation):
         return rows
 
     def pairs(self, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        each = [(here, *part.pairs(positions)) for here, positions, part in self._split(targets)]
-        owner = joined([here[positions] for here, positions, _ in each])
+        pairs_of_parts = [(here, *part.pairs(positions)) for here, positions, part in self._split(targets)]
+        owner = joined([here[positions] for here, positions, _ in pairs_of_parts])
         sorting = np.argsort(owner, kind="stable")
-        return owner[sorting], joined([sources for _, _, sources in each])[sorting]
+        return owner[sorting], joined([sources for _, _, sources in pairs_of_parts])[sorting]
 
     def holds(self, targets: np.ndarray, sources: np.ndarray) -> np.ndarray:
         held = np.zeros(len(targets), dtype=bool)

@@ -55,8 +55,8 @@ class Sweep:
 def sweep(frame: Frame, table: np.ndarray) -> Sweep | None:
     """The sweep over a square relation of sites, the shortest one that is found; None where none respects it."""
     moves = _moves(frame, table)
-    sweeps = [each for axes in permutations(range(len(frame.shape))) if (each := _along(frame, table, axes, moves))]
-    return min(sweeps, key=lambda each: (not each.shortest, each.depth), default=None)
+    sweeps = [swept for axes in permutations(range(len(frame.shape))) if (swept := _along(frame, table, axes, moves))]
+    return min(sweeps, key=lambda candidate: (not candidate.shortest, candidate.depth), default=None)
 
 
 def _moves(frame: Frame, table: np.ndarray) -> _Moves:
@@ -117,7 +117,7 @@ def _tight(
             reads = np.asarray(reads.any(axis=axes + 1 + axis, keepdims=True))
         corner = 0 if way or ways[axis] > 0 else extent - 1
         first = first[..., None] & ((np.arange(extent) == corner) | (weight[axis] == 0))
-    pairs = [each for axis in range(axes) for each in (axis, axes + 1 + axis)]
+    pairs = [number for axis in range(axes) for number in (axis, axes + 1 + axis)]
     reads = reads.transpose(*pairs, axes).reshape(*frame.extent, groups)
     first_group = np.arange(groups)[::group_way] == 0
     return bool((reads | (first[..., None] & first_group)).all())

@@ -26,12 +26,12 @@ from ardsl.relations.sweep import Sweep, sweep
 class Translated(Relation):
     """Sites × elements: a target of group g and class c reads source s of group h if ``table[c…, g, s…, h]``.
 
-    Every source site stands for ``each`` consecutive elements.
+    Every source site stands for ``elements_per_site`` consecutive elements.
     """
 
     frame: Frame
     table: np.ndarray
-    each: int = 1
+    elements_per_site: int = 1
 
     @property
     def groups(self) -> tuple[int, int]:
@@ -45,7 +45,7 @@ class Translated(Relation):
 
     @property
     def sources(self) -> int:  # type: ignore[override]
-        return prod(self.frame.shape) * self.groups[1] * self.each
+        return prod(self.frame.shape) * self.groups[1] * self.elements_per_site
 
     def rows(self, targets: np.ndarray) -> Rows:
         position, group = self._unraveled(targets, self.groups[0])
@@ -59,11 +59,13 @@ class Translated(Relation):
             inside = inside & has.reshape(around)
         wide = [i.reshape((-1,) + (1,) * axes) if i.ndim == 1 else i for i in index]
         rows = self.table[tuple(wide)] & inside[..., None]
-        return np.repeat(rows.reshape(len(targets), self.sources // self.each), self.each, axis=1)
+        return np.repeat(
+            rows.reshape(len(targets), self.sources // self.elements_per_site), self.elements_per_site, axis=1
+        )
 
     def holds(self, targets: np.ndarray, sources: np.ndarray) -> np.ndarray:
         here, group = self._unraveled(targets, self.groups[0])
-        there, source_group = self._unraveled(sources // self.each, self.groups[1])
+        there, source_group = self._unraveled(sources // self.elements_per_site, self.groups[1])
         index: list[np.ndarray] = [self.frame.class_of(a, p) for a, p in enumerate(here)] + [group]
         inside = np.ones(len(targets), dtype=bool)
         for axis, (target, source) in enumerate(zip(here, there, strict=True)):
@@ -82,7 +84,7 @@ class Translated(Relation):
                 index.append(np.minimum(room, self.frame.extent[axis] - 1))
             else:
                 index.append(np.zeros_like(here))
-        return self._within[tuple(index)] * self.each
+        return self._within[tuple(index)] * self.elements_per_site
 
     @cached_property
     def _within(self) -> np.ndarray:
@@ -108,7 +110,7 @@ class Translated(Relation):
                 count = np.expand_dims(count, along)
             else:
                 count = count.take(self.frame.class_of(axis, here), axis=axis)
-        return (count * self.each).ravel()
+        return (count * self.elements_per_site).ravel()
 
     @property
     def count(self) -> int:
@@ -120,11 +122,11 @@ class Translated(Relation):
             else:
                 weight, along = self.frame.members(axis), axis
             total = total * weight.reshape((-1,) + (1,) * (total.ndim - along - 1))
-        return int(total.sum()) * self.each
+        return int(total.sum()) * self.elements_per_site
 
     @property
     def most(self) -> int:
-        return int(self._within.max(initial=0)) * self.each
+        return int(self._within.max(initial=0)) * self.elements_per_site
 
     def sweep(self) -> Sweep | None:
         """The sweep over a square relation of sites, the shortest one that is found; None where none respects it."""
@@ -149,15 +151,15 @@ class Translated(Relation):
     def farthest(self, axis: int, shape: tuple[int, ...], targets: np.ndarray, sources: np.ndarray) -> int:
         """Read off the table where the sites are the array's elements in their order, or stretches of its last axis."""
         axes, groups = len(self.frame.shape), self.groups
-        channels = self.groups[1] * self.each
+        channels = self.groups[1] * self.elements_per_site
         alike = shape in (self.frame.shape, (*self.frame.shape, channels)) and groups[0] == groups[1]
         everyone = np.arange(self.sources)
-        if not alike or (self.each > 1 and groups[0] > 1) or not np.array_equal(sources, everyone):
+        if not alike or (self.elements_per_site > 1 and groups[0] > 1) or not np.array_equal(sources, everyone):
             return super().farthest(axis, shape, targets, sources)
-        if not np.array_equal(targets, everyone.reshape(-1, self.each)):
+        if not np.array_equal(targets, everyone.reshape(-1, self.elements_per_site)):
             return super().farthest(axis, shape, targets, sources)
-        if axis == axes and self.each > 1:  # all along it is drawn, and read
-            return self.each - 1 if self.count else 0
+        if axis == axes and self.elements_per_site > 1:  # all along it is drawn, and read
+            return self.elements_per_site - 1 if self.count else 0
         return self.reach(axis)
 
     def reach(self, axis: int) -> int:
@@ -187,23 +189,23 @@ class Translated(Relation):
         if not other.translation_invariant:
             return None
         targets, sources = self.entries()
-        return self.only(other.holds(targets, sources * self.each) == held)
+        return self.only(other.holds(targets, sources * self.elements_per_site) == held)
 
     def by_owner(self, owner: np.ndarray, count: int) -> Relation:
         """The relation between sites, where each site owns the elements that stand for it."""
-        square = count == self.targets and count * self.each == self.sources
-        in_place = square and bool((owner.reshape(count, self.each) == np.arange(count)[:, None]).all())
+        square = count == self.targets and count * self.elements_per_site == self.sources
+        in_place = square and bool((owner.reshape(count, self.elements_per_site) == np.arange(count)[:, None]).all())
         return self.of_elements(1) if in_place else super().by_owner(owner, count)
 
-    def of_elements(self, each: int) -> Translated:
+    def of_elements(self, elements_per_site: int) -> Translated:
         """The same sites with so many elements each."""
-        return Translated(self.frame, self.table, each)
+        return Translated(self.frame, self.table, elements_per_site)
 
     def only(self, kept: np.ndarray) -> Translated:
         """Without the entries that are not ``kept``, bool in the order of :meth:`entries`."""
         table = self.table.copy()
         table[self.table] = kept
-        return Translated(self.frame, table, self.each)
+        return Translated(self.frame, table, self.elements_per_site)
 
     def _unraveled(self, sites: np.ndarray, groups: int) -> tuple[list[np.ndarray], np.ndarray]:
         position, group = np.divmod(sites, groups)
@@ -240,7 +242,7 @@ def compose(
                 here, there = _shifted(frame, offset)
                 if here is not None:
                     _add(table[here], realized[source].table[there], reads, len(shape))
-        realized = {each: known for each, known in realized.items() if last_use.get(each, -1) > number}
+        realized = {map_name: known for map_name, known in realized.items() if last_use.get(map_name, -1) > number}
         realized[target] = Translated(frame, table)
     return realized[maps[-1][0]]
 
@@ -252,9 +254,9 @@ def _moves(axes: int, maps: Sequence[tuple[str, Sequence[Reading]]], name: str) 
     direction = [-1 if (along <= 0).all() else 1 if (along >= 0).all() else 0 for along in steps.T]
     reach = {name: np.zeros(axes, dtype=np.int64)}
     for target, readings in maps:
-        each = [np.zeros(axes, dtype=np.int64)]
-        each += [reach[source] + np.array(stencil.reach()) for source, stencil in readings]
-        reach[target] = np.max(each, axis=0)
+        distances = [np.zeros(axes, dtype=np.int64)]
+        distances += [reach[source] + np.array(stencil.reach()) for source, stencil in readings]
+        reach[target] = np.max(distances, axis=0)
     return direction, np.max(list(reach.values()), axis=0).tolist()
 
 

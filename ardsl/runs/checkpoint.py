@@ -92,9 +92,9 @@ def _packed(value: Any, tensors: dict[str, Tensor]) -> Any:
         tensors[name] = value
         return {"tensor": name}
     if isinstance(value, dict):
-        return {"dict": [[key, _packed(each, tensors)] for key, each in value.items()]}
+        return {"dict": [[key, _packed(item, tensors)] for key, item in value.items()]}
     if isinstance(value, list | tuple):
-        return {type(value).__name__: [_packed(each, tensors) for each in value]}
+        return {type(value).__name__: [_packed(item, tensors) for item in value]}
     if isinstance(value, _PLAIN):
         return value
     raise TypeError(f"{type(value).__name__} in a checkpoint")
@@ -107,5 +107,5 @@ def _unpacked(value: Any, tensors: dict[str, Tensor]) -> Any:
     if kind == "tensor":
         return tensors[content]
     if kind == "dict":
-        return {key: _unpacked(each, tensors) for key, each in content}
-    return {"list": list, "tuple": tuple}[kind](_unpacked(each, tensors) for each in content)
+        return {key: _unpacked(item, tensors) for key, item in content}
+    return {"list": list, "tuple": tuple}[kind](_unpacked(item, tensors) for item in content)

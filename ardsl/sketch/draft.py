@@ -78,7 +78,7 @@ def _checked(text: str, output: Path, fields: Sequence[_Field]) -> str:
     labels may hold anything."""
     diagnostics, spec = diagnose(Source(text, str(output), str(output.parent)))
     if spec is None:
-        first = next(each for each in diagnostics if each.severity == "error")
+        first = next(diagnostic for diagnostic in diagnostics if diagnostic.severity == "error")
         problem = f"no spec can be written for this table: {first.message} ({first.code})"
         raise data_error(BAD_OUTPUT, path=output, problem=problem)
     variable = spec.variables["row"]
@@ -194,7 +194,7 @@ def _name(column: str, taken: Container[str]) -> str:
     if name[0].isdigit() or name in _WORDS:
         name = f"c_{name}"
     numbered = (name if k == 1 else f"{name}_{k}" for k in count(1))
-    return next(each for each in numbered if each not in taken)
+    return next(candidate for candidate in numbered if candidate not in taken)
 
 
 # The order
@@ -258,11 +258,11 @@ def _text(path: Path, output: Path, rows: int, fields: Sequence[_Field], left_ou
     lines = [f"# Written by `ardsl new` from {printable(path.name)}: {rows:,} rows. Every choice may be changed."]
     lines += [f"model {name}", ""]
     if left_out:
-        lines += ["# Left out:", *(f"#   {one_line(each)}" for each in left_out), ""]
+        lines += ["# Left out:", *(f"#   {one_line(field)}" for field in left_out), ""]
     lines.append("record row {")
-    for each in fields:
-        family = f" ~ {each.family}" if each.family else ""
-        lines += [f"  {each.name} : {each.domain}{family}  # {one_line(each.reason)}"]
+    for field in fields:
+        family = f" ~ {field.family}" if field.family else ""
+        lines += [f"  {field.name} : {field.domain}{family}  # {one_line(field.reason)}"]
     lines += ["}", ""]
     if gaps:
         lines += ["# Cells are missing: a model of all orders can leave any of them out."]

@@ -31,7 +31,7 @@ def alike(order: np.ndarray, lengths: np.ndarray, batch: int, seed: tuple[int, .
     whole = len(order) // batch * batch
     stretch = batch * max(1, min(_POOL, whole // batch // 4))  # a few, so that who meets whom changes
     parts = np.split(order[:whole], range(stretch, whole, stretch))
-    full = np.concatenate([each[np.argsort(lengths[each], kind="stable")] for each in parts]).reshape(-1, batch)
+    full = np.concatenate([rows[np.argsort(lengths[rows], kind="stable")] for rows in parts]).reshape(-1, batch)
     np.random.default_rng(seed).shuffle(full)
     return np.concatenate([full.reshape(-1), order[whole:]])
 
@@ -91,7 +91,7 @@ class Batches:
         drawn = np.random.default_rng((self.seed, self.epoch, 1)).integers(1 << 62, size=len(order))
         start, self.start = self.start, 0
         self.epoch += 1
-        for rows, places in zip(*(self._batches(each, start) for each in (order, drawn)), strict=True):
+        for rows, places in zip(*(self._batches(source_order, start) for source_order in (order, drawn)), strict=True):
             yield take(self.examples, rows) | ({} if self.windows is None else {DRAWN: places})
 
     def _order(self, epoch: int) -> np.ndarray:

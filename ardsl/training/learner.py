@@ -203,7 +203,7 @@ class Learner(LightningModule):
             "model": whole(dict(self.model.state_dict())),
             "average": self._average and whole(dict(self._average.state_dict())),
             "optimizer": whole(self.trainer.optimizers[0].state_dict()),
-            "schedules": [each.scheduler.state_dict() for each in self.trainer.lr_scheduler_configs],
+            "schedules": [config.scheduler.state_dict() for config in self.trainer.lr_scheduler_configs],
             "stopping": stopping and stopping.state_dict(),
             "precision": self.trainer.precision_plugin.state_dict(),
         }

@@ -44,8 +44,10 @@ def along_time(model: Compiled, examples: Examples, window: int | None) -> tuple
     targets = [plan.group.targets[0].variable for plan in model.spec.plan.groups if plan.receptive_field is not None]
     if any(target.varies for target in targets):
         batches = values_in_batches(model, examples, max(1, _AT_ONCE // max(target.size for target in targets)))
-        each = (torch.stack([*lengths_along_time(model.spec.plan, values).values()]).amax(0) for _, values in batches)
-        lengths: np.ndarray = torch.cat([part.cpu() for part in each]).numpy()
+        batch_lengths = (
+            torch.stack([*lengths_along_time(model.spec.plan, values).values()]).amax(0) for _, values in batches
+        )
+        lengths: np.ndarray = torch.cat([part.cpu() for part in batch_lengths]).numpy()
     elif targets:
         lengths = np.full(count(examples), max(target.shape[0] for target in targets))
     else:

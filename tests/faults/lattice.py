@@ -225,7 +225,11 @@ FAULTS = [
     # Masks by rank
     Fault("≤ for < in the first layer", f"{RANKED}.neighbours", cut({"before": "until"})),
     Fault("< for ≤ in further layers", f"{RANKED}.neighbours", cut({"until": "before"})),
-    Fault("ranks for elements", f"{LATTICE}.rank", lambda right, self: np.argsort(self.order.rank)[:: self.each]),
+    Fault(
+        "ranks for elements",
+        f"{LATTICE}.rank",
+        lambda right, self: np.argsort(self.order.rank)[:: self.elements_per_site],
+    ),
     Fault("the first pixel for what is not read", f"{LAYERS}:RankedWeight.__init__", first_pixel),
     # What is given
     Fault("the wrong part of a map", f"{GIVEN}:alignment", lambda right, *given: right(*given)[::-1].copy()),

@@ -185,8 +185,8 @@ def negative_bound(
     reported = (sum(kl.values()) - likelihood).detach()
     if drawn[0].score is not None:
         weight = _weights(model, kl)
-        cost = [sum(weight[name] * each for name, each in terms.kl.items()) for terms in drawn]
-        gain = torch.stack([terms.likelihood - each for terms, each in zip(drawn, cost, strict=True)]).detach()
+        cost = [sum(weight[name] * term for name, term in terms.kl.items()) for terms in drawn]
+        gain = torch.stack([terms.likelihood - term for terms, term in zip(drawn, cost, strict=True)]).detach()
         score = torch.stack([terms.score for terms in drawn if terms.score is not None])
         surrogate = (gain - _baseline(gain)) * score
         loss = loss - (surrogate - surrogate.detach()).mean()

@@ -244,7 +244,7 @@ class LatentModel(LatentConditionals):
         one = {key: value[:1].reshape(1, *self.spec.variables[key].shape) for key, value in rows.items()}
         first, last = self.sample(2, one or None, latent=True, noise=noise)[name]
         share = torch.linspace(0, 1, n, dtype=first.dtype, device=first.device).view(n, *[1] * first.ndim)
-        same = {key: each.rows(torch.zeros(n, dtype=torch.long)) for key, each in noise.items()}
+        same = {key: variable_noise.rows(torch.zeros(n, dtype=torch.long)) for key, variable_noise in noise.items()}
         fix = {name: torch.lerp(first[None], last[None], share)}
         return self.sample(n, one or None, lengths=lengths, fix=fix, noise=same)
 

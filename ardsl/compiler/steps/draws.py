@@ -85,7 +85,7 @@ class Known(Draw):
     ) -> Tensor:
         name, elements = target.variable.name, target.elements[block.draws].reshape(-1)
         drawn = self._others(block, target, conditional, parameters, values)
-        known, value = (each[name][:, elements].reshape(drawn.shape) for each in (self._known, values))
+        known, value = (by_variable[name][:, elements].reshape(drawn.shape) for by_variable in (self._known, values))
         return torch.where(known, value.to(drawn.dtype), drawn)
 
 

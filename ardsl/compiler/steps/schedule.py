@@ -81,8 +81,8 @@ class Steps:
         steps = self._own[group]
         numbers = np.append(np.arange(len(steps)), -1)
 
-        def renumbered(each: np.ndarray) -> np.ndarray:
-            return numbers[np.where(each < 0, len(steps), np.searchsorted(steps, each))]
+        def renumbered(model_steps: np.ndarray) -> np.ndarray:
+            return numbers[np.where(model_steps < 0, len(steps), np.searchsorted(steps, model_steps))]
 
         return Run(batch, len(steps), renumbered(self._element_step[group]), renumbered(self._draw_step[group]), orders)
 
@@ -158,7 +158,7 @@ def _split(numbers: np.ndarray, first: np.ndarray, owners: Sequence[_Owner]) -> 
     owner = np.searchsorted(first, numbers, side="right") - 1
     starts = np.flatnonzero(np.diff(owner, prepend=-1))
     parts = np.split(numbers, starts[1:]) if len(starts) else []
-    return [(owners[each], part - first[each]) for each, part in zip(owner[starts].tolist(), parts, strict=True)]
+    return [(owners[number], part - first[number]) for number, part in zip(owner[starts].tolist(), parts, strict=True)]
 
 
 def _runs(elements: np.ndarray) -> tuple[range, ...]:

@@ -244,9 +244,9 @@ class Table(Network):
 def too_many_pairs(network: str, group: Group, limit: int = MAX_PAIRS) -> Diagnostic | None:
     """Reports a group that declares more than can be worked on."""
     orders = [group.orders(k) for k in range(group.order_count)]
-    if group.draws * group.elements > MAX_PAIRS and any(group.chain(each) is None for each in orders):
+    if group.draws * group.elements > MAX_PAIRS and any(group.chain(under) is None for under in orders):
         limit = min(limit, MAX_LISTED)
-    pairs = max(group.at_most(each) for each in orders)
+    pairs = max(group.at_most(under) for under in orders)
     if pairs <= limit:
         return None
     help = "read less, as `[<] within 8` or `[<] last 8` do"

@@ -105,7 +105,7 @@ class DenseStepper(Stepper):
         self._sorted = [inputs, *hidden, outputs]
         columns_at, rows_at = np.argsort(layout[0])[inputs.order], np.argsort(layout[1])[outputs.order]
         self._places = [columns_at, *(layer.order for layer in hidden), rows_at]
-        self._buffers = [self._empty(len(each.order), run.batch) for each in self._sorted]
+        self._buffers = [self._empty(len(layer_order.order), run.batch) for layer_order in self._sorted]
 
         self._kept: list[tuple[Tensor, int, Tensor, Tensor]] = []
         self._biases: list[tuple[Tensor, Tensor]] = []
@@ -135,7 +135,7 @@ class DenseStepper(Stepper):
 
     def _product(self, number: int, target: int, source: int) -> _Product:
         """The product by one of the weights from a buffer to another; :meth:`refresh` fills its copy of the weight."""
-        rows, columns = (torch.as_tensor(self._places[each], device=self._like.device) for each in (target, source))
+        rows, columns = (torch.as_tensor(self._places[buffer], device=self._like.device) for buffer in (target, source))
         weight = self._empty(len(rows), len(columns))
         self._kept.append((weight, number, rows, columns))
         buffers, order = self._buffers, self._sorted

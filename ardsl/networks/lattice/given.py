@@ -84,12 +84,12 @@ class Given:
     @property
     def sources(self) -> tuple[SourceBlock, ...]:
         """The sources that every site reads all of."""
-        return (*self.whole, *(each.source for each in self.through))
+        return (*self.whole, *(mapped.source for mapped in self.through))
 
     @property
     def map_features(self) -> int:
-        """Of each position, of the maps."""
-        return sum(each.plan.features for each in self.through) + sum(each.features for each in self.spread)
+        """The number of features that maps give each position."""
+        return sum(source.plan.features for source in self.through) + sum(source.features for source in self.spread)
 
     @property
     def aligned_features(self) -> int:
@@ -125,7 +125,7 @@ def _end(parts: Sequence[AxisPart], lattice: Lattice) -> Affine | None:
     if not parts:
         return None
     first, *others = parts
-    if len(lattice.shape) != 1 or first.low == first.high or not all(each.whole for each in others):
+    if len(lattice.shape) != 1 or first.low == first.high or not all(part_read.whole for part_read in others):
         return None
     end = first.high if lattice.priority and lattice.priority[0] == (0, 1) else first.low
     return end if end is not None and end.axis == 0 and end.multiplier == 1 else None
@@ -171,7 +171,7 @@ def _index(low: Affine | None, high: Affine | None) -> Affine | None:
 
 def _cell_size(part: Part) -> int:
     """The number of elements of a source that a position is aligned to."""
-    return prod(size for each, size in zip(part.parts, part.source_shape, strict=True) if each.low is None)
+    return prod(size for axis_part, size in zip(part.parts, part.source_shape, strict=True) if axis_part.low is None)
 
 
 def alignment(part: Part, lattice: Lattice) -> np.ndarray:
@@ -179,11 +179,11 @@ def alignment(part: Part, lattice: Lattice) -> np.ndarray:
     positions = np.unravel_index(np.arange(lattice.positions), lattice.shape)
     elements = np.zeros((lattice.positions, 1), dtype=np.int64)
     outside = np.zeros(lattice.positions, dtype=bool)
-    for each, size in zip(part.parts, part.source_shape, strict=True):
-        if each.low is None:
+    for axis_part, size in zip(part.parts, part.source_shape, strict=True):
+        if axis_part.low is None:
             index = np.broadcast_to(np.arange(size), (lattice.positions, size))
         else:
-            index = each.low.at(positions, lattice.positions)[:, None]
+            index = axis_part.low.at(positions, lattice.positions)[:, None]
             outside |= (index[:, 0] < 0) | (index[:, 0] >= size)
         elements = (elements[:, :, None] * size + index[:, None, :]).reshape(lattice.positions, -1)
     return np.where(outside[:, None], -1, elements)

@@ -35,10 +35,10 @@ class InTurn(LatticeInputs):
         group = network.plan.group
         own, places = group.targets[0].variable.name, source_slices(group)
         others = [int(run.element_step[place].max()) for name, place in places.items() if name != own]
-        in_turn, each = np.argsort(network.wiring.lattice.rank), network.wiring.lattice.each
+        in_turn, per_site = np.argsort(network.wiring.lattice.rank), network.wiring.lattice.elements_per_site
         return bool(
             (np.diff(run.draw_step[in_turn]) > 0).all()
-            and np.array_equal(run.element_step[places[own]][::each], run.draw_step)
+            and np.array_equal(run.element_step[places[own]][::per_site], run.draw_step)
             and max([-1, *others]) < run.draw_step.min()
         )
 

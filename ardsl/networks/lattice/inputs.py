@@ -47,8 +47,8 @@ class LatticeInputs(Stepper):
             count = int(features[known].sum())
             part, start = inputs[start : start + count], start + count
             if source.variable is self._own:
-                each = self._wiring.lattice.each
-                self._take_own(known[::each] // each, part.reshape(len(known) // each, -1, self._batch))
+                per_site = self._wiring.lattice.elements_per_site
+                self._take_own(known[::per_site] // per_site, part.reshape(len(known) // per_site, -1, self._batch))
             else:
                 first = np.cumsum(features) - features
                 rows = np.concatenate([np.arange(first[e], first[e] + features[e]) for e in known])

@@ -18,12 +18,12 @@ from ardsl.relations.stencil import Offset, Stencil
 @dataclass(frozen=True)
 class Lattice:
     """One variable as sites: a position of ``shape`` and one of ``groups`` channels, drawn one after another. Where one
-    draw covers all channels there is one group, whose site has ``each`` elements. Sites, like draws, are numbered
-    row-major, the group last."""
+    draw covers all channels there is one group, whose site has ``elements_per_site`` elements. Sites, like draws, are
+    numbered row-major, the group last."""
 
     shape: tuple[int, ...]
     groups: int
-    each: int
+    elements_per_site: int
     order: Order
 
     @classmethod
@@ -45,7 +45,7 @@ class Lattice:
     @cached_property
     def rank(self) -> np.ndarray:
         """The rank of each site, int64 [sites]."""
-        return self.order.rank[:: self.each]
+        return self.order.rank[:: self.elements_per_site]
 
     @cached_property
     def priority(self) -> Priority | None:

@@ -132,7 +132,7 @@ class Features:
     def during(self, span: Span) -> Features:
         """Cuts a span of time steps out of what is given."""
         located = (self.maps, self.aligned)
-        maps, aligned = (None if each is None else during(each, span) for each in located)
+        maps, aligned = (None if features is None else during(features, span) for features in located)
         return Features(self.whole, maps, aligned)
 
     def located(self, layer: Layer) -> Tensor | None:
@@ -174,8 +174,8 @@ class Upsampled(nn.Module):
         cells = F.pad(value, (0, 0, 0, 1))  # outside the source is a zero
         if self.weight is None or self.bias is None:
             return cells[:, cell].transpose(1, 2)
-        each = torch.einsum("bcf,pgf->bcpg", cells, self.weight)
-        return each[:, cell, phase].transpose(1, 2) + self.bias[:, None]
+        phases = torch.einsum("bcf,pgf->bcpg", cells, self.weight)
+        return phases[:, cell, phase].transpose(1, 2) + self.bias[:, None]
 
 
 class Convolution(nn.Module):

@@ -32,8 +32,10 @@ class LatticeNetwork(NetworkModule):
             located = located_features(layer, self.given)
             self.convolutions[_key(layer.target)] = Convolution(wiring, layer, ranked, whole, located)
         self.maps = nn.ModuleDict()
-        for each in self.given.through:
-            self.maps[each.source.variable.name] = each.network.build(each.source, each.positions, each.options)
+        for through in self.given.through:
+            self.maps[through.source.variable.name] = through.network.build(
+                through.source, through.positions, through.options
+            )
         for spread in self.given.spread:
             self.maps[spread.source.variable.name] = Upsampled(spread)
         self._functions = {function.target: function for function in wiring.functions}
@@ -90,7 +92,9 @@ class LatticeNetwork(NetworkModule):
             read = F.pad(part, (0, 0, 0, 1))[:, index.to(part.device)]  # what lies outside is a zero
             aligned.append(read.flatten(2).movedim(2, 1).unflatten(2, shape))
         maps = [module(parts[name]) for name, module in self.maps.items()]
-        return Features(self.whole(parts), *(torch.cat(each, 1) if each else None for each in (maps, aligned)))
+        return Features(
+            self.whole(parts), *(torch.cat(features_of, 1) if features_of else None for features_of in (maps, aligned))
+        )
 
     def whole(self, parts: Mapping[str, Tensor]) -> Tensor | None:
         """The features that all positions read as they are, [batch, features]."""
@@ -100,10 +104,10 @@ class LatticeNetwork(NetworkModule):
     def maps_during(self, parts: Mapping[str, Tensor]) -> Callable[[slice], Tensor]:
         """Along time, the maps of what is given at some time steps, [batch, features, steps], with the weights that
         there are now. What is of a lower rate is made as it is asked for; other maps are made as a whole."""
-        names = [each.source.variable.name for each in self.given.through]
+        names = [conditioned.source.variable.name for conditioned in self.given.through]
         through = [self.maps[name](parts[name]) for name in names]
         spread = []
-        for name in [each.source.variable.name for each in self.given.spread]:
+        for name in [conditioned.source.variable.name for conditioned in self.given.spread]:
             weights = {key: weight.detach().clone() for key, weight in self.maps[name].named_parameters()}
             spread.append((self.maps[name], weights, parts[name]))
 

@@ -90,19 +90,23 @@ class LatticePlugin(Network):
         if not own:
             reason = f"it does not read `{variable.name}[<]`, so nothing is autoregressive"
             yield rules.LATTICE_CONTEXT.at(factor.target_span, network=self.name, text=factor.text, reason=reason)
-        refused = [(each, why) for each in own if (why := self._refusal(each, own, channels)) is not None]
+        refused = [
+            (context_read, why)
+            for context_read in own
+            if (why := self._refusal(context_read, own, channels)) is not None
+        ]
         lattice = self._lattice(group)
         for context, reason in (*refused, *unreadable(group, lattice, self.spreads)):
             yield rules.LATTICE_CONTEXT.at(context.span, network=self.name, text=context.text, reason=reason)
-        for each in given(group, lattice).through:
-            context = next(c for c in factor.contexts if c.variable == each.source.variable.name)
-            yield from each.network.problems(context, each.source, lattice.shape)
+        for context_read in given(group, lattice).through:
+            context = next(c for c in factor.contexts if c.variable == context_read.source.variable.name)
+            yield from context_read.network.problems(context, context_read.source, lattice.shape)
 
     def _refusal(self, own: Context, every: list[Context], channels: tuple[int, ...]) -> str | None:
         """Why a context on the variable itself cannot be read."""
         if own.network is not None:
             return f"`{own.variable}` itself goes through this network only"
-        if any(each.network is not None for each in every):
+        if any(context.network is not None for context in every):
             return None  # which is refused for its own sake
         limits = own.selection.earlier_within(self.axes + len(channels))
         if limits is None or len(every) > 1:
@@ -126,9 +130,9 @@ class LatticePlugin(Network):
     def _spread_problems(self, group: Group, options: Mapping[str, Any]) -> Iterator[Diagnostic]:
         """Reports sources whose every reader is not declared: what enters at one position reaches others."""
         wiring = self._wiring(group, options)
-        for each in given(group, wiring.lattice).spread:
-            if spread_relation(wiring, each).minus(group.at_draws(each.part)).count:
-                context = next(c for c in group.factors[0].contexts if c.variable == each.source.variable.name)
+        for spread in given(group, wiring.lattice).spread:
+            if spread_relation(wiring, spread).minus(group.at_draws(spread.part)).count:
+                context = next(c for c in group.factors[0].contexts if c.variable == spread.source.variable.name)
                 far = spread_reach(wiring)
                 reason = f"what enters at one time step reaches the {far:,} after it, and must be declared as far"
                 yield rules.LATTICE_CONTEXT.at(context.span, network=self.name, text=context.text, reason=reason)
@@ -139,9 +143,9 @@ class LatticePlugin(Network):
             return problems
         wiring = self._wiring(group, options)
         helps = [self.completion(wiring.lattice, options, self._limits(group))]
-        for each in given(group, wiring.lattice).spread:
-            if group.at_draws(each.part).minus(spread_relation(wiring, each)).count:
-                far, name = spread_reach(wiring), each.source.variable.name
+        for spread in given(group, wiring.lattice).spread:
+            if group.at_draws(spread.part).minus(spread_relation(wiring, spread)).count:
+                far, name = spread_reach(wiring), spread.source.variable.name
                 helps.insert(0, f"what `{name}` gives reaches {far:,} time steps on: begin its range as far back")
         completion = "; ".join(filter(None, helps)) or None
         return design_lattice(group, self.name, options, wiring, completion)
@@ -150,7 +154,7 @@ class LatticePlugin(Network):
         """The layers that a group gets."""
         lattice = self._lattice(group)
         target = group.targets[0]
-        features = target.variable.element_domain(0).features * lattice.each
+        features = target.variable.element_domain(0).features * lattice.elements_per_site
         aligned = bool(given(group, lattice).aligned)
         return self.layers(lattice, features, target.family.width, options, self._limits(group), aligned)
 

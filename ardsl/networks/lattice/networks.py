@@ -129,7 +129,7 @@ class WaveNet(LatticePlugin):
 
     def completion(self, lattice: Lattice, options: Mapping[str, Any], limits: Limits) -> str | None:
         back, whole = reach(options, limits), reach(options, (None,))
-        axes = "" if lattice.groups * lattice.each == 1 else ", *"
+        axes = "" if lattice.groups * lattice.elements_per_site == 1 else ", *"
         if whole > back:
             return (
                 f"what would reach beyond the window is left out, and {back:,} time steps are reached; "

@@ -80,20 +80,20 @@ class _Stack:
         reads = self.masked(source, pointwise(self.axes, self.every), same=True)
         return self.site(target=target, features=features, **reads, **more)
 
-    def each(self, function: type[Pointwise], source: str, target: str, features: int, **more: Any) -> Layer:
-        """A function of every feature, or of two."""
+    def unary(self, function: type[Pointwise], source: str, target: str, features: int, **more: Any) -> Layer:
+        """A layer that applies a function to every feature, or to two of them, without weights."""
         reads = ((source, pointwise(self.axes, np.eye(self.lattice.groups, dtype=bool))),)
         return function(target, self.lattice.groups, features, reads, **more)
 
     def dropped(self, source: str, name: str) -> Iterator[Layer]:
         if self.options["dropout"]:
-            yield self.each(Drop, source, name, self.features)
+            yield self.unary(Drop, source, name, self.features)
 
     def tail(self, source: str, width: int, aligned: bool) -> Iterator[Layer]:
         """Two 1 × 1 convolutions, where what is given for a position comes in."""
-        yield self.each(Relu, source, "tail relu", self.features)
+        yield self.unary(Relu, source, "tail relu", self.features)
         yield self.point("tail relu", "tail", self.features, aligned=aligned)
-        yield self.each(Relu, "tail", "output relu", self.features)
+        yield self.unary(Relu, "tail", "output relu", self.features)
         yield self.point("output relu", "output", width, aligned=aligned)
 
 
@@ -117,26 +117,26 @@ class _OneStack(_Stack):
 
     def _plain(self, number: int, below: str, above: str) -> Iterator[Layer]:
         half = -(-self.features // 2)
-        yield self.each(Relu, below, f"{above} relu 1", self.features)
+        yield self.unary(Relu, below, f"{above} relu 1", self.features)
         yield self.point(f"{above} relu 1", f"{above} in", half)
-        yield self.each(Relu, f"{above} in", f"{above} relu 2", half)
+        yield self.unary(Relu, f"{above} in", f"{above} relu 2", half)
         middle = self.masked(f"{above} relu 2", self._square(number), same=True, conditioned=True)
         yield self.site(target=f"{above} middle", features=half, **middle)
-        yield self.each(Relu, f"{above} middle", f"{above} relu 3", half)
+        yield self.unary(Relu, f"{above} middle", f"{above} relu 3", half)
         last = f"{above} relu 3"
         if self.options["dropout"]:
             last = f"{above} drop"
-            yield self.each(Drop, f"{above} relu 3", last, half)
+            yield self.unary(Drop, f"{above} relu 3", last, half)
         yield self.point(last, above, self.features, added=(below,))
 
     def _gated(self, number: int, below: str, above: str) -> Iterator[Layer]:
         reads = self.masked(below, self._square(number), same=True, conditioned=True)
         yield self.site(target=f"{above} in", features=2 * self.features, **reads)
-        yield self.each(Gate, f"{above} in", f"{above} gate", self.features)
+        yield self.unary(Gate, f"{above} in", f"{above} gate", self.features)
         last = f"{above} gate"
         if self.options["dropout"]:
             last = f"{above} drop"
-            yield self.each(Drop, f"{above} gate", last, self.features)
+            yield self.unary(Drop, f"{above} gate", last, self.features)
         yield self.point(last, above, self.features, added=(below,))
 
 
@@ -176,11 +176,11 @@ class _TwoStacks(_Stack):
                 up = self._box((-1, -1), (0, 0), np.ones((self.lattice.groups, 1), dtype=bool))
                 sources = (*sources, (f"vertical {number}", up))
             yield self.site(sources, f"{above} in", gated, conditioned=True)
-            yield self.each(Gate, f"{above} in", f"{above} gate", self.features)
+            yield self.unary(Gate, f"{above} in", f"{above} gate", self.features)
             last = f"{above} gate"
             if self.options["dropout"]:
                 last = f"{above} drop"
-                yield self.each(Drop, f"{above} gate", last, self.features)
+                yield self.unary(Drop, f"{above} gate", last, self.features)
             if number < len(self.radii) - 1:
                 yield self.point(last, above, self.features, added=() if first else (f"horizontal {number - 1}",))
             yield self.point(last, f"skip {number}", self.features, added=() if first else (f"skip {number - 1}",))

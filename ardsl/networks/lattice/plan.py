@@ -23,8 +23,8 @@ def plan_lattice(group: Group, options: Mapping[str, Any], wiring: Wiring) -> di
     """Plans a lattice network: its layers, what they realize, its receptive field along time and its tied axes, as
     fields of its design."""
     conditions = given(group, wiring.lattice, options.get("upsampling", "repeated"))
-    maps = [layer for each in conditions.through for layer in each.plan.layers]
-    maps += [_upsampling(each) for each in conditions.spread if each.learned]
+    maps = [layer for conditioned in conditions.through for layer in conditioned.plan.layers]
+    maps += [_upsampling(conditioned) for conditioned in conditions.spread if conditioned.learned]
     own = [_layer_plan(wiring, layer, conditions) for layer in wiring.convolutions]
     realized = Beside(group.draws, tuple(_realized(group, wiring, conditions)))
     return {
@@ -37,7 +37,7 @@ def plan_lattice(group: Group, options: Mapping[str, Any], wiring: Wiring) -> di
 
 def _alike(group: Group, lattice: Lattice, conditions: Given) -> dict[str, tuple[int, ...]]:
     """The axes of positions, of the variable itself and of what is aligned to them."""
-    parts = [*conditions.aligned, *((each.source, each.part) for each in conditions.spread)]
+    parts = [*conditions.aligned, *((spread.source, spread.part) for spread in conditions.spread)]
     axes = {source.variable.name: part.placed_axes for source, part in parts}
     return {group.targets[0].variable.name: tuple(range(len(lattice.shape)))} | axes
 
@@ -46,7 +46,7 @@ def _realized(group: Group, wiring: Wiring, conditions: Given) -> list[Relation]
     """Source by source, what the draws depend on."""
     conditioned = any(layer.conditioned for layer in wiring.layers)
     aligned = {source.variable.name: part for source, part in conditions.aligned}
-    spread = {each.source.variable.name: each for each in conditions.spread}
+    spread = {source_spread.source.variable.name: source_spread for source_spread in conditions.spread}
     relations: list[Relation] = []
     for source in group.sources:
         if source.variable is group.targets[0].variable:
@@ -84,7 +84,7 @@ def spread_relation(wiring: Wiring, spread: Spread) -> Band:
     way = lattice.priority[0][1] if lattice.priority else 1
     step = np.repeat(np.arange(lattice.positions), lattice.groups)
     first = np.clip(step - way * spread_reach(wiring), 0, lattice.positions - 1)
-    ends = np.sort([at.at([each], len(each)) for each in (first, step)], axis=0)
+    ends = np.sort([at.at([positions], len(positions)) for positions in (first, step)], axis=0)
     cells = spread.part.source_shape[0]
     low, high = np.maximum(ends[0], 0), np.minimum(ends[1], cells - 1)
     return Band(low, high, cells, spread.part.sources // cells)
@@ -119,8 +119,8 @@ def own_relation(wiring: Wiring) -> Relation:
     lattice = wiring.lattice
     if wiring.ranked:
         ranked = [(layer.target, ranked_readings(wiring, layer)) for layer in wiring.layers]
-        return Matrix(np.repeat(compose_ranked(lattice.sites, ranked, INPUT), lattice.each, axis=1))
-    return compose(lattice.shape, lattice.groups, _maps(wiring), INPUT).of_elements(lattice.each)
+        return Matrix(np.repeat(compose_ranked(lattice.sites, ranked, INPUT), lattice.elements_per_site, axis=1))
+    return compose(lattice.shape, lattice.groups, _maps(wiring), INPUT).of_elements(lattice.elements_per_site)
 
 
 def _maps(wiring: Wiring) -> list[tuple[str, tuple[Reading, ...]]]:
@@ -142,8 +142,8 @@ def ranked_readings(wiring: Wiring, layer: Layer) -> list[tuple[str, Ranked]]:
     by_rank = layer.ranked if isinstance(layer, Convolve) else None
     cut = [by_rank if (source, stencil) in layer.sources else None for source, stencil in wiring.readings(layer)]
     return [
-        (source, Ranked(lattice.shape, stencil, lattice.rank, each))
-        for (source, stencil), each in zip(wiring.readings(layer), cut, strict=True)
+        (source, Ranked(lattice.shape, stencil, lattice.rank, by_rank_of))
+        for (source, stencil), by_rank_of in zip(wiring.readings(layer), cut, strict=True)
     ]
 
 
@@ -166,7 +166,7 @@ def _layer_plan(wiring: Wiring, layer: Convolve, conditions: Given) -> LayerPlan
         flops=2 * (lattice.positions * (let_through + local) + extra),
         relation=_single(wiring, layer),
         activation=after[0].name if after else None,
-        activated=sum(lattice.positions * each.groups * each.features for each in after),
+        activated=sum(lattice.positions * pointwise.groups * pointwise.features for pointwise in after),
     )
 
 

@@ -104,8 +104,8 @@ class RingStepper(TimeStepper):
             columns = self._room(len(layers), count, size)
             # What is of the time step itself is written where the product reads it.
             now = columns[:, read[0].tolist().index(0)] if has_now else self._room(len(layers), size)
-            self._now |= {layer.sources[0][0]: each for layer, each in zip(layers, now, strict=True)}
-            self._columns |= {layer.target: each.flatten(0, 1) for layer, each in zip(layers, columns, strict=True)}
+            self._now |= {layer.sources[0][0]: view for layer, view in zip(layers, now, strict=True)}
+            self._columns |= {layer.target: view.flatten(0, 1) for layer, view in zip(layers, columns, strict=True)}
             rings.append(_Ring(read, store, columns.flatten(0, 1), now))
         return rings
 
@@ -272,8 +272,8 @@ class _Ring:
         delays = np.concatenate([delays.reshape(-1), np.zeros_like(length)])
         count = len(columns) // len(length)
         self._shift, self._length, self._first = (
-            torch.from_numpy(each).to(store.device)
-            for each in (-delays, np.append(length.repeat(count), length), np.append(first.repeat(count), first))
+            torch.from_numpy(numbers).to(store.device)
+            for numbers in (-delays, np.append(length.repeat(count), length), np.append(first.repeat(count), first))
         )
         self._rows = torch.empty_like(self._shift)
         """Of what is read, and of what is kept."""

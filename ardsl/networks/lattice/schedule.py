@@ -48,10 +48,10 @@ class SourceSteps:
             read = np.append(steps[source.variable.name], -1)[alignment(part, lattice)]
             local = np.maximum(local, read.max(axis=1, initial=-1))
         spread = np.full(lattice.positions, -1, dtype=np.int64)
-        for each in network.given.spread:
-            of_cell = steps[each.source.variable.name].reshape(each.part.source_shape[0], -1).max(axis=1)
-            spread = np.maximum(spread, np.append(of_cell, -1)[each.cells()[0]])
-        return cls(steps[group.targets[0].variable.name][:: lattice.each], whole, local, spread)
+        for upsampled in network.given.spread:
+            of_cell = steps[upsampled.source.variable.name].reshape(upsampled.part.source_shape[0], -1).max(axis=1)
+            spread = np.maximum(spread, np.append(of_cell, -1)[upsampled.cells()[0]])
+        return cls(steps[group.targets[0].variable.name][:: lattice.elements_per_site], whole, local, spread)
 
     @property
     def last_given(self) -> int:
@@ -95,8 +95,8 @@ class Schedule:
         ready[wiring.output] = draw_step  # parameters are asked for then, and may have been ready before
         needed = self._needed(wiring)
         self.turn = {
-            name: np.where(needed[name] | (name == INPUT), np.searchsorted(self.steps, each), len(self.steps))
-            for name, each in ready.items()
+            name: np.where(needed[name] | (name == INPUT), np.searchsorted(self.steps, ready_step), len(self.steps))
+            for name, ready_step in ready.items()
         }
         kept = {INPUT}
         for layer in wiring.layers:

@@ -226,7 +226,7 @@ class LatticeStepper(LatticeInputs):
             index = mine
         else:
             near = [self._schedule.near[layer.target][n][sites[mine]][:, self._slots(layer, n, group)] for n in numbers]
-            index = np.concatenate([self._row[name][each] for name, each in zip(names, near, strict=True)], axis=1)
+            index = np.concatenate([self._row[name][read] for name, read in zip(names, near, strict=True)], axis=1)
         columns = self._gathered(self._rows[names[0]], index.reshape(-1), (layer.target, *numbers), tape)
         return columns.reshape(len(mine), -1, self._batch)
 

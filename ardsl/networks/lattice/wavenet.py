@@ -32,8 +32,8 @@ def delays(options: Mapping[str, Any], limits: Limits) -> list[tuple[int, ...]]:
     delays_by_layer = []
     dilations = [1 << layer for layer in range(options["layers"])] * options["blocks"]
     wanted = [(1,), *(tuple(k * dilation for k in range(options["kernel"])) for dilation in dilations)]
-    for each in wanted:
-        kept = tuple(delay for delay in each if left is None or delay <= left)
+    for wanted_delays in wanted:
+        kept = tuple(delay for delay in wanted_delays if left is None or delay <= left)
         left = None if left is None else left - max(kept, default=0)
         delays_by_layer.append(kept)
     return delays_by_layer
@@ -41,13 +41,13 @@ def delays(options: Mapping[str, Any], limits: Limits) -> list[tuple[int, ...]]:
 
 def reach(options: Mapping[str, Any], limits: Limits) -> int:
     """The receptive field of the last layer: the number of earlier time steps that it reads."""
-    return sum(max(each, default=0) for each in delays(options, limits))
+    return sum(max(layer_delays, default=0) for layer_delays in delays(options, limits))
 
 
 def _layers(lattice: Lattice, width: int, options: Mapping[str, Any], limits: Limits) -> Iterator[Layer]:
     groups = lattice.groups
     features, skip = (-(-options[name] // groups) for name in ("features", "skip"))
-    every, each = np.ones((groups, groups), dtype=bool), np.eye(groups, dtype=bool)
+    every, itself = np.ones((groups, groups), dtype=bool), np.eye(groups, dtype=bool)
 
     def convolve(sources: list[tuple[str, tuple[int, ...]]], target: str, width: int, **more: Any) -> Layer:
         first = sources[0][0] == INPUT
@@ -55,7 +55,7 @@ def _layers(lattice: Lattice, width: int, options: Mapping[str, Any], limits: Li
         return Convolve(target, groups, width, tuple(r for r in read if r[1].offsets), **more)
 
     def apply(function: type[Pointwise], source: str, target: str, width: int) -> Layer:
-        return function(target, groups, width, ((source, pointwise(1, each)),))
+        return function(target, groups, width, ((source, pointwise(1, itself)),))
 
     first, *dilated = delays(options, limits)
     now = (0,)

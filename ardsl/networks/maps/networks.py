@@ -96,15 +96,15 @@ class Maps(Network):
                     for part in ("first", "second")
                 ]
         below, outputs = prod(steps[-1].shape) * steps[-1].outputs, len(group.output_draw)
-        each = outputs // prod(self.cells(group))
+        outputs_of_cell = outputs // prod(self.cells(group))
         inputs = below if not self.cells(group) else steps[-1].outputs
         layers.append(
             LayerPlan(
                 name="output",
                 inputs=below,
                 outputs=outputs,
-                parameters=(inputs + 1) * each,
-                connections=(inputs + 1) * each,
+                parameters=(inputs + 1) * outputs_of_cell,
+                connections=(inputs + 1) * outputs_of_cell,
                 flops=2 * inputs * outputs,
                 relation=Everything(outputs, below),
             )

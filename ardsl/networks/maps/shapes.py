@@ -56,8 +56,8 @@ class Step:
     def multiplications(self) -> int:
         if self.dense:
             return self.weights
-        each = self.inputs * self.outputs
-        return each * (prod(self.fine) * REACH ** len(self.shape) + self.summary)
+        of_position = self.inputs * self.outputs
+        return of_position * (prod(self.fine) * REACH ** len(self.shape) + self.summary)
 
     def plan(self, name: str) -> LayerPlan:
         """The layer as data. What a layer reads of all cells, its network makes of the whole source."""
@@ -115,7 +115,7 @@ def coarser(source: tuple[int, ...], inputs: int, target: tuple[int, ...] | None
         strides = _spread([1 << times for times in halved], len(hidden))[::-1]
     steps = []
     for number, (outputs, stride) in enumerate(zip(hidden, strides, strict=True)):
-        coarse = tuple(size // each for size, each in zip(source, stride, strict=True))
+        coarse = tuple(size // factor for size, factor in zip(source, stride, strict=True))
         summary = target is not None and number == len(hidden) - 1
         steps.append(Step(inputs, outputs, coarse, stride, summary=summary, down=True))
         source, inputs = coarse, outputs

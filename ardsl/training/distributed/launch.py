@@ -141,8 +141,8 @@ def _outcome(folder: Path, codes: Sequence[int | None]) -> Any:
     is None."""
     paths = [folder / OUTCOME.format(rank=rank) for rank in range(len(codes))]
     outcomes = [torch.load(path, weights_only=False) for path in paths if path.is_file()]
-    lost = [each for each in outcomes if isinstance(each, DataError) and each.code == LOST_PROCESS.code]
-    own = [each for each in outcomes if each not in lost]
+    lost = [outcome for outcome in outcomes if isinstance(outcome, DataError) and outcome.code == LOST_PROCESS.code]
+    own = [outcome for outcome in outcomes if outcome not in lost]
     died = sum(map(bool, codes)) > len(outcomes)
     return own[0] if own else lost[0] if lost and not died else None
 

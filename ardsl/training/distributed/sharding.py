@@ -36,8 +36,8 @@ def whole(state: Any) -> Any:
     if isinstance(state, DTensor):
         return state.full_tensor()
     if isinstance(state, dict):
-        return {key: whole(each) for key, each in state.items()}
-    return [whole(each) for each in state] if isinstance(state, list) else state
+        return {key: whole(item) for key, item in state.items()}
+    return [whole(item) for item in state] if isinstance(state, list) else state
 
 
 def load_optimizer(optimizer: Optimizer, state: dict[str, Any]) -> None:
@@ -45,6 +45,6 @@ def load_optimizer(optimizer: Optimizer, state: dict[str, Any]) -> None:
     optimizer.load_state_dict(state)
     for parameter, moments in optimizer.state.items():
         if isinstance(parameter, DTensor):
-            for name, each in moments.items():
-                if isinstance(each, Tensor) and each.shape == parameter.shape:
-                    moments[name] = distribute_tensor(each, parameter.device_mesh, parameter.placements)
+            for name, value in moments.items():
+                if isinstance(value, Tensor) and value.shape == parameter.shape:
+                    moments[name] = distribute_tensor(value, parameter.device_mesh, parameter.placements)

@@ -38,8 +38,8 @@ class Convolve(Layer):
             start = into
         if not products:  # it reads nothing
             tape.record(into.copy_, start.expand_as(into))
-        for each in more:
-            tape.record(into.add_, each)
+        for term in more:
+            tape.record(into.add_, term)
 
 
 def _product(tape: Tape, base: Tensor, weight: Tensor, columns: Tensor, out: Tensor) -> None:
