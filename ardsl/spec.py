@@ -76,13 +76,13 @@ class Spec:
 
     @cached_property
     def conditionals(self) -> dict[str, Spec]:
-        """Of a model with latent variables, the factors of each variable by themselves, all that they read given; the
-        variables after those that they read."""
+        """The conditionals of a model with latent variables: a spec for the factors of each variable, in which all that
+        they read is given. A variable stands after those that it reads."""
         return {name: self._part(part, "conditionals", name) for name, part in conditionals(self.model).items()}
 
     @cached_property
     def guide(self) -> dict[str, Spec]:
-        """The same of its ``q`` factors."""
+        """The conditionals of the guide: a spec for the ``q`` factors of each latent variable."""
         whole = guide(self.model)
         parts = {} if whole is None else conditionals(whole)
         return {name: self._part(part, "guide", name) for name, part in parts.items()}
@@ -109,33 +109,36 @@ def diagnose(source: Source, overrides: Mapping[str, Any] | None = None) -> tupl
 
 
 def examine(source: Source, overrides: Mapping[str, Any] | None = None) -> tuple[list[Diagnostic], Spec | None]:
-    """The same, with the spec also where its report is all that is wrong: leaks, or blind spots that it claims away."""
+    """Does what :func:`diagnose` does, and gives the spec also where its report is all that is wrong: leaks, or blind
+    spots that it claims away."""
     sink = Sink(source)
     spec = _phases(source, dict(overrides or {}), sink)
     return list(sink), spec
 
 
 def _phases(source: Source, overrides: dict[str, Any], sink: Sink) -> Spec | None:
-    """The phases in turn; each runs on what the one before could make, and none after an error it depends on."""
+    """Runs the phases in turn, each on what the one before gave, and none after an error that it depends on."""
     tree = parse(source, sink)
     model = check_model(tree, sink, overrides)
     if model is None:
-        sound = check_model(tree, Sink(source), overrides, partial=True)
-        if sound is not None:
-            check_graph(sound, sink)
-            check_guide(sound, sink)
+        sound_part = check_model(tree, Sink(source), overrides, partial=True)
+        if sound_part is not None:
+            check_graph(sound_part, sink)
+            check_guide(sound_part, sink)
         return None
     check_graph(model, sink)
     check_guide(model, sink)
-    parts = [part for part in (model, guide(model)) if part is not None]
-    designs = [design_networks(part, sink) for part in parts]
-    if sink.errors:
+    guide_model = guide(model)
+    designs = design_networks(model, sink)
+    guide_designs = None if guide_model is None else design_networks(guide_model, sink)
+    if designs is None or sink.errors:
         return None
-    plans = [make_plan(part, design, sink) for part, design in zip(parts, designs, strict=True) if design is not None]
-    if any(plan is None for plan in plans):
+    plan = make_plan(model, designs, sink)
+    if guide_model is not None and guide_designs is not None:
+        guide_plan = make_plan(guide_model, guide_designs, sink)
+        plan = None if plan is None or guide_plan is None else replace(plan, guide=guide_plan)
+    if plan is None:
         return None
-    plan, *others = (plan for plan in plans if plan is not None)
-    plan = replace(plan, guide=others[0] if others else None)
     report = verify_plan(plan)
     report_findings(model, plan, report, sink)
     return Spec(tree, model, plan, report, [d for d in sink if d.severity != "error"], overrides)
@@ -159,6 +162,7 @@ def _sound(source: Source, params: dict[str, Any]) -> Spec:
 
 
 def _again(source: Source, params: dict[str, Any], part: tuple[str, str] | None) -> Spec:
+    """Makes a pickled spec again; ``part`` names the one of its conditionals, or of its guide's, that was pickled."""
     spec = _sound(source, params)
     return spec if part is None else getattr(spec, part[0])[part[1]]
 
@@ -182,7 +186,7 @@ def verify(spec: Spec) -> Report:
 
 
 def as_spec(value: object) -> Spec:
-    """The argument, where it is a spec; a path or a text is one only once it is loaded."""
+    """Checks that an argument is a spec. Raises ``ArdslError`` for a path or a text, which has to be loaded first."""
     if isinstance(value, Spec):
         return value
     help = "make one with `ardsl.load(PATH)` or `ardsl.loads(TEXT)`"

@@ -221,14 +221,14 @@ def _center_and_scale(value: Tensor, mask: np.ndarray, positive: Tensor) -> tupl
     elements = len(mask)
     count = torch.zeros(elements, dtype=torch.float64)
     mean, squares = torch.zeros_like(count), torch.zeros_like(count)
-    for part in value.split(max(1, _CHUNK // elements)):
-        part = part.cpu().double()
-        part = torch.where(positive, part.log(), part)
-        known = part.isfinite()
+    for chunk in value.split(max(1, _CHUNK // elements)):
+        chunk = chunk.cpu().double()
+        chunk = torch.where(positive, chunk.log(), chunk)
+        known = chunk.isfinite()
         n = known.sum(0).double()
-        new = torch.where(known, part, 0.0).sum(0) / n.clamp(min=1)
+        new = torch.where(known, chunk, 0.0).sum(0) / n.clamp(min=1)
         total = (count + n).clamp(min=1)
-        squares += torch.where(known, (part - new) ** 2, 0.0).sum(0) + (new - mean) ** 2 * count * n / total
+        squares += torch.where(known, (chunk - new) ** 2, 0.0).sum(0) + (new - mean) ** 2 * count * n / total
         mean += (new - mean) * n / total
         count += n
     spread = (squares / count.clamp(min=1)).sqrt()

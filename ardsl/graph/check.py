@@ -49,9 +49,9 @@ def _acyclic(model: Model) -> bool:
 def _check_cycles(model: Model, graph: networkx.DiGraph, sink: Sink) -> bool:
     import networkx
 
-    components = [part for part in networkx.strongly_connected_components(graph) if len(part) > 1]
-    for part in components:
-        among = graph.subgraph(part)
+    components = [component for component in networkx.strongly_connected_components(graph) if len(component) > 1]
+    for component in components:
+        among = graph.subgraph(component)
         cycle = _short_cycle(among)
         edges = list(zip(cycle, [*cycle[1:], cycle[0]], strict=True))
         rule = rules.COUPLED if _coupled(model, among) else rules.CYCLE

@@ -11,12 +11,12 @@ from ardsl.model.parts import enumerated, guide
 
 def check_guide(model: Model, sink: Sink) -> None:
     """Report everything that is wrong with the graph of the ``q`` factors."""
-    part = guide(model)
-    if part is None:
+    guide_model = guide(model)
+    if guide_model is None:
         return
     summed = enumerated(model)
     sound = True
-    for factor in part.factors:
+    for factor in guide_model.factors:
         for context in factor.contexts:
             reason = help = None
             if context.variable == factor.variable:
@@ -30,4 +30,4 @@ def check_guide(model: Model, sink: Sink) -> None:
                 place, text = context.span, context.text
                 sink.add(rules.GUIDE_CONTEXT.at(place, factor=factor.text, context=text, reason=reason, help=help))
     if sound:
-        check_graph(part, sink)
+        check_graph(guide_model, sink)

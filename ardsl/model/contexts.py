@@ -125,15 +125,15 @@ def _references(index: syntax.Index) -> list[syntax.Reference]:
 def _part(place: syntax.Place, source: Draft, target: Target, scope: Scope) -> Selection | None:
     parts: list[AxisPart] = []
     for axis, index in enumerate(place.indices or ()):
-        part = _axis_part(index, target, scope)
-        if part is None:
+        resolved = _axis_part(index, target, scope)
+        if resolved is None:
             continue
-        axis_part, spans = part
+        axis_part, spans = resolved
         if check_part(axis_part, source, axis, target, spans, scope):
             parts.append(axis_part)
     if len(parts) < len(source.axes):
         return None
-    if all(part.whole for part in parts):
+    if all(resolved.whole for resolved in parts):
         return _reads_itself(place, target, scope) if _own(source, target) else _everything(source, target)
     return Part(target.variable.shape, source.shape, tuple(parts), target.part)
 

@@ -17,7 +17,8 @@ from ardsl.relations import Order, OrderMixture, Relation, Selection
 
 @dataclass(frozen=True)
 class Axis:
-    """``name`` is None where the spec gave none. ``up_to``: examples have ``size`` places along it, or fewer."""
+    """An axis of a variable. ``name`` is None where the spec gave none; with ``up_to`` (``[..8]``) examples have
+    ``size`` places along it, or fewer."""
 
     name: str | None
     size: int
@@ -89,7 +90,8 @@ class Variable:
         return tuple((domains[i], i, j) for i, j in zip(starts, [*starts[1:], len(domains)], strict=True))
 
     def element_name(self, element: int) -> str:
-        """As a spec would write it: ``x[3, 4]``, ``person.age``, or ``y`` for a scalar. 0-based."""
+        """The name of an element as a spec would write it: ``x[3, 4]``, ``person.age``, or ``y`` for a scalar.
+        0-based."""
         if self.fields:
             return f"{self.name}.{self.fields[element].name}"
         if not self.axes:
@@ -140,9 +142,8 @@ class Factor:
     """One conditional: ``p(target | contexts) = family via network``.
 
     ``elements`` are the flat indices of the target's elements, ascending: all of a variable, or one field of a record.
-    ``draw_shape`` is the shape of draws (the axes without ``*``), ``event_shape`` that of one draw; without ``*`` a
-    draw is an element and ``event_shape`` is (). ``families`` has one entry for an array, one per element for a record,
-    and none where the factor is ``exact``.
+    ``event_axes`` are the axes with a ``*``, which one draw covers; without any, a draw is one element. ``families``
+    has one entry for an array, one per element for a record, and none where the factor is ``exact``.
     """
 
     kind: Literal["p", "q"]

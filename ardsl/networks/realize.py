@@ -130,7 +130,7 @@ def owners(groups: Sequence[Group]) -> list[np.ndarray]:
         ]
         for group in groups
     ]
-    return [parts[0] if len(parts) == 1 else joined(parts) for parts in owned]
+    return [of_group[0] if len(of_group) == 1 else joined(of_group) for of_group in owned]
 
 
 def sampling_steps(plans: Sequence[Design], orders: Sequence[int | Mapping[str, Order]]) -> np.ndarray:

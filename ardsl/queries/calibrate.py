@@ -123,10 +123,10 @@ def calibrate(
     total = count(examples)
     pits: Transforms = {}
     for first, values in values_in_batches(model, examples, batch or default_batch(model)):
-        for name, part in transforms(model, values, Randomness(seed, first)).items():
+        for name, transformed in transforms(model, values, Randomness(seed, first)).items():
             if name not in pits:
-                pits[name] = np.empty((total, part.shape[1]), np.float32)
-            pits[name][first : first + len(part)] = part
+                pits[name] = np.empty((total, transformed.shape[1]), np.float32)
+            pits[name][first : first + len(transformed)] = transformed
     return Calibration(total, _shaped(model, pits), tuple(_elements(model, pits)), level)
 
 

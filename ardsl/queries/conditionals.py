@@ -169,10 +169,10 @@ def score_cells(
     scores = {}
     for cell in cells(model, split):
         if cell.variable in model.may_miss:
-            parts = list(_last(model, cell, examples))
+            batches = list(_last(model, cell, examples))
         else:
-            parts = [own for _, own in _joint(model, cell, examples, *_candidates(model, cell, examples))]
-        scores[cell.column] = np.concatenate(parts)
+            batches = [own for _, own in _joint(model, cell, examples, *_candidates(model, cell, examples))]
+        scores[cell.column] = np.concatenate(batches)
     return scores
 
 

@@ -94,9 +94,9 @@ def evaluate_examples(
     moments = _Moments()
     with torch.no_grad():
         for first, values in values_in_batches(model, examples, batch or default_batch(model)):
-            part, sums = _measured(model, values, samples, first)
-            new = float(part.mean())
-            own = _Moments(len(part), new, float(((part - new) ** 2).sum()), _elements(model, values), sums)
+            log_probs, sums = _measured(model, values, samples, first)
+            new = float(log_probs.mean())
+            own = _Moments(len(log_probs), new, float(((log_probs - new) ** 2).sum()), _elements(model, values), sums)
             moments = moments.merged(own)
     if processes is not None:
         moments = reduce(_Moments.merged, processes.gather(moments))
@@ -159,9 +159,9 @@ def values_in_batches(model: Compiled, examples: Examples, batch: int) -> Iterat
     given = [v.name for v in model.spec.model.given]
     with evaluating(model):
         for first in range(0, count(examples), batch):
-            part = take(examples, slice(first, first + batch))
-            conditioning = {name: part.pop(name) for name in given} or None
-            yield first, model.values(part, conditioning, check=False)
+            batch_examples = take(examples, slice(first, first + batch))
+            conditioning = {name: batch_examples.pop(name) for name in given} or None
+            yield first, model.values(batch_examples, conditioning, check=False)
 
 
 def default_batch(model: Compiled) -> int:

@@ -86,20 +86,22 @@ def _contexts(
     missing = {v.name: values[v.name].isnan() for v in model.may_miss}
     patterns, restore = by_pattern(values, model.may_miss, model.spec.variables)
     by_rows = torch.arange(count) if restore is None else restore.argsort()
-    rows = by_rows.split([len(next(iter(part.values()))) for part, _ in patterns])
+    rows = by_rows.split([len(next(iter(pattern_values.values()))) for pattern_values, _ in patterns])
     parameters = [
         [model.like.new_empty(count, target.draws, target.family.width) for target in group.targets]
         for group in model.groups
     ]
     uniforms = _order_uniforms(model, count, random)
-    for (part, cells), here in zip(patterns, rows, strict=True):
-        chosen = _choose_orders(model, part, cells, {name: uniform[here] for name, uniform in uniforms.items()})
+    for (pattern_values, cells), here in zip(patterns, rows, strict=True):
+        chosen = _choose_orders(
+            model, pattern_values, cells, {name: uniform[here] for name, uniform in uniforms.items()}
+        )
         for index, group in enumerate(model.groups):
             mixed = group.mixed.name if group.mixed is not None else None
             orders = chosen[mixed] if mixed in chosen else torch.zeros(len(here), dtype=torch.long)
             for k in orders.unique().tolist():
                 some = torch.nonzero(orders == k).flatten()
-                mine = {name: value[some.to(value.device)] for name, value in part.items()}
+                mine = {name: value[some.to(value.device)] for name, value in pattern_values.items()}
                 for whole, block_parameters in zip(
                     parameters[index],
                     model.conditional_parameters(index, mine, with_last(group, k, cells)),
@@ -111,7 +113,7 @@ def _contexts(
     if restore is None:
         return patterns[0][0], missing, parameters
     known = {
-        name: torch.cat([part[name] for part, _ in patterns])[restore.to(value.device)]
+        name: torch.cat([pattern_values[name] for pattern_values, _ in patterns])[restore.to(value.device)]
         for name, value in values.items()
     }
     return known, missing, parameters
@@ -147,7 +149,7 @@ def _of_block(
     if _has_table(conditional):
         levels = conditional.domain.levels or 1
         sizes = zip(*(tensor.split(max(1, _NUMBERS // levels)) for tensor in (parameters, value[:, 0], v)), strict=True)
-        return torch.cat([_by_table(conditional, *part) for part in sizes]).reshape(count, draws)
+        return torch.cat([_by_table(conditional, *chunk) for chunk in sizes]).reshape(count, draws)
     if not conditional.joint:
         value, elements = value[:, 0], elements[:, 0]
     below = torch.zeros(count * draws, dtype=torch.long, device=parameters.device)

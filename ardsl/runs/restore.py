@@ -98,12 +98,14 @@ def _check_sizes(path: Path, header: Mapping[str, tuple[str, Sequence[int]]], sp
     ranks = sum(prod(shape) for kind, shape in header.values() if kind == _RANKS)
     numbers = sum(prod(shape) for kind, shape in header.values() if kind != _RANKS)
     parts = [*spec.conditionals.values(), *spec.guide.values()] if spec.model.guide else [spec]
-    units = 2 * sum(len(mask) for part in parts for mask in measured_elements(part.model, part.plan.groups).values())
+    units = 2 * sum(
+        len(mask) for part_spec in parts for mask in measured_elements(part_spec.model, part_spec.plan.groups).values()
+    )
     if numbers != spec.plan.parameters + units:
         also = f" and {units:,} units" if units else ""
         problem = f"it holds {numbers:,} numbers where the plan has {spec.plan.parameters:,} parameters{also}"
         raise data_error(BAD_WEIGHTS, path=path, problem=problem)
-    declared = sum(v.size * len(v.orders.orders) for part in parts for v in part.model.observed)
+    declared = sum(v.size * len(v.orders.orders) for part_spec in parts for v in part_spec.model.observed)
     if ranks != declared:
         raise data_error(BAD_WEIGHTS, path=path, problem=f"it holds {ranks:,} ranks where the orders have {declared:,}")
 

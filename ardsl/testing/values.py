@@ -32,7 +32,7 @@ def every_value(spec: Spec) -> dict[str, Tensor]:
     places = [(v, e) for v in spec.model.observed for e in range(v.size)]
     table = torch.tensor(list(product(*(values(v.element_domain(e)) for v, e in places))), dtype=torch.float64)
     parts = table.split([v.size for v in spec.model.observed], dim=1)
-    return {v.name: part.reshape(-1, *v.shape) for v, part in zip(spec.model.observed, parts, strict=True)}
+    return {v.name: value.reshape(-1, *v.shape) for v, value in zip(spec.model.observed, parts, strict=True)}
 
 
 def some_given(spec: Spec, seed: int = 0) -> dict[str, Tensor] | None:

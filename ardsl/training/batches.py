@@ -30,8 +30,8 @@ def alike(order: np.ndarray, lengths: np.ndarray, batch: int, seed: tuple[int, .
     sorted within some batches, which then are shuffled as a whole. The last, smaller one stays as it is."""
     whole = len(order) // batch * batch
     stretch = batch * max(1, min(_POOL, whole // batch // 4))  # a few, so that who meets whom changes
-    parts = np.split(order[:whole], range(stretch, whole, stretch))
-    full = np.concatenate([rows[np.argsort(lengths[rows], kind="stable")] for rows in parts]).reshape(-1, batch)
+    stretches = np.split(order[:whole], range(stretch, whole, stretch))
+    full = np.concatenate([rows[np.argsort(lengths[rows], kind="stable")] for rows in stretches]).reshape(-1, batch)
     np.random.default_rng(seed).shuffle(full)
     return np.concatenate([full.reshape(-1), order[whole:]])
 

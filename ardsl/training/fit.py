@@ -245,8 +245,8 @@ class _Fit:
             raise data_error(UNUSABLE_OPTION, problem="the processes of the training have different data")
         state = processes.from_first(lambda: self._open_folder(held))
         train = _on_device(self.splits.train, device)
-        parts = along_time(self.model, train, settings.window)
-        self.batches = Batches(train, settings.batch, settings.seed, processes.rank, processes.world, *parts)
+        windows = along_time(self.model, train, settings.window)
+        self.batches = Batches(train, settings.batch, settings.seed, processes.rank, processes.world, *windows)
         valid = None
         if self.splits.valid is not None:
             own = take(self.splits.valid, slice(processes.rank, None, processes.world))

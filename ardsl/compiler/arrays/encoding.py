@@ -17,26 +17,26 @@ def encode(group: Group, values: Values, reads: str, columns: range | None = Non
     ``columns`` limits them to some consecutive source elements. With ``validate`` a legal value is read for one outside
     its domain: what is drawn given that has a probability, though the value itself has none.
     """
-    parts: list[Tensor] = []
+    inputs: list[Tensor] = []
     start = 0
-    wanted = columns if columns is not None else range(group.elements)
+    requested = columns if columns is not None else range(group.elements)
     batch: Tensor | None = None
     for source in group.sources:
-        low, high = max(wanted.start - start, 0), min(wanted.stop - start, len(source.elements))
+        low, high = max(requested.start - start, 0), min(requested.stop - start, len(source.elements))
         start += len(source.elements)
         batch = values[source.variable.name]
         if low < high:
-            parts += _encoded(source, batch, reads, low, high, validate)
-    if not parts:
-        some = batch if batch is not None else next(iter(values.values()))
-        return some.new_zeros(some.shape[0], 0)
-    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+            inputs += _encoded(source, batch, reads, low, high, validate)
+    if not inputs:
+        any_values = batch if batch is not None else next(iter(values.values()))
+        return any_values.new_zeros(any_values.shape[0], 0)
+    return inputs[0] if len(inputs) == 1 else torch.cat(inputs, dim=1)
 
 
 def encode_source(source: SourceBlock, value: Tensor, reads: str) -> Tensor:
     """The inputs that a group reads of one variable, [batch, columns]: features, or codes."""
-    parts = list(_encoded(source, value, reads, 0, len(source.elements), False))
-    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+    inputs = list(_encoded(source, value, reads, 0, len(source.elements), False))
+    return inputs[0] if len(inputs) == 1 else torch.cat(inputs, dim=1)
 
 
 def _encoded(source: SourceBlock, values: Tensor, reads: str, low: int, high: int, validate: bool) -> Iterator[Tensor]:
@@ -46,8 +46,8 @@ def _encoded(source: SourceBlock, values: Tensor, reads: str, low: int, high: in
         if first >= last:
             continue
         elements = source.elements[first:last]
-        part = slice(elements.start, elements.stop) if isinstance(elements, range) else list(elements)
-        value = values if len(elements) == values.shape[1] else values[:, part]
+        index = slice(elements.start, elements.stop) if isinstance(elements, range) else list(elements)
+        value = values if len(elements) == values.shape[1] else values[:, index]
         beyond = value.isnan() if source.variable.varies else None
         if beyond is not None:
             value = value.masked_fill(beyond, domain.feasible)

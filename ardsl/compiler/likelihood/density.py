@@ -93,8 +93,8 @@ class Density(CompiledModel):
         targets = self.groups[group].targets
         if len(targets) == 1:
             return [rows.unflatten(1, (targets[0].draws, targets[0].family.width))]
-        parts = rows.split([t.draws * t.family.width for t in targets], dim=1)
-        return [part.unflatten(1, (t.draws, t.family.width)) for t, part in zip(targets, parts, strict=True)]
+        blocks = rows.split([t.draws * t.family.width for t in targets], dim=1)
+        return [block.unflatten(1, (t.draws, t.family.width)) for t, block in zip(targets, blocks, strict=True)]
 
     def draw_log_probs(
         self,

@@ -157,8 +157,11 @@ def _split(numbers: np.ndarray, first: np.ndarray, owners: Sequence[_Owner]) -> 
     """Ascending numbers by their owners, whose own begin at ``first``: each owner with its numbers, counted from 0."""
     owner = np.searchsorted(first, numbers, side="right") - 1
     starts = np.flatnonzero(np.diff(owner, prepend=-1))
-    parts = np.split(numbers, starts[1:]) if len(starts) else []
-    return [(owners[number], part - first[number]) for number, part in zip(owner[starts].tolist(), parts, strict=True)]
+    by_owner = np.split(numbers, starts[1:]) if len(starts) else []
+    return [
+        (owners[number], own_numbers - first[number])
+        for number, own_numbers in zip(owner[starts].tolist(), by_owner, strict=True)
+    ]
 
 
 def _runs(elements: np.ndarray) -> tuple[range, ...]:
@@ -167,5 +170,5 @@ def _runs(elements: np.ndarray) -> tuple[range, ...]:
         return ()
     if elements[-1] - elements[0] == len(elements) - 1:
         return (range(int(elements[0]), int(elements[-1]) + 1),)
-    parts = np.split(elements, np.flatnonzero(np.diff(elements) != 1) + 1)
-    return tuple(range(int(p[0]), int(p[-1]) + 1) for p in parts)
+    stretches = np.split(elements, np.flatnonzero(np.diff(elements) != 1) + 1)
+    return tuple(range(int(p[0]), int(p[-1]) + 1) for p in stretches)

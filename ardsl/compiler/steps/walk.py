@@ -224,10 +224,10 @@ def code_table(density: Density) -> Tensor | None:
 
 def columns(density: Density, group: int, values: Values, runs: Sequence[range]) -> Tensor:
     """The inputs that some source elements of a group give its network, [columns, batch]."""
-    parts = [density.inputs(group, values, run).T for run in runs]
-    if len(parts) == 1:
-        return parts[0]
-    return torch.cat(parts) if parts else density.like.new_zeros(0, len(next(iter(values.values()))))
+    blocks = [density.inputs(group, values, run).T for run in runs]
+    if len(blocks) == 1:
+        return blocks[0]
+    return torch.cat(blocks) if blocks else density.like.new_zeros(0, len(next(iter(values.values()))))
 
 
 def keep(values: Values, target: TargetBlock, draws: np.ndarray, drawn: Tensor) -> None:

@@ -158,13 +158,13 @@ class DenseNetwork(NetworkModule):
         biases: tuple[Tensor | None, ...] = (*in_order(self.biases), *last)
         parameters = weights if self.direct is None else (*weights, self.direct)
         if self._large and self.training and self._takes_bands(inputs, orders):
-            parts = self._staircases()
+            staircases = self._staircases()
 
             def product(n: int, x: Tensor) -> Tensor:
-                part, weight = parts[n], parameters[n]
-                if isinstance(part, list):
-                    return banded_linear(x, weight, biases[n], part)
-                return F.linear(x, _masked(weight, part), biases[n])
+                mask, weight = staircases[n], parameters[n]
+                if isinstance(mask, list):
+                    return banded_linear(x, weight, biases[n], mask)
+                return F.linear(x, _masked(weight, mask), biases[n])
 
             return product
         layers, direct = self.masks(orders)
@@ -188,8 +188,8 @@ class DenseNetwork(NetworkModule):
         if self._bands is None or self._bands[0] != like.dtype:
             layers, direct = self.masks(0)
             masks = [*layers, direct] if self.direct is not None else layers
-            parts = [m if m is None or m.numel() < SMALLEST_BANDED else bands(m.bool().numpy(), like) for m in masks]
-            self._bands = (like.dtype, parts)
+            products = [m if m is None or m.numel() < SMALLEST_BANDED else bands(m.bool().numpy(), like) for m in masks]
+            self._bands = (like.dtype, products)
         return self._bands[1]
 
     @property

@@ -45,14 +45,14 @@ class LatticeInputs(Stepper):
                 continue
             features = source.element_features
             count = int(features[known].sum())
-            part, start = inputs[start : start + count], start + count
+            block, start = inputs[start : start + count], start + count
             if source.variable is self._own:
                 per_site = self._wiring.lattice.elements_per_site
-                self._take_own(known[::per_site] // per_site, part.reshape(len(known) // per_site, -1, self._batch))
+                self._take_own(known[::per_site] // per_site, block.reshape(len(known) // per_site, -1, self._batch))
             else:
                 first = np.cumsum(features) - features
                 rows = np.concatenate([np.arange(first[e], first[e] + features[e]) for e in known])
-                self._given[source.variable.name][torch.from_numpy(rows)] = part
+                self._given[source.variable.name][torch.from_numpy(rows)] = block
 
     def _conditions(self) -> dict[str, Tensor]:
         """The features of what is given, as the network takes them: [batch, features] by variable."""

@@ -138,7 +138,7 @@ class Features:
     def located(self, layer: Layer) -> Tensor | None:
         """The features that a layer adds position by position."""
         chosen = (self.maps if layer.conditioned else None, self.aligned if layer.aligned else None)
-        located = [part for part in chosen if part is not None]
+        located = [features for features in chosen if features is not None]
         return torch.cat(located, 1) if located else None
 
 
@@ -216,8 +216,8 @@ class Convolution(nn.Module):
         layer, bias = self.layer, self.bias
         total: Tensor | None = None
         for (source, _), weight in zip(layer.sources, self.sources, strict=True):
-            part = weight(maps[source], bias if total is None else None)
-            total = part if total is None else total + part
+            product = weight(maps[source], bias if total is None else None)
+            total = product if total is None else total + product
         for name in layer.added:
             total = maps[name] if total is None else total + maps[name]
         axes = next(iter(maps.values())).ndim - 2

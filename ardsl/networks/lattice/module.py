@@ -80,36 +80,37 @@ class LatticeNetwork(NetworkModule):
 
     def inputs(self, inputs: Tensor) -> tuple[Tensor, Features]:
         """The variable's own features [batch, elements · features], and what is given."""
-        parts = self.by_source(inputs)
-        return parts[self.plan.group.targets[0].variable.name], self.features(parts)
+        by_source = self.by_source(inputs)
+        return by_source[self.plan.group.targets[0].variable.name], self.features(by_source)
 
-    def features(self, parts: Mapping[str, Tensor]) -> Features:
+    def features(self, by_source: Mapping[str, Tensor]) -> Features:
         """What is given, from features [batch, features] by variable."""
         shape = self.wiring.lattice.shape
         aligned = []
         for (source, _), index in zip(self.given.aligned, self._alignments, strict=True):
-            part = parts[source.variable.name].unflatten(1, (len(source.elements), -1))
-            read = F.pad(part, (0, 0, 0, 1))[:, index.to(part.device)]  # what lies outside is a zero
+            own = by_source[source.variable.name].unflatten(1, (len(source.elements), -1))
+            read = F.pad(own, (0, 0, 0, 1))[:, index.to(own.device)]  # what lies outside is a zero
             aligned.append(read.flatten(2).movedim(2, 1).unflatten(2, shape))
-        maps = [module(parts[name]) for name, module in self.maps.items()]
+        maps = [module(by_source[name]) for name, module in self.maps.items()]
         return Features(
-            self.whole(parts), *(torch.cat(features_of, 1) if features_of else None for features_of in (maps, aligned))
+            self.whole(by_source),
+            *(torch.cat(features_of, 1) if features_of else None for features_of in (maps, aligned)),
         )
 
-    def whole(self, parts: Mapping[str, Tensor]) -> Tensor | None:
+    def whole(self, by_source: Mapping[str, Tensor]) -> Tensor | None:
         """The features that all positions read as they are, [batch, features]."""
-        features = [parts[source.variable.name] for source in self.given.whole]
+        features = [by_source[source.variable.name] for source in self.given.whole]
         return torch.cat(features, 1) if features else None
 
-    def maps_during(self, parts: Mapping[str, Tensor]) -> Callable[[slice], Tensor]:
+    def maps_during(self, by_source: Mapping[str, Tensor]) -> Callable[[slice], Tensor]:
         """Along time, the maps of what is given at some time steps, [batch, features, steps], with the weights that
         there are now. What is of a lower rate is made as it is asked for; other maps are made as a whole."""
         names = [conditioned.source.variable.name for conditioned in self.given.through]
-        through = [self.maps[name](parts[name]) for name in names]
+        through = [self.maps[name](by_source[name]) for name in names]
         spread = []
         for name in [conditioned.source.variable.name for conditioned in self.given.spread]:
             weights = {key: weight.detach().clone() for key, weight in self.maps[name].named_parameters()}
-            spread.append((self.maps[name], weights, parts[name]))
+            spread.append((self.maps[name], weights, by_source[name]))
 
         def during(steps: slice) -> Tensor:
             maps = [value[:, :, steps] for value in through]
@@ -121,8 +122,8 @@ class LatticeNetwork(NetworkModule):
     def by_source(self, inputs: Tensor) -> dict[str, Tensor]:
         """The group's inputs [batch, features] by variable."""
         sources = self.plan.group.sources
-        parts = inputs.split([source.features for source in sources], 1)
-        return {source.variable.name: part for source, part in zip(sources, parts, strict=True)}
+        blocks = inputs.split([source.features for source in sources], 1)
+        return {source.variable.name: features for source, features in zip(sources, blocks, strict=True)}
 
 
 def _key(target: str) -> str:

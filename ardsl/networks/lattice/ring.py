@@ -204,8 +204,8 @@ class RingStepper(TimeStepper):
             ring.store.zero_()
         group = self._network.plan.group
         sources = [source for source in group.sources if source.variable is not group.targets[0].variable]
-        parts = known.T.split([source.features for source in sources], 1)
-        self._take_given({source.variable.name: part for source, part in zip(sources, parts, strict=True)})
+        blocks = known.T.split([source.features for source in sources], 1)
+        self._take_given({source.variable.name: features for source, features in zip(sources, blocks, strict=True)})
 
     def _take_given(self, given: dict[str, Tensor]) -> None:
         self._given = given

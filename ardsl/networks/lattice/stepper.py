@@ -238,11 +238,11 @@ class LatticeStepper(LatticeInputs):
         return self._weights[key]
 
     def _make_flat(self, layer: Layer, numbers: tuple[int, ...], group: int) -> Tensor:
-        parts = []
+        weights = []
         for number in numbers:
             weight = self._network.convolution(layer.target).weights()[number].detach()
             sources = layer.sources[number][1].reads.shape[2]
             whole = weight.unflatten(0, (layer.groups, -1))[group]  # [features, inputs, offsets]
             by_slot = whole.unflatten(1, (sources, -1)).permute(0, 3, 1, 2).flatten(1, 2)
-            parts.append(by_slot[:, torch.from_numpy(self._slots(layer, number, group))].flatten(1))
-        return torch.cat(parts, 1).contiguous()
+            weights.append(by_slot[:, torch.from_numpy(self._slots(layer, number, group))].flatten(1))
+        return torch.cat(weights, 1).contiguous()

@@ -58,11 +58,11 @@ class MapNetwork(NetworkModule):
         if not self._map:
             return inputs
         maps = []
-        for part, where in zip(inputs.split([size for size, _ in self._from], 1), self._from, strict=True):
+        for features, where in zip(inputs.split([size for size, _ in self._from], 1), self._from, strict=True):
             if where[1] is None:
-                maps.append(part[..., None, None].expand(-1, -1, *self._map))
+                maps.append(features[..., None, None].expand(-1, -1, *self._map))
             else:
-                maps.append(part.unflatten(1, (*self._map, -1)).movedim(-1, 1))
+                maps.append(features.unflatten(1, (*self._map, -1)).movedim(-1, 1))
         return maps[0] if len(maps) == 1 else torch.cat(maps, 1)
 
 
