@@ -1,4 +1,4 @@
-"""The group of all commands: each is imported when it is asked for, and every fault ends in a line and an exit code.
+"""The group of all commands: each is imported when it is asked for, and every error ends in a line and an exit code.
 
 Exit codes: 0 done; 1 a spec was rejected, or a check of it failed; 2 the command cannot be carried out as given;
 70 an internal error; 130 interrupted by Ctrl-C; 141 the reader of the output went away; 143 ended by SIGTERM.
@@ -44,7 +44,7 @@ COMMANDS = {
 
 
 class Commands(click.Group):
-    """A group that imports a command's module when the command is run, and turns faults into exit codes."""
+    """A group that imports a command's module when the command is run, and turns errors into exit codes."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -86,7 +86,7 @@ class Commands(click.Group):
         )
         if not standalone_mode:
             return run()
-        _open_what_is_closed()
+        _open_closed_streams()
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="replace")  # a terminal that cannot show ∏ shows something else
@@ -126,7 +126,7 @@ class Commands(click.Group):
             if problem := memory_problem(error):
                 complain(f"{problem}; a smaller model or batch, or fewer samples at once, take less")
                 return MISUSED
-            _report_fault(error, ctx)
+            _report_internal_error(error, ctx)
             return INTERNAL
 
 
@@ -138,9 +138,9 @@ def _misused(error: click.ClickException) -> int:
     return error.exit_code
 
 
-def _open_what_is_closed() -> None:
-    """Leads standard streams that this process was started without (``>&-``) to nowhere: else the first files that are
-    opened would take their places, and be written over by whoever prints."""
+def _open_closed_streams() -> None:
+    """Opens standard streams that this process was started without (``>&-``) on the null device: else the first files
+    opened would take their places, and be overwritten by what is printed."""
     for name in ("stdin", "stdout", "stderr"):
         if getattr(sys, name) is None:
             stream = open(os.devnull, "r" if name == "stdin" else "w")  # noqa: SIM115 - for as long as the process lives
@@ -148,15 +148,15 @@ def _open_what_is_closed() -> None:
             setattr(sys, name, stream)
 
 
-def _report_fault(error: Exception, ctx: click.Context) -> None:
+def _report_internal_error(error: Exception, ctx: click.Context) -> None:
     if ctx.params.get("debug"):
         import traceback
 
         print_text("".join(traceback.format_exception(error)).rstrip(), err=True)
-    what = f"{type(error).__name__}: {error}".split("\n")[0][:300]
+    summary = f"{type(error).__name__}: {error}".split("\n")[0][:300]
     subject = ctx.meta.get("ardsl.subject")
     of = f" with {subject}" if subject else ""
-    say(f"internal error{of}: {what}", err=True)
+    say(f"internal error{of}: {summary}", err=True)
     say("This is a fault of ardsl, not yours. Please report it, with the spec and the command.", err=True)
     if not ctx.params.get("debug"):
         say("`ardsl --debug …` (or ARDSL_DEBUG=1) shows the traceback.", err=True)

@@ -160,7 +160,9 @@ def score_command(
 )
 @click.option("--fix", metavar="NAME", multiple=True, help="A latent variable of which all samples share one draw.")
 @click.option(
-    "--between", metavar="NAME", help="Samples along the line between two draws of a latent variable, all else alike."
+    "--between",
+    metavar="NAME",
+    help="Samples along the line between two draws of a latent variable, all else the same.",
 )
 @device_option
 def sample_command(
@@ -220,7 +222,7 @@ def _with_latent(
     if between is None:
         return model.sample(count, given, lengths=lengths, fix=fix, seed=seed)
     if fix:
-        raise ArdslError("with --between all else is alike: leave --fix out")
+        raise ArdslError("with --between all else is the same: leave --fix out")
     return model.between(between, count, given, lengths=lengths, seed=seed)
 
 
@@ -262,7 +264,7 @@ def _lengths(spec: Spec, count: int, length: int | None, seconds: float | None) 
 
 
 def restored(directory: str, restore: Callable[..., Any], device: str) -> Any:
-    """The model of a run folder, with a note where its training goes on."""
+    """The model of a run folder, with a note where its training has not ended."""
     from ardsl.runs.reading import has_ended
 
     click.get_current_context().meta["ardsl.subject"] = directory

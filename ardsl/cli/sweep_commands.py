@@ -101,7 +101,7 @@ def sweep_command(
             results = sweep.run()
     except (KeyboardInterrupt, Terminated) as error:
         word, code = ending(error)
-        say(f"{word}; go on with `{shlex.join(['ardsl', *sys.argv[1:]])}`", err=True)
+        say(f"{word}; resume with `{shlex.join(['ardsl', *sys.argv[1:]])}`", err=True)
         return code
     _show(list(sweep.space), results)
     best, table = results[0], sweep.directory / RESULTS

@@ -58,7 +58,7 @@ def _sources(context: click.Context, option: click.Parameter, values: Sequence[s
     default=60.0,
     show_default=True,
     metavar="SECONDS",
-    help="How often to write all that it takes to go on.",
+    help="How often to write all that it takes to resume.",
 )
 @click.option("--tensorboard", is_flag=True, help="Write the curve for TensorBoard, too, into the run folder.")
 @click.option("--fast-dev-run", is_flag=True, help="Try everything on one batch, and write nothing.")
@@ -84,7 +84,7 @@ def train_command(
     """Train a spec on its data; leaves a run folder with the weights, the spec and the training curve.
 
     Options override the spec's `data` and `train` blocks. Paths of --data are relative to the working directory. The
-    first Ctrl-C, or a SIGTERM, stops after the step at work and keeps the best weights; --resume with the same options
+    first Ctrl-C, or a SIGTERM, stops after the current step and keeps the best weights; --resume with the same options
     goes on. A second Ctrl-C stops at once, and keeps the last checkpoint.
     """
     spec = open_spec(file, settings)
@@ -121,7 +121,7 @@ def train_command(
     except DataError as error:
         if not (directory / STATE).is_file() or error.code == BAD_CHECKPOINT.code:
             raise
-        complain(f"{error}; that mended, go on with `{_resuming_command()}`")
+        complain(f"{error}; after mending that, resume with `{_resuming_command()}`")
         return 2
     except (KeyboardInterrupt, Terminated) as error:
         return _interrupted(error, directory)
@@ -144,7 +144,7 @@ def _interrupted(error: BaseException, directory: Path) -> int:
 
     word, code = ending(error)
     if (directory / STATE).is_file():
-        say(f"{word}; go on with")
+        say(f"{word}; resume with")
         say(f"  {_resuming_command()}")
     else:
         say(word, err=True)

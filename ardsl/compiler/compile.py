@@ -40,7 +40,7 @@ def compile_model(
         torch.manual_seed(seed)
         model = LatentModel(spec) if spec.model.guide else AutoregressiveModel(spec)
         if init == "random":
-            _draw_what_is_alike(model)
+            _randomize_equal_weights(model)
         try:
             return model.to(device=device, dtype=dtype)
         except (RuntimeError, AssertionError, TypeError, ValueError) as error:
@@ -49,7 +49,7 @@ def compile_model(
 
 
 @torch.no_grad()
-def _draw_what_is_alike(model: Compiled) -> None:
+def _randomize_equal_weights(model: Compiled) -> None:
     """Adds normal noise of the variance 1 / inputs to the weights [outputs, inputs, …] that are 0, or one row again
     and again."""
     for weight in model.parameters():

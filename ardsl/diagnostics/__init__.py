@@ -1,4 +1,4 @@
-"""Diagnostics: the one object for what a user is told, the rules that make it, and did-you-mean."""
+"""Diagnostics: the one object for errors and warnings, the rules that make it, and did-you-mean."""
 
 from ardsl.diagnostics.diagnostic import Diagnostic, Label, Rule, Severity, Sink
 from ardsl.diagnostics.source import Source, Span

@@ -1,4 +1,4 @@
-"""One object for everything a user is told about a spec; rules make it, renderers show it."""
+"""One object for all errors and warnings of a spec; rules make it, renderers show it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arrays of numpy and of torch alike: what their domains compute on both. Imports neither before it is given one."""
+"""Functions that domains compute on arrays of numpy and of torch. Imports neither before it is given one."""
 
 from __future__ import annotations
 

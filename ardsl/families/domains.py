@@ -1,6 +1,6 @@
 """Domains: what values one element may take, how they are coded, and how a network sees them. No torch.
 
-Methods take arrays of numpy and of torch alike, of any shape, elementwise.
+Methods take arrays of numpy or of torch, of any shape, elementwise.
 """
 
 from __future__ import annotations
@@ -214,7 +214,7 @@ class Category(Domain):
 @dataclass(frozen=True)
 class Integer(Domain):
     """An integer from ``low`` to ``high``, both included. Networks see it scaled to [−1, 1]; of more than 256 values,
-    which are amounts rather than levels, also log(1 + n − low), scaled alike."""
+    which are amounts rather than levels, also log(1 + n − low), on the same scale."""
 
     low: int
     high: int

@@ -74,8 +74,8 @@ def _coupled_help(model: Model, names: Sequence[str]) -> str:
     """The help for series that read each other: declare one variable, or one of them whole before the other."""
     variables = [model.variables[name] for name in names]
     first, domains = variables[0], {str(variable.domain) for variable in variables}
-    alike = all(v.kind == "observed" and v.shape == first.shape and len(v.shape) == 1 for v in variables)
-    if len(domains) > 1 or not alike or len(names) > MOST_SHOWN:
+    same_kind_and_shape = all(v.kind == "observed" and v.shape == first.shape and len(v.shape) == 1 for v in variables)
+    if len(domains) > 1 or not same_kind_and_shape or len(names) > MOST_SHOWN:
         return "draw one of them whole before the others, which may read all of it"
     size = f"{first.axes[0].name}: {first.shape[0]}, series: {len(variables)}"
     return (

@@ -26,7 +26,7 @@ MOST_AXES = 32
 
 @dataclass(frozen=True)
 class Draft:
-    """A variable before its order is known; the order needs the axes that a draw covers, which the factors tell."""
+    """A variable before its order is known; the order needs the axes that a draw covers, which the factors declare."""
 
     name: str
     kind: Literal["observed", "latent", "given"]

@@ -14,11 +14,11 @@ from ardsl.model.model import Factor, Model, NetworkCall, Variable
 from ardsl.relations import Beside, Levels, Matrix, Order, Relation, Sparse, Union
 
 SMALL = 1 << 20
-"""Draws × source elements whose pairs are told by a matrix in any case."""
+"""Up to so many draws × source elements, the declared relation is a matrix in any case."""
 LARGE = 1 << 27
-"""Draws × source elements that are too many for a matrix."""
+"""Past so many draws × source elements, it is never a matrix."""
 SPARSE = 32
-"""Where fewer than one pair of so many is declared, those that are get listed."""
+"""Between the two, pairs are listed where fewer than one in so many is declared."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,12 @@ class SourceBlock:
 
     @property
     def features(self) -> int:
-        """The number of inputs that they give."""
+        """The number of features of all elements together."""
         return sum(domain.features * (last - first) for domain, first, last in self.runs)
 
     @cached_property
     def index(self) -> slice | np.ndarray:
-        """The elements as an index into what there is of each of the variable's."""
+        """The elements as an index into an array over the variable's elements."""
         if isinstance(self.elements, range):
             return slice(self.elements.start, self.elements.stop, self.elements.step)
         return np.array(self.elements, dtype=np.int64)
@@ -46,13 +46,13 @@ class SourceBlock:
 
     @cached_property
     def element_features(self) -> np.ndarray:
-        """The number of inputs that each gives, int64 [elements]."""
+        """The number of features of each element, int64 [elements]."""
         counts = [np.full(last - first, domain.features) for domain, first, last in self.runs]
         return np.concatenate([np.zeros(0, dtype=np.int64), *counts])
 
     @cached_property
     def runs(self) -> tuple[tuple[Domain, int, int], ...]:
-        """The stretches of ``elements`` that have one domain: it, and the stretch's ends."""
+        """The runs of ``elements`` that have one domain: the domain, and the first and last index of the run."""
         return self.variable.domain_runs(self.elements)
 
 

@@ -20,7 +20,7 @@ from ardsl.networks.registry import LATER, context_network, context_network_name
 
 MAX_PARAMETERS = 1 << 31
 MAX_VALUES = 1 << 16
-"""The most values of latent variables that are summed over."""
+"""The most values of latent variables that are enumerated."""
 
 
 def design_networks(model: Model, sink: Sink) -> tuple[Design, ...] | None:
@@ -89,7 +89,7 @@ def _latent_problems(model: Model) -> Iterator[Diagnostic]:
 def _log_values(variable: Variable) -> float:
     """The logarithm of how many values an array of a finite domain has."""
     levels = variable.element_domain(0).levels
-    assert levels is not None  # only such a variable is summed over
+    assert levels is not None  # only such a variable is enumerated
     return variable.size * math.log(levels)
 
 

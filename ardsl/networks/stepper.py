@@ -67,7 +67,7 @@ class Stepper(ABC):
 
     def advance(self, step: int) -> None:
         """Go on, the step's draws having been written into ``slots.at[step]``."""
-        raise NotImplementedError  # of steppers without slots nobody asks it
+        raise NotImplementedError  # never called of steppers without slots
 
     @abstractmethod
     def refresh(self) -> None:

@@ -1,1 +1,1 @@
-"""Dependence found by probing: of compiled modules, and of anybody's."""
+"""Dependence found by probing: of compiled modules, and of any torch code."""

@@ -93,7 +93,7 @@ class Levels(Relation):
         return Levels(farthest[below], self.source_level)
 
     def union(self, other: Relation) -> Relation:
-        """Again levels, where both level their sources alike."""
+        """Again levels, where both give their sources the same levels."""
         if not isinstance(other, Levels) or not np.array_equal(self.source_level, other.source_level):
             return super().union(other)
         return Levels(np.maximum(self.target_level, other.target_level), self.source_level)
@@ -159,7 +159,7 @@ class Labelled(Relation):
         return Labelled(above.target_label, self.source_label, table)
 
     def union(self, other: Relation) -> Relation:
-        """Again labelled, where both label their targets and sources alike."""
+        """Again labelled, where both give their targets and sources the same labels."""
         if not isinstance(other, Labelled) or self.table.shape != other.table.shape or not self._labels_as(other):
             return super().union(other)
         return Labelled(self.target_label, self.source_label, self.table | other.table)

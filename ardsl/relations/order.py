@@ -248,7 +248,7 @@ def blocks(shape: Shape, sizes: Sequence[int]) -> Order:
 
 
 def drawn_together(order: Order, full_shape: Shape, event_axes: Sequence[int]) -> Order:
-    """``order`` ranks draws; this ranks all elements, those of one draw (along ``event_axes``) alike.
+    """``order`` ranks draws; this ranks all elements, those of one draw (along ``event_axes``) equally.
 
     The axes of ``order`` are those of ``full_shape`` without ``event_axes``. Elements of one draw are not conditionally
     independent, so this alone does not make an order weak.

@@ -44,7 +44,8 @@ class Stretches(NamedTuple):
 
 
 class Relation(ABC):
-    """Target ``j`` reads source ``i``. Symbolic where it has structure; ``rows`` is the one thing each form owes."""
+    """Target ``j`` reads source ``i``. Symbolic where it has structure; ``rows`` is all that each form has to
+    define."""
 
     targets: int
     sources: int
@@ -452,7 +453,7 @@ class Beside(Relation):
         return owned[0][0].by_owner(owned[0][1], count) if len(owned) == 1 else super().by_owner(owner, count)
 
     def _split(self, of_sources: np.ndarray) -> Iterator[tuple[Relation, np.ndarray]]:
-        """Each part with what is told of its sources."""
+        """Each part with the values of its sources."""
         ends = np.cumsum([part.sources for part in self.parts])
         return zip(self.parts, np.split(of_sources, ends[:-1]), strict=False)
 

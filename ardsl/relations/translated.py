@@ -152,9 +152,9 @@ class Translated(Relation):
         """Read off the table where the sites are the array's elements in their order, or stretches of its last axis."""
         axes, groups = len(self.frame.shape), self.groups
         channels = self.groups[1] * self.elements_per_site
-        alike = shape in (self.frame.shape, (*self.frame.shape, channels)) and groups[0] == groups[1]
+        same_shape = shape in (self.frame.shape, (*self.frame.shape, channels)) and groups[0] == groups[1]
         everyone = np.arange(self.sources)
-        if not alike or (self.elements_per_site > 1 and groups[0] > 1) or not np.array_equal(sources, everyone):
+        if not same_shape or (self.elements_per_site > 1 and groups[0] > 1) or not np.array_equal(sources, everyone):
             return super().farthest(axis, shape, targets, sources)
         if not np.array_equal(targets, everyone.reshape(-1, self.elements_per_site)):
             return super().farthest(axis, shape, targets, sources)
@@ -198,7 +198,7 @@ class Translated(Relation):
         return self.of_elements(1) if in_place else super().by_owner(owner, count)
 
     def of_elements(self, elements_per_site: int) -> Translated:
-        """The same sites with so many elements each."""
+        """The same relation of sites, each of ``elements_per_site`` elements."""
         return Translated(self.frame, self.table, elements_per_site)
 
     def only(self, kept: np.ndarray) -> Translated:

@@ -1,4 +1,4 @@
-"""The whole state of a training as one file that is replaced at once: enough to go on bit for bit.
+"""The whole state of a training as one file that is replaced at once: enough to resume bit for bit.
 
 A state is nested dicts, lists and tuples of plain values and tensors. The tensors become those of a safetensors file,
 the rest is JSON in its metadata: reading one executes nothing, and allocates no more than the file holds.
@@ -57,8 +57,8 @@ def load_state(path: Path) -> dict[str, Any]:
 
 
 def require_like(template: Any, value: Any) -> None:
-    """Raises ``ValueError`` where a value of a state lacks its template's form: nested alike, with tensors of the same
-    shapes and plain values of the same types."""
+    """Raises ``ValueError`` where a value of a state lacks its template's form: nested in the same way, with tensors of
+    the same shapes and plain values of the same types."""
     if isinstance(template, Tensor):
         same = isinstance(value, Tensor) and value.shape == template.shape
         if not same or value.is_floating_point() != template.is_floating_point():
@@ -86,7 +86,7 @@ def _is_too_large(value: float) -> bool:
 
 
 def _packed(value: Any, tensors: dict[str, Tensor]) -> Any:
-    """JSON for a value; what JSON cannot tell apart (tuples, keys that are numbers) is written out."""
+    """JSON for a value; what JSON cannot distinguish (tuples, keys that are numbers) is written out."""
     if isinstance(value, Tensor):
         name = str(len(tensors))
         tensors[name] = value

@@ -6,12 +6,12 @@ A folder holds
 - ``run.json``: the params that overrode the text's, the directory its data paths are relative to, how it was trained,
   and the final figures once training has ended;
 - ``weights.safetensors``: the best weights so far, with the spec's text and params in the metadata;
-- ``checkpoint.safetensors``: while a training has not ended, all that it takes to go on with it;
+- ``checkpoint.safetensors``: while a training has not ended, all that it takes to resume it;
 - ``metrics.csv`` and ``metrics.jsonl``: the training curve (epoch, seconds, train, valid, and the divergence of each
   latent variable), and ``curve.png``, the same as a picture, where matplotlib is installed;
 - ``samples.png``, ``samples-0.wav`` … or ``samples.txt``: samples, where a variable is a picture, a sound or a text.
 
-Every file is replaced whole, so a folder can be read while training goes on.
+Every file is replaced whole, so a folder can be read while a training runs.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ class RunFolder:
         save_state(self.path / STATE, state)
 
     def load_state(self) -> dict[str, Any] | None:
-        """Loads the state to go on from, None where the training is to begin."""
+        """Loads the state to resume from, None where the training is to begin."""
         path = self.path / STATE
         return load_state(path) if path.exists() else None
 
@@ -150,7 +150,7 @@ class RunFolder:
 
 
 def check_earlier(path: str | Path, spec: Spec, training: Mapping[str, Any]) -> Literal["begun", "ended"] | None:
-    """Says what a training in this folder would go on with. Raises ``DataError`` for a run of something else."""
+    """Says whether a training in this folder has begun or ended. Raises ``DataError`` for a run of something else."""
     path = Path(path)
     if not (path / RUN).is_file() or not (path / SPEC).is_file():  # killed before it had begun
         return None
@@ -161,7 +161,7 @@ def check_earlier(path: str | Path, spec: Spec, training: Mapping[str, Any]) -> 
     began_with = run.get("training")
     if not isinstance(began_with, dict):
         raise data_error(BAD_RUN, path=path / RUN, problem="is damaged")
-    one = {"devices": 1, "strategy": "ddp"}  # what is told of several only
+    one = {"devices": 1, "strategy": "ddp"}  # these are recorded of several devices only
     for name, value in (one | dict(training)).items():
         began = (one | began_with).get(name)
         if began != value:

@@ -22,7 +22,7 @@ _LONGEST = 16 << 20
 
 
 def has_ended(directory: str | Path) -> bool:
-    """Says whether the training came to its end: not at work, and not cut short."""
+    """Says whether the training came to its end: not running, and not cut short."""
     figures = read_run(directory).get("figures")
     return isinstance(figures, dict) and figures.get("stopped") in ("epochs", "patience")
 

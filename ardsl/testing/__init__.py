@@ -1,4 +1,4 @@
-"""Checks for authors of networks: what every compiled spec owes, on small specs.
+"""Checks for authors of networks: what every compiled spec must satisfy, on small specs.
 
 from ardsl.testing import check_network
 

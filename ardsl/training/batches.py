@@ -25,7 +25,7 @@ def permutation(seed: int, epoch: int, examples: int) -> np.ndarray:
     return np.random.default_rng((seed, epoch)).permutation(examples)
 
 
-def alike(order: np.ndarray, lengths: np.ndarray, batch: int, seed: tuple[int, ...]) -> np.ndarray:
+def of_like_lengths(order: np.ndarray, lengths: np.ndarray, batch: int, seed: tuple[int, ...]) -> np.ndarray:
     """The examples of an epoch with those of a batch about as long as each other, so that little of it is padding:
     sorted within some batches, which then are shuffled as a whole. The last, smaller one stays as it is."""
     whole = len(order) // batch * batch
@@ -37,7 +37,7 @@ def alike(order: np.ndarray, lengths: np.ndarray, batch: int, seed: tuple[int, .
 
 
 def fingerprint(*splits: Examples | None) -> int:
-    """A number that tells other data: of every value, in order."""
+    """A checksum of every value, in order: other data have another."""
     crc = 0
     for split in splits:
         for name, value in sorted((split or {}).items()):
@@ -49,7 +49,7 @@ class Batches:
     """An epoch's batches at every iteration, each example once, the last batch smaller where they do not divide.
 
     ``epoch`` counts the iterations begun, so that the next one has another order. ``start`` batches of the next one
-    are left out: those that a training to go on with has had.
+    are left out: those that a training to be resumed has had.
 
     Of ``world`` processes the one of ``rank`` r yields every world-th row of each batch from its r-th on: together they
     have what one process would. Where a last, small batch leaves it none it yields one row, as it must take part in the
@@ -97,7 +97,9 @@ class Batches:
     def _order(self, epoch: int) -> np.ndarray:
         """The examples of an epoch, batch after batch."""
         order = self._examples[permutation(self.seed, epoch, len(self._examples))]
-        return order if self._lengths is None else alike(order, self._lengths, self.batch, (self.seed, epoch, 2))
+        return (
+            order if self._lengths is None else of_like_lengths(order, self._lengths, self.batch, (self.seed, epoch, 2))
+        )
 
     def _batches(self, epoch: np.ndarray, start: int) -> Iterator[Tensor]:
         """Yields what this process has of an epoch, batch by batch."""

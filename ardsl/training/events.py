@@ -39,7 +39,7 @@ class Events(Callback):
 
         self._written = len(learner.metrics)
         self._pass_a_second()
-        # Readers forget the epochs that the training had been through after the checkpoint it goes on from.
+        # Readers forget the epochs that the training had been through after the checkpoint it resumes from.
         self._writer = SummaryWriter(self._directory, purge_step=self._written + 1)
 
     def _pass_a_second(self) -> None:

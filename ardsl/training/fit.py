@@ -62,7 +62,7 @@ class Run:
     ``metrics`` holds a dict for each epoch (epoch, seconds, train and valid in nats per example); ``best_valid`` is the
     lowest validation loss, None without validation data. ``stopped`` says why it ended: after all ``epochs``, by
     ``patience``, or ``interrupted`` by a signal, Ctrl-C or SIGTERM, which ``signal`` names; ``fit(…, resume=True)``
-    goes on with an interrupted training.
+    resumes an interrupted training.
     """
 
     model: Compiled = field(repr=False)
@@ -112,7 +112,7 @@ def fit(
     the same machine gives the same weights.
 
     The folder also keeps a checkpoint, written every ``checkpoint_every`` seconds. With ``resume`` a training that was
-    cut short goes on from it, and ends with the weights of the unbroken one, bit for bit; one that had ended is given
+    cut short resumes from it, and ends with the weights of the unbroken one, bit for bit; one that had ended is given
     back, one that has no checkpoint yet begins.
 
     With ``devices`` above 1 as many processes train together, each on a device of its own (on the CPU, a share of the
@@ -124,7 +124,7 @@ def fit(
     processes in the first), and objects of Lightning's ``Callback`` with its trainer and the module that is trained,
     whose ``model`` is the one that ``fit`` gives back: :mod:`ardsl.training.events` is one.
 
-    The first Ctrl-C or SIGTERM ends the training after the step at work. Ctrl-C gives the run so far, with ``stopped =
+    The first Ctrl-C or SIGTERM ends the training after the current step. Ctrl-C gives the run so far, with ``stopped =
     "interrupted"``, or is raised (``KeyboardInterrupt``) where no epoch has ended; a second one ends it at once.
     SIGTERM is raised again once the run is kept: by default it ends the process.
 
@@ -150,7 +150,7 @@ def fit(
     earlier = processes.from_first(lambda: check_earlier(out, spec, options) if resume and out is not None else None)
     if earlier == "ended" and out is not None:
         shown = progress and processes.first
-        Progress(0, shown=shown).say(f"the training in {out} has ended: there is nothing to go on with")
+        Progress(0, shown=shown).say(f"the training in {out} has ended: there is nothing to resume")
         return _ended(Path(out), chosen_device)
     training = _Training(
         spec=spec,
@@ -267,7 +267,7 @@ class _Fit:
         return compile_model(self.training.spec, seed=self.settings.seed, dtype=_dtype(self.settings))
 
     def _open_folder(self, held: ExitStack) -> dict[str, Any] | None:
-        """Opens the run folder, in the first process alone, and loads the state to go on from, if there is one."""
+        """Opens the run folder, in the first process alone, and loads the state to resume from, if there is one."""
         training = self.training
         state = None
         if training.out is not None:
@@ -405,10 +405,10 @@ class _Fit:
             raise Interrupted
 
     def _interrupt(self, number: Signals) -> None:
-        """A signal asks for the end: it comes after the step at work, which may take long."""
+        """Asks for the end after the current step, which may take long; called by a signal."""
         self.learner.interrupt(number)
         if number == Signals.SIGINT:
-            self.progress.say_now("stopping after the step at work; Ctrl-C again stops at once")
+            self.progress.say_now("stopping after the current step; Ctrl-C again stops at once")
 
 
 def _events(out: str | Path | None) -> Callback:

@@ -112,7 +112,7 @@ class Learner(LightningModule):
     mean over the epoch's batches, as they were trained on) and ``valid`` (None without validation data).
 
     Everything random in a step is a function of the seed and the step's number (dropout's also of the process's), so
-    that :meth:`state`, taken between two steps, is all there is to go on from.
+    that :meth:`state`, taken between two steps, is all there is to resume from.
 
     Of several processes each has its own rows of ``batches`` and of ``valid``; weights, figures and decisions are the
     same in all.
@@ -179,14 +179,14 @@ class Learner(LightningModule):
         return self.model if self._average is None else self._average.module  # type: ignore[return-value]
 
     def interrupt(self, number: signal.Signals) -> None:
-        """Asks, for a signal, for the training's end after the step at work."""
+        """Asks, for a signal, for the training's end after the current step."""
         self.interrupted = number
 
     # What is kept of a training
 
     @property
     def done(self) -> int:
-        """The batches of the epoch at work that are done with."""
+        """The number of batches of the current epoch that are done."""
         return self.steps - len(self.metrics) * self.batches
 
     def state(self) -> dict[str, Any]:

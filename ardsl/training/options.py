@@ -72,7 +72,7 @@ def count_devices(
 
 
 def recorded_options(settings: TrainSettings, devices: int, strategy: str | None) -> dict[str, Any]:
-    """Gives the options that a run folder records, beside the spec: a training goes on only with the same."""
+    """Gives the options that a run folder records, beside the spec: a training resumes only with the same."""
     options = {"epochs": settings.epochs, "seed": settings.seed, "precision": settings.precision}
     return options if devices == 1 else options | {"devices": devices, "strategy": strategy or STRATEGIES[0]}
 

@@ -12,7 +12,7 @@ from ardsl.spec import Spec
 from ardsl.training.progress import Progress, duration
 
 _COLLAPSED = 0.01
-"""Nats of divergence below which a latent variable tells nothing of its data."""
+"""Nats of divergence below which a latent variable says nothing about its data."""
 
 
 def announce(progress: Progress, spec: Spec, splits: Splits) -> None:

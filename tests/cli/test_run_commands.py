@@ -241,7 +241,7 @@ def test_a_full_disk_is_one_line_with_the_command_that_goes_on(
     *_, line = result.stderr.splitlines()
     assert line == (
         "error[AR530]: runs/small/weights.safetensors: cannot be written: no space left on device (os error 28); "
-        "that mended, go on with `ardsl train specs/small.ar --checkpoint-every 0 --resume`"
+        "after mending that, resume with `ardsl train specs/small.ar --checkpoint-every 0 --resume`"
     )
     assert run(*words, "--resume").exit_code == 0
     assert not list(Path("runs/small").glob(".*"))
@@ -267,7 +267,7 @@ def test_an_interrupted_training_names_the_command_that_goes_on(
     assert "has not ended" in run("eval", "runs/small").stderr
     assert "going on in epoch 2, after 3 steps" in run("train", spec, "--resume").stderr
     assert run("eval", "runs/small").stderr == ""
-    assert "there is nothing to go on with" in run("train", spec, "--resume").stderr
+    assert "there is nothing to resume" in run("train", spec, "--resume").stderr
 
 
 def test_a_trial_run_writes_nothing(run: Run, spec: str) -> None:

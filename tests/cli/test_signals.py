@@ -55,7 +55,7 @@ TRAIN = ["train", "long.ar", "--data", "train=x.npy", "--checkpoint-every", "0"]
 
 
 @pytest.mark.parametrize(
-    "number, code, word", [(signal.SIGINT, 130, "The run is in"), (signal.SIGTERM, 143, "terminated; go on with")]
+    "number, code, word", [(signal.SIGINT, 130, "The run is in"), (signal.SIGTERM, 143, "terminated; resume with")]
 )
 def test_a_signal_ends_the_command_with_its_code_and_the_way_on(
     long: Path, number: signal.Signals, code: int, word: str
@@ -70,7 +70,7 @@ def test_a_signal_ends_the_command_with_its_code_and_the_way_on(
     assert out.startswith(word)
     assert out.splitlines()[-1] == f"  ardsl {' '.join(TRAIN)} --resume"
     assert "interrupted, best epoch" in err and "Traceback" not in err
-    assert ("stopping after the step at work; Ctrl-C again stops at once" in err) == (number == signal.SIGINT)
+    assert ("stopping after the current step; Ctrl-C again stops at once" in err) == (number == signal.SIGINT)
     assert ardsl.restore("runs/long").sample(1).shape == (1, 4, 4)
 
 
@@ -90,5 +90,5 @@ def test_a_second_interrupt_ends_the_command_at_once(long: Path) -> None:
     with _start(IMPATIENT + COMMAND, TRAIN) as process:
         out, err = process.communicate(timeout=40)
     assert process.returncode == 130
-    assert "stopping after the step at work; Ctrl-C again stops at once\n" in err and "Traceback" not in err
-    assert out == f"interrupted; go on with\n  ardsl {' '.join(TRAIN)} --resume\n"
+    assert "stopping after the current step; Ctrl-C again stops at once\n" in err and "Traceback" not in err
+    assert out == f"interrupted; resume with\n  ardsl {' '.join(TRAIN)} --resume\n"

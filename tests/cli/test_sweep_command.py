@@ -155,7 +155,7 @@ def test_an_interrupted_sweep_says_how_to_go_on(run: Run, spec: str, monkeypatch
     monkeypatch.setattr("sys.argv", ["ardsl", *words])
     result = run(*words)
     assert (result.exit_code, result.stdout) == (130, "")
-    assert result.stderr == f"interrupted; go on with `ardsl {' '.join(words)}`\n"
+    assert result.stderr == f"interrupted; resume with `ardsl {' '.join(words)}`\n"
     assert len(rows()) == 1
     assert run(*words).exit_code == 0 and len(rows()) == 2
     assert [path.name for path in begun] == ["act=relu", "act=tanh", "act=tanh"]

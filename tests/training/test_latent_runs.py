@@ -168,7 +168,7 @@ def test_what_a_model_with_latent_variables_cannot_do(pictures: Path, tmp_path: 
         ("impute", run, "-o", "x.npz"): "error: `z` is latent, and this takes models without latent variables\n",
         ("sample", run, "--begin", "a.wav", "-o", "x.npz"): "error: --prefix is for models without latent variables\n",
         ("sample", run, "--fix", "z", "--between", "z", "-o", "x.npz"): (
-            "error: with --between all else is alike: leave --fix out\n"
+            "error: with --between all else is the same: leave --fix out\n"
         ),
         ("sample", run, "--between", "x", "-o", "x.npz"): "error: there is no latent variable 'x': there is z\n",
         ("reconstruct", run, "--keep", "y", "-o", "x.npz"): "error: there is no latent variable 'y': there is z\n",

@@ -1,4 +1,4 @@
-"""The start of training where latent variables are marginalized: it tells their values apart."""
+"""The start of training where latent variables are marginalized: it makes their values differ."""
 
 from __future__ import annotations
 

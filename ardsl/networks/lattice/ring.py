@@ -55,7 +55,7 @@ class RingStepper(TimeStepper):
         """The groups of a time step's sites, in the order in which they are drawn."""
         self._forward = lattice.along_time
         self._turn = 0
-        """The time step at work, counted in the order of time."""
+        """The current time step, counted in the order of time."""
         self._rooms: list[Tensor] = []
         self._now: dict[str, Tensor] = {}
         """Each map at the time step."""
@@ -90,15 +90,15 @@ class RingStepper(TimeStepper):
         return self._rooms[-1]
 
     def _make_rings(self) -> list[_Ring]:
-        """For the layers that read earlier time steps, those alike together."""
-        alike: dict[tuple[int, int, bool], list[Layer]] = {}
+        """For the layers that read earlier time steps, those of one size and number of delays together."""
+        by_size: dict[tuple[int, int, bool], list[Layer]] = {}
         for layer in self._wiring.layers:
             delays = _delays(self._wiring, layer)
             if any(delays):
                 groups, features = self._wiring.sizes[layer.sources[0][0]]
-                alike.setdefault((groups * features, len(delays), 0 in delays), []).append(layer)
+                by_size.setdefault((groups * features, len(delays), 0 in delays), []).append(layer)
         rings = []
-        for (size, count, has_now), layers in alike.items():
+        for (size, count, has_now), layers in by_size.items():
             read = np.array([_delays(self._wiring, layer) for layer in layers])
             store = self._room(int(read.max(axis=1).sum()), size)
             columns = self._room(len(layers), count, size)
@@ -176,7 +176,7 @@ class RingStepper(TimeStepper):
         return weight.transpose(1, 2).flatten(1)
 
     def _kept(self, make: Callable[[], Tensor]) -> Tensor:
-        """A copy of weights: what is begun goes on with those that there were."""
+        """A copy of weights: a stream keeps those that it began with."""
         kept = make().clone(memory_format=torch.contiguous_format)
         self._weights.append((kept, make))
         return kept

@@ -186,7 +186,7 @@ class LatticeStepper(LatticeInputs):
             tape.record(into.add_, self._at(name, sites, every, function, tape))
 
     def _convolve(self, layer: Convolve, group: int, sites: np.ndarray, into: Tensor, tape: Tape) -> None:
-        """One group's part of a convolution: of the sites at work, those of the group."""
+        """One group's part of a convolution: of the sites of a turn, those of the group."""
         mine = np.flatnonzero(sites % layer.groups == group)
         whole = len(mine) == len(sites)
         own = sites[mine]

@@ -134,7 +134,7 @@ def size(space: Space) -> float:
 def propose(space: Space, trials: Sequence[tuple[Mapping[str, Any], float]], seed: Sequence[int]) -> dict[str, Any]:
     """Proposes what to try after these trials, each with its loss: a function of the arguments.
 
-    So a search that was cut short goes on as if it had not been. The sampler is TPE (Bergstra et al. 2011).
+    So a search that was cut short resumes as if it had not been. The sampler is TPE (Bergstra et al. 2011).
     """
     import optuna
 

@@ -53,7 +53,7 @@ def sweep(
     written after each run. A run that diverges is a row of the table. The other arguments are those of
     :func:`ardsl.fit`.
 
-    The same call goes on with a sweep that was cut short: what has ended is not trained again.
+    The same call resumes a sweep that was cut short: what has ended is not trained again.
     """
     source, overrides = as_spec(spec).source, spec.overrides
     options = {"device": device, "checkpoint_every": checkpoint_every, "tensorboard": tensorboard}
