@@ -111,7 +111,8 @@ def _factor(model: Model, factor: Factor) -> str:
 
 
 def owners(groups: Sequence[Group]) -> list[np.ndarray]:
-    """For each group, which draw (numbered over all groups) gives each of its source elements; −1 for a ``given``."""
+    """For each group, the draw (numbered over all groups) that gives each of its source elements; −1 for a
+    ``given``."""
     draw_of: dict[str, np.ndarray] = {}
     start = 0
     for group in groups:

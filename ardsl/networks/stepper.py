@@ -51,11 +51,11 @@ class Stepper(ABC):
     """
 
     slots: Slots | None = None
-    """Where a network reads of each draw one number, and a step's may be written in place of :meth:`write`."""
+    """Views to write a step's draws into, in place of :meth:`write`: for networks that read one number of each draw."""
 
     @abstractmethod
     def start(self, known: Tensor) -> None:
-        """Begin with the inputs that are known from the start, [columns, batch], in the group's order."""
+        """Begins with the inputs that are known from the start, [columns, batch], in the group's order."""
 
     @abstractmethod
     def parameters(self, step: int) -> Tensor:
@@ -63,32 +63,33 @@ class Stepper(ABC):
 
     @abstractmethod
     def write(self, step: int, inputs: Tensor) -> None:
-        """Take the inputs that the step's draws gave, [columns, batch], source elements ascending."""
+        """Takes the inputs that the step's draws gave, [columns, batch], source elements ascending."""
 
     def advance(self, step: int) -> None:
-        """Go on, the step's draws having been written into ``slots.at[step]``."""
+        """Continues after a step whose draws have been written into ``slots.at[step]``."""
         raise NotImplementedError  # never called of steppers without slots
 
     @abstractmethod
     def refresh(self) -> None:
-        """Take the network's weights as they are now."""
+        """Takes the network's weights as they are now."""
 
     @abstractmethod
     def caches(self) -> Iterable[Tensor]:
         """Every tensor that depends on the examples, [..., batch], none of them twice."""
 
     def select(self, rows: Tensor) -> None:
-        """Go on with other examples: row ``b`` of every cache becomes what row ``rows[b]`` was, int64 [batch]."""
+        """Continues with other examples: row ``b`` of every cache becomes what row ``rows[b]`` was, int64 [batch]."""
         for cache in self.caches():
             cache.copy_(cache.index_select(-1, rows))
 
 
 class TimeStepper(Stepper):
-    """A network along time: of its past, only what some layer still reads is kept, so that memory does not grow.
+    """A network along time: of the time steps before, only what some layer still reads is kept, so that memory does not
+    grow.
 
     Step ``s`` is the s-th draw in the order of time. It reads of other variables what is known from the start.
     """
 
     @abstractmethod
     def start(self, known: Tensor, first: int = 0) -> None:
-        """Begin with what is given, at the ``first`` time step as if there were none before it."""
+        """Begins with what is given, at the ``first`` time step as if there were none before it."""

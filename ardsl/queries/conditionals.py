@@ -222,7 +222,7 @@ def _joint(
     float64 [rows], in the data's units."""
     scale = model.units.scale(cell.variable, cell.element)
     for values in _batches(model, cell, examples, len(points) + 1):
-        own, candidate = _content(values, cell)
+        own, candidate = _cell_values(values, cell)
         every = torch.cat([_standardized(model, cell, points).expand(len(own), -1), candidate], 1)
         log_probs = joint_log_probs(model, values, cell.variable, cell.element, every)
         joint = log_probs[:, :-1] + (widths / scale).log()
@@ -233,13 +233,14 @@ def _joint(
 def _last(model: AutoregressiveModel, cell: Cell, examples: Examples) -> Iterator[np.ndarray]:
     """log p(cell | rest) of what the cells hold under the orders that draw them last, as :func:`_joint`."""
     for values in _batches(model, cell, examples, 1):
-        own, candidate = _content(values, cell)
+        own, candidate = _cell_values(values, cell)
         log_prob = cell_log_probs(model, values, cell.variable, cell.element, candidate)[:, 0]
         yield _cell_log_probs(own, log_prob, model.units.scale(cell.variable, cell.element))
 
 
-def _content(values: Values, cell: Cell) -> tuple[Tensor, Tensor]:
-    """Gives what the cells hold, [rows], and the same as candidates, [rows, 1], legal where nothing is there."""
+def _cell_values(values: Values, cell: Cell) -> tuple[Tensor, Tensor]:
+    """Gives the values of the cells, [rows], and the same as candidates, [rows, 1], with a legal value for a missing
+    one."""
     own = values[cell.variable.name][:, cell.element]
     return own, own.nan_to_num(cell.domain.feasible)[:, None]
 

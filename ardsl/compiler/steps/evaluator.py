@@ -19,11 +19,11 @@ from ardsl.compiler.steps.draws import Draw
 from ardsl.compiler.steps.schedule import Steps
 from ardsl.compiler.steps.walk import Walker, code_table, columns
 from ardsl.networks.realize import sampling_steps
-from ardsl.networks.slot_stepper import whole_stepper as every_network_whole
+from ardsl.networks.slot_stepper import whole_stepper as whole_network_stepper
 from ardsl.networks.stepper import Orders, Run, Stepper
 
 MakeStepper = Callable[[Density, int, Run], Stepper]
-"""The stepper of a group's network, by the group's number."""
+"""Makes the stepper of a group's network: of a density, the group's number and its run."""
 
 
 def _own_stepper(density: Density, group: int, run: Run) -> Stepper:
@@ -31,12 +31,13 @@ def _own_stepper(density: Density, group: int, run: Run) -> Stepper:
 
 
 def whole_stepper(density: Density, group: int, run: Run) -> Stepper:
-    """The reference: the whole network again at every step."""
-    return every_network_whole(density.groups[group], density.networks_by_group[group], run)
+    """The reference stepper, which runs the whole network again at every step."""
+    return whole_network_stepper(density.groups[group], density.networks_by_group[group], run)
 
 
 class Evaluator:
-    """Walks a density under some orders, for a batch size, with its weights as they are at the time.
+    """Draws what is not known of a density by steps: under given orders, for a batch size, with its weights at the
+    time.
 
     ``known`` are elements whose values all examples have, bool [elements] by variable: their draws are not made.
     ``stepper`` makes that of each network; by default its own, which computes each activation once.
@@ -52,7 +53,7 @@ class Evaluator:
     ) -> None:
         step_of = sampling_steps(density.spec.plan.groups, orders)
         if known:
-            step_of = _compressed(density, step_of, known)
+            step_of = _without_known_draws(density, step_of, known)
         self._steps = steps = Steps(density.groups, step_of, at_once=stepper is None)
         self._steppers = [
             None if once else (stepper or _own_stepper)(density, group, steps.run(group, under, batch))
@@ -63,14 +64,14 @@ class Evaluator:
 
     @torch.inference_mode()
     def refresh(self) -> None:
-        """Take the density's weights as they are now."""
+        """Takes the density's weights as they are now."""
         for stepper in self._steppers:
             if stepper is not None:
                 stepper.refresh()
 
     @torch.inference_mode()
     def run(self, values: Values, draw: Draw) -> None:
-        """Leaves draws in ``values``, [batch, elements] by variable, which hold what is given and what is known, and
+        """Writes draws into ``values``, [batch, elements] by variable, which hold what is given and what is known, and
         NaN beyond the end of each example."""
         for group, stepper in enumerate(self._steppers):
             if stepper is not None:
@@ -78,17 +79,17 @@ class Evaluator:
         self._walker.walk(values, draw, range(self._steps.count))
 
 
-def _compressed(density: Density, step_of: np.ndarray, known: Mapping[str, np.ndarray]) -> np.ndarray:
-    """The steps without those of draws that are known, whose step is −1."""
+def _without_known_draws(density: Density, step_of: np.ndarray, known: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Renumbers the steps so that none is left for draws that are known alone; a known draw has the step −1."""
     targets = [target for group in density.groups for target in group.targets]
-    gone = [
+    is_known = [
         known[t.variable.name][t.elements[:, 0]] if t.variable.name in known else np.zeros(t.draws, dtype=bool)
         for t in targets
     ]
-    made = ~np.concatenate(gone)
-    left = np.full_like(step_of, -1)
-    left[made] = np.unique(step_of[made], return_inverse=True)[1]
-    return left
+    drawn = ~np.concatenate(is_known)
+    renumbered = np.full_like(step_of, -1)
+    renumbered[drawn] = np.unique(step_of[drawn], return_inverse=True)[1]
+    return renumbered
 
 
 class Refreshed(Protocol):
@@ -101,7 +102,7 @@ _Kept = TypeVar("_Kept", bound=Refreshed)
 class Lender:
     """Keeps what is made of a density's weights, and lends each to one thread at a time.
 
-    What it lends has the weights that there are: they are compared with a copy, number by number, since an edit by
+    What it lends has the current weights: they are compared with a copy, number by number, since an edit by
     ``.data``, by numpy or by a fused optimizer leaves no other mark.
     """
 
@@ -114,7 +115,7 @@ class Lender:
 
     @contextmanager
     def lend(self, density: Density, key: object, make: Callable[[], _Kept]) -> Iterator[_Kept]:
-        """One for this key, made where none is idle."""
+        """Lends what was made for this key, or makes it where none is idle."""
         key = (key, density.like.dtype, density.like.device)
         with self._lock:
             version = self._current([weight.detach() for weight in density.parameters()])
@@ -135,7 +136,7 @@ class Lender:
                     del self._idle[oldest]
 
     def _current(self, weights: list[Tensor]) -> int:
-        """The number of the weights that there are, counted up with every change."""
+        """The version of the weights: a number that grows with every change."""
         new, old = ([(weight.dtype, weight.device) for weight in tensors] for tensors in (weights, self._weights))
         if new != old:
             self._weights = [weight.clone() for weight in weights]

@@ -1,4 +1,4 @@
-"""The steps of an evaluation: which draws each makes, and which inputs of the networks these give."""
+"""The steps of an evaluation: the draws that each makes, and the inputs that these give the networks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ardsl.networks.stepper import Orders, Run
 _Owner = TypeVar("_Owner")
 
 _KEPT = 1 << 14
-"""Steps that are remembered: there may be as many as a sound has time steps."""
+"""Steps kept in memory: there may be as many as a sound has time steps."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,15 @@ class Block:
 
 @dataclass(frozen=True)
 class Step:
-    """One step: its draws by group, with what each network calls the step; and the inputs that these give, as runs of
-    consecutive source elements of each group."""
+    """One step of the model: the draws that it makes by group, and the inputs that these give each group.
+
+    Each network numbers the steps that concern it by itself; inputs are runs of consecutive source elements.
+    """
 
     draws: tuple[tuple[int, int, tuple[Block, ...]], ...]
-    """Group, its own number of the step, and its blocks."""
+    """By group: its number, its network's number of the step, and the blocks of draws."""
     inputs: tuple[tuple[int, int, tuple[range, ...]], ...]
-    """Group, its own number of the step, and the runs."""
+    """By group: its number, its network's number of the step, and the runs."""
 
 
 class Schedule(Protocol):
@@ -61,8 +63,9 @@ class Steps:
         known = np.append(step_of, -1)  # a given element's owner is −1
         self._draw_step = np.split(step_of, ends[:-1])
         self._element_step = [known[owner] for owner in owners(groups)]
-        self._own = [np.unique(np.concatenate(pair)) for pair in zip(self._draw_step, self._element_step, strict=True)]
-        self._own = [steps[steps >= 0] for steps in self._own]
+        by_group = zip(self._draw_step, self._element_step, strict=True)
+        self._group_steps = [np.unique(np.concatenate(draws_and_elements)) for draws_and_elements in by_group]
+        self._group_steps = [steps[steps >= 0] for steps in self._group_steps]
         self._blocks = [(g, b) for g, group in enumerate(groups) for b in range(len(group.targets))]
         self._first_draw = np.cumsum([0, *(target.draws for group in groups for target in group.targets)])
         self._first_element = np.cumsum([0, *(group.elements for group in groups)])
@@ -78,7 +81,7 @@ class Steps:
 
     def run(self, group: int, orders: Orders, batch: int) -> Run:
         """The run of a group's network: its steps, orders and batch size."""
-        steps = self._own[group]
+        steps = self._group_steps[group]
         numbers = np.append(np.arange(len(steps)), -1)
 
         def renumbered(model_steps: np.ndarray) -> np.ndarray:
@@ -115,7 +118,7 @@ class Steps:
         )
 
     def _number(self, group: int, step: int) -> int:
-        return int(self._own[group].searchsorted(step))
+        return int(self._group_steps[group].searchsorted(step))
 
 
 class TimeSteps:
@@ -154,7 +157,8 @@ class _ByStep:
 
 
 def _split(numbers: np.ndarray, first: np.ndarray, owners: Sequence[_Owner]) -> list[tuple[_Owner, np.ndarray]]:
-    """Ascending numbers by their owners, whose own begin at ``first``: each owner with its numbers, counted from 0."""
+    """Splits ascending numbers by their owners, whose numbers begin at ``first``: each owner with its own, counted from
+    0."""
     owner = np.searchsorted(first, numbers, side="right") - 1
     starts = np.flatnonzero(np.diff(owner, prepend=-1))
     by_owner = np.split(numbers, starts[1:]) if len(starts) else []

@@ -1,4 +1,4 @@
-"""Walks along time, part by part: but for what is drawn, memory does not grow with it."""
+"""Walks along time, chunk by chunk: memory does not grow with time, but for the draws themselves."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from ardsl.compiler.steps.schedule import TimeSteps
 from ardsl.compiler.steps.walk import Walker, code_table, columns
 from ardsl.model.model import Variable
 
-_LOOK = 16
-"""Steps after which it is looked whether all examples have ended."""
+_CHECK_EVERY = 16
+"""Steps after which the walk checks whether all examples have ended."""
 
 
 def series(density: Density) -> Variable | None:
@@ -40,7 +40,7 @@ class Series:
         (self._target,) = self._group.targets
         self._stepper, self._table = plan.time_stepper(density.networks_by_group[0], batch), code_table(density)
         self._size = self._target.elements.shape[1]
-        """Elements of each draw."""
+        """The number of elements of each draw."""
         variable = self._target.variable
         steps = self._target.draws // variable.shape[0]
         order = variable.orders.orders[0].rank.reshape(variable.shape[0], -1)[0, :: self._size]
@@ -79,22 +79,22 @@ class Series:
         """The continuation of a standardized prefix [batch, elements], in chunks: of as many draws as the parts of the
         noise are for. After an end come ends; after that of every example, nothing is drawn."""
         end, first = self._target.variable.end, prefix.shape[1] // self._size
-        over = (prefix == end).any(1) if end is not None else prefix.new_zeros(len(prefix), dtype=torch.bool)
+        has_ended = (prefix == end).any(1) if end is not None else prefix.new_zeros(len(prefix), dtype=torch.bool)
         for number, uniforms in enumerate(noise):
-            if end is not None and bool(over.all()):
+            if end is not None and bool(has_ended.all()):
                 return
             if number == 0:
                 self._begin(given, prefix)
-            drawn = self._draw(given, uniforms, first, over)
+            drawn = self._draw(given, uniforms, first, has_ended)
             first += uniforms.shape[1]
             if end is not None:
-                seen = (drawn == end).cumsum(1) + over[:, None]
-                over = seen[:, -1] > 0
+                seen = (drawn == end).cumsum(1) + has_ended[:, None]
+                has_ended = seen[:, -1] > 0
                 drawn = drawn.masked_fill(seen > 0, end)
             yield drawn
 
     def _begin(self, given: Values, prefix: Tensor) -> None:
-        """Goes through a prefix, from as far back as what follows depends on it."""
+        """Walks through the part of a prefix that lies in the receptive field of what follows."""
         draws_a_step, name = len(self._order), self._target.variable.name
         last = prefix.shape[1] // self._size // draws_a_step
         first = max(0, last - self._receptive_field)
@@ -104,24 +104,25 @@ class Series:
         elements = prefix[:, first * draws_a_step * self._size : last * draws_a_step * self._size].clone()
         self._walk(given, elements, Given(), first * draws_a_step, range(first * draws_a_step, last * draws_a_step))
 
-    def _draw(self, given: Values, uniforms: Tensor, first: int, over: Tensor) -> Tensor:
-        """Draws from number ``first`` of all on, [batch, elements]; fewer than there is noise for once all are over."""
+    def _draw(self, given: Values, uniforms: Tensor, first: int, has_ended: Tensor) -> Tensor:
+        """Draws from number ``first`` of all on, [batch, elements]; fewer than there is noise for once all examples
+        have ended."""
         end, count = self._target.variable.end, uniforms.shape[1]
         drawn = uniforms.new_zeros(self._batch, count * self._size)
         if end is None:
             self._walk(given, drawn, FromNoise(((uniforms,),)), first, range(first, first + count))
             return drawn
-        for start in range(0, count, _LOOK):  # a variable with an end has one draw of one element a time step
-            stop = min(start + _LOOK, count)
+        for start in range(0, count, _CHECK_EVERY):  # a variable with an end has one draw of one element a time step
+            stop = min(start + _CHECK_EVERY, count)
             elements = drawn[:, start:stop]
             steps = range(first + start, first + stop)
             self._walk(given, elements, FromNoise(((uniforms[:, start:stop],),)), first + start, steps)
-            if bool((over | (drawn[:, :stop] == end).any(1)).all()):
+            if bool((has_ended | (drawn[:, :stop] == end).any(1)).all()):
                 return drawn[:, :stop]
         return drawn
 
     def _walk(self, given: Values, own: Tensor, draw: Draw, first: int, steps: range) -> None:
-        """Takes steps into the elements of a part of time, whose first draw is number ``first`` of all."""
+        """Takes steps, and writes their draws into ``own``: the elements from draw number ``first`` of all on."""
         variable = self._target.variable
         schedule = TimeSteps(self._order, first, self._size if self._own else 0, self._own.start)
         walker = Walker(self._density, (0,), schedule, [self._stepper], self._table)

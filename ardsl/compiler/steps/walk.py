@@ -1,6 +1,6 @@
-"""The walk: step by step, the networks give parameters, draws are made of them, and the networks learn what they are.
+"""The walk: step by step, networks give parameters, draws are made from these, and become inputs of the networks.
 
-It is the only loop of its kind. Sampling, completing, continuing a prefix and streaming differ in the schedule, in the
+It is the only loop over steps. Sampling, completing, continuing a prefix and streaming differ in the schedule, in the
 steppers and in how draws get their values.
 
 A step is taken in one of three ways, which give the same draws. :class:`ByValue` serves every model. Where all draws
@@ -57,6 +57,7 @@ class Walker:
         way.finish()
 
     def _way(self, values: Values, draw: Draw) -> Way:
+        """The fastest way that serves this density, draw rule and values."""
         stepper = self.steppers[0] if self.steppers else None
         if draw.noise is None or self.table is None or stepper is None:
             return ByValue(self, values, draw)
@@ -85,11 +86,11 @@ class Way(ABC):
 
     @abstractmethod
     def finish(self) -> None:
-        """Leaves in the values what is not there yet."""
+        """Writes into the values what steps have not written there."""
 
 
 class ByValue(Way):
-    """Steps of any model: draws are values in the data's own form, which each network encodes for itself."""
+    """Steps of any model: draws are values, written into ``values`` and encoded for each network that reads them."""
 
     def __init__(self, walker: Walker, values: Values, draw: Draw) -> None:
         self._density, self._schedule, self._steppers = walker.density, walker.schedule, walker.steppers
@@ -114,7 +115,7 @@ class ByValue(Way):
                     width, count = target.family.width, len(block.draws)
                     parameters = rows[start : start + count * width].unflatten(0, (count, width)).permute(2, 0, 1)
                     start += count * width
-                keep(values, target, block.draws, self._draw(block, target, conditional, parameters, values))
+                store(values, target, block.draws, self._draw(block, target, conditional, parameters, values))
         for group, own_number, runs in step.inputs:
             stepper = self._steppers[group]
             if stepper is not None:
@@ -126,8 +127,8 @@ class ByValue(Way):
             density, sources = self._density, self._density.groups[group].sources
             network = density.networks_by_group[group]
             inputs = [self._read(source, network.reads) for source in sources]
-            some = next(iter(self._values.values()))
-            inputs = inputs or [density.like.new_zeros(len(some), 0)]
+            batch = len(next(iter(self._values.values())))
+            inputs = inputs or [density.like.new_zeros(batch, 0)]
             together = inputs[0] if len(inputs) == 1 else torch.cat(inputs, 1)
             self._at_once[group] = density.split(group, network(together, self._orders[group]))
         return self._at_once[group]
@@ -139,7 +140,7 @@ class ByValue(Way):
         return self._features[key]
 
     def finish(self) -> None:
-        """Every draw is in the values as soon as it is made."""
+        """Does nothing: every draw is written into the values as soon as it is made."""
 
 
 class ByCode(Way):
@@ -230,8 +231,8 @@ def columns(density: Density, group: int, values: Values, runs: Sequence[range])
     return torch.cat(blocks) if blocks else density.like.new_zeros(0, len(next(iter(values.values()))))
 
 
-def keep(values: Values, target: TargetBlock, draws: np.ndarray, drawn: Tensor) -> None:
-    """Writes draws [batch, draws(, event)] of a block where they belong; what lies beyond an example's end, NaN."""
+def store(values: Values, target: TargetBlock, draws: np.ndarray, drawn: Tensor) -> None:
+    """Writes draws [batch, draws(, event)] of a block into ``values``; NaN beyond an example's end."""
     value, elements = values[target.variable.name], target.elements[draws].reshape(-1)
     drawn = drawn.reshape(len(value), len(elements)).to(value.dtype)
     if target.variable.varies:

@@ -107,7 +107,8 @@ class DenseStepper(Stepper):
         self._places = [columns_at, *(layer.order for layer in hidden), rows_at]
         self._buffers = [self._empty(len(layer_order.order), run.batch) for layer_order in self._sorted]
 
-        self._kept: list[tuple[Tensor, int, Tensor, Tensor]] = []
+        self._copies: list[tuple[Tensor, int, Tensor, Tensor]] = []
+        """Weights in the order of steps: the copy, the number of the weight, its rows and its columns."""
         self._biases: list[tuple[Tensor, Tensor]] = []
         last = len(hidden)
         self._hidden_products = [self._product(layer, layer + 1, layer) for layer in range(last)]
@@ -137,7 +138,7 @@ class DenseStepper(Stepper):
         """The product by one of the weights from a buffer to another; :meth:`refresh` fills its copy of the weight."""
         rows, columns = (torch.as_tensor(self._places[buffer], device=self._like.device) for buffer in (target, source))
         weight = self._empty(len(rows), len(columns))
-        self._kept.append((weight, number, rows, columns))
+        self._copies.append((weight, number, rows, columns))
         buffers, order = self._buffers, self._sorted
         return _Product(buffers[target], order[target], weight, buffers[source], order[source])
 
@@ -189,10 +190,10 @@ class DenseStepper(Stepper):
     def refresh(self) -> None:
         layers, direct, biases = self._weights()
         weights = layers if direct is None else [*layers, direct]
-        for kept, number, rows, columns in self._kept:
-            kept.copy_(weights[number][rows][:, columns])
-        for (kept, place), bias in zip(self._biases, biases, strict=True):
-            kept.copy_(bias[place][:, None])
+        for copy, number, rows, columns in self._copies:
+            copy.copy_(weights[number][rows][:, columns])
+        for (copy, place), bias in zip(self._biases, biases, strict=True):
+            copy.copy_(bias[place][:, None])
 
     def caches(self) -> Iterable[Tensor]:
         return self._buffers
@@ -203,7 +204,8 @@ class DenseStepper(Stepper):
         self._fill.play()
 
     def _enter(self, block: int) -> None:
-        """Begin a block. One that was passed over drew nothing and learned nothing, so it had nothing to begin."""
+        """Begins a block, by the products of all that was known before it. A block that was passed over made no
+        draws."""
         self._block = block
         self._entries[block].play()
 
