@@ -52,11 +52,11 @@ def calibrate_command(
         raise data_error(BAD_OUTPUT, path=output, problem="the histograms are written to .png")
     model = restored(directory, restore, device)
     calibration = calibrate(model, **data_of(directory, model.spec, data, split, data_dir), seed=seed)
-    picture = output or str(Path(directory) / "calibration.png")
+    path = output or str(Path(directory) / "calibration.png")
     _show(calibration)
     if can_draw():
-        save_histograms(picture, calibration)
-        say(f"histograms: {picture}")
+        save_histograms(path, calibration)
+        say(f"histograms: {path}")
     else:
         say("note: the histograms need matplotlib: pip install 'ardsl[plot]'", err=True)
     say(calibration.verdict)

@@ -1,4 +1,4 @@
-"""The declared graph as a picture or as text: SVG, PNG, DOT, Mermaid and JSON.
+"""The declared graph as a drawing or as text: SVG, PNG, DOT, Mermaid and JSON.
 
 Observed variables are filled boxes, latent ones rounded, conditioning inputs dashed. In DOT and Mermaid dashed arrows
 show what the guide infers from what.
@@ -14,7 +14,7 @@ from typing import Any
 
 from ardsl.errors import ArdslError
 from ardsl.graph.declared import readings
-from ardsl.graph.layout import FONT, SMALL, Arrow, Box, box_lines, edge_label, label_size, line_heights, picture
+from ardsl.graph.layout import FONT, SMALL, Arrow, Box, box_lines, drawing, edge_label, label_size, line_heights
 from ardsl.model.model import Model
 
 _INK, _QUIET, _FILL, _PAPER = "#1f2933", "#52606d", "#dbe4f0", "#ffffff"
@@ -32,7 +32,7 @@ def draw(model: Model, format: str) -> str | bytes:
 
 
 def to_svg(model: Model) -> str:
-    shown = picture(model)
+    shown = drawing(model)
     width, height = f"{shown.width:.0f}", f"{shown.height:.0f}"
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
@@ -86,13 +86,13 @@ def _corner(box: Box) -> float:
 
 
 def to_png(model: Model) -> bytes:
-    """The picture of the SVG, through matplotlib."""
+    """The SVG as a PNG, drawn by matplotlib."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
     from matplotlib.path import Path
 
-    shown = picture(model)
+    shown = drawing(model)
     pixels = max(shown.width, shown.height) / 72 * _DPI
     if pixels > _MOST_PIXELS:
         wide = f"{pixels:,.0f} pixels {'wide' if shown.width >= shown.height else 'high'}"
@@ -206,13 +206,13 @@ def to_json(model: Model) -> str:
         {"source": source, "target": target, "contexts": [context.text for _, context in pairs]}
         for (source, target), pairs in declared.edges.items()
     ]
-    drawing: dict[str, Any] = {"name": model.name, "variables": variables, "edges": edges}
+    content: dict[str, Any] = {"name": model.name, "variables": variables, "edges": edges}
     if model.guide:
-        drawing["guide"] = [
+        content["guide"] = [
             {"target": f.variable, "exact": f.exact, "contexts": [context.text for context in f.contexts]}
             for f in model.guide
         ]
-    return json.dumps(drawing, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
 FORMATS: dict[str, Callable[[Model], str | bytes]] = {

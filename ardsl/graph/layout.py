@@ -52,7 +52,7 @@ class Arrow:
 
 
 @dataclass(frozen=True)
-class Picture:
+class Drawing:
     """A drawn graph, before it is rendered."""
 
     width: float
@@ -61,7 +61,7 @@ class Picture:
     arrows: tuple[Arrow, ...]
 
 
-def picture(model: Model) -> Picture:
+def drawing(model: Model) -> Drawing:
     """The declared graph of an acyclic model, laid out."""
     declared = readings(model)
     lines = {name: box_lines(variable, declared.own[name]) for name, variable in model.variables.items()}
@@ -240,7 +240,7 @@ def _arrow(
     return Arrow(*edge, tuple(points), label, ((x + end) / 2, (y + end_y) / 2))
 
 
-def _moved(boxes: tuple[Box, ...], arrows: tuple[Arrow, ...]) -> Picture:
+def _moved(boxes: tuple[Box, ...], arrows: tuple[Arrow, ...]) -> Drawing:
     """Everything moved into view, and the size of the view."""
     from dataclasses import replace
 
@@ -251,7 +251,7 @@ def _moved(boxes: tuple[Box, ...], arrows: tuple[Arrow, ...]) -> Picture:
         points += [(arrow.at[0] + side * width / 2, arrow.at[1] + side * height / 2) for side in (-1, 1)]
     left, top = (min((point[i] for point in points), default=0.0) - _MARGIN for i in (0, 1))
     right, bottom = (max((point[i] for point in points), default=0.0) + _MARGIN for i in (0, 1))
-    return Picture(
+    return Drawing(
         right - left,
         bottom - top,
         tuple(replace(box, x=box.x - left, y=box.y - top) for box in boxes),

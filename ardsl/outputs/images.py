@@ -1,4 +1,4 @@
-"""Samples of a two-dimensional variable as one picture: a near-square grid, read row by row."""
+"""Samples of a two-dimensional variable as one image: a near-square grid, read row by row."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ def save_grid(path: str | Path, samples: Tensor, variable: Variable) -> None:
         Image.fromarray(pixels).save(part, format="png")
 
 
-def grid(pictures: np.ndarray) -> np.ndarray:
-    """Pictures uint8 [n, rows, columns(, 3)] side by side with a line between them, enlarged by a whole factor."""
-    n, height, width, *rest = pictures.shape
+def grid(images: np.ndarray) -> np.ndarray:
+    """Images uint8 [n, rows, columns(, 3)] side by side with a line between them, enlarged by a whole factor."""
+    n, height, width, *rest = images.shape
     across = math.ceil(math.sqrt(n))
     down = math.ceil(n / across)
     margin = ((0, 0), (1, 1), (1, 1), *[(0, 0)] * len(rest))  # or neighbours merge
-    pictures = np.pad(pictures, margin, constant_values=_GAP_SHADE)
+    images = np.pad(images, margin, constant_values=_GAP_SHADE)
     height, width = height + 2, width + 2
     factor = max(1, _SIDE // (across * (max(height, width) + 1)))
-    pictures = pictures.repeat(factor, axis=1).repeat(factor, axis=2)
+    images = images.repeat(factor, axis=1).repeat(factor, axis=2)
     high, wide = height * factor, width * factor
     whole = np.full((down * (high + 1) - 1, across * (wide + 1) - 1, *rest), _GAP_SHADE, dtype=np.uint8)
-    for index, picture in enumerate(pictures):
+    for index, image in enumerate(images):
         top, left = index // across * (high + 1), index % across * (wide + 1)
-        whole[top : top + high, left : left + wide] = picture
+        whole[top : top + high, left : left + wide] = image
     return whole
 
 

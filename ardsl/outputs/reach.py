@@ -123,7 +123,7 @@ def _of_group(plan: Design) -> _Subject:
 
 
 def _grid(shape: tuple[int, ...]) -> tuple[int, int, int] | None:
-    """Rows, columns and channels of a variable; None where it is no picture."""
+    """Rows, columns and channels of a variable; None where it is no image."""
     if len(shape) not in (1, 2, 3):
         return None
     rows, columns, channels = (1, *shape, 1) if len(shape) == 1 else (*shape, 1)[:3]

@@ -29,7 +29,7 @@ def reconstruct(
     beside: bool = False,
 ) -> tuple[dict[str, Tensor], Examples | None, dict[str, np.ndarray]]:
     """Draws the first examples of data (any form that ``fit`` takes) anew given what is inferred of them, by variable;
-    what they were given, and where they end. ``keep``: these latent variables only; ``beside``: pictures to the right
+    what they were given, and where they end. ``keep``: these latent variables only; ``beside``: images to the right
     of the data's."""
     if not isinstance(model, LatentModel):
         raise ArdslError("this takes a model with latent variables, of which something is inferred")

@@ -8,8 +8,8 @@ A folder holds
 - ``weights.safetensors``: the best weights so far, with the spec's text and params in the metadata;
 - ``checkpoint.safetensors``: while a training has not ended, all that it takes to resume it;
 - ``metrics.csv`` and ``metrics.jsonl``: the training curve (epoch, seconds, train, valid, and the divergence of each
-  latent variable), and ``curve.png``, the same as a picture, where matplotlib is installed;
-- ``samples.png``, ``samples-0.wav`` … or ``samples.txt``: samples, where a variable is a picture, a sound or a text.
+  latent variable), and ``curve.png``, the same as a plot, where matplotlib is installed;
+- ``samples.png``, ``samples-0.wav`` … or ``samples.txt``: samples, where a variable is an image, a sound or a text.
 
 Every file is replaced whole, so a folder can be read while a training runs.
 """

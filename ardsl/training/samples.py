@@ -1,4 +1,4 @@
-"""A model's samples as files, as it trains and at the end: pictures, sounds or text."""
+"""A model's samples as files, as it trains and at the end: images, sounds or text."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SHARE = 0.02
 
 
 class Samples:
-    """Samples drawn for what the data give, of the first variable that is a picture, a sound or a text: ``samples.png``
+    """Samples drawn for what the data give, of the first variable that is an image, a sound or a text: ``samples.png``
     in ``folder``, ``samples-0.wav`` …, or ``samples.txt``."""
 
     def __init__(self, folder: Path, splits: Splits, seed: int) -> None:

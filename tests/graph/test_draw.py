@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ardsl.errors import ArdslError
 from ardsl.graph.draw import FORMATS, draw
-from ardsl.graph.layout import picture
+from ardsl.graph.layout import drawing
 from ardsl.model.model import Model
 from tests.support.graph_models import factor, model, model_of, variable
 
@@ -42,7 +42,7 @@ def graphs(draw: st.DrawFn) -> Model:
 @settings(max_examples=40, deadline=None)
 @given(graphs())
 def test_layout(found: Model) -> None:
-    shown = picture(found)
+    shown = drawing(found)
     for a, b in combinations(shown.boxes, 2):
         apart = abs(a.x - b.x) >= (a.width + b.width) / 2 or abs(a.y - b.y) >= (a.height + b.height) / 2
         assert apart, (a, b)

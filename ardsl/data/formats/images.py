@@ -23,7 +23,7 @@ _MOST_PIXELS = 1 << 26
 _TAIL = 1 << 16
 """Bytes at the end of a `.png` file in which its EXIF data stands, if that comes last."""
 _ORIENTATION, _ON_SIDE = 0x0112, range(5, 9)
-"""EXIF's tag for how a picture is turned, and its values that swap rows and columns."""
+"""EXIF's tag for how an image is turned, and its values that swap rows and columns."""
 
 
 def shape(folder: Path, files: Sequence[str]) -> tuple[int, ...]:
@@ -44,12 +44,12 @@ def read(folder: Path, files: Sequence[str]) -> np.ndarray:
     whole: np.ndarray | None = None
     for row, file in enumerate(files):
         name = str(folder / file)
-        picture = _opened(name, _pixels)
+        image = _opened(name, _pixels)
         if whole is None:
-            whole = np.empty((len(files), *picture.shape), dtype=np.uint8)
-        if picture.shape != whole.shape[1:]:
-            raise _differs(name, picture.shape, files[0], whole.shape[1:])
-        whole[row] = picture
+            whole = np.empty((len(files), *image.shape), dtype=np.uint8)
+        if image.shape != whole.shape[1:]:
+            raise _differs(name, image.shape, files[0], whole.shape[1:])
+        whole[row] = image
     return np.zeros((0, 0, 0), dtype=np.uint8) if whole is None else whole
 
 
@@ -80,7 +80,7 @@ def _opened(name: str, use: Callable[[Any], Any]) -> Any:
 
 
 def _claimed(opened: Any) -> tuple[int, ...]:
-    """The shape that a picture is to have, as it is turned: (rows, columns), or (rows, columns, 3) in colour."""
+    """The shape that an image is to have, as it is turned: (rows, columns), or (rows, columns, 3) in colour."""
     size = opened.size if _is_on_side(opened) else opened.size[::-1]
     return (*size, 3) if opened.mode in ("RGB", "RGBA", "P") else size
 
@@ -97,31 +97,31 @@ def _is_on_side(opened: Any) -> bool:
 
 
 def _pixels(opened: Any) -> np.ndarray:
-    """The pixels of a picture: uint8 [rows, columns] or [rows, columns, 3]; 0 and 255 where it is black and white."""
+    """The pixels of an image: uint8 [rows, columns] or [rows, columns, 3]; 0 and 255 where it is black and white."""
     from PIL import ImageOps
 
-    picture = _plain(ImageOps.exif_transpose(opened))
-    if picture.mode not in _MODES:
+    image = _plain(ImageOps.exif_transpose(opened))
+    if image.mode not in _MODES:
         known = "black and white, grey or RGB: save it as one of these"
         raise data_error(
             UNREADABLE, path=opened.filename, problem=f"has the mode {opened.mode}, and images are {known}"
         )
-    pixels = np.asarray(picture)
-    return pixels.astype(np.uint8) * (255 if picture.mode == "1" else 1)
+    pixels = np.asarray(image)
+    return pixels.astype(np.uint8) * (255 if image.mode == "1" else 1)
 
 
-def _plain(picture: Any) -> Any:
+def _plain(image: Any) -> Any:
     """A palette as its colours, and no transparency where nothing is transparent."""
-    if picture.mode == "P" and "transparency" not in picture.info:
-        return picture.convert("RGB")
-    if picture.mode in ("RGBA", "LA") and picture.getchannel("A").getextrema() == (255, 255):
-        return picture.convert(picture.mode[:-1])
-    return picture
+    if image.mode == "P" and "transparency" not in image.info:
+        return image.convert("RGB")
+    if image.mode in ("RGBA", "LA") and image.getchannel("A").getextrema() == (255, 255):
+        return image.convert(image.mode[:-1])
+    return image
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without Pillow's warnings of large pictures, which are refused in any case."""
+    """Without Pillow's warnings of large images, which are refused in any case."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
