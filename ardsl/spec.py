@@ -77,7 +77,7 @@ class Spec:
     @cached_property
     def conditionals(self) -> dict[str, Spec]:
         """The conditionals of a model with latent variables: a spec for the factors of each variable, in which all that
-        they read is given. A variable stands after those that it reads."""
+        they read is given. A variable comes after those that it reads."""
         return {name: self._part(part, "conditionals", name) for name, part in conditionals(self.model).items()}
 
     @cached_property

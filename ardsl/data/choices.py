@@ -80,7 +80,7 @@ def no_such(variable: Variable, name: str, source: Source) -> Exception:
     hint = did_you_mean(name, source.keys)
     if isinstance(source, Folder) and name == LABEL:
         tables = " or ".join(f"`{table}`" for table in TABLES)
-        hint = f"its files stand in no folders that would be their labels, and there is no {tables}"
+        hint = f"its files are in no folders that would be their labels, and there is no {tables}"
     what = f" for `{variable.name}`" if name != variable.name else ""
     return data_error(NO_SUCH_KEY, path=source.name, problem=f"there is no {kind} `{name}`{what}: {hint or there}")
 

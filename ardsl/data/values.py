@@ -28,7 +28,7 @@ class Raw:
     """An array as its source had it: [rows, ...] of numbers, or of text (dtype object or ``U``).
 
     ``place`` names it in messages. Of a table's ``column``, the first row here is its row ``first``, and ``line`` gives
-    the line that a row stands on; ``text`` is the cells as they were written, where they were.
+    the line that a row is on; ``text`` is the cells as they were written, where they were.
     """
 
     values: np.ndarray

@@ -13,7 +13,7 @@ Severity = Literal["error", "warning", "note"]
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A span and the few words that stand beside its underline."""
+    """A span and the few words beside its underline."""
 
     span: Span
     text: str = ""

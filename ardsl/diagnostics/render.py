@@ -148,7 +148,7 @@ def _part(source: Source, number: int, line: str, label: Label) -> tuple[int, in
 
 
 def _ends_on(source: Source, number: int, label: Label) -> bool:
-    """Of a span over several lines, the words stand on the last."""
+    """Of a span over several lines, the words are on the last."""
     return number == source.position(max(label.span.end - 1, label.span.start))[0]
 
 

@@ -142,7 +142,7 @@ _MENDED = {
     "Bernoulli": "ardsl.families.mended_torch",
     "SoftAsymmetricLaplace": "ardsl.families.mended_pyro",
 }
-"""The modules of classes that stand in for a library's own."""
+"""The modules of classes that replace a library's own."""
 
 
 @lru_cache(maxsize=256)

@@ -158,7 +158,7 @@ def _check_orders(model: Model, sink: Sink) -> set[str]:
             if context.variable == variable.name and not _check_context(model, variable, factor, context, sink):
                 unsound.add(variable.name)
                 if variable.orders.orders[0].weak:
-                    break  # its neighbours are as wrong, and one window stands for all of them
+                    break  # its neighbours are as wrong, and one window is reported for all of them
     return unsound
 
 

@@ -185,7 +185,7 @@ MISTAKES: tuple[Mistake, ...] = (
         ("observed x(28, 28) : binary", "latent z(64) : real"),
         before=rf"\b(?:observed|latent|given)\s+{_WORD}\s*",
         after=r"\(",
-        values={"what": "axes stand", "found": "(", "expected": "["},
+        values={"what": "axes are written", "found": "(", "expected": "["},
     ),
     Mistake(
         rules.WRONG_BRACKET,
@@ -193,7 +193,7 @@ MISTAKES: tuple[Mistake, ...] = (
         before=rf"\b[pq]\s*\([^=]*{_WORD}\s*",
         after=r"\(",
         needs="LSQB RPAR",
-        values={"what": "indices stand", "found": "(", "expected": "["},
+        values={"what": "indices are written", "found": "(", "expected": "["},
     ),
     Mistake(
         rules.WRONG_BRACKET,
@@ -201,7 +201,7 @@ MISTAKES: tuple[Mistake, ...] = (
         before=rf"\b(?P<function>{_WORD})\s*",
         after=r"(?P<found>[\[{])",
         needs="LPAR",
-        values={"what": "arguments stand", "found": "{found}", "expected": "("},
+        values={"what": "arguments are written", "found": "{found}", "expected": "("},
     ),
     Mistake(
         rules.WRONG_BRACKET,
@@ -209,21 +209,21 @@ MISTAKES: tuple[Mistake, ...] = (
         before=r"(?P<at>\()[^()\[\]{}]*",
         after=r"(?P<at>),",
         needs="RPAR PLUS",
-        values={"what": "the items of a list stand", "found": "(", "expected": "["},
+        values={"what": "the items of a list are written", "found": "(", "expected": "["},
     ),
     Mistake(
         rules.WRONG_BRACKET,
         ("net body = made(hidden = {500, 500})", "param a = {1, 2}"),
         after=r"\{",
         needs="INTEGER",
-        values={"what": "the items of a list stand", "found": "{{", "expected": "["},
+        values={"what": "the items of a list are written", "found": "{{", "expected": "["},
     ),
     Mistake(
         rules.WRONG_BRACKET,
         ('data (train = "x.npz")', "record r [ a : real ]"),
         before=rf"\A\s*(?:data|train|record\s+{_WORD})\s*",
         after=r"(?P<found>[(\[])",
-        values={"what": "settings and fields stand", "found": "{found}", "expected": "{{"},
+        values={"what": "settings and fields are written", "found": "{found}", "expected": "{{"},
     ),
     # Numbers
     Mistake(
@@ -328,12 +328,12 @@ MISTAKES: tuple[Mistake, ...] = (
 
 CHARACTERS: Mapping[str, str] = {
     ";": "no sign ends a statement or a setting: remove it",
-    "'": 'strings stand in straight double quotes: `"…"`',
-    "\N{LEFT DOUBLE QUOTATION MARK}": 'strings stand in straight double quotes: `"…"`',
-    "\N{RIGHT DOUBLE QUOTATION MARK}": 'strings stand in straight double quotes: `"…"`',
-    "\N{DOUBLE LOW-9 QUOTATION MARK}": 'strings stand in straight double quotes: `"…"`',
-    "\N{LEFT SINGLE QUOTATION MARK}": 'strings stand in straight double quotes: `"…"`',
-    "\N{RIGHT SINGLE QUOTATION MARK}": 'strings stand in straight double quotes: `"…"`',
+    "'": 'strings are written in straight double quotes: `"…"`',
+    "\N{LEFT DOUBLE QUOTATION MARK}": 'strings are written in straight double quotes: `"…"`',
+    "\N{RIGHT DOUBLE QUOTATION MARK}": 'strings are written in straight double quotes: `"…"`',
+    "\N{DOUBLE LOW-9 QUOTATION MARK}": 'strings are written in straight double quotes: `"…"`',
+    "\N{LEFT SINGLE QUOTATION MARK}": 'strings are written in straight double quotes: `"…"`',
+    "\N{RIGHT SINGLE QUOTATION MARK}": 'strings are written in straight double quotes: `"…"`',
     "\N{EN DASH}": "write a plain minus: `-`",
     "\N{EM DASH}": "write a plain minus: `-`",
     "\N{MINUS SIGN}": "write a plain minus: `-`",

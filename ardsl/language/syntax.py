@@ -1,6 +1,6 @@
 """The syntax tree: what was written, with the place of every part. It knows no meaning.
 
-Two trees are equal when they say the same, wherever it stands: spans do not take part in comparison.
+Two trees are equal when they say the same, wherever it is written: spans do not take part in comparison.
 """
 
 from __future__ import annotations
@@ -273,7 +273,7 @@ class Comment(Node):
 
 @dataclass(frozen=True)
 class Tree:
-    """A parsed spec. ``comments`` stand apart, in the order of the text."""
+    """A parsed spec. ``comments`` are kept apart, in the order of the text."""
 
     statements: tuple[Statement, ...]
     comments: tuple[Comment, ...] = field(compare=False, repr=False)

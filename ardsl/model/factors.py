@@ -214,7 +214,7 @@ def _exact(
     variable, span = target.variable, statement.family.span
     problem, help = None, None
     if statement.kind == "p":
-        problem = "stands in a `q` factor only"
+        problem = "is for `q` factors only"
         help = f"name a family here, and write `q({variable.name}) = exact` beside it"
     elif variable.domain is None or variable.domain.levels is None:
         domain = "" if variable.domain is None else f", not {variable.domain}"

@@ -107,8 +107,8 @@ class Variable:
 class NetworkCall:
     """A network as the spec calls it: its options are evaluated values, not yet checked against its declaration.
 
-    ``option_spans`` places each option. ``free`` (free parameters) stands where the spec gave neither a context nor a
-    network, ``linear`` where it gave contexts only.
+    ``option_spans`` places each option. ``free`` (free parameters) is the one where the spec gave neither a context nor
+    a network, ``linear`` where it gave contexts only.
     """
 
     name: str

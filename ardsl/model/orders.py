@@ -262,7 +262,7 @@ def _axes(arguments: list[syntax.Argument], draws: Draws, scope: Scope) -> tuple
             near = scope.did_you_mean(name, labels.values())
             return _no_axes(argument.span, variable, f"`{text}` is not one of them", near or help, scope)
         if axis in axes:
-            return _no_axes(argument.span, variable, f"`{text}` stands twice", help, scope)
+            return _no_axes(argument.span, variable, f"`{text}` is listed twice", help, scope)
         axes.append(axis)
     missing = [f"`{label}`" for axis, label in labels.items() if axis not in axes]
     if missing:
@@ -316,7 +316,7 @@ def _explicit(values: tuple[object, ...], spans: list[Span], whole: Span, draws:
     seen: dict[object, Span] = {}
     for value, span in zip(values, spans, strict=True):
         if value in seen:
-            return _no_permutation(span, draws, f"{value} stands twice", scope)
+            return _no_permutation(span, draws, f"{value} is listed twice", scope)
         seen[value] = span
     if len(values) < draws.count:
         return _no_permutation(whole, draws, _lacks(e for e in range(draws.count) if e not in seen), scope)
@@ -331,7 +331,7 @@ def _by_fields(written: list[str], spans: list[Span], whole: Span, draws: Draws,
             reason = f"it has no field `{name}`"
             return _no_permutation(span, draws, reason, scope, help=scope.did_you_mean(name, known))
         if known[name] in seen:
-            return _no_permutation(span, draws, f"`{name}` stands twice", scope)
+            return _no_permutation(span, draws, f"`{name}` is listed twice", scope)
         seen[known[name]] = span
     missing = [f"`{name}`" for name, number in known.items() if number not in seen]
     if missing:

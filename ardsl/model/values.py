@@ -46,7 +46,7 @@ def _named(reference: syntax.Reference, scope: Scope, words: bool) -> Value | No
         closest = scope.nearest(name, scope.params)
         if closest is None:
             return Word(name)
-        note = f'a word that is not a parameter may stand in quotes: `"{name}"`'
+        note = f'a word that is not a parameter may be written in quotes: `"{name}"`'
         help = f"did you mean `{closest}`?"
         scope.report(rules.UNKNOWN_NAME.at(reference.span, kind="parameter", name=name, notes=[note], help=help))
         return None

@@ -23,7 +23,7 @@ class Span:
     length: int
 
     def of(self, value: Tensor, absent: float) -> Tensor:
-        """Cuts the span out of a value [batch, time steps, …]; ``absent`` stands at time steps that do not exist."""
+        """Cuts the span out of a value [batch, time steps, …]; ``absent`` fills time steps that do not exist."""
         if isinstance(self.first, int):
             return value[:, self.first : self.first + self.length]
         index = self.first[:, None] + torch.arange(self.length, device=value.device)

@@ -111,7 +111,7 @@ def evaluate_examples(
 
 
 _ELBO = ""
-"""Under which its sum stands beside those of the variables."""
+"""The name under which its sum is kept beside those of the variables."""
 
 
 def _measured(model: Compiled, values: Values, samples: int, first: int) -> tuple[Tensor, Mapping[str, float]]:

@@ -153,7 +153,7 @@ def raster(shape: Shape, priority: Sequence[int] = (), names: Sequence[str] = ()
     calls them.
     """
     if len(set(priority)) != len(priority):
-        raise OrderError("an axis stands in raster only once")
+        raise OrderError("an axis is named in raster only once")
     if any(not 0 <= axis < len(shape) for axis in priority):
         raise OrderError(f"the variable has {_count(len(shape), 'axis', 'axes')}, numbered from 0")
     axes = (*priority, *(axis for axis in range(len(shape)) if axis not in priority))

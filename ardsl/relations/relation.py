@@ -266,7 +266,7 @@ class Relation(ABC):
 
     @property
     def translation_invariant(self) -> bool:
-        """Says whether it is translation-invariant: the distance of a pair alone decides whether it stands in it."""
+        """Says whether it is translation-invariant: the distance of a pair alone decides whether it belongs."""
         return False
 
     def _filtered(self, other: Relation, held: bool) -> Relation | None:
@@ -359,7 +359,7 @@ class Difference(Relation):
 
 @dataclass(frozen=True, eq=False)
 class Union(Relation):
-    """A pair stands here if it stands in one of the parts; without parts, in none."""
+    """A pair belongs here if it is in one of the parts; without parts, in none."""
 
     targets: int
     sources: int
@@ -529,7 +529,7 @@ class Stacked(Relation):
         return greatest
 
     def _split(self, targets: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, Relation]]:
-        """Per part: where its targets stand in ``targets``, their positions in the part, and the part."""
+        """Per part: where its targets are in ``targets``, their positions in the part, and the part."""
         for elements, part in self.parts:
             position, rest = np.divmod(targets - elements.start, elements.step)
             here = np.flatnonzero((rest == 0) & (position >= 0) & (position < len(elements)))

@@ -174,7 +174,7 @@ class Translated(Relation):
         return int((entry if self.frame.direction[axis] else np.abs(entry - entries[axis])).max())
 
     def entries(self) -> tuple[np.ndarray, np.ndarray]:
-        """A pair for every entry that is set: the target and the source site of a place where it stands."""
+        """A pair for every entry that is set: the target and the source site of a place where it is set."""
         entries = np.nonzero(self.table)
         axes = len(self.frame.shape)
         target = source = np.zeros(len(entries[0]), dtype=np.int64)
@@ -192,7 +192,7 @@ class Translated(Relation):
         return self.only(other.holds(targets, sources * self.elements_per_site) == held)
 
     def by_owner(self, owner: np.ndarray, count: int) -> Relation:
-        """The relation between sites, where each site owns the elements that stand for it."""
+        """The relation between sites, where each site owns the elements that it consists of."""
         square = count == self.targets and count * self.elements_per_site == self.sources
         in_place = square and bool((owner.reshape(count, self.elements_per_site) == np.arange(count)[:, None]).all())
         return self.of_elements(1) if in_place else super().by_owner(owner, count)

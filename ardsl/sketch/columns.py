@@ -27,7 +27,7 @@ class Column:
     rows: int = 0
     missing: int = 0
     counts: dict[str, int] = field(default_factory=dict)
-    """The number of times that each value stands there, as text; no longer counted past some thousands (``many``)."""
+    """The number of times that each value occurs, as text; no longer counted past some thousands (``many``)."""
     many: bool = False
     unread: str | None = None
     """The type of its cells, where they are neither numbers nor text."""

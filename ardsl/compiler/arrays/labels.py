@@ -52,7 +52,7 @@ def is_text(variable: Variable) -> bool:
 
 
 def characters(domain: Domain) -> list[str]:
-    """Lists the labels that stand in a text: all but the one that it ends with."""
+    """Lists the characters of a text: all but the one that it ends with."""
     return [label for code, label in enumerate(domain.labels or ()) if code != domain.end]
 
 

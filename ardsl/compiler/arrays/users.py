@@ -71,7 +71,7 @@ def _of_columns(frame: Any, columns: Sequence[str], variables: Sequence[Variable
 
 
 def _side_by_side(frame: Any, columns: Sequence[str], variable: Variable) -> np.ndarray:
-    """Columns of a data frame as one array [batch, *shape]: of objects, where text stands in one of them."""
+    """Columns of a data frame as one array [batch, *shape]: of objects, where one of them has text."""
     try:
         arrays = [np.asarray(frame[name]) for name in columns]
     except (TypeError, ValueError):  # a cell that is an array itself, say

@@ -238,7 +238,7 @@ def store(values: Values, target: TargetBlock, draws: np.ndarray, drawn: Tensor)
     if target.variable.varies:
         drawn = drawn.masked_fill(value[:, elements].isnan(), torch.nan)
     value[:, elements] = drawn
-    if target.variable.end is not None:  # all that stands before an element is drawn before it, or with it
+    if target.variable.end is not None:  # all that comes before an element is drawn before it, or with it
         ends = value[:, : int(elements[-1]) + 1] == target.variable.end
         after = ends.cumsum(1)[:, elements] > ends[:, elements]
         value[:, elements] = drawn.masked_fill(after, torch.nan)

@@ -1,4 +1,4 @@
-"""Folders of images or of sounds: what the files hold, the folder each stands in, and what a table says of it."""
+"""Folders of images or of sounds: what the files hold, the folder each is in, and what a table says of it."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Folder(Arrays):
 
     ``image`` is uint8 [images, rows, columns], or [images, rows, columns, 3] in colour; ``sound`` float32 [time steps
     of all sounds], and ``sound_lengths`` [sounds] says where each ends. ``label`` is the name of the folder that each
-    file stands in; the other arrays are columns of the folder's table.
+    file is in; the other arrays are columns of the folder's table.
     """
 
     def __init__(

@@ -21,7 +21,7 @@ _MODES = ("1", "L", "RGB")
 _MOST_PIXELS = 1 << 26
 """A file of a few bytes may claim any size."""
 _TAIL = 1 << 16
-"""Bytes at the end of a `.png` file in which its EXIF data stands, if that comes last."""
+"""Bytes at the end of a `.png` file in which its EXIF data is, if that comes last."""
 _ORIENTATION, _ON_SIDE = 0x0112, range(5, 9)
 """EXIF's tag for how an image is turned, and its values that swap rows and columns."""
 
@@ -88,7 +88,7 @@ def _claimed(opened: Any) -> tuple[int, ...]:
 def _is_on_side(opened: Any) -> bool:
     """Says whether EXIF wants rows and columns swapped."""
     if opened.format == "PNG" and "exif" not in opened.info:
-        # It may stand behind the pixels, all of which Pillow decodes to look for it.
+        # It may come after the pixels, all of which Pillow decodes to look for it.
         with open(opened.filename, "rb") as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
             if b"eXIf" not in file.read():

@@ -54,7 +54,7 @@ class Source(ABC):
     bound: int | None = None
     """The most rows that the blocks have together; None where there is one block."""
     line: Callable[[int], int | None] = field(repr=False, default=lambda _: None)
-    """Gives the line of the file (from 1) that a row (from 0) stands on, None where rows have no lines."""
+    """Gives the line of the file (from 1) that a row (from 0) is on, None where rows have no lines."""
     row_name: Callable[[int], str] | None = field(repr=False, default=None)
     """Gives an example the name that messages call it, where it has one: an image's file, or a line of text."""
 

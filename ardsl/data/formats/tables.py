@@ -69,7 +69,7 @@ def as_pyarrow_opens(path: Path) -> Any:
 
 
 def check_header(header: Sequence[str], wrong: Callable[[str], Exception]) -> None:
-    """Refuses names of columns that are numbers or stand twice; ``wrong`` makes the error of a problem."""
+    """Refuses names of columns that are numbers or occur twice; ``wrong`` makes the error of a problem."""
     seen: set[str] = set()
     for cell in header:
         if cell in seen and cell:

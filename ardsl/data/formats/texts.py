@@ -83,7 +83,7 @@ class Text(Arrays):
 
 def codes(points: np.ndarray, domain: Domain) -> tuple[np.ndarray, np.ndarray]:
     """Code points as the codes of a domain's characters, int64, and the places of those that are none: what a text ends
-    with does not stand in it."""
+    with is not in it."""
     known = np.array([-1 if code == domain.end else ord(label) for code, label in enumerate(domain.labels or ())])
     order = np.argsort(known)
     nearest = order[np.searchsorted(known, points, sorter=order).clip(max=len(known) - 1)]

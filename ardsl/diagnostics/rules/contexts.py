@@ -200,7 +200,7 @@ READS_ITSELF = Rule(
 CONTEXT_TWICE = Rule(
     code="AR134",
     title="the same context twice",
-    message="the context `{text}` stands here twice",
+    message="the context `{text}` is written twice here",
     label="again",
     explanation="Contexts are sets of elements: reading the same ones a second time adds nothing.",
     wrong="given y : real\nobserved x : real\np(x | y, y) = normal",

@@ -154,7 +154,7 @@ CLAIM_WHOLE_ARRAY = Rule(
 CLAIM_ELEMENT_TWICE = Rule(
     code="AR153",
     title="an element twice in a claim",
-    message="`{text}` stands twice in this claim",
+    message="`{text}` is listed twice in this claim",
     label="again",
     explanation="Independence is between different elements, given others.",
     wrong="observed x : binary\nobserved y : binary\np(x) = bernoulli\np(y) = bernoulli\ncheck independent(x, x | y)",

@@ -96,7 +96,7 @@ ORDER_OF_GIVEN = Rule(
 PRECEDENCE_TWICE = Rule(
     code="AR257",
     title="a variable twice in an order",
-    message="`{variable}` stands twice in this order",
+    message="`{variable}` is listed twice in this order",
     label="again",
     explanation="`order a, b, c` says that a is drawn before b, and b before c.",
     wrong="observed a : real\nobserved b : real\norder a, b, a\np(a) = normal\np(b | a) = normal",

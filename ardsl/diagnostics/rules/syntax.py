@@ -145,8 +145,8 @@ NOT_TEXT = Rule(
 
 WRONG_SIGN = Rule(
     code="AR012",
-    title="One sign stands where another belongs",
-    message="`{found}` stands where `{expected}` belongs",
+    title="One sign is written where another belongs",
+    message="`{found}` is written where `{expected}` belongs",
     label="expected `{expected}`",
     explanation=(
         "A domain follows a colon (`observed x : binary`); values, networks and families follow an equals sign "
@@ -183,7 +183,7 @@ BARE_BEFORE = Rule(
 NOT_BEFORE = Rule(
     code="AR015",
     title="Only `<` compares ranks",
-    message="`{found}` cannot stand in an index",
+    message="`{found}` cannot be used in an index",
     label="only `<` compares ranks",
     explanation=(
         "An element may read what was drawn before it: neither itself nor what comes later. `x[<i]` is every element "
@@ -228,8 +228,8 @@ NAMELESS = Rule(
 
 STRAY_COMMA = Rule(
     code="AR019",
-    title="No comma stands between settings or fields",
-    message="no comma stands between {what}",
+    title="No comma is written between settings or fields",
+    message="no comma is written between {what}",
     label="remove this comma",
     explanation="The settings of `data` and `train` and the fields of a `record` are parted by spaces or new lines.",
     wrong="train { batch = 100, epochs = 200 }\n",
@@ -249,7 +249,7 @@ TOO_MANY = Rule(
 SECOND_BAR = Rule(
     code="AR021",
     title="A second `|`",
-    message="only one `|` stands between the target and its contexts",
+    message="only one `|` is written between the target and its contexts",
     label="a second `|`",
     explanation="What a factor conditions on is one list behind one bar, with commas between its entries.",
     wrong="p(x | y | z) = normal\n",
@@ -262,7 +262,7 @@ WRONG_BRACKET = Rule(
     message="{what} in `{expected}`, not in `{found}`",
     label="expected `{expected}`",
     explanation=(
-        "Axes, indices and lists stand in square brackets (`x[28, 28]`, `hidden = [500, 500]`), arguments in round "
+        "Axes, indices and lists have square brackets (`x[28, 28]`, `hidden = [500, 500]`), arguments have round "
         "ones (`made(hidden = [500])`), settings and fields in curly ones."
     ),
     wrong="observed x(28, 28) : binary\n",

@@ -1,4 +1,5 @@
-"""Masked dense networks in torch: the mask stands in the expression, never in the data."""
+"""Masked dense networks in torch: masks multiply the weights in the forward pass, and the weights keep all their
+values."""
 
 from __future__ import annotations
 
@@ -41,8 +42,8 @@ class DenseNetwork(NetworkModule):
     """A network whose parameters depend on exactly the inputs that its plan's masks let through (MADE, Eq. 9–11).
 
     ``weights[l]`` are the hidden layers' and the output's, ``direct`` the input-to-output path's; each is multiplied by
-    its mask in the forward pass. Their columns and rows stand in the order in which the first order's masks are
-    staircases (``inputs`` and ``outputs``: which feature or parameter stands at each place), so that training can
+    its mask in the forward pass. Their columns and rows are in the order in which the first order's masks are
+    staircases (``inputs`` and ``outputs``: the feature or parameter at each place), so that training can
     multiply by the masks' real shape.
     """
 

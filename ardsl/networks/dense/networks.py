@@ -31,7 +31,7 @@ TIED = Option("tied", "boolean", False, "the same parameters for every element")
 
 
 class Dense(Network):
-    """Masked linear layers; subclasses say which options stand open."""
+    """Masked linear layers; subclasses say which options there are."""
 
     def fixed(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Every option a dense plan reads, with this network's fixed ones filled in."""

@@ -20,7 +20,7 @@ from ardsl.relations.arrays import distinct, expanded
 class PackedLinear(nn.Module):
     """A linear map of rows that each read a few of the inputs: ``weight`` [rows, width, read] has ``width`` outputs for
     each of them, ``bias`` is [rows, width], and ``places`` [rows, read] says which inputs these are. A row that reads
-    fewer has the place after the last input instead, where a 0 stands."""
+    fewer has the place after the last input instead, where a 0 is."""
 
     def __init__(self, relation: Sparse, source_sizes: np.ndarray, width: int, read: int, bias: bool) -> None:
         super().__init__()

@@ -78,7 +78,7 @@ class DenseStepper(Stepper):
 
     ``weights`` gives the hidden layers' and the output's weights with their masks applied, the direct path's (or None)
     and the biases, as they are when it is called. ``masks`` are those of the hidden layers. ``layout`` says which
-    feature and which parameter stands at each of the weights' columns and rows.
+    feature and which parameter is at each of the weights' columns and rows.
     """
 
     def __init__(

@@ -16,7 +16,7 @@ from ardsl.networks.stepper import Run
 
 
 class InTurn(LatticeInputs):
-    """A ring whose time steps stand between the steps of others' draws."""
+    """A ring whose time steps come between the steps of others' draws."""
 
     def __init__(self, network: LatticeNetwork, run: Run) -> None:
         super().__init__(network, run)

@@ -27,7 +27,7 @@ _FORMATS = {2: torch.channels_last, 3: torch.channels_last_3d}
 
 class StencilWeight(nn.Module):
     """The weights of one source of a convolution: [outputs, inputs, offsets], where outputs and inputs count the
-    features of all groups, group by group. Where a group does not read another, a mask stands in the expression."""
+    features of all groups, group by group. Where a group does not read another, a mask multiplies the weights."""
 
     mask: Tensor | None
 

@@ -38,8 +38,8 @@ class MapDesign(Design):
 
 
 class Maps(Network):
-    """Every draw of one variable reads all of every source. Sources with rows and columns stand side by side as one
-    map, and what has none stands at every position of it."""
+    """Every draw of one variable reads all of every source. Sources with rows and columns are joined as one
+    map, and what has none is repeated at every position of it."""
 
     options = (HIDDEN, BLOCKS)
 

@@ -165,7 +165,7 @@ BROKEN: dict[str, tuple[Callable[[Path], None], str]] = {
     "a label without a picture": (no_picture, r"labels\.csv: names 0/q\.png, and there is no such file"),
     "no labels": (
         no_folders,
-        r"there is no array `label`: its files stand in no folders that would be their labels",
+        r"there is no array `label`: its files are in no folders that would be their labels",
     ),
     "no pictures": (none, r"is a folder without images and sounds \(\.png, \.jpg, \.jpeg, \.wav, \.flac\)"),
     "all of another size": (all_of_another_size, r"`x` needs rows of the shape \[4, 5\], not \[6, 6\]"),
