@@ -12,10 +12,13 @@ from ardsl.errors import ArdslError
 
 
 def checked_count(value: object, what: str, least: int = 0) -> int:
-    """A number of ``what`` as an int. Raises ``ArdslError`` where it is no integer, or below ``least``."""
+    """A number of ``what`` as an int. Raises ``ArdslError`` where it is no integer, below ``least``, or 2³¹
+    and more."""
     number = _integer(value)
     if number is None or number < least:
         raise ArdslError(f"the number of {what} is an integer of at least {least}, not {shown(value)}")
+    if number >= 1 << 31:
+        raise ArdslError(f"the number of {what} is below 2^31, not {shown(value)}")
     return number
 
 

@@ -13,6 +13,7 @@ from ardsl.arguments import checked_count, checked_name, checked_order, renamed
 from ardsl.common.wording import shown
 from ardsl.compiler.arrays.lengths import cut, whole
 from ardsl.compiler.arrays.users import (
+    batch_by_name,
     by_name,
     conditioning,
     expand_given,
@@ -153,8 +154,9 @@ class AutoregressiveModel(Density):
         """
         if not self.groups:
             raise ArdslError("the model has nothing to train")
-        observed = {v.name: batch[v.name] for v in self.spec.model.observed}
-        given = {v.name: batch[v.name] for v in self.spec.model.given}
+        named = batch_by_name(batch, (*self.spec.model.observed, *self.spec.model.given))
+        observed = {v.name: named[v.name] for v in self.spec.model.observed}
+        given = {v.name: named[v.name] for v in self.spec.model.given}
         value = -estimate(self, self.values(observed, given, check=False), generator, window).mean()
         return Loss(value, value.detach(), {})
 

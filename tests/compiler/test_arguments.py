@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 from functools import cache
@@ -41,6 +42,8 @@ SPECS = {
     "time": "observed x[time: ..5] : binary\np(x[t] | x[<t]) = bernoulli via wavenet(blocks = 1, layers = 2)",
     "record": "record r { a : binary  b : real }\np(r[i] | r[<i]) = default via made(hidden = 4)",
     "latent": "latent h : real\nobserved x[3] : binary\np(h) = normal(0, 1)\np(x | h) = bernoulli\nq(h | x) = normal",
+    "latent given": "given c : binary\nlatent h : real\nobserved x[3] : binary\np(h) = normal(0, 1)\n"
+    "p(x | h, c) = bernoulli\nq(h | x) = normal",
 }
 
 
@@ -102,6 +105,13 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "stream length": lambda v: _streamed(length=v),
     "stream prefix": lambda v: _streamed(prefix=v),
     "stream seed": lambda v: _streamed(seed=v),
+    "measure": lambda v: copy.deepcopy(model("real")).measure(v),
+    "measure, time": lambda v: copy.deepcopy(model("time")).measure({"x": v}),
+    "measure, given": lambda v: copy.deepcopy(model("two")).measure(B | {"u": v}),
+    "loss": lambda v: model("real").loss(v),
+    "loss, real": lambda v: model("real").loss({"x": v}),
+    "loss, two": lambda v: model("two").loss(v),
+    "objective, latent": lambda v: model("latent").objective(v),
     "complete": lambda v: model("real").complete(v),
     "complete seed": lambda v: model("real").complete(X * math.nan, seed=v),
     "distribution": lambda v: model("two").distribution(v),
@@ -117,6 +127,7 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "latent sample fix h": lambda v: model("latent").sample(2, fix={"h": v}),
     "latent between": lambda v: model("latent").between(v),
     "latent between n": lambda v: model("latent").between("h", v),
+    "latent between given": lambda v: model("latent given").between("h", 2, v),
     "latent infer": lambda v: model("latent").infer(v),
     "latent infer seed": lambda v: model("latent").infer(X, seed=v),
     "latent reconstruct": lambda v: model("latent").reconstruct(v),
@@ -169,3 +180,27 @@ def test_any_argument_is_taken_or_refused_in_one_line(name: str, value: Any) -> 
     except ardsl.ArdslError as error:
         assert str(error) and "\n" not in str(error)
         assert len(str(error)) < 400
+
+
+def test_what_is_lacking_or_too_much_is_said() -> None:
+    with pytest.raises(ardsl.ArdslError, match="`c` has 2 examples where 1 are needed"):
+        model("latent given").between("h", 2, {"c": [0, 1]})
+    with pytest.raises(ardsl.ArdslError, match="the batch needs exactly the variables y, z, u; missing: u"):
+        model("two").loss(B)
+    with pytest.raises(ardsl.ArdslError, match="the number of samples is below 2\\^31"):
+        model("real").sample(1 << 31)
+
+
+def test_sparse_data_is_refused_whatever_its_type() -> None:
+    for dtype in (torch.float32, torch.float64):
+        with pytest.raises(ardsl.ArdslError, match="`x` must be a dense array of real numbers"):
+            model("real").log_prob(torch.zeros(2, 3, dtype=dtype).to_sparse())
+
+
+def test_whole_numbers_that_end_early_can_be_measured() -> None:
+    spec = ardsl.loads("observed x[time: ..5] : real\np(x[t] | x[<t]) = normal via made(hidden = 4)")
+    whole, decimal = ardsl.compile(spec, seed=0), ardsl.compile(spec, seed=0)
+    whole.measure({"x": torch.tensor([[1, 5], [4, 2]])})
+    decimal.measure({"x": torch.tensor([[1.0, 5], [4, 2]])})
+    x = torch.tensor([[1.0, 2, 3]])
+    assert whole.log_prob(x) == decimal.log_prob(x)

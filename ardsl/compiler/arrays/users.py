@@ -99,6 +99,7 @@ def flat(value: object, variable: Variable, like: Tensor) -> Tensor:
     if (
         isinstance(value, Tensor)
         and value.dtype == like.dtype == torch.float32
+        and value.layout == torch.strided
         and value.device == like.device
         and value.ndim == 1 + len(variable.shape)
         and value.shape[1:] == variable.shape
@@ -117,6 +118,13 @@ def flat(value: object, variable: Variable, like: Tensor) -> Tensor:
         shape = ", ".join(map(str, ("batch", *variable.shape)))
         raise ArdslError(f"`{variable.name}` must have the shape [{shape}], not {list(tensor.shape)}")
     return tensor.reshape(len(tensor), variable.size)
+
+
+def batch_by_name(batch: object, variables: Sequence[Variable]) -> dict[str, object]:
+    """A training batch by the names of some variables, as :func:`by_name` has it; what else is in it is left out."""
+    if isinstance(batch, Mapping):
+        batch = {v.name: batch[v.name] for v in variables if v.name in batch}
+    return by_name(batch, variables, "the batch")
 
 
 def examples_by_name(examples: object, variables: Mapping[str, Variable]) -> dict[str, Tensor]:
@@ -188,7 +196,8 @@ def _padded(tensor: Tensor, length: int) -> Tensor:
     room = length - tensor.shape[1] if tensor.ndim > 1 else 0
     if room <= 0:
         return tensor
-    return torch.cat([tensor, tensor.new_full((len(tensor), room, *tensor.shape[2:]), torch.nan)], 1)
+    floating = tensor if tensor.is_floating_point() else tensor.double()
+    return torch.cat([floating, floating.new_full((len(tensor), room, *tensor.shape[2:]), torch.nan)], 1)
 
 
 def conditioning(given: object, variables: Sequence[Variable], like: Tensor, *, check: bool = True) -> Values:

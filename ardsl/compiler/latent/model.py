@@ -13,6 +13,7 @@ from ardsl.arguments import checked_count, checked_name, checked_seed
 from ardsl.common.wording import shown
 from ardsl.compiler.arrays.lengths import cut, lengths_by_name, lengths_of
 from ardsl.compiler.arrays.users import (
+    batch_by_name,
     by_name,
     conditioning,
     expand_given,
@@ -138,8 +139,9 @@ class LatentModel(LatentConditionals):
         Under ``any(…)`` the ``generator`` draws an order for the batch; without one fresh random numbers do. A
         ``window`` is not looked at: latent variables are inferred from whole examples.
         """
-        observed = {v.name: batch[v.name] for v in self.spec.model.observed}
-        given = {v.name: batch[v.name] for v in self.spec.model.given} or None
+        named = batch_by_name(batch, (*self.spec.model.observed, *self.spec.model.given))
+        observed = {v.name: named[v.name] for v in self.spec.model.observed}
+        given = {v.name: named[v.name] for v in self.spec.model.given} or None
         values = self.values(observed, given, check=False)
         samples = self.spec.model.train.samples
         fresh = np.random.default_rng(int(torch.randint(1 << 62, ())))
@@ -240,8 +242,8 @@ class LatentModel(LatentConditionals):
         if domain.discrete:
             raise ArdslError(f"between two values of `{name}`, which is {domain}, there is no line")
         n, noise = checked_count(n, "samples"), self.noise(2, seed)
-        rows = conditioning(given, self.spec.model.given, self.like)
-        one = {key: value[:1].reshape(1, *self.spec.variables[key].shape) for key, value in rows.items()}
+        rows = expand_given(conditioning(given, self.spec.model.given, self.like), 1)  # one example's stands for all
+        one = {key: value.reshape(1, *self.spec.variables[key].shape) for key, value in rows.items()}
         first, last = self.sample(2, one or None, latent=True, noise=noise)[name]
         share = torch.linspace(0, 1, n, dtype=first.dtype, device=first.device).view(n, *[1] * first.ndim)
         same = {key: variable_noise.rows(torch.zeros(n, dtype=torch.long)) for key, variable_noise in noise.items()}
@@ -263,7 +265,7 @@ class LatentModel(LatentConditionals):
 
     def _named(self, names: object) -> list[str]:
         """Names of latent variables, checked, of one name or of several."""
-        if not isinstance(names, str | Iterable):
+        if not isinstance(names, str | Iterable) or getattr(names, "ndim", 1) == 0:  # an array without axes
             raise ArdslError(f"latent variables are named by strings, not by {shown(names)}")
         every = [names] if isinstance(names, str) else list(names)
         return [checked_name(name, "latent variable", self.latent) for name in every]
