@@ -55,13 +55,13 @@ def save_waveforms(path: Path, samples: Tensor, variable: Variable, rate: int, l
         below = figure.add_subplot(2 * down, across, (2 * row + 1) * across + column + 1)
         above.plot(np.arange(len(wave)) / rate, wave, linewidth=0.4, color="#4c84bd")
         above.set_ylim(-1, 1)
-        above.set_xlim(0, max(len(wave), 1) / rate)
         if len(wave) > _WINDOW:
             with np.errstate(divide="ignore"):  # silence has no decibels
                 below.specgram(wave + 1e-8, NFFT=_WINDOW, Fs=rate, noverlap=_WINDOW * 3 // 4, cmap="magma", vmin=-140)
         below.set_xlabel("seconds", fontsize=7)
         below.set_ylabel("Hz", fontsize=7)
-        for axes in (above, below):
+        for axes in (above, below):  # one below the other, so that a sound stands above its spectrum
+            axes.set_xlim(0, max(len(wave), 1) / rate)
             axes.tick_params(labelsize=6)
     with replacing(path) as part:
         figure.savefig(part, format="png")

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 from PIL import Image
 
 import ardsl
@@ -15,6 +16,7 @@ from ardsl.diagnostics.rules import RULES
 from ardsl.outputs.images import grid
 from ardsl.outputs.samples import check_output, write_samples
 from ardsl.outputs.tables import write_scores
+from ardsl.outputs.waves import save_waveforms
 from tests.support.runtime_specs import made
 
 IMAGE = "observed x[5, 4] : integer(0, 3)\np(x) = default\n"
@@ -107,3 +109,14 @@ def test_every_rule_of_data_and_runs_has_a_page() -> None:
             assert len(rule.explanation) > 60
             assert rule.wrong
             assert rule.right
+
+
+def test_a_sound_stands_above_its_spectrum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The two share their time axis, though windows of a spectrogram leave out both ends."""
+    drawn = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: drawn.append(figure))
+    spec = ardsl.loads("observed wave[time: 600] : real\np(wave) = default\ndata { rate = 1000 }\n")
+    lengths = np.array([600, 300, 100])
+    save_waveforms(tmp_path / "w.png", torch.rand(3, 600), spec.model.observed[0], 1000, lengths)
+    limits = [axes.get_xlim() for axes in drawn[0].axes]
+    assert limits == [(0, length / 1000) for length in lengths for _ in "ab"]
