@@ -34,7 +34,7 @@ def column_values(column: Any, domain: Domain, place: str) -> tuple[np.ndarray, 
         if not labels:
             return column.to_numpy(zero_copy_only=False), None
         column = column.cast(pyarrow.string())
-    if not (types.is_string(column.type) or types.is_large_string(column.type)):
+    if not any(is_text(column.type) for is_text in (types.is_string, types.is_large_string, types.is_string_view)):
         raise data_error(WRONG_SHAPE, place=place, problem=f"holds {column.type}, where numbers or text are read")
     text = column.cast(pyarrow.string())
     trimmed, missing = trimmed_text(text, place, labels)

@@ -13,7 +13,9 @@ import torch
 import ardsl
 from ardsl.data import examples
 from ardsl.data.formats import csv, parquet
+from ardsl.data.formats.cells import column_values
 from ardsl.data.splits import load_data, load_split
+from ardsl.families.domains import Category
 from ardsl.spec import Spec
 from tests.support.runtime_specs import PEOPLE, spec_in
 
@@ -160,3 +162,13 @@ def test_an_npy_is_mapped_not_read(tmp_path: Path) -> None:
     )
     assert torch.equal(found.train["x"], torch.from_numpy(x))
     assert "x.npy" in Path("/proc/self/maps").read_text()
+
+
+TEXTS = [pyarrow.string(), pyarrow.large_string(), pyarrow.string_view()]
+
+
+@pytest.mark.parametrize("kind", [*TEXTS, *(pyarrow.dictionary(pyarrow.int32(), text) for text in TEXTS[:2])], ids=str)
+def test_text_of_any_type_of_arrow_is_text(kind: pyarrow.DataType) -> None:
+    column = pyarrow.array(["b", None, " a", "7"]).cast(kind)
+    codes, _ = column_values(column, Category(3, ("a", "b", "7")), "here")
+    np.testing.assert_array_equal(codes, [1, np.nan, 0, 2])
