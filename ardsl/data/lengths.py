@@ -80,9 +80,9 @@ def padded(
 
 def _check_ends(values: np.ndarray, place: str) -> None:
     """Refuses examples [rows, length, …] in which something that is there comes after something that is not."""
-    gone = np.isnan(values.reshape(*values.shape[:2], -1))
-    some = gone.any(2)
-    gaps = (some[:, :-1] & ~some[:, 1:]).any(1) | (some != gone.all(2)).any(1)
+    missing = np.isnan(values.reshape(*values.shape[:2], -1))
+    partly_missing = missing.any(2)
+    gaps = (partly_missing[:, :-1] & ~partly_missing[:, 1:]).any(1) | (partly_missing != missing.all(2)).any(1)
     if gaps.any():
         problem = f"row {int(gaps.argmax())} has gaps (NaN) before its end"
         raise data_error(WRONG_SHAPE, place=place, problem=problem)

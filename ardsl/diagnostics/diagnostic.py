@@ -80,8 +80,8 @@ class Rule:
     ) -> Diagnostic:
         """A diagnostic of this rule at ``span`` (None: no place in the text); ``others`` are further places with their
         words."""
-        here = () if span is None else (Label(span, self.label.format(**values)),)
-        labels = (*here, *(Label(s, text) for s, text in others))
+        own_label = () if span is None else (Label(span, self.label.format(**values)),)
+        labels = (*own_label, *(Label(s, text) for s, text in others))
         return Diagnostic(self.code, self.severity, self.message.format(**values), labels, tuple(notes), help)
 
 

@@ -102,10 +102,10 @@ def _cycle_through(node: str, following: Mapping[str, list[str]]) -> list[str]:
     before: dict[str, str] = {}
     reached = deque([node])
     while node not in before:
-        here = reached.popleft()
-        for after in following[here]:
+        current = reached.popleft()
+        for after in following[current]:
             if after not in before:
-                before[after] = here
+                before[after] = current
                 reached.append(after)
     cycle = [before[node]]
     while cycle[-1] != node:

@@ -94,8 +94,8 @@ def _write_csv(path: Path, spec: Spec, samples: Samples, lengths: Lengths) -> No
         if variable.name in lengths:  # what is beyond an end is an empty cell
             size_of_step = variable.size // variable.shape[0]
             for element, column in enumerate(columns[-variable.size :]):
-                gone = lengths[variable.name] <= element // size_of_step
-                column[:] = ["" if beyond else cell for cell, beyond in zip(column, gone, strict=True)]
+                ended = lengths[variable.name] <= element // size_of_step
+                column[:] = ["" if beyond else cell for cell, beyond in zip(column, ended, strict=True)]
     write_table(path, header, zip(*columns, strict=True))
 
 

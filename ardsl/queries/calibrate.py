@@ -66,8 +66,8 @@ class Calibration:
     @property
     def tested(self) -> tuple[Element, ...]:
         """The elements that have values, the one farthest from uniform first."""
-        some = (element for element in self.elements if element.observed)
-        return tuple(sorted(some, key=lambda element: -_statistic(element.observed, element.distance)))
+        observed = (element for element in self.elements if element.observed)
+        return tuple(sorted(observed, key=lambda element: -_statistic(element.observed, element.distance)))
 
     @property
     def differing(self) -> tuple[Element, ...]:

@@ -127,8 +127,8 @@ def _measured(model: Compiled, values: Values, samples: int, first: int) -> tupl
 def _elements(model: Compiled, values: Values) -> int:
     """The observed elements of all examples: of varying length, those before each one's end."""
     observed = [values[v.name] for v in model.spec.model.observed]
-    gone = [values[v.name] for v in model.spec.model.observed if v.varies]
-    return sum(value.numel() for value in observed) - sum(int(value.isnan().sum()) for value in gone)
+    varying = [values[v.name] for v in model.spec.model.observed if v.varies]
+    return sum(value.numel() for value in observed) - sum(int(value.isnan().sum()) for value in varying)
 
 
 @dataclass(frozen=True)

@@ -92,22 +92,22 @@ def _contexts(
         for group in model.groups
     ]
     uniforms = _order_uniforms(model, count, random)
-    for (pattern_values, cells), here in zip(patterns, rows, strict=True):
+    for (pattern_values, cells), pattern_rows in zip(patterns, rows, strict=True):
         chosen = _choose_orders(
-            model, pattern_values, cells, {name: uniform[here] for name, uniform in uniforms.items()}
+            model, pattern_values, cells, {name: uniform[pattern_rows] for name, uniform in uniforms.items()}
         )
         for index, group in enumerate(model.groups):
             mixed = group.mixed.name if group.mixed is not None else None
-            orders = chosen[mixed] if mixed in chosen else torch.zeros(len(here), dtype=torch.long)
+            orders = chosen[mixed] if mixed in chosen else torch.zeros(len(pattern_rows), dtype=torch.long)
             for k in orders.unique().tolist():
-                some = torch.nonzero(orders == k).flatten()
-                mine = {name: value[some.to(value.device)] for name, value in pattern_values.items()}
+                of_order = torch.nonzero(orders == k).flatten()
+                chosen_values = {name: value[of_order.to(value.device)] for name, value in pattern_values.items()}
                 for whole, block_parameters in zip(
                     parameters[index],
-                    model.conditional_parameters(index, mine, with_last(group, k, cells)),
+                    model.conditional_parameters(index, chosen_values, with_last(group, k, cells)),
                     strict=True,
                 ):
-                    whole[here[some].to(whole.device)] = block_parameters.to(whole.dtype)
+                    whole[pattern_rows[of_order].to(whole.device)] = block_parameters.to(whole.dtype)
     if any(block_parameters.isnan().any() for blocks in parameters for block_parameters in blocks):
         raise ArdslError("the model gives no distribution of some values: its outputs are no numbers")
     if restore is None:

@@ -103,12 +103,12 @@ def _descend(
     low, high = (edge[members] for edge in boxes[axis])
     levels = np.frexp(high - low + 1)[1] - 1  # the largest power of two that a box's width holds
     for level in range(int(levels.max()) + 1):
-        here = slice(None) if level == levels.min() == levels.max() else np.flatnonzero(levels == level)
-        if isinstance(here, slice) or len(here):
-            first, second = low[here], high[here] - (1 << level) + 1
+        at_level = slice(None) if level == levels.min() == levels.max() else np.flatnonzero(levels == level)
+        if isinstance(at_level, slice) or len(at_level):
+            first, second = low[at_level], high[at_level] - (1 << level) + 1
             ends = (first,) if level == 0 else (first, second)
-            kept = [tuple(end[here] for end in known) for known in corners]
-            _descend(table, boxes, axis + 1, members[here], [*kept, ends], maxima)
+            kept = [tuple(end[at_level] for end in known) for known in corners]
+            _descend(table, boxes, axis + 1, members[at_level], [*kept, ends], maxima)
         if level < levels.max():
             length = table.shape[axis] - (1 << level)
             table = np.maximum(_cut(table, axis, 0, length), _cut(table, axis, 1 << level, table.shape[axis]))

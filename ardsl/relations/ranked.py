@@ -43,11 +43,11 @@ class Ranked(Relation):
         there is none. ``reads`` is the stencil's at this offset."""
         positions = np.arange(prod(self.shape)).reshape(self.shape)
         moved = np.full(self.shape, -1, dtype=np.int64)
-        here, there = [], []
+        target_part, source_part = [], []
         for step, size in zip(offset, self.shape, strict=True):
-            here.append(slice(max(0, -step), max(0, min(size, size - step))))
-            there.append(slice(max(0, step), max(0, min(size, size + step))))
-        moved[tuple(here)] = positions[tuple(there)]
+            target_part.append(slice(max(0, -step), max(0, min(size, size - step))))
+            source_part.append(slice(max(0, step), max(0, min(size, size + step))))
+        moved[tuple(target_part)] = positions[tuple(source_part)]
         targets, sources = self.groups
         neighbours = moved.reshape(-1, 1, 1) * sources + np.arange(sources)
         allowed = (moved.reshape(-1, 1, 1) >= 0) & reads
@@ -80,8 +80,8 @@ def compose_ranked(sites: int, maps: Sequence[tuple[str, Sequence[Reading]]], na
         for source, relation in readings:
             for offset, reads in zip(relation.stencil.offsets, relation.stencil.reads, strict=True):
                 for read in relation.neighbours(offset, reads).T:
-                    some = np.flatnonzero(read >= 0)
-                    rows[some] |= realized[source][read[some]]
+                    present = np.flatnonzero(read >= 0)
+                    rows[present] |= realized[source][read[present]]
         realized = {name_of: rows_of for name_of, rows_of in realized.items() if last_use.get(name_of, -1) > number}
         realized[target] = rows
     return np.unpackbits(realized[maps[-1][0]], axis=1, count=sites).astype(bool)

@@ -78,8 +78,8 @@ class Relation(ABC):
         held = np.empty(len(targets), dtype=bool)
         done = 0
         for chunk in self._chunks(targets):
-            here = slice(done, done + len(chunk))
-            held[here] = np.take_along_axis(self.rows(chunk), sources[here, None], axis=1)[:, 0]
+            chunk_places = slice(done, done + len(chunk))
+            held[chunk_places] = np.take_along_axis(self.rows(chunk), sources[chunk_places, None], axis=1)[:, 0]
             done += len(chunk)
         return held
 
@@ -494,32 +494,32 @@ class Stacked(Relation):
 
     def rows(self, targets: np.ndarray) -> Rows:
         rows = np.zeros((len(targets), self.sources), dtype=bool)
-        for here, positions, part in self._split(targets):
-            rows[here] = part.rows(positions)
+        for places, positions, part in self._split(targets):
+            rows[places] = part.rows(positions)
         return rows
 
     def pairs(self, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        pairs_of_parts = [(here, *part.pairs(positions)) for here, positions, part in self._split(targets)]
-        owner = joined([here[positions] for here, positions, _ in pairs_of_parts])
+        pairs_of_parts = [(places, *part.pairs(positions)) for places, positions, part in self._split(targets)]
+        owner = joined([places[positions] for places, positions, _ in pairs_of_parts])
         sorting = np.argsort(owner, kind="stable")
         return owner[sorting], joined([sources for _, _, sources in pairs_of_parts])[sorting]
 
     def holds(self, targets: np.ndarray, sources: np.ndarray) -> np.ndarray:
         held = np.zeros(len(targets), dtype=bool)
-        for here, positions, part in self._split(targets):
-            held[here] = part.holds(positions, sources[here])
+        for places, positions, part in self._split(targets):
+            held[places] = part.holds(positions, sources[places])
         return held
 
     def counts(self, targets: np.ndarray) -> np.ndarray:
         counts = np.zeros(len(targets), dtype=np.int64)
-        for here, positions, part in self._split(targets):
-            counts[here] = part.counts(positions)
+        for places, positions, part in self._split(targets):
+            counts[places] = part.counts(positions)
         return counts
 
     def at_most(self, targets: np.ndarray) -> np.ndarray:
         bound = np.zeros(len(targets), dtype=np.int64)
-        for here, positions, part in self._split(targets):
-            bound[here] = part.at_most(positions)
+        for places, positions, part in self._split(targets):
+            bound[places] = part.at_most(positions)
         return bound
 
     def greatest(self, numbers: np.ndarray) -> np.ndarray:
@@ -532,9 +532,9 @@ class Stacked(Relation):
         """Per part: where its targets are in ``targets``, their positions in the part, and the part."""
         for elements, part in self.parts:
             position, rest = np.divmod(targets - elements.start, elements.step)
-            here = np.flatnonzero((rest == 0) & (position >= 0) & (position < len(elements)))
-            if len(here):
-                yield here, position[here], part
+            places = np.flatnonzero((rest == 0) & (position >= 0) & (position < len(elements)))
+            if len(places):
+                yield places, position[places], part
 
 
 @dataclass(frozen=True, eq=False)
@@ -608,9 +608,9 @@ class Sparse(Relation):
         return self.read[self.starts[target] : self.starts[target + 1]]
 
     def holds(self, targets: np.ndarray, sources: np.ndarray) -> np.ndarray:
-        asked = targets * self.sources + sources
-        place = np.searchsorted(self._codes, asked)
-        return np.append(self._codes, -1)[place] == asked
+        codes = targets * self.sources + sources
+        place = np.searchsorted(self._codes, codes)
+        return np.append(self._codes, -1)[place] == codes
 
     def counts(self, targets: np.ndarray) -> np.ndarray:
         return self.starts[targets + 1] - self.starts[targets]
@@ -627,9 +627,9 @@ class Sparse(Relation):
 
     def greatest(self, numbers: np.ndarray) -> np.ndarray:
         greatest = np.full(self.targets, NONE)
-        some = np.flatnonzero(self.row_counts())
-        if len(some):
-            greatest[some] = np.maximum.reduceat(numbers[self.read], self.starts[some])
+        nonempty = np.flatnonzero(self.row_counts())
+        if len(nonempty):
+            greatest[nonempty] = np.maximum.reduceat(numbers[self.read], self.starts[nonempty])
         return greatest
 
     @property
@@ -680,13 +680,13 @@ class Sparse(Relation):
 
     def including(self, other: Sparse) -> Sparse:
         """Our targets × those of ``other`` whose sources, of which there is at least one, ours read as well."""
-        some = np.flatnonzero(other.row_counts())
-        first, last = other.read[other.starts[some]], other.read[other.starts[some + 1] - 1]
+        nonempty = np.flatnonzero(other.row_counts())
+        first, last = other.read[other.starts[nonempty]], other.read[other.starts[nonempty + 1] - 1]
         by_source = np.argsort(self.read, kind="stable")
         ends = np.cumsum(self.column_counts())
         # Who reads the first source may read them all, who reads the last one too still may: few are left to look at.
         owner, place = expanded((ends - self.column_counts())[first], self.column_counts()[first])
-        target, candidate = self.target[by_source[place]], some[owner]
+        target, candidate = self.target[by_source[place]], nonempty[owner]
         kept = self.holds(target, last[owner])
         target, candidate = target[kept], candidate[kept]
         pair, source = other.pairs(candidate)

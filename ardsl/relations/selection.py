@@ -213,8 +213,8 @@ class Earlier(Selection):
     def slots(self, order: Order, targets: np.ndarray, sources: np.ndarray) -> list[np.ndarray]:
         elements = _at(self.elements or range(order.size), targets)
         if self.limits is not None:
-            here, there = unraveled(elements, order.shape), unraveled(sources, order.shape)
-            return [own - other for own, other in zip(here, there, strict=True)]
+            target_at, source_at = unraveled(elements, order.shape), unraveled(sources, order.shape)
+            return [own - other for own, other in zip(target_at, source_at, strict=True)]
         # Elements of one rank are told apart by their place in it.
         by_rank, starts = order.by_rank
         place = np.empty(order.size, dtype=np.int64)
@@ -242,10 +242,10 @@ class EarlierInOrder(Relation):
     def rows(self, targets: np.ndarray) -> Rows:
         elements = _at(self.elements, targets)
         rank = self.order.rank
-        here = rank[elements][:, None]
-        rows = rank < here
+        own_rank = rank[elements][:, None]
+        rows = rank < own_rank
         if self.last is not None:
-            rows &= rank >= here - self.last
+            rows &= rank >= own_rank - self.last
         shape = self.order.shape
         for axis, limit in enumerate(self.limits or ()):
             if limit is not None:
@@ -281,8 +281,8 @@ class EarlierInOrder(Relation):
         if self.last is not None:
             held &= behind <= self.last
         if self.limits is not None:
-            here, there = unraveled(elements, self.order.shape), unraveled(sources, self.order.shape)
-            for limit, at, other in zip(self.limits, here, there, strict=True):
+            target_at, source_at = unraveled(elements, self.order.shape), unraveled(sources, self.order.shape)
+            for limit, at, other in zip(self.limits, target_at, source_at, strict=True):
                 if limit is not None:
                     held &= np.abs(at - other) <= limit
         return held
@@ -332,14 +332,14 @@ class EarlierInOrder(Relation):
         if any(limit is not None for limit in self.limits or ()):
             return super().greatest(numbers)
         first, counts = self._ranges(_at(self.elements, np.arange(self.targets)))
-        some = np.flatnonzero(counts)
-        first, last = first[some], (first + counts - 1)[some]
+        nonempty = np.flatnonzero(counts)
+        first, last = first[nonempty], (first + counts - 1)[nonempty]
         by_rank = numbers[self.order.by_rank[0]]
         greatest = np.full(self.targets, NONE)
         if self.last is None:
-            greatest[some] = np.maximum.accumulate(by_rank)[last]
-        elif len(some):
-            greatest[some] = box_maxima(by_rank, [(first, last)])
+            greatest[nonempty] = np.maximum.accumulate(by_rank)[last]
+        elif len(nonempty):
+            greatest[nonempty] = box_maxima(by_rank, [(first, last)])
         return greatest
 
     def farthest(self, axis: int, shape: tuple[int, ...], targets: np.ndarray, sources: np.ndarray) -> int:
@@ -371,8 +371,10 @@ class EarlierInOrder(Relation):
         """The box of elements that the limits allow each element, earlier or not."""
         at = unraveled(elements, self.order.shape)
         return [
-            (np.zeros_like(here), np.full_like(here, size - 1)) if limit is None else (here - limit, here + limit)
-            for here, size, limit in zip(at, self.order.shape, self.limits or (), strict=True)
+            (np.zeros_like(coordinate), np.full_like(coordinate, size - 1))
+            if limit is None
+            else (coordinate - limit, coordinate + limit)
+            for coordinate, size, limit in zip(at, self.order.shape, self.limits or (), strict=True)
         ]
 
     def _ranges(self, elements: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -487,16 +489,18 @@ class Part(Selection, Relation):
     def greatest(self, numbers: np.ndarray) -> np.ndarray:
         grid = numbers.reshape(self.source_shape)
         ways = monotone_axes(grid)
-        return joined([greatest_in_boxes(grid, self.bounds(some), len(some), ways) for some in self._portions()])
+        return joined(
+            [greatest_in_boxes(grid, self.bounds(targets), len(targets), ways) for targets in self._portions()]
+        )
 
     def farthest(self, axis: int, shape: tuple[int, ...], targets: np.ndarray, sources: np.ndarray) -> int:
         if shape != self.source_shape or not np.array_equal(sources, np.arange(self.sources)):
             return super().farthest(axis, shape, targets, sources)
         farthest = 0
-        for some in self._portions():
-            boxes = clipped(self.bounds(some), shape)
+        for portion in self._portions():
+            boxes = clipped(self.bounds(portion), shape)
             reads = np.all([low <= high for low, high in boxes], axis=0)
-            (low, high), at = boxes[axis], unraveled(targets[some], shape)[axis]
+            (low, high), at = boxes[axis], unraveled(targets[portion], shape)[axis]
             distances = np.maximum(at.max(axis=1, initial=0) - low, high - at.min(axis=1, initial=shape[axis]))
             farthest = max(farthest, int(distances[reads].max(initial=0)))
         return farthest

@@ -28,8 +28,8 @@ class Stencil:
     def only(self, kept: np.ndarray) -> Stencil:
         """Without what is not ``kept``, bool like ``reads``, and without offsets at which nothing is left."""
         reads = self.reads & kept
-        some = np.flatnonzero(reads.any(axis=(1, 2)))
-        return Stencil(tuple(self.offsets[k] for k in some), reads[some])
+        kept_offsets = np.flatnonzero(reads.any(axis=(1, 2)))
+        return Stencil(tuple(self.offsets[k] for k in kept_offsets), reads[kept_offsets])
 
     def reach(self) -> tuple[int, ...]:
         """The largest distance along each axis."""

@@ -75,9 +75,9 @@ def _along(frame: Frame, table: np.ndarray, axes: tuple[int, ...], moves: _Moves
     same = np.ones(len(moves.group), dtype=bool)  # moves that stay where they are along all slower axes
     ways = [1] * len(axes)
     for axis in axes:
-        here = moves.along[axis][same]
-        if (here < 0).any():
-            if (here > 0).any():
+        moves_along = moves.along[axis][same]
+        if (moves_along < 0).any():
+            if (moves_along > 0).any():
                 return None
             ways[axis] = -1
         same &= moves.along[axis] == 0
@@ -90,10 +90,10 @@ def _along(frame: Frame, table: np.ndarray, axes: tuple[int, ...], moves: _Moves
     for axis in reversed(axes):
         along = ways[axis] * moves.along[axis]
         # What a slower axis decides is none of this one's concern.
-        mine = along > 0
+        first_moves = along > 0
         for slower in axes[: axes.index(axis)]:
-            mine &= moves.along[slower] == 0
-        needed = -((ahead[mine] - 1) // (groups * along[mine]))
+            first_moves &= moves.along[slower] == 0
+        needed = -((ahead[first_moves] - 1) // (groups * along[first_moves]))
         weight[axis] = max(0, int(needed.max(initial=0)))
         ahead = ahead + groups * weight[axis] * along
     shortest = _tight(frame, table, ahead == 1, weight, ways, group_way)

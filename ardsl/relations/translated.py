@@ -52,8 +52,8 @@ class Translated(Relation):
         axes = len(position)
         index: list[np.ndarray] = [self.frame.class_of(a, p) for a, p in enumerate(position)] + [group]
         inside = np.ones((len(targets),) + (1,) * axes, dtype=bool)
-        for axis, (here, size) in enumerate(zip(position, self.frame.shape, strict=True)):
-            entry, has = self.frame.entry(axis, here[:, None], np.arange(size)[None])
+        for axis, (coordinate, size) in enumerate(zip(position, self.frame.shape, strict=True)):
+            entry, has = self.frame.entry(axis, coordinate[:, None], np.arange(size)[None])
             around = (len(targets),) + (1,) * axis + (size,) + (1,) * (axes - axis - 1)
             index.append(entry.reshape(around))
             inside = inside & has.reshape(around)
@@ -78,12 +78,12 @@ class Translated(Relation):
     def counts(self, targets: np.ndarray) -> np.ndarray:
         position, group = self._unraveled(targets, self.groups[0])
         index: list[np.ndarray] = [self.frame.class_of(a, p) for a, p in enumerate(position)] + [group]
-        for axis, here in enumerate(position):
+        for axis, coordinate in enumerate(position):
             if self.frame.direction[axis]:
-                room = here if self.frame.direction[axis] < 0 else self.frame.shape[axis] - 1 - here
+                room = coordinate if self.frame.direction[axis] < 0 else self.frame.shape[axis] - 1 - coordinate
                 index.append(np.minimum(room, self.frame.extent[axis] - 1))
             else:
-                index.append(np.zeros_like(here))
+                index.append(np.zeros_like(coordinate))
         return self._within[tuple(index)] * self.elements_per_site
 
     @cached_property
@@ -102,14 +102,14 @@ class Translated(Relation):
         axes = len(self.frame.shape)
         count = self._within
         for axis, size in enumerate(self.frame.shape):
-            here, along = np.arange(size), axes + 1 + axis
+            coordinate, along = np.arange(size), axes + 1 + axis
             if self.frame.direction[axis]:
-                room = here if self.frame.direction[axis] < 0 else size - 1 - here
+                room = coordinate if self.frame.direction[axis] < 0 else size - 1 - coordinate
                 count = np.moveaxis(count.take(np.minimum(room, self.frame.extent[axis] - 1), axis=along), along, axis)
                 count = np.squeeze(count, axis + 1)
                 count = np.expand_dims(count, along)
             else:
-                count = count.take(self.frame.class_of(axis, here), axis=axis)
+                count = count.take(self.frame.class_of(axis, coordinate), axis=axis)
         return (count * self.elements_per_site).ravel()
 
     @property
@@ -179,9 +179,9 @@ class Translated(Relation):
         axes = len(self.frame.shape)
         target = source = np.zeros(len(entries[0]), dtype=np.int64)
         for axis, size in enumerate(self.frame.shape):
-            here = self.frame.representative(axis, entries[axis])
-            target = target * size + here
-            source = source * size + self.frame.source(axis, here, entries[axes + 1 + axis])
+            coordinate = self.frame.representative(axis, entries[axis])
+            target = target * size + coordinate
+            source = source * size + self.frame.source(axis, coordinate, entries[axes + 1 + axis])
         return target * self.groups[0] + entries[axes], source * self.groups[1] + entries[-1]
 
     def _filtered(self, other: Relation, held: bool) -> Translated | None:

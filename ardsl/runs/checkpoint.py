@@ -32,10 +32,10 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
 
 def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
     """Tensors of any device as a safetensors file."""
-    here = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with replacing(path) as part:
         try:
-            save_file(here, part, metadata)
+            save_file(on_cpu, part, metadata)
         except SafetensorError as error:  # its only word for a full disk
             raise OSError(str(error).rpartition("error: ")[2] or str(error)) from None
 

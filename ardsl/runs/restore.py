@@ -111,11 +111,11 @@ def _check_sizes(path: Path, header: Mapping[str, tuple[str, Sequence[int]]], sp
 
 
 def _compare(path: Path, weights: Mapping[str, Tensor], model: Compiled) -> None:
-    wanted = model.state_dict()
-    if set(weights) != set(wanted):
-        differing = sorted(set(weights) ^ set(wanted))
+    expected = model.state_dict()
+    if set(weights) != set(expected):
+        differing = sorted(set(weights) ^ set(expected))
         raise data_error(BAD_WEIGHTS, path=path, problem=f"{listed(differing)} are in one of file and plan only")
-    for name, weight in wanted.items():
+    for name, weight in expected.items():
         for what, has, needs in (
             ("shape", list(weights[name].shape), list(weight.shape)),
             ("type", weights[name].dtype, weight.dtype),

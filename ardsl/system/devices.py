@@ -18,17 +18,17 @@ def find_device(name: str | torch.device) -> torch.device:
     accelerator = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else None
     if kind == "cpu" or (kind == "auto" and accelerator is None):
         return torch.device("cpu")
-    wanted = accelerator if kind in ("auto", "gpu") else kind
-    if wanted is None or wanted != accelerator:
+    requested = accelerator if kind in ("auto", "gpu") else kind
+    if requested is None or requested != accelerator:
         raise data_error(
             UNUSABLE_OPTION, problem=f"there is no device `{name}` here: this machine has {_here(accelerator)}"
         )
-    count = torch.cuda.device_count() if wanted == "cuda" else 1
+    count = torch.cuda.device_count() if requested == "cuda" else 1
     index = int(number or 0)
     if index >= count:
-        last = f"{wanted}:{count - 1}"
+        last = f"{requested}:{count - 1}"
         raise data_error(UNUSABLE_OPTION, problem=f"there is no device `{name}` here: the last one is `{last}`")
-    return torch.device(wanted, index)
+    return torch.device(requested, index)
 
 
 def _here(accelerator: str | None) -> str:

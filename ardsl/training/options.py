@@ -65,9 +65,9 @@ def count_devices(
         return 1
     if ":" in named:
         raise _unusable(f"the device `{named}` is one, but `devices` is {devices}: name the kind alone, `{place.type}`")
-    here = {"cuda": torch.cuda.device_count, "mps": lambda: 1}.get(place.type)
-    if here is not None and here() < devices:
-        raise _unusable(f"there are no {devices} devices `{place.type}` on this machine: it has {here()}")
+    available = {"cuda": torch.cuda.device_count, "mps": lambda: 1}.get(place.type)
+    if available is not None and available() < devices:
+        raise _unusable(f"there are no {devices} devices `{place.type}` on this machine: it has {available()}")
     return devices
 
 

@@ -30,8 +30,8 @@ def cut(values: Values, lengths: object, variables: Sequence[Variable], *, drawn
             value = _cut(value, checked_lengths(given[variable.name], len(value), variable, drawn=drawn), variable)
         if variable.end is not None and not drawn:
             value = ended(value, variable.end)
-        gone = value.isnan()
-        if not torch.equal(gone, gone.cummax(1).values) or not torch.equal(gone.any(2), gone.all(2)):
+        beyond = value.isnan()
+        if not torch.equal(beyond, beyond.cummax(1).values) or not torch.equal(beyond.any(2), beyond.all(2)):
             raise ArdslError(f"`{variable.name}` has gaps before its end")
         ended_values[variable.name] = value.flatten(1)
     return ended_values
@@ -56,14 +56,14 @@ def lengths_by_name(lengths: object, varying: Sequence[Variable]) -> Mapping[str
 
 def checked_lengths(lengths: object, count: int, variable: Variable, *, drawn: bool) -> Tensor:
     """Lengths that so many examples of a variable can have, int64 [count]."""
-    wanted = numbers(lengths, f"the lengths of `{variable.name}`")
-    if wanted.shape != (count,) or wanted.is_floating_point() or wanted.dtype == torch.bool:
+    checked = numbers(lengths, f"the lengths of `{variable.name}`")
+    if checked.shape != (count,) or checked.is_floating_point() or checked.dtype == torch.bool:
         raise ArdslError(f"the lengths of `{variable.name}` are {count} integers, one for each example")
-    if bool(((wanted < 0) | (wanted > variable.shape[0])).any()):
+    if bool(((checked < 0) | (checked > variable.shape[0])).any()):
         raise ArdslError(f"the lengths of `{variable.name}` are from 0 to {variable.shape[0]:,}")
     if drawn and variable.end is not None:
         raise ArdslError(f"the length of `{variable.name}` is drawn with it: it ends with its `end`")
-    return wanted
+    return checked
 
 
 def _cut(value: Tensor, lengths: Tensor, variable: Variable) -> Tensor:
@@ -78,9 +78,9 @@ def ended(value: Tensor, end: int) -> Tensor:
     """NaN after the first ``end`` of each example, [batch, length, 1]; and ``end`` where it stops short of one."""
     over = (value == end).cumsum(1)
     ending = value.masked_fill((over - (value == end).long()) > 0, torch.nan)
-    gone = ending.isnan()
+    beyond = ending.isnan()
     # The first place that is not there, of an example in which no end was seen.
-    first = gone & ~torch.cat([torch.zeros_like(gone[:, :1]), gone[:, :-1]], 1) & (over[:, -1:] == 0)
+    first = beyond & ~torch.cat([torch.zeros_like(beyond[:, :1]), beyond[:, :-1]], 1) & (over[:, -1:] == 0)
     return ending.masked_fill(first, float(end))
 
 

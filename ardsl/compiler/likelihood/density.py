@@ -146,8 +146,10 @@ class Density(CompiledModel):
                 log_scale = log_scale[: target.draws // variable.shape[0]].repeat(span.length)
             log_prob = log_prob if log_scale is None else log_prob - log_scale
             if beyond is not None:
-                gone = beyond[:, target.elements[:, 0]] if span is None else beyond[:, :: target.elements.shape[1]]
-                log_prob = log_prob.masked_fill(gone, 0.0)
+                draws_beyond = (
+                    beyond[:, target.elements[:, 0]] if span is None else beyond[:, :: target.elements.shape[1]]
+                )
+                log_prob = log_prob.masked_fill(draws_beyond, 0.0)
             log_probs.append(log_prob)
         return log_probs
 

@@ -63,18 +63,18 @@ def _blocks(
     from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, open_csv
 
     named = [str(number) for number in range(len(header))]  # a column may have no name, or that of another, if unused
-    wanted = {column: named[header.index(column)] for column in columns}
+    names = {column: named[header.index(column)] for column in columns}
     read = ReadOptions(use_threads=False, block_size=_BLOCK, column_names=named, skip_rows=skip)
     parse = ParseOptions(delimiter=separator, newlines_in_values=True)
     convert = ConvertOptions(
-        include_columns=list(wanted.values()),
-        column_types=dict.fromkeys(wanted.values(), pyarrow.string()),
+        include_columns=list(names.values()),
+        column_types=dict.fromkeys(names.values(), pyarrow.string()),
         strings_can_be_null=False,
     )
     try:
         with as_pyarrow_opens(path) as opened, open_csv(opened, read, parse, convert) as reader:
             for batch in reader:
-                yield {column: batch.column(name) for column, name in wanted.items()}
+                yield {column: batch.column(name) for column, name in names.items()}
     except pyarrow.ArrowException as error:
         for line, row, _ in _records(path, name, separator, strict=True):  # says what is wrong, and where
             if len(row) != len(header):

@@ -52,17 +52,19 @@ class BandedLinear(torch.autograd.Function):
         heights = [band.last - band.first for band in parts]
         offsets = [None] * len(parts) if bias is None else bias.split(heights)
         masked = []
-        for band, rows, here, offset in zip(parts, weight.split(heights), out.split(heights, 1), offsets, strict=True):
+        for band, rows, band_out, offset in zip(
+            parts, weight.split(heights), out.split(heights, 1), offsets, strict=True
+        ):
             read, stairs, _ = _cut(rows, band)
             x_read, x_stairs, _ = _cut(x, band)
             stair = stairs * band.mask
             masked.append(stair)
             if offset is None:
-                torch.mm(x_read, read.T, out=here)
+                torch.mm(x_read, read.T, out=band_out)
             else:
-                torch.addmm(offset, x_read, read.T, out=here)
+                torch.addmm(offset, x_read, read.T, out=band_out)
             if band.end > band.full:
-                here.addmm_(x_stairs, stair.T)
+                band_out.addmm_(x_stairs, stair.T)
         ctx.save_for_backward(x, weight, *masked)
         ctx.parts, ctx.heights, ctx.has_bias = parts, heights, bias is not None
         return out

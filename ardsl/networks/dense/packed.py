@@ -100,15 +100,15 @@ class PackedNetwork(NetworkModule):
         """Some rows of the output, of each hidden layer only some ``units`` being computed; None stands for all."""
         hidden = inputs
         layers: list[PackedLinear] = list(self.layers)  # type: ignore[arg-type]
-        for number, (layer, here) in enumerate(zip(layers, units, strict=False)):
-            above = self.activation(layer(hidden, here))
+        for number, (layer, layer_units) in enumerate(zip(layers, units, strict=False)):
+            above = self.activation(layer(hidden, layer_units))
             if self.plan.options["residual"] and number and layer.rows == hidden.shape[1]:
-                above = above + (hidden if here is None else hidden[:, here])
+                above = above + (hidden if layer_units is None else hidden[:, layer_units])
             if self.training and self.plan.options["dropout"]:
                 above = F.dropout(above, self.plan.options["dropout"])
-            if here is not None:
+            if layer_units is not None:
                 above, computed = inputs.new_zeros(len(inputs), layer.rows), above
-                above[:, here] = computed
+                above[:, layer_units] = computed
             hidden = above
         parts = [layer(hidden, outputs) for layer in layers[-1:]]
         parts += [self.direct(inputs, outputs)] if self.direct is not None else []

@@ -112,12 +112,12 @@ class Schedule:
         needed = {name: np.zeros(wiring.lattice.positions * groups, bool) for name, (groups, _) in wiring.sizes.items()}
         needed[wiring.output][:] = self._drawn
         for layer in reversed(wiring.layers):
-            here = needed[layer.target]
+            needed_here = needed[layer.target]
             for (source, _), near in zip(layer.sources, self.near[layer.target], strict=True):
-                read = near[here].reshape(-1)
+                read = near[needed_here].reshape(-1)
                 needed[source][read[read >= 0]] = True
             for name in layer.added:
-                needed[name] |= here
+                needed[name] |= needed_here
         return needed
 
     def _in_passing(self, source: str, target: str, near: np.ndarray) -> bool:

@@ -155,9 +155,9 @@ class LatticeStepper(LatticeInputs):
         """The row where the sites of a turn begin."""
         return 0 if name in self._schedule.passing else int(self._row[name][sites[0]])
 
-    def _at(self, name: str, sites: np.ndarray, mine: np.ndarray, layer: Layer, tape: Tape) -> Tensor:
-        """The values of a map at those of a turn's sites that are ``mine``, [sites, features, batch]."""
-        index = mine if name in self._schedule.passing else self._row[name][sites[mine]]
+    def _at(self, name: str, sites: np.ndarray, of_group: np.ndarray, layer: Layer, tape: Tape) -> Tensor:
+        """The values of a map at those of a turn's sites that are ``of_group``, [sites, features, batch]."""
+        index = of_group if name in self._schedule.passing else self._row[name][sites[of_group]]
         return self._gathered(self._rows[name], index, (layer.target, name), tape)
 
     def _gathered(self, rows: Tensor, index: np.ndarray, key: object, tape: Tape) -> Tensor:
@@ -187,22 +187,22 @@ class LatticeStepper(LatticeInputs):
 
     def _convolve(self, layer: Convolve, group: int, sites: np.ndarray, into: Tensor, tape: Tape) -> None:
         """One group's part of a convolution: of the sites of a turn, those of the group."""
-        mine = np.flatnonzero(sites % layer.groups == group)
-        whole = len(mine) == len(sites)
-        own = sites[mine]
+        of_group = np.flatnonzero(sites % layer.groups == group)
+        whole = len(of_group) == len(sites)
+        own = sites[of_group]
         out = into if whole else self._room((layer.target, "part", group), len(own), into)
-        sums = [self._at(name, sites, mine, layer, tape) for name in layer.added]
+        sums = [self._at(name, sites, of_group, layer, tape) for name in layer.added]
         if layer.target in self._located:
             sums.append(self._gathered(self._located[layer.target], own, (layer.target, "located"), tape))
         elif not layer.added:
             sums.append(self._bases[layer.target][group][None])
         products = [
-            (self._flat(layer, numbers, group), self._columns(layer, numbers, group, sites, mine, tape))
+            (self._flat(layer, numbers, group), self._columns(layer, numbers, group, sites, of_group, tape))
             for numbers in self._together(layer, group)
         ]
         layer.record(tape, sums, products, out)
         if not whole:
-            tape.record(into.index_copy_, 0, torch.from_numpy(mine).to(into.device), out)
+            tape.record(into.index_copy_, 0, torch.from_numpy(of_group).to(into.device), out)
 
     def _together(self, layer: Layer, group: int) -> list[list[int]]:
         """The sources that a group reads of a convolution, by the tensor that holds them: one gather and one product
@@ -218,17 +218,19 @@ class LatticeStepper(LatticeInputs):
         return np.flatnonzero(layer.sources[number][1].reads[:, group].reshape(-1))
 
     def _columns(
-        self, layer: Layer, numbers: list[int], group: int, sites: np.ndarray, mine: np.ndarray, tape: Tape
+        self, layer: Layer, numbers: list[int], group: int, sites: np.ndarray, of_group: np.ndarray, tape: Tape
     ) -> Tensor:
         """The features that each of a group's sites reads of some sources, [sites, slots · features, batch]."""
         names = [layer.sources[number][0] for number in numbers]
         if names[0] in self._schedule.passing:
-            index = mine
+            index = of_group
         else:
-            near = [self._schedule.near[layer.target][n][sites[mine]][:, self._slots(layer, n, group)] for n in numbers]
+            near = [
+                self._schedule.near[layer.target][n][sites[of_group]][:, self._slots(layer, n, group)] for n in numbers
+            ]
             index = np.concatenate([self._row[name][read] for name, read in zip(names, near, strict=True)], axis=1)
         columns = self._gathered(self._rows[names[0]], index.reshape(-1), (layer.target, *numbers), tape)
-        return columns.reshape(len(mine), -1, self._batch)
+        return columns.reshape(len(of_group), -1, self._batch)
 
     def _flat(self, layer: Layer, numbers: list[int], group: int) -> Tensor:
         """A group's weights on what :meth:`_columns` gives, [features, slots · inputs]."""

@@ -31,8 +31,8 @@ def delays(options: Mapping[str, Any], limits: Limits) -> list[tuple[int, ...]]:
     left = limits[0]
     delays_by_layer = []
     dilations = [1 << layer for layer in range(options["layers"])] * options["blocks"]
-    wanted = [(1,), *(tuple(k * dilation for k in range(options["kernel"])) for dilation in dilations)]
-    for wanted_delays in wanted:
+    all_delays = [(1,), *(tuple(k * dilation for k in range(options["kernel"])) for dilation in dilations)]
+    for wanted_delays in all_delays:
         kept = tuple(delay for delay in wanted_delays if left is None or delay <= left)
         left = None if left is None else left - max(kept, default=0)
         delays_by_layer.append(kept)

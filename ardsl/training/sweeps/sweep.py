@@ -127,14 +127,14 @@ class Sweep:
         for params in every:
             diagnostics, spec = diagnose(self.source, self._overrides | params)
             first = first or spec
-            for each in diagnostics:
-                warnings.setdefault((each.code, each.message, each.labels), []).append((each, params))
+            for reported in diagnostics:
+                warnings.setdefault((reported.code, reported.message, reported.labels), []).append((reported, params))
         distinct = []
         for (diagnostic, params), *others in warnings.values():
-            some = len(others) + 1 < len(every)
-            notes = (*diagnostic.notes, *([f"this is so with {params_text(params)}"] if some else []))
+            not_all = len(others) + 1 < len(every)
+            notes = (*diagnostic.notes, *([f"this is so with {params_text(params)}"] if not_all else []))
             distinct.append(replace(diagnostic, notes=notes))
-        if first is None or any(each.severity == "error" for each in distinct):
+        if first is None or any(reported.severity == "error" for reported in distinct):
             raise SpecError(distinct)
         return first, distinct
 
