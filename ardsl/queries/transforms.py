@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from ardsl.compiler.arrays.values import Values
-from ardsl.compiler.likelihood.missing import Cells, by_pattern, with_last
+from ardsl.compiler.likelihood.missing import Cells, by_pattern, pattern_rows, with_last
 from ardsl.compiler.model import AutoregressiveModel
 from ardsl.compiler.queries.complete import drawn_order
 from ardsl.errors import ArdslError
@@ -85,20 +85,18 @@ def _contexts(
     count = len(next(iter(values.values())))
     missing = {v.name: values[v.name].isnan() for v in model.may_miss}
     patterns, restore = by_pattern(values, model.may_miss, model.spec.variables)
-    by_rows = torch.arange(count) if restore is None else restore.argsort()
-    rows = by_rows.split([len(next(iter(pattern_values.values()))) for pattern_values, _ in patterns])
     parameters = [
         [model.like.new_empty(count, target.draws, target.family.width) for target in group.targets]
         for group in model.groups
     ]
     uniforms = _order_uniforms(model, count, random)
-    for (pattern_values, cells), pattern_rows in zip(patterns, rows, strict=True):
+    for (pattern_values, cells), rows in zip(patterns, pattern_rows(patterns, restore), strict=True):
         chosen = _choose_orders(
-            model, pattern_values, cells, {name: uniform[pattern_rows] for name, uniform in uniforms.items()}
+            model, pattern_values, cells, {name: uniform[rows] for name, uniform in uniforms.items()}
         )
         for index, group in enumerate(model.groups):
             mixed = group.mixed.name if group.mixed is not None else None
-            orders = chosen[mixed] if mixed in chosen else torch.zeros(len(pattern_rows), dtype=torch.long)
+            orders = chosen[mixed] if mixed in chosen else torch.zeros(len(rows), dtype=torch.long)
             for k in orders.unique().tolist():
                 of_order = torch.nonzero(orders == k).flatten()
                 chosen_values = {name: value[of_order.to(value.device)] for name, value in pattern_values.items()}
@@ -107,7 +105,7 @@ def _contexts(
                     model.conditional_parameters(index, chosen_values, with_last(group, k, cells)),
                     strict=True,
                 ):
-                    whole[pattern_rows[of_order].to(whole.device)] = block_parameters.to(whole.dtype)
+                    whole[rows[of_order].to(whole.device)] = block_parameters.to(whole.dtype)
     if any(block_parameters.isnan().any() for blocks in parameters for block_parameters in blocks):
         raise ArdslError("the model gives no distribution of some values: its outputs are no numbers")
     if restore is None:

@@ -58,6 +58,14 @@ def by_pattern(
     return patterns, torch.cat(rows).argsort()
 
 
+def pattern_rows(patterns: Sequence[Pattern], restore: Tensor | None) -> tuple[Tensor, ...]:
+    """The rows of each pattern's examples among all, int64 [examples of the pattern], as :func:`by_pattern` split
+    them."""
+    sizes = [len(next(iter(values.values()))) for values, _ in patterns]
+    rows = torch.arange(sum(sizes)) if restore is None else restore.argsort()
+    return rows.split(sizes)
+
+
 def filled(values: Values, cells: Cells, variables: Mapping[str, Variable]) -> Values:
     """Values with legal ones in the cells."""
     complete = dict(values)

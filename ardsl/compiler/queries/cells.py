@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ardsl.compiler.arrays.values import Values
 from ardsl.compiler.likelihood.density import Density
-from ardsl.compiler.likelihood.missing import Cells, by_pattern, filled, present, with_last
+from ardsl.compiler.likelihood.missing import Cells, by_pattern, filled, pattern_rows, present, with_last
 from ardsl.model.model import Variable
 
 
@@ -32,14 +32,11 @@ def cell_log_probs(model: Density, values: Values, variable: Variable, element: 
     Takes what :func:`joint_log_probs` takes. The orders that draw the cell after all that is observed give it without
     a sum over the cell's values (Uria, Murray & Larochelle 2014, section 4).
     """
-    rows = len(values[variable.name])
     patterns, restore = by_pattern(_without_gap(values, variable, element), model.may_miss, model.spec.variables)
-    by_rows = torch.arange(rows) if restore is None else restore.argsort()
-    chosen = candidates.expand(rows, -1)[by_rows.to(candidates.device)]
-    by_pattern_candidates = chosen.split([len(pattern_values[variable.name]) for pattern_values, _ in patterns])
+    candidates = candidates.expand(len(values[variable.name]), -1)
     log_probs = [
-        _given_observed(model, pattern_values, missing, variable, element, own)
-        for (pattern_values, missing), own in zip(patterns, by_pattern_candidates, strict=True)
+        _given_observed(model, pattern_values, missing, variable, element, candidates[rows.to(candidates.device)])
+        for (pattern_values, missing), rows in zip(patterns, pattern_rows(patterns, restore), strict=True)
     ]
     return log_probs[0] if restore is None else torch.cat(log_probs)[restore]
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ardsl.compiler.arrays.values import Values, blank
 from ardsl.compiler.likelihood.density import Density
-from ardsl.compiler.likelihood.missing import Cells, by_pattern, with_last
+from ardsl.compiler.likelihood.missing import Cells, by_pattern, pattern_rows, with_last
 from ardsl.compiler.steps.draws import Draw, FromNoise, Known, MostLikely
 from ardsl.compiler.steps.evaluator import Evaluator, Lender
 from ardsl.compiler.steps.noise import Noise
@@ -76,9 +76,7 @@ def _by_orders(
     incomplete = {v.name: values[v.name].isnan().any(1) for v in mixed}
     observed = filled | {v.name: values[v.name] for v in density.may_miss}
     patterns, restore = by_pattern(observed, density.may_miss, density.spec.variables)
-    by_rows = torch.arange(len(next(iter(values.values())))) if restore is None else restore.argsort()
-    rows_of = by_rows.split([len(next(iter(pattern_values.values()))) for pattern_values, _ in patterns])
-    for (pattern_values, cells), rows in zip(patterns, rows_of, strict=True):
+    for (pattern_values, cells), rows in zip(patterns, pattern_rows(patterns, restore), strict=True):
         choice = torch.zeros(len(rows), max(1, len(mixed)), dtype=torch.long)  # rows without columns are none
         log_probs = (
             density.order_log_probs([(pattern_values, cells)])
