@@ -48,7 +48,7 @@ class Standardization(nn.Module):
         self._measured = measured_elements(model, plans)
         self._tied: dict[str, set[int]] = {}
         for plan in plans:
-            for name, axes in plan.alike.items():
+            for name, axes in plan.tied_axes.items():
                 self._tied.setdefault(name, set()).update(axes)
         self._elements = {
             (group, block): _scaled(target, self._measured.get(target.variable.name))

@@ -28,8 +28,8 @@ def check_network(expression: syntax.Expression, scope: Scope) -> tuple[NetworkC
     if isinstance(expression, syntax.Call):
         name = expression.function.text
         declared = scope.names.get(name)
-        alike = name in scope.nets and scope.nets[name].name == name
-        if declared is not None and declared.kind == "net" and not alike:
+        same_name = name in scope.nets and scope.nets[name].name == name
+        if declared is not None and declared.kind == "net" and not same_name:
             scope.wrong_kind(name, expression.function.span, "a network with options")
             return None
     call = _call(expression, scope)

@@ -61,8 +61,8 @@ class Design:
     receptive_field: int | None = None
     """The number of earlier time steps that a time step reads, of a network that runs along time, the first axis; None
     for others. A network along time can be evaluated at some time steps only."""
-    alike: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    """By variable, the axes along which the network treats all elements alike."""
+    tied_axes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """By variable, the axes along which parameters are tied: all elements along them share their weights."""
 
     def __repr__(self) -> str:
         factors = cut(", ".join(factor.text for factor in self.group.factors))

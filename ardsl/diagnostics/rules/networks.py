@@ -188,7 +188,7 @@ MIXED_NET = Rule(
 TABLE_UNDER_ANY = Rule(
     code="AR415",
     title="parameters that mean something else under every order",
-    message="{what} needs contexts that are alike under every order, and `{variable}` is under `any(...)`",
+    message="{what} needs contexts that are the same under every order, and `{variable}` is under `any(...)`",
     label="one set of parameters for all orders",
     explanation=(
         "A table has a row for every value of a context, and tied parameters have a place for every distance. Under "

@@ -83,7 +83,7 @@ def design_by(group: Group, by: str, linear: Callable[[Group], Design], options:
     realized = tuple(map(_beside, inner.realized))
     (layer,) = inner.layers
     layer = replace(layer, name=f"{layer.name}, by {by}", relation=realized[0])
-    return ByDesign(group, inner.network, dict(options), (layer,), realized, alike=inner.alike, inner=inner)
+    return ByDesign(group, inner.network, dict(options), (layer,), realized, tied_axes=inner.tied_axes, inner=inner)
 
 
 def _beside(others: Relation) -> Relation:

@@ -54,13 +54,13 @@ class PackedNetwork(NetworkModule):
         self.plan = plan
         group = plan.group
         features, numbers = group.element_features, group.draw_outputs
-        alike = bool((numbers == numbers[0]).all())
-        self._ends = None if alike else np.cumsum(numbers)
+        same_count = bool((numbers == numbers[0]).all())
+        self._ends = None if same_count else np.cumsum(numbers)
 
         def layer(planned: LayerPlan, below: np.ndarray, bias: bool = True) -> PackedLinear:
             relation, width = planned.relation.listed(), 1
             assert planned.packed is not None  # which is why this network is built
-            if planned.activation is None and alike:
+            if planned.activation is None and same_count:
                 width = int(numbers[0])
             elif planned.activation is None:
                 relation = relation.select(group.output_draw)

@@ -83,8 +83,8 @@ def plan_table(group: Group, options: Mapping[str, Any]) -> Design:
         flops=2 * int((shapes[0].slots.gather >= 0).sum()),
         relation=realized[0],
     )
-    tied = alike(group) if options["tied"] else {}
-    return Design(group, "table", dict(options), (layer,), realized, alike=tied)
+    axes = tied_axes(group) if options["tied"] else {}
+    return Design(group, "table", dict(options), (layer,), realized, tied_axes=axes)
 
 
 def slot_features(group: Group, slots: Slots) -> list[int]:
@@ -113,12 +113,12 @@ def plan_tied(group: Group, network: str, options: Mapping[str, Any]) -> Design:
                 activation=None if last else options["activation"],
             )
         )
-    return Design(group, network, dict(options), tuple(layers), realized, alike=alike(group))
+    return Design(group, network, dict(options), tuple(layers), realized, tied_axes=tied_axes(group))
 
 
-def alike(group: Group) -> dict[str, tuple[int, ...]]:
-    """Of the variables of a tied network, the axes whose elements it treats alike: those of the draws, and those that
-    are read by place."""
+def tied_axes(group: Group) -> dict[str, tuple[int, ...]]:
+    """The axes, by variable, along which a tied network shares its weights: those of the draws, and those that are read
+    by place."""
     target = group.targets[0].variable
     if target.is_record:
         return {}

@@ -31,11 +31,11 @@ def plan_lattice(group: Group, options: Mapping[str, Any], wiring: Wiring) -> di
         "layers": (*maps, *own),
         "realized": (realized,),
         "receptive_field": reach(wiring) if wiring.lattice.along_time else None,
-        "alike": _alike(group, wiring.lattice, conditions),
+        "tied_axes": _tied_axes(group, wiring.lattice, conditions),
     }
 
 
-def _alike(group: Group, lattice: Lattice, conditions: Given) -> dict[str, tuple[int, ...]]:
+def _tied_axes(group: Group, lattice: Lattice, conditions: Given) -> dict[str, tuple[int, ...]]:
     """The axes of positions, of the variable itself and of what is aligned to them."""
     parts = [*conditions.aligned, *((spread.source, spread.part) for spread in conditions.spread)]
     axes = {source.variable.name: part.placed_axes for source, part in parts}
