@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ardsl.arguments import checked_name, checked_order
-from ardsl.common.wording import cut
+from ardsl.common.wording import truncated
 from ardsl.diagnostics import Diagnostic, Sink, Source
 from ardsl.errors import ArdslError, SpecError
 from ardsl.graph.check import check_graph
@@ -99,7 +99,7 @@ class Spec:
         return _again, (self.source, self.overrides, self._named)
 
     def __repr__(self) -> str:
-        return f"<ardsl spec {self.name}: {cut(self.plan.formula)}>"
+        return f"<ardsl spec {self.name}: {truncated(self.plan.formula)}>"
 
 
 def diagnose(source: Source, overrides: Mapping[str, Any] | None = None) -> tuple[list[Diagnostic], Spec | None]:

@@ -41,10 +41,10 @@ def shortened(text: str) -> str:
 
 def shown(value: object) -> str:
     """Writes a value as messages show it, on one line: text in quotes, numbers plain, long ones cut."""
-    return cut(repr(str(value)) if isinstance(value, str) else " ".join(str(value).split()))
+    return truncated(repr(str(value)) if isinstance(value, str) else " ".join(str(value).split()))
 
 
-def cut(text: str) -> str:
+def truncated(text: str) -> str:
     """Leaves out the end of a long text."""
     return text if len(text) <= LONGEST else text[:LONGEST] + "…"
 
@@ -53,7 +53,7 @@ def listed(names: Iterable[object], most: int = 6) -> str:
     """Lists names in back quotes; past ``most`` of them it gives their number only."""
     every = list(names)
     rest = len(every) - most
-    few = ", ".join(f"`{cut(str(name))}`" for name in every[:most])
+    few = ", ".join(f"`{truncated(str(name))}`" for name in every[:most])
     return few + (f" and {rest:,} more" if rest > 0 else "") if every else "none"
 
 

@@ -75,7 +75,7 @@ def same_orders(model: CompiledModel, state: dict[str, Any], prefix: str, *_: An
             )
 
 
-def require_plain(model: CompiledModel) -> None:
+def require_fixed_length_observed(model: CompiledModel) -> None:
     """Refuses models with latent variables, and those in which a value that is missing could as well be beyond the
     end."""
     latent = next((v.name for v in model.spec.variables.values() if v.kind == "latent"), None)

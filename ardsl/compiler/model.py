@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ardsl.arguments import checked_count, checked_name, checked_order, renamed
 from ardsl.common.wording import shown
-from ardsl.compiler.arrays.lengths import cut, whole
+from ardsl.compiler.arrays.lengths import padded, with_nan_beyond_ends
 from ardsl.compiler.arrays.users import (
     batch_by_name,
     by_name,
@@ -24,7 +24,7 @@ from ardsl.compiler.arrays.users import (
 )
 from ardsl.compiler.arrays.values import Values
 from ardsl.compiler.base import Likelihood, Loss
-from ardsl.compiler.guards import evaluating, require_plain
+from ardsl.compiler.guards import evaluating, require_fixed_length_observed
 from ardsl.compiler.likelihood.density import Density
 from ardsl.compiler.likelihood.elementwise import by_element
 from ardsl.compiler.likelihood.estimate import estimate
@@ -111,7 +111,7 @@ class AutoregressiveModel(Density):
                 raise ArdslError("`validate = False` takes whole examples: neither `lengths` nor `elementwise`")
             return self.log_prob_of(self._complete_values(x, given), order, complete=True)
         values = self.values(x, given, lengths)
-        # One look at the data, most of which are whole, is shorter than to guard each conditional against other values.
+        # One check of all the data is faster than guarding each conditional against values outside its domain.
         complete = self.plain and self.all_inside(values)
         if not complete:
             require_values(values, self.spec.model.observed, self.may_miss)
@@ -170,7 +170,7 @@ class AutoregressiveModel(Density):
         count = len(next(iter(users_values.values())))
         users_values |= expand_given(conditioning(given, model.given, like, check=check), count)
         if lengths is not None or not self.plain:
-            users_values = cut(users_values, lengths, tuple(self.spec.variables.values()))
+            users_values = with_nan_beyond_ends(users_values, lengths, tuple(self.spec.variables.values()))
         return self.units.standardized(users_values)
 
     # Sampling
@@ -234,7 +234,7 @@ class AutoregressiveModel(Density):
         with evaluating(self):
             sample(self, self._lender, values, noise, known, whole=evaluator == "whole")
         values = self.units.restored(values)
-        samples = {v.name: shaped(whole(values[v.name], v), v) for v in self.spec.model.observed}
+        samples = {v.name: shaped(padded(values[v.name], v), v) for v in self.spec.model.observed}
         return next(iter(samples.values())) if len(samples) == 1 else samples
 
     def stream(
@@ -296,7 +296,7 @@ class AutoregressiveModel(Density):
         >>> model.complete(gap, seed=0)[:, :2].tolist()
         [[0, 1]]
         """
-        require_plain(self)
+        require_fixed_length_observed(self)
         values = self.values(x, given)
         noise = self.noise(len(next(iter(values.values()))), seed)
         drawn = self.units.restored(complete(self, self._lender, values, noise, likely=likely))

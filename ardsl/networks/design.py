@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ardsl.common.wording import cut, plural
+from ardsl.common.wording import plural, truncated
 from ardsl.networks.group import Group
 from ardsl.relations import Order, Relation
 
@@ -65,7 +65,7 @@ class Design:
     """By variable, the axes along which parameters are tied: all elements along them share their weights."""
 
     def __repr__(self) -> str:
-        factors = cut(", ".join(factor.text for factor in self.group.factors))
+        factors = truncated(", ".join(factor.text for factor in self.group.factors))
         return f"<{self.network} for {factors}: {plural(self.parameters, 'parameter')}>"
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ardsl.common.wording import cut, plural
+from ardsl.common.wording import plural, truncated
 from ardsl.networks.design import Design, LayerPlan
 
 
@@ -28,7 +28,7 @@ class Plan:
 
     def __repr__(self) -> str:
         sizes = f"{plural(self.parameters, 'parameter')}, {plural(self.steps, 'sampling step')}"
-        return f"<plan of {cut(self.formula)}: {sizes}>"
+        return f"<plan of {truncated(self.formula)}: {sizes}>"
 
     @property
     def every(self) -> tuple[Design, ...]:

@@ -13,7 +13,7 @@ import numpy as np
 from ardsl.arguments import checked_seed
 from ardsl.common.wording import plural, shown
 from ardsl.compiler.base import CompiledModel
-from ardsl.compiler.guards import require_plain
+from ardsl.compiler.guards import require_fixed_length_observed
 from ardsl.compiler.model import AutoregressiveModel
 from ardsl.data.examples import count
 from ardsl.data.splits import load_split
@@ -117,7 +117,7 @@ def calibrate(
     seed, batch = checked_seed(seed), checked_batch(batch)
     if not isinstance(level, int | float) or not 0 < level < 1:
         raise ArdslError(f"the level is a number between 0 and 1, not {shown(level)}")
-    require_plain(model)
+    require_fixed_length_observed(model)
     directory = data_dir or model.data_directory
     examples = load_split(model.spec, data, split, data_dir=directory, dtype=model.like.dtype)
     total = count(examples)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ardsl.common.wording import listed
 from ardsl.compiler.arrays.values import Values, data_type
-from ardsl.compiler.guards import evaluating, require_plain
+from ardsl.compiler.guards import evaluating, require_fixed_length_observed
 from ardsl.compiler.model import AutoregressiveModel
 from ardsl.compiler.queries.cells import cell_log_probs, joint_log_probs
 from ardsl.compiler.queries.complete import OrderForbids
@@ -142,7 +142,7 @@ def predict(
     The data may lack the column, or some of its cells. Other cells may be missing where the model was trained on all
     orders; else that raises ``OrderForbids``.
     """
-    require_plain(model)
+    require_fixed_length_observed(model)
     cell = find_cell(model, column)
     name = cell.variable.element_name(cell.element)
     examples = _with_gaps(model, data, split, data_dir, [name])
@@ -164,7 +164,7 @@ def score_cells(
     By Bayes' rule from the joint density; of a model trained on all orders by those that draw the cell last, which is
     the conditional of another mixture of its orders than ``predict`` takes, and much faster.
     """
-    require_plain(model)
+    require_fixed_length_observed(model)
     examples = _with_gaps(model, data, split, data_dir)
     scores = {}
     for cell in cells(model, split):
@@ -188,7 +188,7 @@ def impute(
     """The data with every missing value filled, and how many cells and rows that took: an exact draw given the rest of
     its row, or the most likely value at each draw. Raises ``OrderForbids`` where the spec's order does not give that
     distribution."""
-    require_plain(model)
+    require_fixed_length_observed(model)
     examples = _with_gaps(model, data, split, data_dir)
     given = [v.name for v in model.spec.model.given]
     conditioning = {name: examples[name] for name in given} or None

@@ -27,7 +27,7 @@ from ardsl.queries.evaluate import Evaluation, evaluate_examples
 from ardsl.runs.checkpoint import require_like
 from ardsl.system.processes import Processes
 from ardsl.training.batches import DRAWN, Batches
-from ardsl.training.distributed.sharding import load_optimizer, split, whole
+from ardsl.training.distributed.sharding import joined_shares, load_optimizer, split
 from ardsl.training.optimizers import check_optimizer, make_optimizer, make_schedule
 
 _LOOK = 100
@@ -200,9 +200,9 @@ class Learner(LightningModule):
             "metrics": self.metrics,
             "tally": tally,
             "best": best and (best.epoch, best.weights, best.valid and asdict(best.valid)),
-            "model": whole(dict(self.model.state_dict())),
-            "average": self._average and whole(dict(self._average.state_dict())),
-            "optimizer": whole(self.trainer.optimizers[0].state_dict()),
+            "model": joined_shares(dict(self.model.state_dict())),
+            "average": self._average and joined_shares(dict(self._average.state_dict())),
+            "optimizer": joined_shares(self.trainer.optimizers[0].state_dict()),
             "schedules": [config.scheduler.state_dict() for config in self.trainer.lr_scheduler_configs],
             "stopping": stopping and stopping.state_dict(),
             "precision": self.trainer.precision_plugin.state_dict(),
@@ -339,7 +339,7 @@ class Learner(LightningModule):
             torch.mps.manual_seed(seed)
 
     def _keep(self, valid: Evaluation | None) -> None:
-        weights = whole(dict(self.kept.state_dict()))
+        weights = joined_shares(dict(self.kept.state_dict()))
         if self.best is None:
             self.best = Best(len(self.metrics), {n: w.detach().clone() for n, w in weights.items()}, valid)
             return

@@ -13,7 +13,9 @@ from ardsl.errors import ArdslError
 from ardsl.model.model import Variable
 
 
-def cut(values: Values, lengths: object, variables: Sequence[Variable], *, drawn: bool = False) -> Values:
+def with_nan_beyond_ends(
+    values: Values, lengths: object, variables: Sequence[Variable], *, drawn: bool = False
+) -> Values:
     """The values of variables of varying length, with NaN for what lies beyond each example's end.
 
     ``lengths`` are integers [batch], by variable where several vary; None leaves them as long as they are. ``drawn``:
@@ -27,7 +29,9 @@ def cut(values: Values, lengths: object, variables: Sequence[Variable], *, drawn
     for variable in varying:
         value = values[variable.name].unflatten(1, (variable.shape[0], -1))
         if variable.name in given:
-            value = _cut(value, checked_lengths(given[variable.name], len(value), variable, drawn=drawn), variable)
+            value = _nan_from_lengths_on(
+                value, checked_lengths(given[variable.name], len(value), variable, drawn=drawn), variable
+            )
         if variable.end is not None and not drawn:
             value = ended(value, variable.end)
         beyond = value.isnan()
@@ -66,7 +70,7 @@ def checked_lengths(lengths: object, count: int, variable: Variable, *, drawn: b
     return checked
 
 
-def _cut(value: Tensor, lengths: Tensor, variable: Variable) -> Tensor:
+def _nan_from_lengths_on(value: Tensor, lengths: Tensor, variable: Variable) -> Tensor:
     """NaN from each example's length on: [batch, length, …] of a variable."""
     beyond = torch.arange(variable.shape[0], device=value.device) >= lengths.to(value.device)[:, None]
     if bool((value.isnan() & ~beyond[..., None]).any()):
@@ -84,7 +88,7 @@ def ended(value: Tensor, end: int) -> Tensor:
     return ending.masked_fill(first, float(end))
 
 
-def whole(value: Tensor, variable: Variable) -> Tensor:
+def padded(value: Tensor, variable: Variable) -> Tensor:
     """Values [batch, elements] with the ``end``, or else a legal value, for what lies beyond each example's end."""
     if not variable.varies:
         return value

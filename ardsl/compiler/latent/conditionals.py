@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ardsl.compiler.arrays.lengths import cut
+from ardsl.compiler.arrays.lengths import with_nan_beyond_ends
 from ardsl.compiler.arrays.users import conditioning, expand_given, observed_values, require_values
 from ardsl.compiler.base import CompiledModel
 from ardsl.compiler.latent.start import tell_apart
@@ -146,6 +146,6 @@ class LatentConditionals(CompiledModel):
         count = self.count(users_values)
         users_values |= expand_given(conditioning(given, model.given, like, check=check), count)
         variables = self.spec.variables
-        users_values = cut(users_values, lengths, tuple(variables.values()))
+        users_values = with_nan_beyond_ends(users_values, lengths, tuple(variables.values()))
         require_values(users_values, model.observed, ())
         return {name: value.reshape(len(value), *variables[name].shape) for name, value in users_values.items()}

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ardsl.arguments import checked_count, checked_name, checked_seed
 from ardsl.common.wording import shown
-from ardsl.compiler.arrays.lengths import cut, lengths_by_name, lengths_of
+from ardsl.compiler.arrays.lengths import lengths_by_name, lengths_of, with_nan_beyond_ends
 from ardsl.compiler.arrays.users import (
     batch_by_name,
     by_name,
@@ -227,7 +227,7 @@ class LatentModel(LatentConditionals):
         if not variable.varies:
             return drawn
         flat = drawn.to(data_type(variable, self.like)).reshape(len(drawn), variable.size)
-        return cut({name: flat}, lengths, (variable,))[name].reshape(drawn.shape)
+        return with_nan_beyond_ends({name: flat}, lengths, (variable,))[name].reshape(drawn.shape)
 
     def between(self, name: str, n: int = 8, given: Any = None, *, lengths: Any = None, seed: int | None = None) -> Any:
         """``n`` samples whose values of a real latent variable lie on the line between two draws of it, both included.

@@ -158,7 +158,7 @@ class Density(CompiledModel):
     def log_prob_of(self, values: Values, order: int | None = None, *, complete: bool = False) -> Tensor:
         """log p of each example, [batch], in nats. ``complete``: all values are there and inside their domains, which
         is not checked."""
-        if self.plain and complete:  # the shortest way to what the general one gives: small models feel each call
+        if self.plain and complete:  # what the general way gives, in fewer calls, whose time shows in small models
             by_group = [self.draw_log_probs(index, values, validate=False) for index in range(len(self.groups))]
             log_probs = [log_prob.sum(-1) for blocks in by_group for log_prob in blocks]
         else:

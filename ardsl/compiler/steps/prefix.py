@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ardsl.arguments import checked_count
 from ardsl.compiler.arrays.labels import coded, is_text
-from ardsl.compiler.arrays.lengths import checked_lengths, cut, lengths_by_name
+from ardsl.compiler.arrays.lengths import checked_lengths, lengths_by_name, with_nan_beyond_ends
 from ardsl.compiler.arrays.users import check_domain, conditioning, expand_given, numbers
 from ardsl.compiler.arrays.values import Values, blank, data_type
 from ardsl.compiler.likelihood.density import Density
@@ -38,7 +38,7 @@ def initial_values(density: Density, count: int, given: Any, lengths: Any, prefi
         first = checked_prefix(prefix, variable, count, density.like)
         known = first.shape[1]
         values[variable.name][:, :known] = first
-    values = cut(values, lengths, tuple(density.spec.variables.values()), drawn=True)
+    values = with_nan_beyond_ends(values, lengths, tuple(density.spec.variables.values()), drawn=True)
     if known and bool(values[variable.name][:, :known].isnan().any()):
         raise _too_short(variable)
     return density.units.standardized(values), known

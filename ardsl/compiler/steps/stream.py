@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ardsl.arguments import checked_count
-from ardsl.compiler.arrays.lengths import cut
+from ardsl.compiler.arrays.lengths import with_nan_beyond_ends
 from ardsl.compiler.arrays.values import Values
 from ardsl.compiler.likelihood.density import Density
 from ardsl.compiler.steps.noise import noise_along_time
@@ -25,7 +25,7 @@ def stream(
     once, and nothing is drawn before the first chunk is asked for."""
     variable = require_series(density, "a stream")
     count, steps = checked_count(count, "samples"), checked_count(steps, "time steps of a chunk", 1)
-    values = cut(given_values(density, count, given), None, density.spec.model.given)
+    values = with_nan_beyond_ends(given_values(density, count, given), None, density.spec.model.given)
     first = (
         density.like.new_zeros(count, 0) if prefix is None else checked_prefix(prefix, variable, count, density.like)
     )

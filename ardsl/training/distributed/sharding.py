@@ -31,13 +31,13 @@ def split(model: Compiled, mesh: DeviceMesh) -> None:
         register_fsdp_forward_method(model, method)
 
 
-def whole(state: Any) -> Any:
+def joined_shares(state: Any) -> Any:
     """Nested dicts and lists of tensors with every share joined to the others. Collective."""
     if isinstance(state, DTensor):
         return state.full_tensor()
     if isinstance(state, dict):
-        return {key: whole(item) for key, item in state.items()}
-    return [whole(item) for item in state] if isinstance(state, list) else state
+        return {key: joined_shares(item) for key, item in state.items()}
+    return [joined_shares(item) for item in state] if isinstance(state, list) else state
 
 
 def load_optimizer(optimizer: Optimizer, state: dict[str, Any]) -> None:
