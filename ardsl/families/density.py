@@ -322,7 +322,7 @@ _DOUBLE: dict[str, LogDensity] = {
     "zero_inflated_negative_binomial": _zero_inflated_negative_binomial,
     "zero_inflated_poisson": _zero_inflated_poisson,
 }
-"""Those that single precision does not hold: they are computed in double precision for either type."""
+"""The densities that single precision does not hold: they are computed in double precision for either type."""
 
 LOG_DENSITIES: dict[str, LogDensity] = {
     "bernoulli": _bernoulli,

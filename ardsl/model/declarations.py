@@ -35,7 +35,7 @@ class Draft:
     fields: tuple[Field, ...]
     span: Span
     domain_spans: tuple[Span, ...]
-    """Where the domain was given: once for an array, once for each field of a record."""
+    """The places where the domain was given: once for an array, once for each field of a record."""
 
     @property
     def is_record(self) -> bool:

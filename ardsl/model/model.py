@@ -53,7 +53,7 @@ class Variable:
     orders: OrderMixture
     span: Span = field(compare=False)
     order_span: Span | None = field(default=None, compare=False)
-    """Where the order was declared, None for the default."""
+    """The place where the order was declared, None for the default."""
     shape: tuple[int, ...] = field(init=False, repr=False, compare=False)
     size: int = field(init=False, repr=False, compare=False)
     """The number of elements."""

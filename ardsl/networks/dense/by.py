@@ -87,5 +87,5 @@ def design_by(group: Group, by: str, linear: Callable[[Group], Design], options:
 
 
 def _beside(others: Relation) -> Relation:
-    """What is read of the other sources beside the first, of whose one element every draw reads."""
+    """The relation to the other sources beside the first, of whose one element every draw reads."""
     return Beside(others.targets, (Everything(others.targets, 1), others))

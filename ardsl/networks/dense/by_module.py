@@ -46,7 +46,8 @@ class ByNetwork(NetworkModule):
         return self.chosen(every, self.indicator(inputs[:, : self.features]), self._blocks)
 
     def indicator(self, features: Tensor) -> Tensor:
-        """Which value the first source has, [batch, values], given its features [batch, features]."""
+        """An indicator of the value that the first source has, [batch, values], given its features [batch,
+        features]."""
         return self._domain.indicator(features)
 
     def chosen(self, every: Tensor, indicator: Tensor, blocks: Sequence[tuple[int, int]]) -> Tensor:

@@ -22,7 +22,7 @@ class Labelling(ABC):
     """The distinct contexts of a group under one order, and the relations between things labelled with them."""
 
     listed: ClassVar[bool] = False
-    """Whether the relations list their pairs."""
+    """True where the relations list their pairs."""
 
     @property
     @abstractmethod

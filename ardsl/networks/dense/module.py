@@ -73,7 +73,7 @@ class DenseNetwork(NetworkModule):
         self._masks: dict[int, Masks] = {}
         if plan.group.order_count * sum(layer.inputs * layer.outputs for layer in plan.layers) <= MOST_MASKS:
             for k in range(plan.group.order_count):
-                self.masks(k)  # what traces a forward pass finds them made
+                self.masks(k)  # made before a tracer looks in
 
     def start_at(self, parameters: Tensor) -> None:
         with torch.no_grad():
@@ -103,11 +103,11 @@ class DenseNetwork(NetworkModule):
                 break
         else:
             return masks
-        with torch.inference_mode(False):  # what is kept may be of use for gradients later
+        with torch.inference_mode(False):  # kept masks may serve a pass with gradients later
             *moved, moved_direct = [None if m is None else m.to(device, dtype) for m in (*layers, direct)]
         return moved, moved_direct
 
-    @torch.inference_mode(False)  # what is kept may be of use for gradients later
+    @torch.inference_mode(False)  # kept masks may serve a pass with gradients later
     def _make_masks(self, orders: Orders) -> Masks:
         group = self.plan.group
         by_variable = group.orders(orders) if isinstance(orders, int) else orders

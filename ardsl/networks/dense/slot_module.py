@@ -20,7 +20,7 @@ from ardsl.relations import Order
 
 
 class _Address(NamedTuple):
-    """How each draw's row is found: the number at ``gather`` [draws, slots] of the codes and, after these, of the
+    """The address of each draw's row: the number at ``gather`` [draws, slots] of the codes and, after these, of the
     ``absent`` values of slots that have nothing, times ``stride``, and ``offset`` [draws]."""
 
     gather: Tensor
@@ -30,7 +30,7 @@ class _Address(NamedTuple):
 
 
 class TableNetwork(NetworkModule):
-    """A row of raw numbers for each value of a draw's context: ``rows`` [rows, width]."""
+    """A row of parameters for each value of a draw's context: ``rows`` [rows, width]."""
 
     reads = "codes"
 
@@ -40,14 +40,14 @@ class TableNetwork(NetworkModule):
         self._shape = table_shape(plan.group, plan.options, plan.group.orders(0))
         self.rows = nn.Parameter(torch.zeros(self._shape.rows, plan.group.targets[0].family.width))
         self._addresses: dict[int, _Address] = {}
-        self.address(0)  # what traces a forward pass finds it made
+        self.address(0)  # made before a tracer looks in
 
     def start_at(self, parameters: Tensor) -> None:
         with torch.no_grad():
             self.rows.copy_(parameters[: self.rows.shape[1]].expand_as(self.rows))
 
     def address(self, orders: Orders) -> _Address:
-        """How a draw's row is found: gather, stride, offset, and what an absent slot counts as."""
+        """The address of each draw's row under some orders; kept for declared orders."""
         if isinstance(orders, int):
             kept = self._addresses.get(orders)
             if kept is None or kept[0].device != self.rows.device:
@@ -80,7 +80,8 @@ class TableNetwork(NetworkModule):
 
 
 class TiedNetwork(NetworkModule):
-    """One dense network applied to every draw's slots; one that may be absent has an input that says it is there."""
+    """One dense network applied to every draw's slots; a slot that may be absent has one more input, 1 where it is
+    there."""
 
     def __init__(self, plan: Design) -> None:
         super().__init__()
@@ -91,7 +92,7 @@ class TiedNetwork(NetworkModule):
             linear_(weight, bias)
         self.activation = ACTIVATIONS[plan.options["activation"]]
         self._columns: dict[int, Tensor] = {}
-        self.gather(0)  # what traces a forward pass finds it made
+        self.gather(0)  # made before a tracer looks in
 
     def start_at(self, parameters: Tensor) -> None:
         with torch.no_grad():

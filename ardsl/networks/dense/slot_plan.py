@@ -21,7 +21,7 @@ def slots_of(group: Group, options: Mapping[str, Any], orders: Mapping[str, Orde
 
 @dataclass(frozen=True, eq=False)
 class TableShape:
-    """Where a draw's row of the table is: ``offset[d] + Σ_s stride[d, s] · code[d, s]``, of ``rows`` in all."""
+    """The place of each draw's row in a table: ``offset[d] + Σ_s stride[d, s] · code[d, s]``, of ``rows`` in all."""
 
     slots: Slots
     levels: np.ndarray
@@ -70,7 +70,7 @@ def table_shape(group: Group, options: Mapping[str, Any], orders: Mapping[str, O
 
 
 def plan_table(group: Group, options: Mapping[str, Any]) -> Design:
-    """A row of raw numbers for every value of every draw's context."""
+    """A row of parameters for every value of every draw's context."""
     shapes = [table_shape(group, options, group.orders(k)) for k in range(group.order_count)]
     realized = tuple(shape.slots.relation() for shape in shapes)
     width = group.targets[0].family.width

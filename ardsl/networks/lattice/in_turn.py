@@ -22,7 +22,7 @@ class InTurn(LatticeInputs):
         super().__init__(network, run)
         self._ring = RingStepper(network, run.batch)
         self._place = {int(step): place for place, step in enumerate(np.sort(run.draw_step))}
-        """Which of the ring's steps a step is."""
+        """The ring's number of each step."""
         self._stale = True
 
     @staticmethod

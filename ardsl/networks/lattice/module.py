@@ -84,12 +84,12 @@ class LatticeNetwork(NetworkModule):
         return by_source[self.plan.group.targets[0].variable.name], self.features(by_source)
 
     def features(self, by_source: Mapping[str, Tensor]) -> Features:
-        """What is given, from features [batch, features] by variable."""
+        """The features of what is given, in the forms that layers read, from [batch, features] by variable."""
         shape = self.wiring.lattice.shape
         aligned = []
         for (source, _), index in zip(self.given.aligned, self._alignments, strict=True):
             own = by_source[source.variable.name].unflatten(1, (len(source.elements), -1))
-            read = F.pad(own, (0, 0, 0, 1))[:, index.to(own.device)]  # what lies outside is a zero
+            read = F.pad(own, (0, 0, 0, 1))[:, index.to(own.device)]  # sites outside read a zero
             aligned.append(read.flatten(2).movedim(2, 1).unflatten(2, shape))
         maps = [module(by_source[name]) for name, module in self.maps.items()]
         return Features(

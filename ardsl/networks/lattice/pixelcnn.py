@@ -151,7 +151,7 @@ class _TwoStacks(_Stack):
         super().__init__(lattice, options, limits)
         (self.slow, self.slow_way), (self.fast, self.fast_way) = (lattice.priority or ())[:2]
         self.vertical = limits[self.slow] != 0
-        """Whether any row above may be read."""
+        """True where any row above may be read."""
 
     def layers(self, width: int, aligned: bool) -> Iterator[Layer]:
         gated = 2 * self.features
