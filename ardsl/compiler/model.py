@@ -98,7 +98,7 @@ class AutoregressiveModel(Density):
 
         Raises:
             ArdslError: for arrays of other shapes, missing values that the order does not marginalize, given values
-                outside their domains, and an order that there is not.
+                outside their domains, and an order that does not exist.
 
         >>> model.log_prob(x).shape
         torch.Size([2])
@@ -133,7 +133,7 @@ class AutoregressiveModel(Density):
         return self.units.standardized(values)
 
     def _checked_order(self, order: object) -> int:
-        """The number of an order of the variables under ``any(…)``, or of the one order that there is without."""
+        """The number of an order of the variables under ``any(…)``, or of the only order without it."""
         mixed = [group.mixed for group in self.groups if group.mixed is not None]
         for variable in mixed or self.spec.model.observed[:1]:
             number = checked_order(order, variable.name, len(variable.orders.orders))

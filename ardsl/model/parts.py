@@ -41,5 +41,5 @@ def of_factors(model: Model, factors: Sequence[Factor]) -> Model:
 
 
 def enumerated(model: Model) -> tuple[str, ...]:
-    """The latent variables with ``q(z) = exact``, which are summed out."""
+    """The latent variables with ``q(z) = exact``, which are enumerated."""
     return tuple(factor.variable for factor in model.guide if factor.exact)

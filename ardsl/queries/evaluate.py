@@ -154,7 +154,7 @@ class _Moments:
 
 
 def values_in_batches(model: Compiled, examples: Examples, batch: int) -> Iterator[tuple[int, Values]]:
-    """The examples in order and in the model's units, each batch with the number of its first; the model is in
+    """The examples in order and standardized, each batch with the number of its first; the model is in
     evaluation mode meanwhile."""
     given = [v.name for v in model.spec.model.given]
     with evaluating(model):

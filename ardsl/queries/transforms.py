@@ -58,7 +58,7 @@ class Randomness:
 
 @torch.no_grad()
 def transforms(model: AutoregressiveModel, values: Values, random: Randomness) -> Transforms:
-    """The transforms of a batch of examples, their values in the model's units (NaN: missing)."""
+    """The transforms of a batch of examples, their values standardized (NaN: missing)."""
     known, missing, parameters = _contexts(model, values, random)
     by_variable: Transforms = {}
     for index, group in enumerate(model.groups):

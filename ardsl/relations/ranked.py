@@ -61,7 +61,7 @@ class Ranked(Relation):
         rows = np.zeros((len(targets), self.sources + 1), dtype=bool)
         for offset, reads in zip(self.stencil.offsets, self.stencil.reads, strict=True):
             np.put_along_axis(rows, self.neighbours(offset, reads)[targets], True, axis=1)
-        return rows[:, :-1]  # what there is none of was marked last
+        return rows[:, :-1]  # absent sources were marked in the last column
 
 
 Reading = tuple[str, Ranked]

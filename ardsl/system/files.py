@@ -20,7 +20,7 @@ _SUFFIX = ".part"
 def replacing(path: str | Path) -> Iterator[Path]:
     """A temporary file beside ``path`` that takes its place when the block ends, and vanishes when the block fails.
 
-    A reader sees the old file or the whole new one, at every moment and after a crash.
+    A reader sees the old file or the whole new one, at any time and after a crash.
     """
     path = Path(path)
     if path.is_dir():

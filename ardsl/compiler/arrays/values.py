@@ -8,19 +8,19 @@ from torch import Tensor
 from ardsl.model.model import Variable
 
 Values = dict[str, Tensor]
-"""By variable, [batch, elements], in the model's dtype; data that is not in the model's units yet may be float64."""
+"""By variable, [batch, elements], in the model's dtype; data that is not standardized yet may be float64."""
 
 
 def data_type(variable: Variable, like: Tensor) -> torch.dtype:
-    """The type that a variable's data keeps its digits in before it is in the model's units: float64 where an element
+    """The type that a variable's data keeps its digits in before it is standardized: float64 where an element
     is continuous, which is to be centered, and where the device has it."""
     continuous = variable.is_record or not variable.element_domain(0).discrete
     return torch.float64 if continuous and like.device.type != "mps" else like.dtype
 
 
 def blank(variable: Variable, count: int, like: Tensor) -> Tensor:
-    """Legal values for what is not drawn yet, [count, elements]: a mask times a feature that is not finite (the
-    logarithm of a positive 0) would not be 0."""
+    """Legal values for elements that are not drawn yet, [count, elements]: a mask times a feature that is not finite
+    (the logarithm of a positive 0) would not be 0."""
     every = range(variable.size) if variable.is_record else range(min(1, variable.size))
     row = torch.tensor([variable.element_domain(e).feasible for e in every], dtype=like.dtype, device=like.device)
     return row.expand(count, variable.size).clone()

@@ -14,7 +14,7 @@ from ardsl.families.distributions import Conditional
 from ardsl.networks.group import TargetBlock
 
 _CANDIDATES = 256
-"""The most likely value of an infinite domain is chosen from so many."""
+"""The number of candidates for the most likely value of an infinite domain."""
 
 
 class Draw(ABC):
@@ -45,7 +45,7 @@ class FromNoise(Draw):
 
 
 class MostLikely(Draw):
-    """The mode of each conditional: exact in a finite domain, elsewhere the likeliest of evenly spread draws."""
+    """The mode of each conditional: exact in a finite domain, elsewhere the most likely of evenly spread draws."""
 
     def __call__(
         self, block: Block, target: TargetBlock, conditional: Conditional, parameters: Tensor, values: Values

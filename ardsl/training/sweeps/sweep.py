@@ -120,7 +120,7 @@ class Sweep:
     # What is known before the first training
 
     def _check_specs(self) -> tuple[Spec, list[Diagnostic]]:
-        """The first spec, and what there is to warn of. Raises ``SpecError`` where a combination is rejected."""
+        """The first spec, and the warnings of all specs. Raises ``SpecError`` where a combination is rejected."""
         every = list(grid(self.space))
         warnings: dict[Any, list[tuple[Diagnostic, dict[str, Any]]]] = {}
         first = None
