@@ -140,6 +140,7 @@ def _own_share(position: float) -> float:
 
 _MENDED = {
     "Bernoulli": "ardsl.families.mended_torch",
+    "SkewLogistic": "ardsl.families.mended_pyro",
     "SoftAsymmetricLaplace": "ardsl.families.mended_pyro",
 }
 """The modules of classes that replace a library's own."""

@@ -65,7 +65,9 @@ def deviance(x: Tensor, mean: Tensor, log_mean: Tensor | None = None) -> Tensor:
     Its error is that of x − m, however large the two are. ``log_mean`` is for means that are too small for a float.
     """
     away = x - mean
-    log_share = torch.log1p((away / mean.clamp(min=1e-300)).clamp(min=_LEAST - 1))
+    # Below, the square of a mean, which the quotient's gradient divides by, would be no number.
+    least = 1e-300 if log_mean is None else 1e-140
+    log_share = torch.log1p((away / mean.clamp(min=least)).clamp(min=_LEAST - 1))
     if log_mean is not None:
-        log_share = torch.where(mean < 1e-290, x.clamp(min=1e-300).log() - log_mean, log_share)
+        log_share = torch.where(mean < least, x.clamp(min=1e-300).log() - log_mean, log_share)
     return x * log_share - away

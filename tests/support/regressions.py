@@ -3,6 +3,23 @@
 from __future__ import annotations
 
 REGRESSIONS = {
+    "draws of a skewed guide where Pyro has none": (
+        "latent x : real\nlatent y : real\nobserved u : real\nobserved v[2] : binary\np(x) = normal\n"
+        "p(y | x) = mixture(normal, 1) via made(hidden = [2, 2], direct = false)\n"
+        "p(u | y) = normal via made(hidden = [2])\n"
+        'p(v[t] | v[<]) = categorical via made(hidden = [2, 2, 2], activation = "relu")\n'
+        "q(y | u) = normal via made(hidden = [2])\nq(x | u) = skew_logistic via made(hidden = [2, 2])\n"
+    ),
+    "gradients of gamma densities at the least numbers": (
+        "given x[2, 2] : binary\nlatent y[2] : real\nlatent u : real\nobserved v[2, 2, 2] : positive\n"
+        "p(y[t] | y[<], x) = normal via linear\np(u) = normal\np(v[t, r, c] | v[<]) = gamma via linear\n"
+        "q(u) = normal\nq(y[t]) = normal\n"
+    ),
+    "counts of more digits than numbers hold": (
+        "observed x[3, 2] : real\norder x by [0, 1, 2, 3, 4, 5]\nobserved y : integer(0, 300)\nobserved u : count\n"
+        "p(x[t, r] | x[<]) = mixture(student_t, 2) via made(hidden = [3, 7, 4])\np(y) = discretized(logistic)\n"
+        "p(u | x) = poisson via linear\n"
+    ),
     "kernel wider than the picture under an order with masks at every pixel": (
         "observed x[2, 2] : binary\norder x by snake\n"
         "p(x[i] | x[<i]) = bernoulli via pixelcnn(layers = 1, features = 4)\n"
