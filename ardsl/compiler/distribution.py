@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.distributions import constraints
 
 from ardsl.compiler.arrays.users import by_name, conditioning, expand_given, numbers
-from ardsl.compiler.arrays.values import blank
+from ardsl.compiler.arrays.values import blank, data_type
 from ardsl.compiler.likelihood.density import Density
 from ardsl.errors import ArdslError
 from ardsl.families.shapes import common_shape
@@ -113,7 +113,7 @@ def independent(model: Density, given: Mapping[str, Tensor], batch: torch.Size) 
         return None
     count = batch.numel()
     flat = {v.name: given[v.name].expand((*batch, *v.shape)).reshape(count, *v.shape) for v in model.spec.model.given}
-    values = {variable.name: blank(variable, count, model.like)}
+    values = {variable.name: blank(variable, count, model.like.to(data_type(variable, model.like)))}
     values |= expand_given(conditioning(flat or None, model.spec.model.given, model.like, check=False), count)
     (parameters,) = model.conditional_parameters(0, model.units.standardized(values))
     kept = variable.shape[: len(variable.shape) - len(events)]

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ardsl.compiler.arrays.values import Values
+from ardsl.compiler.arrays.values import Values, value_type
 from ardsl.families.domains import Domain
 from ardsl.families.family import Family
 from ardsl.model.model import Model, Variable
@@ -46,6 +46,7 @@ class Standardization(nn.Module):
     def __init__(self, model: Model, plans: Sequence[Design]) -> None:
         super().__init__()
         self._measured = measured_elements(model, plans)
+        self._variables = model.variables
         self._tied: dict[str, set[int]] = {}
         for plan in plans:
             for name, axes in plan.tied_axes.items():
@@ -110,10 +111,11 @@ class Standardization(nn.Module):
                 self.get_buffer(f"{buffer}_{name}").copy_(measured.view(untied).expand(shape).reshape(-1))
 
     def standardized(self, values: Values, elements: slice = _EVERY) -> Values:
-        """Standardizes data: [batch, elements] by variable, of all elements or of some, in the model's type."""
-        dtype, scaled = self.like.dtype, {}
+        """Standardizes data: [batch, elements] by variable, of all elements or of some, in the model's type, or
+        the one that holds their whole numbers."""
+        scaled = {}
         for name, value in values.items():
-            value = self._standardize(name, value, elements)
+            value, dtype = self._standardize(name, value, elements), value_type(self._variables[name], self.like)
             scaled[name] = value if value.dtype == dtype else value.to(dtype)
         return scaled
 

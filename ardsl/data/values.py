@@ -131,7 +131,8 @@ class Part:
         if not self.domain.whole and _loses(numbers, kept):
             kept = _as_real(numbers, np.dtype(np.float64))
         if gaps:
-            return np.where(absent, np.nan, kept).astype(np.result_type(real, kept) if kept.dtype.kind == "f" else real)
+            compact = kept if kept.dtype.kind == "f" else _compact(kept, self.domain)
+            return np.where(absent, np.nan, kept).astype(np.result_type(real, compact))
         return _compact(kept, self.domain)
 
     def _parsed(self, values: np.ndarray, rows: np.ndarray | None, absent: np.ndarray) -> np.ndarray:

@@ -72,7 +72,8 @@ class DiscretizedDistribution(CodeDistribution):
         self.scalars = base.scalars
 
     def log_prob(self, raw: RawParameters, code: Tensor) -> Tensor:
-        code = code.to(raw.dtype)
+        if not code.is_floating_point():
+            code = code.to(raw.dtype)
         if self.cells.levels == 1:
             return torch.zeros_like(code)
         return self.log_mass(self.base.parameters(raw), code)

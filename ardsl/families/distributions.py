@@ -12,8 +12,10 @@ from ardsl.families.catalogue import CATALOGUE
 from ardsl.families.catalogue_distributions import CatalogueDistribution, MixtureDistribution
 from ardsl.families.code_distribution import CodeDistribution, RawParameters
 from ardsl.families.colors import ColorMixtureDistribution
+from ardsl.families.constraints import wide
 from ardsl.families.discretized import DiscretizedDistribution, grid
 from ardsl.families.domains import Domain
+from ardsl.families.exact import LARGEST_WHOLE, exact_type
 from ardsl.families.family import Family
 from ardsl.families.shapes import common_shape
 from ardsl.families.starting import Start
@@ -33,6 +35,7 @@ class Conditional:
         self.over_codes = distribution
         self.joint = distribution.joint
         self._any_code = 0.0 if domain.discrete else domain.feasible
+        self._wide = domain.discrete and (domain.levels is None or domain.levels > LARGEST_WHOLE[torch.float32])
         self._names = [slot.name for slot in family.slots]
         self._sizes = [slot.size for slot in family.slots]
         self._only_scalars = distribution.scalars == set(self._names) != set()
@@ -44,11 +47,12 @@ class Conditional:
         inside: it saves a pass, and leaves other values undefined.
         """
         by_slot = self._by_slot(raw)
-        code = self.domain.code(value).to(by_slot.dtype)
+        code = self.domain.code(value)
+        code = wide(code) if self._wide else code.to(by_slot.dtype)
         if not validate:
-            return self._shaped(self.over_codes.log_prob(by_slot, code), raw, code)
+            return self._shaped(self.over_codes.log_prob(by_slot, code).to(by_slot.dtype), raw, code)
         inside = self.domain.inside(value)
-        log_prob = self.over_codes.log_prob(by_slot, torch.where(inside, code, self._any_code))
+        log_prob = self.over_codes.log_prob(by_slot, torch.where(inside, code, self._any_code)).to(by_slot.dtype)
         if self.joint:
             inside = inside.all(-1)
         return self._shaped(torch.where(inside, log_prob, -math.inf), raw, code)
@@ -58,8 +62,12 @@ class Conditional:
 
         A function of the two alone: what one draw comes to does not depend on the others in the call.
         """
-        dtype = torch.float32 if raw.dtype in (torch.float16, torch.bfloat16) else raw.dtype
-        return self.domain.value(self.draw(raw, noise), dtype)
+        return self.value(self.draw(raw, noise), raw)
+
+    def value(self, code: Tensor, raw: Tensor) -> Tensor:
+        """The values of codes that were drawn, in the parameters' type, or one that holds them."""
+        half = raw.dtype in (torch.float16, torch.bfloat16)
+        return self.domain.value(code, exact_type(self.domain, torch.float32 if half else raw.dtype, raw.device))
 
     def draw(self, raw: Tensor, noise: Tensor) -> Tensor:
         """The same as a code, the index of a value of a finite domain."""

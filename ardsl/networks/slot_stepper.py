@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Literal
 
 import numpy as np
 import torch
@@ -19,13 +20,21 @@ class SlotStepper(Stepper):
 
     ``rows`` gives the parameters of some draws: inputs [batch, columns] and draws [n] to [batch, n, width]. It reads
     the network's own weights, which therefore are always those that there are. ``input_step``: the step of each input.
+    ``like`` has the type and the device of what it reads; codes are read in one that holds them all, single precision
+    at least.
     """
 
     def __init__(
-        self, rows: Callable[[Tensor, np.ndarray], Tensor], input_step: np.ndarray, run: Run, like: Tensor
+        self,
+        rows: Callable[[Tensor, np.ndarray], Tensor],
+        input_step: np.ndarray,
+        run: Run,
+        like: Tensor,
+        reads: Literal["features", "codes"] = "features",
     ) -> None:
         self._rows = rows
-        self._inputs = torch.zeros(len(input_step), run.batch, dtype=like.dtype, device=like.device)
+        dtype = like.dtype if reads == "features" else torch.promote_types(like.dtype, torch.float32)
+        self._inputs = torch.zeros(len(input_step), run.batch, dtype=dtype, device=like.device)
         self._columns = {s: torch.as_tensor(c, device=like.device) for s, c in _by_step(input_step).items()}
         self._draws = _by_step(run.draw_step)
 
@@ -53,7 +62,8 @@ def whole_stepper(group: Group, module: NetworkModule, run: Run) -> SlotStepper:
         return module(inputs, run.orders)[:, np.flatnonzero(np.isin(group.output_draw, draws))]
 
     columns_of = group.feature_element if module.reads == "features" else np.arange(group.elements)
-    return SlotStepper(rows, run.element_step[columns_of], run, next(module.parameters(), torch.zeros(())))
+    like = next(module.parameters(), torch.zeros(()))
+    return SlotStepper(rows, run.element_step[columns_of], run, like, module.reads)
 
 
 def _by_step(steps: np.ndarray) -> dict[int, np.ndarray]:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ardsl.common.wording import listed
-from ardsl.compiler.arrays.values import Values, data_type
+from ardsl.compiler.arrays.values import Values, data_type, value_type
 from ardsl.compiler.guards import evaluating, require_fixed_length_observed
 from ardsl.compiler.model import AutoregressiveModel
 from ardsl.compiler.queries.cells import cell_log_probs, joint_log_probs
@@ -285,8 +285,8 @@ def _candidates(model: AutoregressiveModel, cell: Cell, examples: Examples) -> t
     where the data and the model's own samples lie, and a margin."""
     domain, like = cell.domain, model.like
     if domain.levels is not None and (domain.levels <= _MOST_LEVELS or not domain.whole):
-        every = domain.value(torch.arange(domain.levels, dtype=like.dtype, device=like.device))
-        return every, torch.ones_like(every)
+        codes = torch.arange(domain.levels, dtype=value_type(cell.variable, like), device=like.device)
+        return domain.value(codes), torch.ones_like(codes)
     known = torch.cat([_drawn(model, cell, examples), _column(examples, cell)]).double().cpu().numpy()
     points = _spread(known[np.isfinite(known)], domain)
     widths = np.gradient(points)

@@ -205,5 +205,5 @@ def _draws(
     for first in range(1, DRAWS + 1, at_once):
         numbers = range(first, min(first + at_once, DRAWS + 1))
         noise = torch.stack([random((count, target.draws, uniforms), index, block, s).flatten(0, 1) for s in numbers])
-        drawn = conditional.sample(parameters, noise.to(parameters.dtype).to(parameters.device)).to(parameters.dtype)
+        drawn = conditional.sample(parameters, noise.to(parameters.dtype).to(parameters.device))
         yield model.units.round_trip(target.variable.name, whose, drawn)

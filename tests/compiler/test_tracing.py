@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.func import functional_call, grad, vmap
 
 import ardsl
@@ -110,6 +111,14 @@ def test_gradients_of_each_example(case: tuple[ardsl.AutoregressiveModel, Tensor
     for name, weight in module.named_parameters():
         own = torch.zeros_like(weight) if weight.grad is None else weight.grad
         torch.testing.assert_close(by_example[name][1], own, rtol=1e-3, atol=1e-4)
+
+
+def test_no_value_is_looked_at(case: tuple[ardsl.AutoregressiveModel, Tensor]) -> None:
+    """What has no values at all has a log-density of the right shape."""
+    model, x = case
+    model(x)  # what is kept of the weights is made at first
+    with FakeTensorMode(allow_non_fake_inputs=True) as fake:
+        assert model(fake.from_tensor(x), validate=False).shape == (4,)
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ardsl.common.wording import number, shown
 from ardsl.compiler.arrays.labels import coded
-from ardsl.compiler.arrays.values import Values, data_type
+from ardsl.compiler.arrays.values import Values, data_type, value_type
 from ardsl.errors import ArdslError
 from ardsl.families.domains import Domain
 from ardsl.model.model import Variable
@@ -104,12 +104,14 @@ def flat(value: object, variable: Variable, like: Tensor) -> Tensor:
         and value.ndim == 1 + len(variable.shape)
         and value.shape[1:] == variable.shape
         and not variable.varies
+        and value_type(variable, like) == like.dtype
     ):  # as training gives it: nothing is left to convert
         return value if value.ndim == 2 else value.reshape(value.shape[0], variable.size)
     tensor = numbers(coded(value, variable), f"`{variable.name}`", like.device)
     if variable.kind == "given" and tuple(tensor.shape) == variable.shape:
         tensor = tensor[None]  # one example's, for every sample
-    tensor = _typed(tensor, variable, data_type(variable, like) if tensor.dtype in _EXACT else like.dtype)
+    dtype = data_type(variable, like) if tensor.dtype in _EXACT else value_type(variable, like)
+    tensor = _typed(tensor, variable, dtype)
     if variable.varies and tensor.ndim > 0 and tensor.shape[2:] == variable.shape[1:]:
         tensor = _padded(tensor, variable.shape[0])
     if tuple(tensor.shape[1:]) != variable.shape or tensor.ndim == 0:
@@ -207,7 +209,7 @@ def conditioning(given: object, variables: Sequence[Variable], like: Tensor, *, 
     for variable in variables:
         value = values[variable.name] = flat(named[variable.name], variable, like)
         if check:
-            value = value.to(like.dtype)
+            value = value.to(value_type(variable, like))
             check_domain(value[~value.isnan()] if variable.varies else value, variable)
     return values
 

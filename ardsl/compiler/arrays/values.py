@@ -5,17 +5,28 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ardsl.families.exact import exact_type
 from ardsl.model.model import Variable
 
 Values = dict[str, Tensor]
-"""By variable, [batch, elements], in the model's dtype; data that is not standardized yet may be float64."""
+"""By variable, [batch, elements], in the model's dtype; data that is not standardized yet, and whole numbers that the
+dtype does not hold, may be float64."""
 
 
 def data_type(variable: Variable, like: Tensor) -> torch.dtype:
     """The type that a variable's data keeps its digits in before it is standardized: float64 where an element
-    is continuous, which is to be centered, and where the device has it."""
+    is continuous, which is to be centered, or a whole number that the model's type does not hold, and where the device
+    has it."""
     continuous = variable.is_record or not variable.element_domain(0).discrete
-    return torch.float64 if continuous and like.device.type != "mps" else like.dtype
+    return torch.float64 if continuous and like.device.type != "mps" else value_type(variable, like)
+
+
+def value_type(variable: Variable, like: Tensor) -> torch.dtype:
+    """The type of a variable's values in the model's units: the model's own, or float64 where some are whole numbers
+    that it does not hold."""
+    domains = [f.domain for f in variable.fields] if variable.fields else [variable.element_domain(0)]
+    exact = (exact_type(domain, like.dtype, like.device) for domain in domains)
+    return next((dtype for dtype in exact if dtype != like.dtype), like.dtype)
 
 
 def blank(variable: Variable, count: int, like: Tensor) -> Tensor:

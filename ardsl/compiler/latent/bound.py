@@ -104,9 +104,7 @@ def as_data(conditional: AutoregressiveModel, site: TorchDistribution, value: Te
 
     # The model's own are in that form; those of torch's distributions are codes of the domain.
     return (
-        value
-        if isinstance(site, ModelDistribution)
-        else conditional.conditionals[0][0].domain.value(value, conditional.like.dtype)
+        value if isinstance(site, ModelDistribution) else conditional.conditionals[0][0].value(value, conditional.like)
     )
 
 

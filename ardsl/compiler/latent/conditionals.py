@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ardsl.compiler.arrays.lengths import with_nan_beyond_ends
 from ardsl.compiler.arrays.users import conditioning, expand_given, observed_values, require_values
+from ardsl.compiler.arrays.values import value_type
 from ardsl.compiler.base import CompiledModel
 from ardsl.compiler.latent.start import tell_apart
 from ardsl.compiler.likelihood.estimate import estimate
@@ -97,7 +98,7 @@ class LatentConditionals(CompiledModel):
         codes = torch.cartesian_prod(*(torch.arange(n, device=self.like.device) for n in levels))
         by_variable = codes.view(len(codes), -1).split([v.size for v in variables], 1)
         return {
-            v.name: v.element_domain(0).value(own, self.like.dtype).view(-1, *v.shape)
+            v.name: v.element_domain(0).value(own, value_type(v, self.like)).view(-1, *v.shape)
             for v, own in zip(variables, by_variable, strict=True)
         }
 

@@ -78,7 +78,13 @@ class Density(CompiledModel):
     def inputs(self, group: int, values: Values, columns: range | None = None, *, validate: bool = False) -> Tensor:
         """The inputs of a group's network, [batch, columns]: all, or those of some consecutive source elements."""
         reads = self.networks_by_group[group].reads
-        return encode(self.groups[group], values, reads, columns, validate=validate)
+        return self.as_read(group, encode(self.groups[group], values, reads, columns, validate=validate))
+
+    def as_read(self, group: int, inputs: Tensor) -> Tensor:
+        """Inputs in the type that a group's network reads: features in its own, codes in single precision at least."""
+        codes, dtype = self.networks_by_group[group].reads == "codes", self.like.dtype
+        dtype = torch.promote_types(dtype, torch.float32) if codes else dtype
+        return inputs if inputs.dtype == dtype else inputs.to(dtype)
 
     def conditional_parameters(
         self, group: int, values: Values, orders: Orders = 0, *, validate: bool = False
@@ -159,7 +165,9 @@ class Density(CompiledModel):
         """log p of each example, [batch], in nats. ``complete``: all values are there and inside their domains, which
         is not checked."""
         if self.plain and complete:  # what the general way gives, in fewer calls, whose time shows in small models
-            by_group = [self.draw_log_probs(index, values, validate=False) for index in range(len(self.groups))]
+            by_group = [
+                self.draw_log_probs(index, values, validate=False, complete=True) for index in range(len(self.groups))
+            ]
             log_probs = [log_prob.sum(-1) for blocks in by_group for log_prob in blocks]
         else:
             log_probs = list(self.variable_log_probs(values, order, complete=complete).values())

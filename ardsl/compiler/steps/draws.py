@@ -51,7 +51,7 @@ class MostLikely(Draw):
         self, block: Block, target: TargetBlock, conditional: Conditional, parameters: Tensor, values: Values
     ) -> Tensor:
         if conditional.domain.levels is not None and not conditional.joint:
-            return conditional.domain.value(conditional.log_table(parameters).argmax(-1), parameters.dtype)
+            return conditional.value(conditional.log_table(parameters).argmax(-1), parameters)
         uniforms = _evenly_spread(conditional.family.uniforms, parameters)
         best = conditional.sample(parameters, uniforms[0].expand(*parameters.shape[:-1], -1))
         highest = conditional.log_prob(parameters, best)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ardsl.compiler.arrays.lengths import lengths_of
-from ardsl.compiler.arrays.values import Values
+from ardsl.compiler.arrays.values import Values, value_type
 from ardsl.compiler.likelihood.density import Density
 from ardsl.compiler.steps.draws import Draw, FromNoise, Given
 from ardsl.compiler.steps.schedule import TimeSteps
@@ -108,7 +108,8 @@ class Series:
         """Draws from number ``first`` of all on, [batch, elements]; fewer than there is noise for once all examples
         have ended."""
         end, count = self._target.variable.end, uniforms.shape[1]
-        drawn = uniforms.new_zeros(self._batch, count * self._size)
+        dtype = torch.promote_types(uniforms.dtype, value_type(self._target.variable, self._density.like))
+        drawn = uniforms.new_zeros(self._batch, count * self._size, dtype=dtype)
         if end is None:
             self._walk(given, drawn, FromNoise(((uniforms,),)), first, range(first, first + count))
             return drawn

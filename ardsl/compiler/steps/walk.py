@@ -21,7 +21,7 @@ from torch import Tensor
 
 from ardsl.compiler.arrays.encoding import encode_source
 from ardsl.compiler.arrays.lengths import ended
-from ardsl.compiler.arrays.values import Values
+from ardsl.compiler.arrays.values import Values, value_type
 from ardsl.compiler.likelihood.density import Density
 from ardsl.compiler.steps.draws import Draw
 from ardsl.compiler.steps.schedule import Schedule, Steps
@@ -130,7 +130,8 @@ class ByValue(Way):
             batch = len(next(iter(self._values.values())))
             inputs = inputs or [density.like.new_zeros(batch, 0)]
             together = inputs[0] if len(inputs) == 1 else torch.cat(inputs, 1)
-            self._at_once[group] = density.split(group, network(together, self._orders[group]))
+            parameters = network(density.as_read(group, together), self._orders[group])
+            self._at_once[group] = density.split(group, parameters)
         return self._at_once[group]
 
     def _read(self, source: SourceBlock, reads: str) -> Tensor:
@@ -219,8 +220,8 @@ def code_table(density: Density) -> Tensor | None:
         return None
     if reads != "features" or len(own) != 1 or own[0].elements != range(target.variable.size) or not target.whole:
         return None
-    codes = torch.arange(domain.levels, dtype=density.like.dtype, device=density.like.device)
-    return domain.to_features(domain.value(codes))
+    codes = torch.arange(domain.levels, dtype=value_type(target.variable, density.like), device=density.like.device)
+    return domain.to_features(domain.value(codes)).to(density.like.dtype)
 
 
 def columns(density: Density, group: int, values: Values, runs: Sequence[range]) -> Tensor:

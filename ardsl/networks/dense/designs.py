@@ -86,7 +86,9 @@ class TableDesign(Design):
 
         table = cast("TableNetwork", module)
         address = table.address(run.orders)
-        return SlotStepper(lambda codes, draws: table.look_up(codes, address, draws), run.element_step, run, table.rows)
+        return SlotStepper(
+            lambda codes, draws: table.look_up(codes, address, draws), run.element_step, run, table.rows, table.reads
+        )
 
 
 def design_dense(group: Group, network: str, options: Mapping[str, Any]) -> Design:

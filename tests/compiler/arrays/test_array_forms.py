@@ -138,11 +138,19 @@ def test_half_precision_draws_what_is_unlikely_too(law: str, dtype: torch.dtype)
 
 
 def test_codes_that_half_precision_cannot_tell_apart() -> None:
-    spec = ardsl.loads("observed x[2] : integer(0, 1000)\np(x[i] | x[<i]) = discretized(logistic) via linear")
-    half = ardsl.compile(spec, dtype=torch.bfloat16)
-    assert half.log_prob([[256, 8]]).isfinite().all()
-    with pytest.raises(ardsl.ArdslError, match=r"^`x` has 257, which torch.bfloat16 rounds to another value: use"):
-        half.log_prob([[257, 8]])
+    """They keep a type that can; what half precision alone would make a code is refused."""
+    text = "observed x[2] : category(300)\np(x[t] | x[t-1]) = categorical via table(tied = true)"
+    spec = ardsl.loads(text)
+    half, single = (ardsl.compile(spec, dtype=dtype, init="random") for dtype in (torch.bfloat16, torch.float32))
+    x = torch.tensor([[298, 7], [299, 7]])
+    apart = half.log_prob(x)
+    torch.testing.assert_close(apart, single.log_prob(x), rtol=0.02, atol=0.02)
+    assert len(set(half.sample(4000, seed=0)[:, 0].tolist())) == 300
+    noise = half.noise(300, seed=1)
+    assert torch.equal(half.sample(300, noise=noise), half.sample(300, noise=noise, evaluator="whole"))
+    few = ardsl.compile(ardsl.loads("observed x : category(200)\np(x) = categorical"), dtype=torch.bfloat16)
+    with pytest.raises(ardsl.ArdslError, match=r"^`x` has 128.1, which torch.bfloat16 rounds to another value: use"):
+        few.log_prob([128.1])
 
 
 def test_a_model_compiled_in_inference_mode_is_like_any_other() -> None:
