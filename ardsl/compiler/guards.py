@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from threading import Lock
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from ardsl.arguments import checked_seed
 from ardsl.compiler.base import CompiledModel
@@ -53,15 +54,33 @@ def evaluating(module: nn.Module) -> Iterator[None]:
                     module.train()
 
 
-@contextmanager
-def seeded(seed: int | None, device: torch.device) -> Iterator[None]:
-    """Sets torch's random state by a seed for a while; None leaves it as it is."""
-    if seed is None:
-        yield
-        return
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(checked_seed(seed))
-        yield
+def seeded(seed: int | None) -> AbstractContextManager[object]:
+    """Lets a seed decide torch's random numbers for a while, in this thread; None: torch's own random state does."""
+    return nullcontext() if seed is None else Seeded(checked_seed(seed))
+
+
+class Seeded(TorchDispatchMode):
+    """Takes torch's random numbers from generators of its own, by device. The random state of torch is that of the
+    process: to set it for a while would change what other threads draw, and they what is drawn here."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self._seed = seed
+        self._generators: dict[torch.device, torch.Generator] = {}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if torch.Tag.nondeterministic_seeded not in func.tags:
+            return func(*args, **kwargs)
+        if all(argument.name != "generator" for argument in func._schema.arguments):
+            if not hasattr(func.overloadpacket, "generator"):  # fused dropout on a GPU takes none
+                return func(*args, **kwargs)
+            func = func.overloadpacket.generator
+        tensors = (argument.device for argument in args if isinstance(argument, Tensor))
+        device = torch.device(kwargs.get("device") or next(tensors, "cpu"))
+        if device not in self._generators:
+            self._generators[device] = torch.Generator(device).manual_seed(self._seed)
+        return func(*args, **{**kwargs, "generator": self._generators[device]})
 
 
 def same_orders(model: CompiledModel, state: dict[str, Any], prefix: str, *_: Any) -> None:

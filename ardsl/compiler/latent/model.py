@@ -106,7 +106,7 @@ class LatentModel(LatentConditionals):
         torch.Size([2])
         """
         values, count = self._scored(x, given, lengths), checked_count(samples, "samples", 1)
-        with seeded(seed, self.like.device):
+        with seeded(seed):
             return torch.stack([draw(self, values).differentiable for _ in range(count)]).mean(0)
 
     def log_prob_bound(
@@ -123,11 +123,11 @@ class LatentModel(LatentConditionals):
         torch.Size([2])
         """
         values = self._scored(x, given, lengths)
-        with seeded(seed, self.like.device):
+        with seeded(seed):
             return importance_weighted(self, values, checked_count(samples, "samples", 1))[0]
 
     def likelihood(self, values: Mapping[str, Tensor], samples: int = 1, seed: int | None = None) -> Likelihood:
-        with seeded(seed, self.like.device):
+        with seeded(seed):
             bound, first = importance_weighted(self, values, samples)
         return Likelihood(bound, first.elbo, first.kl) if self.guide else Likelihood(bound, None, {})
 
@@ -293,7 +293,7 @@ class LatentModel(LatentConditionals):
         """
         values = self.values(x, given, lengths)
         batch = torch.Size([self.count(values)])
-        with seeded(seed, self.like.device), evaluating(self):
+        with seeded(seed), evaluating(self):
             for name, conditional in self.q.items():
                 site = self.site(conditional, values, batch)
                 values[name] = as_data(conditional, site, site.sample())
