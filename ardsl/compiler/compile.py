@@ -8,7 +8,6 @@ import torch
 
 from ardsl.arguments import checked_name, checked_seed
 from ardsl.common.wording import shown
-from ardsl.compiler.guards import seeded
 from ardsl.compiler.latent.model import LatentModel
 from ardsl.compiler.model import AutoregressiveModel
 from ardsl.errors import ArdslError
@@ -37,7 +36,8 @@ def compile_model(
     if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
         raise ArdslError(f"the dtype of a model is a floating one, such as torch.float32, not {shown(dtype)}")
     # Weights made in inference mode could neither be trained nor watched for changes.
-    with seeded(seed), torch.inference_mode(False):
+    with torch.random.fork_rng(devices=[]), torch.inference_mode(False):
+        torch.manual_seed(seed)
         model = LatentModel(spec) if spec.model.guide else AutoregressiveModel(spec)
         if init == "random":
             _randomize_equal_weights(model)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
 from threading import Lock
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -69,18 +70,24 @@ class Seeded(TorchDispatchMode):
         self._generators: dict[torch.device, torch.Generator] = {}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        if torch.Tag.nondeterministic_seeded not in func.tags:
+        kwargs, drawing = kwargs or {}, _drawing(func)
+        if drawing is None:
             return func(*args, **kwargs)
-        if all(argument.name != "generator" for argument in func._schema.arguments):
-            if not hasattr(func.overloadpacket, "generator"):  # fused dropout on a GPU takes none
-                return func(*args, **kwargs)
-            func = func.overloadpacket.generator
         tensors = (argument.device for argument in args if isinstance(argument, Tensor))
         device = torch.device(kwargs.get("device") or next(tensors, "cpu"))
         if device not in self._generators:
             self._generators[device] = torch.Generator(device).manual_seed(self._seed)
-        return func(*args, **{**kwargs, "generator": self._generators[device]})
+        return drawing(*args, **{**kwargs, "generator": self._generators[device]})
+
+
+@cache
+def _drawing(func: Any) -> Any:
+    """The overload of an operation that takes a generator; None of operations that draw nothing, and of fused dropout
+    on a GPU, which takes none."""
+    if torch.Tag.nondeterministic_seeded not in func.tags:
+        return None
+    takes_one = any(argument.name == "generator" for argument in func._schema.arguments)
+    return func if takes_one else getattr(func.overloadpacket, "generator", None)
 
 
 def same_orders(model: CompiledModel, state: dict[str, Any], prefix: str, *_: Any) -> None:

@@ -72,6 +72,11 @@ class Domain:
         return -math.inf, math.inf
 
     @property
+    def largest_whole(self) -> float:
+        """The greatest size of a value of a discrete domain; 0 of a continuous one."""
+        return max(map(abs, self.bounds)) if self.discrete else 0
+
+    @property
     def labels(self) -> tuple[str, ...] | None:
         """The names of the values 0, 1, …; None where they have none."""
         return None

@@ -15,5 +15,5 @@ LARGEST_WHOLE = {
 def exact_type(domain: Domain, dtype: torch.dtype, device: torch.device) -> torch.dtype:
     """The type for values of a domain: ``dtype``, but float64 where that rounds some whole number to another, and the
     device has it."""
-    held = not domain.discrete or max(map(abs, domain.bounds)) <= LARGEST_WHOLE[dtype]
+    held = domain.largest_whole <= LARGEST_WHOLE[dtype]
     return dtype if held or device.type == "mps" else torch.float64

@@ -75,6 +75,12 @@ class Variable:
         """The code with which a sequence ends, where its length is part of what p covers."""
         return self.domain.end if self.domain is not None else None
 
+    @cached_property
+    def largest_whole(self) -> float:
+        """The greatest size of a value of its discrete elements."""
+        domains = [field.domain for field in self.fields] if self.fields else [self.element_domain(0)]
+        return max(domain.largest_whole for domain in domains)
+
     def element_domain(self, element: int) -> Domain:
         if self.fields:
             return self.fields[element].domain

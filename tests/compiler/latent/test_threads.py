@@ -23,7 +23,6 @@ CALLS: dict[str, Callable[[ardsl.LatentModel, int], torch.Tensor]] = {
     "infer": lambda model, seed: model.infer(X, seed=seed)["z"],
     "reconstruct": lambda model, seed: model.reconstruct(X, seed=seed),
     "likelihood": lambda model, seed: model.likelihood(model.values(X), 2, seed).log_prob.detach(),
-    "compile": lambda _, seed: torch.cat([p.detach().flatten() for p in ardsl.compile(SPEC, seed=seed).parameters()]),
 }
 
 
