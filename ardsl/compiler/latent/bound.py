@@ -84,10 +84,11 @@ def draw(
         if name not in guide:
             likelihood = likelihood + model.log_prob_given(conditional, values, generator)
             continue
-        prior = model.site(conditional, values, batch)
-        divergence = _closed(guide[name], prior) if closed and name in model.closed else None
-        if divergence is None:
-            divergence = guide[name].log_prob(values[name]) - prior.log_prob(values[name])
+        divergence = None
+        if closed and name in model.closed:
+            divergence = _closed(guide[name], model.site(conditional, values, batch))
+        if divergence is None:  # by a density that holds wherever the guide draws: the libraries' overflow
+            divergence = guide[name].log_prob(values[name]) - model.log_prob_given(conditional, values, generator)
         kl[name] = divergence
     if summed:
         total, terms = marginalize(model, values, generator)
