@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -102,6 +102,10 @@ class _Unmasked(DenseNetwork):
 
     def masked(self, masks: tuple[list[Tensor], Tensor | None]) -> tuple[list[Tensor], Tensor | None]:
         return list(self.weights), self.direct
+
+    def _products(self, inputs: Tensor, orders: Orders) -> Callable[[int, Tensor], Tensor]:
+        weights, biases = [*self.weights, self.direct], [*self.biases, None]
+        return lambda n, x: F.linear(x, weights[n], biases[n])  # type: ignore[arg-type]
 
 
 class Boastful(Straight):
