@@ -16,7 +16,7 @@ from ardsl.networks.design import Design
 from ardsl.networks.group import Group, make_groups
 from ardsl.networks.network import Network
 from ardsl.networks.options import check_options
-from ardsl.networks.registry import LATER, context_network, context_network_names, network, network_names
+from ardsl.networks.registry import LATER, context_network, context_network_names, is_network, network, network_names
 
 MAX_PARAMETERS = 1 << 31
 MAX_VALUES = 1 << 16
@@ -150,11 +150,11 @@ def _too_wide(group: Group) -> Iterator[Diagnostic]:
 
 
 def _call(call: NetworkCall, nets: Collection[str], sink: Sink) -> tuple[Network, dict[str, Any]] | None:
-    if call.name in LATER and call.name not in network_names():
+    if call.name in LATER and not is_network(call.name):
         help = f"today: {NETWORKS[call.name]}"
         sink.add(rules.LATER_NETWORK.at(call.span, name=call.name, what=LATER[call.name], help=help))
         return None
-    if call.name not in network_names():
+    if not is_network(call.name):
         known = network_names()
         help = did_you_mean(call.name, (*known, *LATER, *nets)) or f"networks: {', '.join(known)}"
         sink.add(rules.UNKNOWN_NETWORK.at(call.span, name=call.name, help=help))
