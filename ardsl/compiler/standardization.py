@@ -113,9 +113,9 @@ class Standardization(nn.Module):
     def standardized(self, values: Values, elements: slice = _EVERY) -> Values:
         """Standardizes data: [batch, elements] by variable, of all elements or of some, in the model's type, or
         the one that holds their whole numbers."""
-        scaled = {}
+        like, scaled = self.like, {}
         for name, value in values.items():
-            value, dtype = self._standardize(name, value, elements), value_type(self._variables[name], self.like)
+            value, dtype = self._standardize(name, value, elements), value_type(self._variables[name], like)
             scaled[name] = value if value.dtype == dtype else value.to(dtype)
         return scaled
 

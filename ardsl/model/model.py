@@ -59,12 +59,16 @@ class Variable:
     """The number of elements."""
     varies: bool = field(init=False, repr=False, compare=False)
     """True where its length varies: examples have elements up to some place along the first axis."""
+    largest_whole: float = field(init=False, repr=False, compare=False)
+    """The greatest size of a value of its discrete elements."""
 
     def __post_init__(self) -> None:
         shape = (len(self.fields),) if self.fields else tuple(axis.size for axis in self.axes)
         object.__setattr__(self, "shape", shape)
         object.__setattr__(self, "size", prod(shape))
         object.__setattr__(self, "varies", bool(self.axes) and self.axes[0].up_to)
+        domains = [field.domain for field in self.fields] if self.domain is None else [self.domain]
+        object.__setattr__(self, "largest_whole", max((domain.largest_whole for domain in domains), default=0))
 
     @property
     def is_record(self) -> bool:
@@ -74,12 +78,6 @@ class Variable:
     def end(self) -> int | None:
         """The code with which a sequence ends, where its length is part of what p covers."""
         return self.domain.end if self.domain is not None else None
-
-    @cached_property
-    def largest_whole(self) -> float:
-        """The greatest size of a value of its discrete elements."""
-        domains = [field.domain for field in self.fields] if self.fields else [self.element_domain(0)]
-        return max(domain.largest_whole for domain in domains)
 
     def element_domain(self, element: int) -> Domain:
         if self.fields:

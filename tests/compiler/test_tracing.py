@@ -135,7 +135,16 @@ def test_export_with_any_batch(case: tuple[ardsl.AutoregressiveModel, Tensor]) -
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")  # of torch's own compiler
 def test_compile_in_one_graph(case: tuple[ardsl.AutoregressiveModel, Tensor]) -> None:
-    model, x = case
+    compiles_in_one_graph(*case)
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_made_compiles_in_one_graph() -> None:
+    text, make = MODELS["made"]
+    compiles_in_one_graph(with_random_weights(ardsl.loads(text)).float(), make(4))
+
+
+def compiles_in_one_graph(model: ardsl.AutoregressiveModel, x: Tensor) -> None:
     torch._dynamo.reset()
     compiled = torch.compile(LogProb(model), fullgraph=True, backend="eager")
     torch.testing.assert_close(compiled(x), model.log_prob(x), rtol=1e-4, atol=1e-4)

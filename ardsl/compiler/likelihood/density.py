@@ -168,7 +168,11 @@ class Density(CompiledModel):
             by_group = [
                 self.draw_log_probs(index, values, validate=False, complete=True) for index in range(len(self.groups))
             ]
-            log_probs = [log_prob.sum(-1) for blocks in by_group for log_prob in blocks]
+            log_probs = [
+                log_prob.sum(-1) if log_prob.shape[1] > 1 else log_prob.squeeze(-1)
+                for blocks in by_group
+                for log_prob in blocks
+            ]
         else:
             log_probs = list(self.variable_log_probs(values, order, complete=complete).values())
         return log_probs[0] if len(log_probs) == 1 else torch.stack(log_probs).sum(0)
