@@ -40,7 +40,10 @@ _LOOK = 0.02
 
 
 class Work(Protocol[T]):
-    """Work that can be pickled, and run by each of several processes."""
+    """Work that can be pickled, and run by each of several processes, on a ``device`` of this type."""
+
+    @property
+    def device(self) -> torch.device: ...
 
     def run(self, processes: Processes) -> T: ...
 

@@ -21,13 +21,13 @@ def main(folder: Path) -> int:
     import torch
 
     from ardsl.system.files import replacing
-    from ardsl.training.distributed.launch import OUTCOME, WORK, Broken
+    from ardsl.training.distributed.launch import OUTCOME, WORK, Broken, Work
     from ardsl.training.distributed.processes import join
 
     outcome: Any
     try:
-        work = torch.load(folder / WORK, weights_only=False, mmap=True)
-        processes = join(work.place.type)
+        work: Work[Any] = torch.load(folder / WORK, weights_only=False, mmap=True)
+        processes = join(work.device.type)
         # Once all have it, what the starter would leave behind, were it killed, is no copy of the data.
         processes.gather(None)
         if processes.first:

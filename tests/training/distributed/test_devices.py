@@ -169,7 +169,6 @@ class Rows(Callback):
         self.rows.clear()
 
 
-@pytest.mark.slow
 def test_every_row_is_trained_on_once_an_epoch(tmp_path: Path) -> None:
     """Three processes; the last batch has one row."""
     text = "observed x : real\np(x) = normal via free\ntrain { batch = 10  epochs = 3  precision = 64 }\n"
@@ -330,7 +329,7 @@ class Script:
 
     text: str
     folder: Path
-    place = torch.device("cpu")
+    device = torch.device("cpu")
 
     def run(self, processes: Processes) -> None:
         fit(self.text, self.folder / "whole")

@@ -30,7 +30,7 @@ class Job:
     """Work of one of the kinds below, as launched processes do it."""
 
     kind: str
-    place = torch.device("cpu")
+    device = torch.device("cpu")
 
     def run(self, processes: Processes) -> Any:
         return getattr(self, self.kind)(processes)
