@@ -120,55 +120,6 @@ def _is_name(imported: str) -> bool:
     return imported.removeprefix("ardsl.") not in LEVEL
 
 
-ASKED_FOR_THEIR_FORM = {
-    # The labels of what lists its pairs are read off these.
-    ("networks/dense/labels.py", "Sparse"),
-    # A lattice is aligned to the box itself: its cells and its shapes.
-    ("networks/lattice/given.py", "Part"),
-    # Reads contexts one pair at a time, to share no code with what it checks.
-    ("testing/soundness.py", "Earlier"),
-}
-"""The files that ask whether a relation or a context has a form. All others ask it what they want to know."""
-
-
-def test_relations_answer_for_themselves() -> None:
-    from ardsl import relations
-    from ardsl.relations import ranked, selection, translated
-
-    forms = {
-        name
-        for module in (relations, ranked, selection, translated)
-        for name, value in vars(module).items()
-        if isinstance(value, type) and issubclass(value, relations.Relation | relations.Selection)
-    }
-    asked = {
-        (str(path.relative_to(PACKAGE)), name)
-        for path in files()
-        if stage(path) != "relations"
-        for name in _types_asked_for(ast.parse(path.read_text())) & forms
-    }
-    assert asked == ASKED_FOR_THEIR_FORM
-
-
-def _types_asked_for(tree: ast.AST) -> set[str]:
-    """The names of the types that are told apart: by ``isinstance``, ``type(…) is`` or a ``case``."""
-    places: list[ast.AST] = []
-    for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Name)
-            and node.func.id in ("isinstance", "issubclass")
-        ):
-            places += node.args[1:]
-        elif isinstance(node, ast.Compare) and any(isinstance(op, ast.Is | ast.IsNot) for op in node.ops):
-            places += node.comparators
-        elif isinstance(node, ast.MatchClass):
-            places.append(node.cls)
-    parts = [part for place in places for part in ast.walk(place)]
-    names = {part.id for part in parts if isinstance(part, ast.Name)}
-    return names | {part.attr for part in parts if isinstance(part, ast.Attribute)}
-
-
 def test_relations_stand_alone() -> None:
     found = [
         imported
@@ -201,31 +152,6 @@ def test_a_spec_is_checked_planned_and_verified_without_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-
-
-KINDS_OF_DOMAINS = {
-    "data/kinds.py": "which domains images are of",
-    "data/formats/folders.py": "white is 1 in a picture of `binary`",
-    "sketch/columns.py": "reads a column as numbers",
-}
-"""The files outside ``families`` that know domains by their kind, and what for."""
-
-
-def test_domains_answer_for_themselves() -> None:
-    """Outside ``families`` no domain is asked for its kind: a new one is a class with its answers."""
-    knowing, comparing = set(), set()
-    for path in files():
-        if stage(path) == "families":
-            continue
-        name = str(path.relative_to(PACKAGE))
-        kinds = (i for i in imports(path, everywhere=True) if i.startswith("ardsl.families.domains."))
-        if any(not imported.endswith(".Domain") for imported in kinds):
-            knowing.add(name)
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Compare) and ast.unparse(node.left).endswith(("domain.name", "domain(0).name")):
-                comparing.add(name)
-    assert knowing == set(KINDS_OF_DOMAINS)
-    assert not comparing
 
 
 def test_every_module_says_what_it_is_for() -> None:

@@ -67,7 +67,9 @@ class Conditional:
     def value(self, code: Tensor, raw: Tensor) -> Tensor:
         """The values of codes that were drawn, in the parameters' type, or one that holds them."""
         half = raw.dtype in (torch.float16, torch.bfloat16)
-        return self.domain.value(code, exact_type(self.domain, torch.float32 if half else raw.dtype, raw.device))
+        return self.domain.value(
+            code, exact_type(self.domain.largest_whole, torch.float32 if half else raw.dtype, raw.device)
+        )
 
     def draw(self, raw: Tensor, noise: Tensor) -> Tensor:
         """The same as a code, the index of a value of a finite domain."""

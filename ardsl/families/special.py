@@ -65,7 +65,7 @@ def deviance(x: Tensor, mean: Tensor, log_mean: Tensor | None = None) -> Tensor:
     Its error is that of x − m, however large the two are. ``log_mean`` is for means that are too small for a float.
     """
     away = x - mean
-    # Below, the square of a mean, which the quotient's gradient divides by, would be no number.
+    # The quotient's gradient divides by the square of the mean, which underflows below 1e-154.
     least = 1e-300 if log_mean is None else 1e-140
     log_share = torch.log1p((away / mean.clamp(min=least)).clamp(min=_LEAST - 1))
     if log_mean is not None:

@@ -46,7 +46,7 @@ _CONTEXT_NETWORKS = {"deconv": "ardsl.networks.maps.context:Deconv"}
 @cache
 def _installed(group: str) -> dict[str, str]:
     """The networks of other packages by name."""
-    from importlib.metadata import entry_points  # takes a tenth of what a whole check takes
+    from importlib.metadata import entry_points  # which reads the metadata of every installed package
 
     return {point.name: point.value for point in entry_points(group=group)}
 
@@ -64,8 +64,8 @@ def is_network(name: str) -> bool:
 @cache
 def network(name: str) -> Network:
     """The registered network of this name; KeyError where there is none."""
-    found: Network = resolve_name(_NETWORKS.get(name) or _installed("ardsl.networks")[name])()
-    return found
+    plugin: type[Network] = resolve_name(_NETWORKS.get(name) or _installed("ardsl.networks")[name])
+    return plugin()
 
 
 @contextmanager
@@ -91,5 +91,6 @@ def context_network_names() -> tuple[str, ...]:
 @cache
 def context_network(name: str) -> ContextNetwork:
     """The one of this name; KeyError where there is none."""
-    found: ContextNetwork = resolve_name(_CONTEXT_NETWORKS.get(name) or _installed("ardsl.context_networks")[name])()
-    return found
+    target = _CONTEXT_NETWORKS.get(name) or _installed("ardsl.context_networks")[name]
+    plugin: type[ContextNetwork] = resolve_name(target)
+    return plugin()

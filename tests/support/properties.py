@@ -303,13 +303,13 @@ def soundness_problems(case: Case) -> Iterator[str]:
 def sample_problems(case: Case) -> Iterator[str]:
     """The step evaluator and the whole one give the same on the same noise, and no sample is impossible.
 
-    Both round: a count of more than twelve digits may be another, and a sample with very large or small numbers, on
-    which its others depend, has fewer digits in common.
+    Both round: counts agree to twelve digits, and numbers to nine, or to fewer where the sample has numbers so large
+    (or positive ones so small, which networks see by their logarithms) that the rounding of these moves the others.
     """
     noise = case.model.noise(SAMPLES, seed=3)
     whole = case.named(case.model.sample(SAMPLES, case.given, lengths=case.lengths, noise=noise, evaluator="whole"))
-    sizes = [value.double().abs().reshape(SAMPLES, -1) for value in case.samples.values()]
-    largest = torch.cat([torch.where(size > 0, torch.maximum(size, 1 / size), 1.0) for size in sizes], 1).amax(1)
+    every = torch.cat([value.double().reshape(SAMPLES, -1) for value in case.samples.values()], 1)
+    largest = torch.where((every > 0).all(0), torch.maximum(every, 1 / every), every.abs()).nan_to_num(1.0).amax(1)
     for name, first in case.samples.items():
         second = whole[name]
         if first.shape != (SAMPLES, *case.spec.variables[name].shape):
@@ -330,7 +330,7 @@ def sample_problems(case: Case) -> Iterator[str]:
 
 
 def elementwise_problems(case: Case) -> Iterator[str]:
-    """The conditionals of all draws add up to log p."""
+    """The conditionals of all draws add up to log p, also beside an example that is impossible, and to the loss."""
     if case.latent:
         return
     mixed = any(v.orders.mixed for v in case.spec.model.observed)
@@ -341,6 +341,17 @@ def elementwise_problems(case: Case) -> Iterator[str]:
     far = (total - whole).abs().max().item()
     if not far <= 1e-9 * max(1, whole.abs().max().item()):
         yield f"elementwise: the sum is {far} from log p"
+    if mixed or any(v.varies for v in case.spec.variables.values()):
+        return
+    near = partial(torch.allclose, rtol=1e-9, atol=1e-9)
+    loss = case.model.loss(dict(case.samples) | case.given_rows(SAMPLES))
+    if not near(loss, -whole.mean()):
+        yield f"loss: {loss.item()}, where the mean of -log p is {-whole.mean().item()}"
+    impossible = {name: value.double().clone() for name, value in case.samples.items()}
+    next(iter(impossible.values())).view(SAMPLES, -1)[0, 0] = torch.inf
+    beside = case.score(impossible)
+    if beside[0] != -torch.inf or not near(beside[1:], whole[1:]):
+        yield "elementwise: log p beside an impossible example is another"
 
 
 def gradient_problems(case: Case) -> Iterator[str]:

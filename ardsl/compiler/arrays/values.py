@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ardsl.families.exact import LARGEST_WHOLE
+from ardsl.families.exact import exact_type
 from ardsl.model.model import Variable
 
 Values = dict[str, Tensor]
@@ -24,8 +24,7 @@ def data_type(variable: Variable, like: Tensor) -> torch.dtype:
 def value_type(variable: Variable, like: Tensor) -> torch.dtype:
     """The type of a variable's values in the model's units: the model's own, or float64 where some are whole numbers
     that it does not hold."""
-    held = variable.largest_whole <= LARGEST_WHOLE[like.dtype]
-    return like.dtype if held or like.device.type == "mps" else torch.float64
+    return exact_type(variable.largest_whole, like.dtype, like.device)
 
 
 def blank(variable: Variable, count: int, like: Tensor) -> Tensor:

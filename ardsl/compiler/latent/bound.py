@@ -87,7 +87,7 @@ def draw(
         divergence = None
         if closed and name in model.closed:
             divergence = _closed(guide[name], model.site(conditional, values, batch))
-        if divergence is None:  # by a density that holds wherever the guide draws: the libraries' overflow
+        if divergence is None:  # not by the prior as Pyro knows it: the libraries' densities overflow far out
             divergence = guide[name].log_prob(values[name]) - model.log_prob_given(conditional, values, generator)
         kl[name] = divergence
     if summed:
