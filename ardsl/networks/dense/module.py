@@ -158,7 +158,7 @@ class DenseNetwork(NetworkModule):
         weights, last = in_order(self.weights), (None,) if self._layers else ()
         biases: tuple[Tensor | None, ...] = (*in_order(self.biases), *last)
         parameters = weights if self.direct is None else (*weights, self.direct)
-        if self._large and self.training and self._takes_bands(inputs, orders):
+        if self._large and self._takes_bands(inputs, orders):
             staircases = self._staircases()
 
             def product(n: int, x: Tensor) -> Tensor:
@@ -173,17 +173,18 @@ class DenseNetwork(NetworkModule):
         return lambda n, x: F.linear(x, _masked(parameters[n], masks[n]), biases[n])
 
     def _takes_bands(self, inputs: Tensor, orders: Orders) -> bool:
-        """Says whether a training step may multiply by the masks' real shape: on the CPU, under the one order, and
-        where no tracer and no transform of ``torch.func`` looks in."""
+        """Says whether the products may be made by the masks' real shape: on the CPU, under the one order, and where no
+        tracer and no transform of ``torch.func`` looks in."""
         like = self.biases[-1]
         if self.plan.group.order_count > 1 or orders != 0 or inputs.device.type != "cpu" or inputs.dtype != like.dtype:
             return False
-        if not torch.is_grad_enabled() or torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu"):
+        if torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu"):
             return False
         return not any(map(torch._C._functorch.is_functorch_wrapped_tensor, (inputs, like)))
 
+    @torch.inference_mode(False)  # what is kept may serve a pass with gradients later
     def _staircases(self) -> list[list[Band] | Tensor | None]:
-        """The way each masked product is made in training: in bands, or, where the weight is too small to be worth it,
+        """The way each masked product is made: in bands, or, where the weight is too small to be worth it,
         with the whole mask."""
         like = self.biases[-1]
         if self._bands is None or self._bands[0] != like.dtype:
