@@ -80,6 +80,7 @@ def test_what_cannot_be_shown_is_replaced() -> None:
     assert printable("a\nb", keep="\n") == "a\nb"
 
 
+@pytest.mark.thorough
 def test_terminal_text_is_written_in_one_place() -> None:
     """Whoever prints elsewhere forgets that paths hold anything, and that outputs may take nothing."""
     package = Path(ardsl.__file__).parent

@@ -171,6 +171,7 @@ values = st.recursive(
 )
 
 
+@pytest.mark.filterwarnings("ignore:.* is not standardized")  # which is said of large numbers, rightly
 @pytest.mark.parametrize("name", CALLS)
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(value=values)

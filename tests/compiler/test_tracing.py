@@ -138,6 +138,7 @@ def test_compile_in_one_graph(case: tuple[ardsl.AutoregressiveModel, Tensor]) ->
     compiles_in_one_graph(*case)
 
 
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("default")
 def test_a_made_compiles_in_one_graph() -> None:
     text, make = MODELS["made"]

@@ -30,6 +30,7 @@ def spec(low: int, network: str, family: str) -> ardsl.Spec:
     return ardsl.loads(f"observed x[time: 3] : {domain}\np({NETWORKS[network]}) = {family} via {network}")
 
 
+@pytest.mark.thorough
 @settings(max_examples=40, deadline=None)
 @given(
     st.one_of(

@@ -75,6 +75,7 @@ def test_the_exponential_link_does_not_overflow() -> None:
     assert (gradient[2:] > 0).all()
 
 
+@pytest.mark.thorough
 def test_poisson_regression_is_that_of_generalized_linear_models() -> None:
     """To the likelihood of the coefficients that the counts were drawn with; by another link it stays far off."""
     rng = np.random.default_rng(0)

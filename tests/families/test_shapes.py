@@ -30,6 +30,7 @@ def test_as_torch_has_it(shapes: tuple[tuple[int, ...], ...]) -> None:
         common_shape(torch.Size([2]), torch.Size([3]))
 
 
+@pytest.mark.thorough
 def test_sampling_and_scoring_import_no_sympy() -> None:
     code = f"import ardsl, sys\nm = ardsl.compile(ardsl.loads('''{SPEC}'''))\nm.log_prob(m.sample(3))\n"
     subprocess.run([sys.executable, "-c", code + "assert 'sympy' not in sys.modules"], check=True)

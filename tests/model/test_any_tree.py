@@ -217,6 +217,7 @@ def test_texts_from_the_grammar(text: str) -> None:
     check(text)
 
 
+@pytest.mark.thorough
 @settings(max_examples=100, deadline=None)
 @given(mangled())
 def test_mangled_specs(text: str) -> None:

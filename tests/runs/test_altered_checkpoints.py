@@ -119,6 +119,7 @@ def check(name: str, begun: dict[str, Path], run: Path, share: int) -> None:
         assert told == "" or told.startswith(("error[AR522]", "error[AR511]")), (path, new, told)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", SETTINGS)
 def test_some_alterations(name: str, begun: dict[str, Path], tmp_path: Path) -> None:
     check(name, begun, tmp_path / "run", 37)

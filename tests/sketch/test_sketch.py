@@ -182,6 +182,7 @@ def test_information_of_every_pair_is_that_of_the_pair() -> None:
         assert found[a, b] == found[b, a] == pytest.approx(information - bias)
 
 
+@pytest.mark.thorough
 def test_a_table_of_many_columns(tmp_path: Path) -> None:
     """In the order of the table, past the number that is compared; names that come to the same are numbered."""
     generator = np.random.default_rng(0)

@@ -30,6 +30,7 @@ NAMES = st.lists(st.one_of(AWKWARD, TEXT), min_size=1, max_size=4, unique=True)
 LABELS = st.lists(st.one_of(AWKWARD, TEXT), min_size=2, max_size=4, unique=True)
 
 
+@pytest.mark.thorough
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(names=NAMES, labels=LABELS, as_csv=st.booleans())
 @example(names=["x\nparam injected = 1 #", "b"], labels=["u", "v\r"], as_csv=True)

@@ -99,4 +99,8 @@ REGRESSIONS = {
     "gradients of a soft asymmetric Laplace law": (
         "observed y : real\nobserved x[2] : real\np(y) = gumbel\np(x[t] | y) = soft_asymmetric_laplace via linear\n"
     ),
+    "lengths under an order trained to draw what is missing last": (
+        'observed x[..3] : binary\norder x by any(orders = 1, train = "all")\n'
+        "p(x[t] | x[<]) = bernoulli via made(hidden = [2])\n"
+    ),
 }

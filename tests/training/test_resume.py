@@ -153,6 +153,7 @@ def _only(*names: str) -> Callable[[Path], None]:
     return keep
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kept", [(), ("run.json",), ("run.json", "spec.ar"), (".run.json.x.part",)])
 def test_a_training_killed_before_it_had_begun_begins(kept: tuple[str, ...], tmp_path: Path) -> None:
     text = SPECS["adagrad, exponential"]
@@ -262,6 +263,7 @@ def command(folder: Path, out: str, *more: str) -> list[str]:
     return [sys.executable, "-c", TRAIN, *words]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("file", [STATE, pytest.param(METRICS, marks=pytest.mark.slow)])
 def test_a_termination_keeps_the_run(file: str, tmp_path: Path) -> None:
     """Before the first epoch has ended, or after."""

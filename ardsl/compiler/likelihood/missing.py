@@ -29,9 +29,10 @@ Pattern = tuple[Values, Cells]
 
 
 def may_miss(model: Model) -> tuple[Variable, ...]:
-    """The variables whose values may be missing: trained on all orders, drawn one by one, read by no other variable."""
+    """The variables whose values may be missing: trained on all orders, drawn one by one, read by no other variable,
+    and of one length, since NaN is where a longer one ends."""
     read = {c.variable for f in model.factors for c in f.contexts if c.variable != f.variable}
-    one_by_one = (v for v in model.observed if not v.orders.orders[0].event_axes)
+    one_by_one = (v for v in model.observed if not v.orders.orders[0].event_axes and not v.varies)
     return tuple(v for v in one_by_one if v.orders.train_all and v.name not in read)
 
 

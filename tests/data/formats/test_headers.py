@@ -40,6 +40,7 @@ def archive(path: Path, shape: tuple[int, ...], kind: str = "<f8", bytes_there: 
     return path
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "shape, kind, told",
     [

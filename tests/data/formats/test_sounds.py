@@ -186,6 +186,7 @@ def test_sound_needs_a_wave_and_a_rate(tmp_path: Path) -> None:
         check_output(tmp_path / "s.wav", ardsl.loads("observed x[9] : binary\np(x) = bernoulli\n"))
 
 
+@pytest.mark.thorough
 def test_a_training_leaves_sounds_and_a_sound_is_gone_on_with(tmp_path: Path) -> None:
     made = sounds(tmp_path)
     (tmp_path / "m.ar").write_text(MULAW + "train { epochs = 1  batch = 4  window = 20 }\n")

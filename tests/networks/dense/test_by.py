@@ -74,6 +74,7 @@ def least_squares(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.linalg.lstsq(np.column_stack([x, np.ones(len(x))]), y, rcond=None)[0]
 
 
+@pytest.mark.thorough
 def test_regressions_of_categories_are_those_of_least_squares() -> None:
     """To the likelihood of the closed form; without ``by`` there is one slope for all."""
     rng = np.random.default_rng(0)
@@ -102,6 +103,7 @@ def mean_of(conditional: ardsl.AutoregressiveModel, k: int, x: float) -> float:
     return (above - below) / 2 / (2 * at - above - below)
 
 
+@pytest.mark.thorough
 def test_a_mixture_of_regressions_finds_its_lines() -> None:
     """Which line an example is of is latent: the lines are those of least squares, were it known."""
     rng = np.random.default_rng(1)

@@ -63,6 +63,7 @@ def test_parameters_are_counted_by_what_is_declared() -> None:
     assert ardsl.loads("observed x[4] : real\np(x[i] | x[<i]) = default via linear\n").plan.layers[0].packed is None
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "network", ["linear", "linear(tied = true)", "made(hidden = [40, 40])", "mlp(hidden = 8, tied = true)"]
 )

@@ -114,6 +114,7 @@ def test_a_search_learns() -> None:
     assert sorted(last)[5] < 0.5 * sorted(first)[5]
 
 
+@pytest.mark.thorough
 @given(PARAMS, PARAMS)
 @settings(deadline=None)
 def test_runs_of_other_params_have_other_names(a: dict[str, Any], b: dict[str, Any]) -> None:

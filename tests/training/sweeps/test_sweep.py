@@ -72,6 +72,7 @@ def with_callback(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callback], None]
     return use
 
 
+@pytest.mark.thorough
 def test_a_sweep_is_its_trainings_the_best_first(tmp_path: Path) -> None:
     results = sweep(tmp_path / "all")
     assert [result.valid for result in results] == sorted(result.valid or 0 for result in results)
@@ -86,6 +87,7 @@ def test_a_sweep_is_its_trainings_the_best_first(tmp_path: Path) -> None:
         assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("over, options", [(GRID, {}), (SEARCH, {"trials": 4})], ids=["grid", "search"])
 @pytest.mark.parametrize("breaks", [[1], [STEPS - 1], [6, 5], [0, 2, STEPS, 1]])
 def test_broken_and_unbroken_sweeps_agree(
@@ -111,6 +113,7 @@ def test_broken_and_unbroken_sweeps_agree(
     assert not list(tmp_path.rglob(STATE))
 
 
+@pytest.mark.thorough
 def test_what_has_ended_is_not_trained_again(tmp_path: Path, with_callback: Callable[[Callback], None]) -> None:
     first = sweep(tmp_path)
     counter = StopAt(math.inf)
@@ -128,6 +131,7 @@ def test_what_has_ended_is_not_trained_again(tmp_path: Path, with_callback: Call
     assert len(wider) == 5 and counter.taken == 2 * STEPS
 
 
+@pytest.mark.thorough
 def test_a_search_goes_on_to_more_trials(tmp_path: Path) -> None:
     three = sweep(tmp_path / "a", SEARCH, trials=3)
     five = sweep(tmp_path / "a", SEARCH, trials=5)
