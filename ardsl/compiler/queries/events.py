@@ -22,8 +22,8 @@ class Allowed:
     """A set of values of one cell: of a finite domain by ``codes``, bool [levels]; of other numbers by ``intervals``,
     float64 [n, 2].
 
-    Intervals are closed, disjoint and ascending, in the data's units. ``x < 3`` of a real ends at the last float64 before
-    3. Of whole numbers the ends are half-way between them, so that ``x < 3`` ends at 2.5.
+    Intervals are closed, disjoint and ascending, in the data's units. ``x < 3`` of a real ends at the last float64
+    before 3. Of whole numbers the ends are half-way between them, so that ``x < 3`` ends at 2.5.
     """
 
     codes: np.ndarray | None = None
@@ -52,8 +52,8 @@ class Allowed:
 
 @dataclass(frozen=True, eq=False)
 class Box:
-    """Values of several cells at once: those in ``known`` have one value, in the data's own form, a category's its code;
-    those in ``allowed`` one of a set of at least two. Other cells have any."""
+    """Values of several cells at once: those in ``known`` have one value, in the data's own form, a category's its
+    code; those in ``allowed`` one of a set of at least two. Other cells have any."""
 
     known: Mapping[Cell, float] = field(default_factory=dict)
     allowed: Mapping[Cell, Allowed] = field(default_factory=dict)
