@@ -12,7 +12,7 @@ from ardsl.networks.design import Design
 from ardsl.networks.group import Group
 
 MAX_LAYERS = 1000
-"""The most widths an option of kind ``sizes`` lists."""
+"""The most widths an option of kind ``sizes`` or ``widths`` lists."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,8 @@ class Option:
     """A hyper-parameter: its kind, default, range and one line of doc.
 
     ``kind`` is ``integer``, ``real``, ``boolean``, ``choice`` (one of ``choices``), ``sizes`` (an integer or a list of
-    them) or ``variable`` (the name of one, None by default).
+    them, as a tuple), ``widths`` (the same, but that an integer is another thing than a list of one, and stays one) or
+    ``variable`` (the name of one, None by default).
     """
 
     name: str
@@ -45,15 +46,16 @@ class Option:
             "integer": "an odd integer" if self.odd else "an integer",
             "real": "a real",
             "sizes": "an integer or a list of integers",
+            "widths": "an integer or a list of integers",
         }[self.kind]
-        noun += ", each" if self.kind == "sizes" else ""
+        noun += ", each" if self.kind in ("sizes", "widths") else ""
         if self.low is not None and self.high is not None:
             return f"{noun} from {self.low:g} to {self.high:g}"
         return f"{noun} of at least {self.low:g}" if self.low is not None else noun
 
     def range_for(self, value: object) -> str:
         """The legal values in words to one who gave ``value``: how long a list may be is said where it is too long."""
-        if self.kind == "sizes" and isinstance(value, list | tuple) and len(value) > MAX_LAYERS:
+        if self.kind in ("sizes", "widths") and isinstance(value, list | tuple) and len(value) > MAX_LAYERS:
             return self.range.replace("a list of integers", f"a list of at most {MAX_LAYERS:,} integers")
         return self.range
 

@@ -59,10 +59,12 @@ def _convert(option: Option, value: Any) -> Any:
         return value if value in option.choices else None
     if option.kind == "variable":
         return value if isinstance(value, Word) else None
-    if option.kind == "sizes":
+    if option.kind in ("sizes", "widths"):
         items = tuple(value) if isinstance(value, (list, tuple)) else (value,)
         whole = all(isinstance(i, int) and not isinstance(i, bool) and _inside(option, i) for i in items)
-        return items if whole and 0 < len(items) <= MAX_LAYERS else None
+        if not whole or not 0 < len(items) <= MAX_LAYERS:
+            return None
+        return value if option.kind == "widths" and isinstance(value, int) else items
     if isinstance(value, bool) or not isinstance(value, int if option.kind == "integer" else (int, float)):
         return None
     return value if _inside(option, value) else None

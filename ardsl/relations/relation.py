@@ -681,17 +681,25 @@ class Sparse(Relation):
     def including(self, other: Sparse) -> Sparse:
         """Our targets × those of ``other`` whose sources, of which there is at least one, ours read as well."""
         nonempty = np.flatnonzero(other.row_counts())
-        first, last = other.read[other.starts[nonempty]], other.read[other.starts[nonempty + 1] - 1]
+        rarest = other._rarest(self.column_counts(), nonempty)
+        last = other.read[other.starts[nonempty + 1] - 1]
         by_source = np.argsort(self.read, kind="stable")
         ends = np.cumsum(self.column_counts())
-        # Who reads the first source may read them all, who reads the last one too still may: few are left to look at.
-        owner, place = expanded((ends - self.column_counts())[first], self.column_counts()[first])
+        # Of those who read the source that fewest read, who reads the last one too still may: few are left to look at.
+        owner, place = expanded((ends - self.column_counts())[rarest], self.column_counts()[rarest])
         target, candidate = self.target[by_source[place]], nonempty[owner]
         kept = self.holds(target, last[owner])
         target, candidate = target[kept], candidate[kept]
         pair, source = other.pairs(candidate)
         lacking = np.bincount(pair[~self.holds(target[pair], source)], minlength=len(target))
         return Sparse.of_pairs(self.targets, other.targets, target[lacking == 0], candidate[lacking == 0])
+
+    def _rarest(self, readers: np.ndarray, nonempty: np.ndarray) -> np.ndarray:
+        """Of the sources of each ``nonempty`` target the one that fewest read, of ``readers`` [sources] each."""
+        if not len(nonempty):
+            return nonempty
+        codes = readers[self.read] * self.sources + self.read
+        return np.minimum.reduceat(codes, self.starts[nonempty]) % self.sources
 
 
 def _starts(counts: np.ndarray) -> np.ndarray:

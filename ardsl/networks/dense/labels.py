@@ -87,11 +87,20 @@ class ChainLabelling(Labelling):
         return Levels(self.declared.target_level, self.declared.source_level)
 
 
+class Joined(Labelling):
+    """Contexts in general, joined by inclusion. ``labels`` are those of all distinct ones, a set after every set it
+    includes, and ``target`` is the place there of each draw's, int64 [draws]."""
+
+    labels: np.ndarray
+    target: np.ndarray
+
+
 @dataclass(frozen=True, eq=False)
-class SetLabelling(Labelling):
-    """Contexts in general: ``sets`` are the distinct ones, bool [labels, elements]; ``target`` the label of a draw."""
+class SetLabelling(Joined):
+    """Contexts of many elements: ``sets`` are the distinct ones, bool [labels, elements], labelled by their numbers."""
 
     sets: np.ndarray
+    labels: np.ndarray
     target: np.ndarray
     inclusion: np.ndarray
     """``inclusion[a, b]``: set ``a`` includes set ``b``."""
@@ -121,11 +130,12 @@ class SetLabelling(Labelling):
 
 
 @dataclass(frozen=True, eq=False)
-class ListedLabelling(Labelling):
+class ListedLabelling(Joined):
     """Contexts of few elements out of many: ``declared`` lists them, and a label is one of the draws that have it."""
 
     declared: Sparse
     labels: np.ndarray
+    target: np.ndarray
     listed = True
 
     @property
@@ -166,15 +176,21 @@ def _sets(matrix: np.ndarray) -> SetLabelling:
     rank[order] = np.arange(len(order))
     sets = matrix[first][order]
     inclusion = ~boolean_product(~sets, sets.T)  # a includes b: b has nothing that a lacks
-    return SetLabelling(sets, rank[inverse.reshape(-1)], inclusion)
+    return SetLabelling(sets, np.arange(len(sets)), rank[inverse.reshape(-1)], inclusion)
 
 
 def _listed(declared: Sparse) -> ListedLabelling:
     """Each distinct context by the first draw that has it, the smaller ones first."""
     sizes = declared.row_counts()
     by_size = np.argsort(sizes, kind="stable")
-    first = []
+    labels: list[np.ndarray] = []
+    target, count = np.empty(declared.targets, dtype=np.int64), 0
     for same in np.split(by_size, np.flatnonzero(np.diff(sizes[by_size])) + 1):
         read = declared.select(same).read.reshape(len(same), -1)
-        first.append(same[np.unique(read, axis=0, return_index=True)[1]] if read.shape[1] else same[:1])
-    return ListedLabelling(declared, np.concatenate(first))
+        first, label_of = np.zeros(1, dtype=np.int64), np.zeros(len(same), dtype=np.int64)
+        if read.shape[1]:
+            _, first, label_of = np.unique(read, axis=0, return_index=True, return_inverse=True)
+        labels.append(same[first])
+        target[same] = count + label_of.reshape(-1)
+        count += len(first)
+    return ListedLabelling(declared, np.concatenate(labels), target)
