@@ -10,6 +10,7 @@ from ardsl.data.formats.source import Source
 from ardsl.diagnostics.rules.data import NO_SUCH_KEY, WRONG_SHAPE
 from ardsl.diagnostics.suggest import did_you_mean
 from ardsl.errors import data_error
+from ardsl.model.columns import column_names
 from ardsl.model.model import Variable
 from ardsl.spec import Spec
 
@@ -38,7 +39,7 @@ def choose(spec: Spec, variable: Variable, source: Source, split: str) -> Choice
             raise data_error(WRONG_SHAPE, place=source.name, problem=problem)
         return Choice((source.keys[[v.name for v in every].index(variable.name)],))
     if isinstance(setting, tuple):
-        return Choice(column_names(spec, variable, split), each=True)
+        return Choice(column_names(spec.model, variable, split), each=True)
     if setting is not None:
         return Choice((setting.replace("{split}", split),), each=source.is_table)
     if source.key is not None:
@@ -58,7 +59,7 @@ def choose(spec: Spec, variable: Variable, source: Source, split: str) -> Choice
     if (offered := source.offered(variable, alone=len(every) == 1)) is not None:
         return Choice((offered,))
     if variable.is_record and any(f.name in source.keys for f in variable.fields):
-        return Choice(column_names(spec, variable, split), each=True)
+        return Choice(column_names(spec.model, variable, split), each=True)
     if len(every) == 1 and split in source.keys and not source.in_memory:
         return Choice((split,))
     if len(every) == 1 and len(source.keys) == 1 and not source.in_memory:
@@ -68,7 +69,7 @@ def choose(spec: Spec, variable: Variable, source: Source, split: str) -> Choice
 
 def _columns(spec: Spec, variable: Variable, source: Source, *, alone: bool) -> tuple[str, ...]:
     """The table's columns for a variable that the spec gives none: by name, or all of them where they are as many."""
-    names = column_names(spec, variable)
+    names = column_names(spec.model, variable)
     unnamed = variable.axes and names[0] not in source.keys
     return source.keys if unnamed and alone and len(source.keys) == variable.size else names
 
@@ -88,15 +89,3 @@ def no_such(variable: Variable, name: str, source: Source) -> Exception:
 def variables(spec: Spec) -> tuple[Variable, ...]:
     """The variables that data has."""
     return (*spec.model.observed, *spec.model.given)
-
-
-def column_names(spec: Spec, variable: Variable, split: str = "train") -> tuple[str, ...]:
-    """A table's columns for a variable, one for each element: the ``data`` block's, or the names of the elements."""
-    setting = spec.model.data.columns.get(variable.name)
-    if isinstance(setting, tuple):
-        return tuple(name.replace("{split}", split) for name in setting)
-    if setting is not None and variable.size == 1:
-        return (setting.replace("{split}", split),)
-    if variable.is_record:
-        return tuple(f.name for f in variable.fields)
-    return tuple(variable.element_name(e) for e in range(variable.size))

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from ardsl.compiler.arrays.labels import is_text
-from ardsl.data.choices import column_names
 from ardsl.data.formats.source import LENGTHS
 from ardsl.data.kinds import is_image, is_wave
 from ardsl.diagnostics.rules.data import BAD_OUTPUT
 from ardsl.errors import data_error
+from ardsl.model.columns import column_names
 from ardsl.model.model import Variable
 from ardsl.outputs.cells import table_cells, write_table
 from ardsl.outputs.images import save_grid
@@ -89,7 +89,7 @@ def _write_csv(path: Path, spec: Spec, samples: Samples, lengths: Lengths) -> No
     for variable in (v for v in (*spec.model.given, *spec.model.observed) if v.name in samples):
         value = samples[variable.name].cpu()
         flat = value.reshape(len(value), -1).numpy()
-        header += column_names(spec, variable)
+        header += column_names(spec.model, variable)
         columns += [table_cells(flat[:, e], variable.element_domain(e)) for e in range(variable.size)]
         if variable.name in lengths:  # what is beyond an end is an empty cell
             size_of_step = variable.size // variable.shape[0]

@@ -18,12 +18,12 @@ from ardsl.compiler.guards import evaluating, require_fixed_length_observed
 from ardsl.compiler.model import AutoregressiveModel
 from ardsl.compiler.queries.cells import cell_log_probs, joint_log_probs
 from ardsl.compiler.queries.complete import OrderForbids
-from ardsl.data.choices import column_names
 from ardsl.data.splits import Examples, count, load_split
 from ardsl.diagnostics.rules.data import UNUSABLE_OPTION
 from ardsl.diagnostics.suggest import did_you_mean
 from ardsl.errors import data_error
 from ardsl.families.domains import Domain
+from ardsl.model.columns import column_names
 from ardsl.model.model import Variable
 from ardsl.queries.evaluate import values_in_batches
 
@@ -113,7 +113,7 @@ def cells(model: AutoregressiveModel, split: str = "test") -> list[Cell]:
     return [
         Cell(variable, element, column)
         for variable in model.spec.model.observed
-        for element, column in enumerate(column_names(model.spec, variable, split))
+        for element, column in enumerate(column_names(model.spec.model, variable, split))
     ]
 
 

@@ -203,3 +203,17 @@ BAD_OUTPUT = Rule(
     wrong="$ ardsl sample runs/table -n 9 -o table.png\nerror[AR530]: table.png: no variable is an image: …",
     right="$ ardsl sample runs/table -n 9 -o table.csv",
 )
+
+BAD_EVENT = Rule(
+    code="AR540",
+    title="a question that cannot be read",
+    message="`{event}`: {problem}",
+    explanation=(
+        'An event compares columns with values: `age >= 65 and income < 30000`, `sex = "F"`, `18 <= age < 30`, '
+        "`k in {1, 2}`, `x[3] != 2`, joined by `and`, `or`, `not` and parentheses. A column is a variable, an element "
+        "`x[3]`, a field, or a column of the data; in back quotes its name may have any characters. Categories are "
+        "compared by `=`, `!=` and `in` alone, with their labels."
+    ),
+    wrong='$ ardsl probability runs/people "agee >= 65"\nerror[AR540]: `agee >= 65`: there is no column `agee`: …',
+    right='$ ardsl probability runs/people "age >= 65"',
+)
