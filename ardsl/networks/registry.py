@@ -15,7 +15,6 @@ from ardsl.networks.context import ContextNetwork
 from ardsl.networks.network import Network
 
 LATER: dict[str, str] = {
-    "nade": "NADE (Larochelle & Murray 2011)",
     "conv_nade": "ConvNADE (Uria et al. 2016)",
     "row_lstm": "PixelRNN's Row LSTM (van den Oord et al. 2016)",
     "diagonal_bilstm": "PixelRNN's Diagonal BiLSTM (van den Oord et al. 2016)",
@@ -36,6 +35,7 @@ _NETWORKS = {
     "linear": "ardsl.networks.dense.networks:Linear",
     "made": "ardsl.networks.dense.networks:Made",
     "mlp": "ardsl.networks.dense.networks:Mlp",
+    "nade": "ardsl.networks.nade.networks:Nade",
     "pixelcnn": "ardsl.networks.lattice.networks:PixelCnn",
     "table": "ardsl.networks.dense.networks:Table",
     "wavenet": "ardsl.networks.lattice.networks:WaveNet",

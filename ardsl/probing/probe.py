@@ -109,13 +109,15 @@ def _jacobian(model: AutoregressiveModel, index: int, base: Values, order: int) 
     """The features for which a draw's parameters have a gradient: bool [draws, features]. Parameters of one draw are
     summed: all gradients are positive."""
     net: NetworkModule = model.networks[index]  # type: ignore[assignment]
-    inputs = encode(model.groups[index], base, net.reads).requires_grad_()
-    draws = torch.cat([raw.sum(-1)[0] for raw in model.split(index, net(inputs, order))])
-    draws = draws + 0 * inputs.sum()  # a window may leave nothing to read
+    inputs, draws = encode(model.groups[index], base, net.reads), model.groups[index].draws
     rows_moved = []
-    for rows in torch.eye(len(draws), dtype=draws.dtype).split(CHUNK):
-        (gradient,) = torch.autograd.grad(draws, inputs, rows, retain_graph=True, is_grads_batched=True)
-        rows_moved.append((gradient[:, 0] != 0).numpy())
+    for chosen in torch.arange(draws).split(CHUNK):
+        # An example for each draw: not every backward pass takes several gradients of one example.
+        examples = inputs.repeat(len(chosen), 1).requires_grad_()
+        parameters = torch.cat([raw.sum(-1) for raw in model.split(index, net(examples, order))], 1)
+        total = parameters.gather(1, chosen[:, None]).sum() + 0 * examples.sum()  # a window may leave nothing to read
+        (gradient,) = torch.autograd.grad(total, examples)
+        rows_moved.append((gradient != 0).numpy())
     return np.concatenate(rows_moved)
 
 

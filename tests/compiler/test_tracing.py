@@ -27,6 +27,10 @@ def reals(*shape: int) -> Make:
 MODELS: dict[str, tuple[str, Make]] = {
     "made": ("observed x[6] : real\np(x[i] | x[<i]) = normal via made(hidden = 8)", reals(6)),
     "made, in bands": ("observed x[400] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden = 500)", codes(2, 400)),
+    "nade": (
+        "observed x[20] : binary\np(x[i] | x[<i]) = bernoulli via nade(hidden = 8, scaled = true, transposed = true)",
+        codes(2, 20),
+    ),
     "pixelcnn": (
         "observed x[6, 6] : binary\np(x[i] | x[<i]) = bernoulli via pixelcnn(layers = 2, features = 6, gated = true)",
         codes(2, 6, 6),

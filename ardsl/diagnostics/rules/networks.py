@@ -421,3 +421,17 @@ NOT_RELAXED = Rule(
         "train { estimator = relaxed(temperature = 0.5) }\n"
     ),
 )
+
+NOT_TRANSPOSED = Rule(
+    code="AR431",
+    title="nothing whose weights could be shared",
+    message="`transposed = true` shares the weights of no element here",
+    label="no element that is read as one number and drawn by one parameter",
+    explanation=(
+        "Transposed, an element is read by the weights that give its draw its parameter: that takes one number read "
+        "and one parameter drawn, as binary elements under `bernoulli` have. A normal has two parameters, a category "
+        "has several of both."
+    ),
+    wrong="observed x[4] : real\np(x[i] | x[<i]) = normal via nade(hidden = 8, transposed = true)\n",
+    right="observed x[4] : binary\np(x[i] | x[<i]) = bernoulli via nade(hidden = 8, transposed = true)\n",
+)

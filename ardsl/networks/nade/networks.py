@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ardsl.diagnostics import Diagnostic
+from ardsl.diagnostics.rules import networks as rules
 from ardsl.diagnostics.rules.names import NOT_BUILT_YET
-from ardsl.networks.dense.networks import ACTIVATIONS
+from ardsl.networks.dense.networks import ACTIVATIONS, DROPOUT, too_many_pairs
 from ardsl.networks.design import Design
 from ardsl.networks.group import Group
+from ardsl.networks.nade.designs import design_shallow
+from ardsl.networks.nade.plan import own_features
 from ardsl.networks.network import Network, Option
 
 
@@ -17,9 +20,51 @@ class Nade(Network):
     name = "nade"
     doc = "neural autoregressive distribution estimator: one hidden layer over the sum of what each draw reads"
     paper = "Larochelle & Murray 2011; Uria, Murray & Larochelle 2013"
+    examples = {
+        "all that is earlier": (
+            "observed x[row: 2, column: 3] : binary\norder x by spiral\n"
+            "p(x[i] | x[<i]) = bernoulli via nade(hidden = 7)\ncheck complete(x)\n"
+        ),
+        "scaled, categories": (
+            "observed x[4] : category(3)\norder x by reverse\n"
+            "p(x[i] | x[<i]) = categorical via nade(hidden = 5, scaled = true, activation = relu)\ncheck complete(x)\n"
+        ),
+        "transposed": (
+            "given y : real\nobserved x[5] : binary\n"
+            "p(x[i] | x[<i], y) = bernoulli via nade(hidden = 4, transposed = true, activation = tanh)\n"
+            "check complete(x)\n"
+        ),
+        "a mixture": (
+            "observed x[3] : real\n"
+            "p(x[i] | x[<i]) = mixture(normal, components = 2) via nade(hidden = 6, dropout = 0.2)\n"
+        ),
+        "a record, under several orders": (
+            "record r { a : binary  b : category(3)  c : integer(0, 2) }\norder r by any(orders = 3)\n"
+            "p(r[i] | r[<i]) = default via nade(hidden = 9, scaled = true)\ncheck complete(r)\n"
+        ),
+        "a weak order": (
+            "observed x[3, 3] : binary\norder x by checkerboard\n"
+            "p(x[i] | x[<i]) = bernoulli via nade(hidden = 6, scaled = true, transposed = true)\ncheck complete(x)\n"
+        ),
+        "a window, conditioned": (
+            "given y : category(3)\nobserved x[2, 3] : binary\n"
+            "p(x[i] | x[<i] within (1, *), y) = bernoulli via nade(hidden = 9)\ncheck complete(x)\n"
+        ),
+        "rectangles": (
+            "observed x[3, 3] : binary\n"
+            "p(x[r, c] | x[..r-1, ..c]) = bernoulli via nade(hidden = 5)\ncheck complete(x)\n"
+        ),
+        "several factors": (
+            "observed a[2] : binary\nobserved b[3] : binary\nnet body = nade(hidden = 8)\norder b by reverse\n"
+            "p(a[i] | a[<i]) = bernoulli via body\np(b[j] | b[<j], a) = bernoulli via body\n"
+        ),
+    }
     options = (
         Option("hidden", "widths", 500, "the number of hidden units", 1, 100_000),
         Option("activation", "choice", "sigmoid", "the nonlinearity of the hidden units", choices=ACTIVATIONS),
+        Option("transposed", "boolean", False, "read an element by the weights that its own draw has"),
+        Option("scaled", "boolean", False, "a learned factor of each draw's sum"),
+        DROPOUT,
     )
 
     def design(self, group: Group, options: Mapping[str, Any]) -> Design | list[Diagnostic]:
@@ -33,4 +78,13 @@ class Nade(Network):
 
     def _shallow(self, group: Group, options: Mapping[str, Any]) -> Design | list[Diagnostic]:
         """One hidden layer over sums of what each draw reads."""
-        return [NOT_BUILT_YET.at(group.call.span, feature="`nade`")]
+        return list(self._problems(group, options)) or design_shallow(group, self.name, options)
+
+    def _problems(self, group: Group, options: Mapping[str, Any]) -> Iterator[Diagnostic]:
+        """Reports what the network cannot realize in the group."""
+        chains = all(group.chain(group.orders(k)) is not None for k in range(group.order_count))
+        too_many = None if chains else too_many_pairs(self.name, group)
+        if too_many is not None:
+            yield too_many
+        elif options["transposed"] and not (own_features(group, options) >= 0).any():
+            yield rules.NOT_TRANSPOSED.at(group.call.option_spans["transposed"])

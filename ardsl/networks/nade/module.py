@@ -1,0 +1,108 @@
+"""The shallow network in torch."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ardsl.networks.module import NetworkModule, linear_
+from ardsl.networks.nade.blockwise import Pieces, Weights, evaluate, pieces_of
+from ardsl.networks.nade.plan import Reading, ShallowPlan, own_features, reading
+from ardsl.networks.stepper import Orders
+
+MOST_READY = 1 << 14
+"""Draws, over all orders, whose blocks are made before they are asked for."""
+
+
+class ShallowNade(NetworkModule):
+    """One hidden layer for each draw, of the sum of what it reads: ``h = g(ρ (c + Σ W_i x_i))``, and from there its
+    parameters ``V h + b``.
+
+    ``inputs`` is W [features, H], shared by all draws, without the rows that are V's where it is transposed; ``bias``
+    is c [H], ``outputs`` V [outputs, H], ``biases`` b [outputs], and ``scale`` ρ [draws] or None.
+    """
+
+    _shared: Tensor | None
+
+    def __init__(self, plan: ShallowPlan) -> None:
+        super().__init__()
+        self.plan = plan
+        hidden, group, options = plan.options["hidden"], plan.group, plan.options
+        read = self.reading(0)
+        features, outputs = int(read.features.sum()), int(read.outputs.sum())
+        shared = own_features(group, options) if options["transposed"] else np.full(features, -1)
+        own = np.flatnonzero(shared < 0)
+        self.inputs = nn.Parameter(torch.empty(len(own), hidden))
+        self.outputs = nn.Parameter(torch.empty(outputs, hidden))
+        self.bias = nn.Parameter(torch.zeros(hidden))
+        self.biases = nn.Parameter(torch.zeros(outputs))
+        linear_(self.outputs, None)
+        with torch.no_grad():
+            self.inputs.uniform_(-(max(features, 1) ** -0.5), max(features, 1) ** -0.5)
+        self.scale = nn.Parameter(torch.as_tensor(_first_scales(read)).to(self.bias)) if options["scaled"] else None
+        places = None
+        if options["transposed"]:
+            places = np.where(shared < 0, outputs, shared)
+            places[own] += np.arange(len(own))
+        self.register_buffer("_shared", None if places is None else torch.as_tensor(places), persistent=False)
+        self._pieces: dict[int, Pieces] = {}
+        if group.order_count * group.draws <= MOST_READY:
+            for k in range(group.order_count):
+                self.pieces(k)  # made before a tracer looks in
+
+    def reading(self, orders: Orders) -> Reading:
+        """What the draws read under some orders."""
+        if isinstance(orders, int):
+            return self.plan.readings[orders]
+        return reading(self.plan.group, self.plan.options, orders)
+
+    def start_at(self, parameters: Tensor) -> None:
+        with torch.no_grad():
+            self.biases.copy_(parameters)
+
+    def pieces(self, orders: Orders) -> Pieces:
+        """The blocks of rows under some orders; kept for declared orders."""
+        if not isinstance(orders, int):
+            return self._make_pieces(orders)
+        kept = self._pieces.get(orders)
+        if kept is None or kept.like.dtype != self.bias.dtype or kept.like.device != self.bias.device:
+            kept = self._pieces[orders] = self._make_pieces(orders)
+        return kept
+
+    @torch.inference_mode(False)  # what is kept may serve a pass with gradients later
+    def _make_pieces(self, orders: Orders) -> Pieces:
+        return pieces_of(self.reading(orders).blocks, self.bias.detach())
+
+    def all_inputs(self) -> Tensor:
+        """W whole, [features, H]."""
+        if self._shared is None:
+            return self.inputs
+        return torch.cat([self.outputs, self.inputs]).index_select(0, self._shared)
+
+    def forward(self, inputs: Tensor, orders: Orders = 0) -> Tensor:
+        return self._evaluate(inputs, self.pieces(orders))
+
+    def _evaluate(self, inputs: Tensor, pieces: Pieces) -> Tensor:
+        weight, kept = self.all_inputs(), None
+        if pieces.features is not None:
+            weight, inputs = weight.index_select(0, pieces.features), inputs.index_select(1, pieces.features)
+        outputs = self.outputs if pieces.outputs is None else self.outputs.index_select(0, pieces.outputs)
+        if self.training and self.plan.options["dropout"]:
+            ones = inputs.new_ones(len(inputs), len(self.bias))
+            kept = F.dropout(ones, self.plan.options["dropout"])  # the same units of all draws of an example
+        scale = None if self.scale is None else self.scale.index_select(0, pieces.draw)
+        weights = Weights(weight, self.bias, outputs, scale, kept)
+        parameters = evaluate(inputs, weights, pieces, self.plan.options["activation"])
+        if pieces.unsorted is not None:
+            parameters = parameters.index_select(1, pieces.unsorted)
+        return parameters + self.biases
+
+
+def _first_scales(read: Reading) -> np.ndarray:
+    """Scales [draws] by which the sums of all draws begin as wide as that of one who reads everything."""
+    added = read.contexts.added
+    sums = np.concatenate([[0], np.cumsum(read.features[added.read])])
+    sizes = sums[added.starts[1:]] - sums[added.starts[read.contexts.chain]]
+    return np.sqrt(max(int(read.features.sum()), 1) / np.maximum(sizes, 1))[read.contexts.of_draw]
