@@ -59,17 +59,28 @@ def data_options(function: F) -> F:
 @directory_argument
 @data_options
 @bound_option
+@click.option("--orders", type=click.IntRange(min=1), help="Under any(...): the mixture of the first so many orders.")
+@click.option("--examples", type=click.IntRange(min=1), help="So many examples, drawn from all, in place of all.")
 @device_option
 @json_option
 def eval_command(
-    directory: str, data: str | None, split: str, data_dir: str | None, bound: int, device: str, as_json: bool
+    directory: str,
+    data: str | None,
+    split: str,
+    data_dir: str | None,
+    bound: int,
+    orders: int | None,
+    examples: int | None,
+    device: str,
+    as_json: bool,
 ) -> None:
     """Measure the exact likelihood of data under a trained model, or with latent variables a bound on it."""
     from ardsl.queries.evaluate import evaluate
     from ardsl.runs.restore import restore
 
     model = restored(directory, restore, device)
-    evaluation = evaluate(model, samples=bound, **data_of(directory, model.spec, data, split, data_dir))
+    source = data_of(directory, model.spec, data, split, data_dir)
+    evaluation = evaluate(model, samples=bound, orders=orders, examples=examples, **source)
     if as_json:
         figures: dict[str, Any] = {
             "nll": evaluation.nll,
@@ -79,6 +90,9 @@ def eval_command(
         }
         if evaluation.elbo is not None:
             figures |= {"samples": evaluation.samples, "elbo": evaluation.elbo, "kl": dict(evaluation.kl)}
+        if (some := evaluation.orders) is not None:
+            figures |= {"orders": some.count, "order_nll": some.nll}
+            figures |= {"order_error": some.standard_error if some.count > 1 else None}
         print_json(figures)
         return
     error = f" ± {evaluation.standard_error:.4f}" if evaluation.examples > 1 else ""
@@ -87,11 +101,21 @@ def eval_command(
     say(f"mean NLL      {'≤ ' if bounded else ''}{evaluation.nll:.4f}{error} nats")
     if model.spec.model.counts_bits:
         say(f"bits per dim  {'≤ ' if bounded else ''}{evaluation.bits_per_dim:.4f}")
+    if (some := evaluation.orders) is not None:
+        say(f"orders        {_of_orders(model.spec, some.count)}")
+        error = f" ± {some.standard_error:.4f}" if some.count > 1 else ""
+        say(f"one order     {some.nll:.4f}{error} nats, the mean over these orders")
     if evaluation.elbo is not None:
         say(f"bound         importance-weighted, {plural(evaluation.samples or 1, 'sample')}")
         say(f"ELBO          {evaluation.elbo:.4f} nats")
         for name, value in evaluation.kl.items():
             say(f"{f'KL of {name}':<13} {value:.4f} nats")
+
+
+def _of_orders(spec: Spec, orders: int) -> str:
+    """How many of its orders a model was evaluated under."""
+    every = max(len(v.orders) for v in spec.model.observed)
+    return f"all {every:,}" if orders == every else f"the first {orders:,} of {every:,}"
 
 
 @click.command("score")
@@ -158,11 +182,6 @@ def score_command(
     metavar="PATH",
     help="The first time steps of all samples: a sound's file, PATH#KEY of an array, or of a text its characters.",
 )
-@click.option(
-    "--where",
-    metavar="EVENT",
-    help='Samples in which this holds, such as "age >= 65 and income < 30000", drawn from their distribution given it.',
-)
 @click.option("--fix", metavar="NAME", multiple=True, help="A latent variable of which all samples share one draw.")
 @click.option(
     "--between",
@@ -179,7 +198,6 @@ def sample_command(
     length: int | None,
     seconds: float | None,
     begin: str | None,
-    where: str | None,
     fix: tuple[str, ...],
     between: str | None,
     device: str,
@@ -196,16 +214,11 @@ def sample_command(
     count = _count(conditioning or {}, count, 1 if output.lower().endswith(".wav") else 64)
     lengths = _lengths(model.spec, count, length, seconds)
     if any(variable.kind == "latent" for variable in model.spec.variables.values()):
-        if begin is not None or where is not None:
-            option = "--where" if begin is None else "--prefix"
-            raise ArdslError(f"{option} is for models without latent variables")
+        if begin is not None:
+            raise ArdslError("--prefix is for models without latent variables")
         samples = _with_latent(model, count, conditioning, lengths, seed, fix, between)
     elif fix or between is not None:
         raise ArdslError(f"{'--fix' if fix else '--between'} is for latent variables, and this model has none")
-    elif where is not None and (begin is not None or lengths is not None):
-        raise ArdslError("--where is for whole samples of a fixed length, without --prefix")
-    elif where is not None:
-        samples = model.sample(count, conditioning, where=where, seed=seed)
     elif begin is not None:
         first = read_prefix(model.spec, begin)
         samples = model.sample(count, conditioning, lengths=lengths, prefix=first, seed=seed)

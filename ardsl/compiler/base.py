@@ -28,6 +28,14 @@ class Loss(NamedTuple):
     divergences: Mapping[str, Tensor]
 
 
+class Rows(NamedTuple):
+    """The rows of a batch of ``size`` that a process has, ``own``. What is drawn for each example is drawn for all of
+    the batch, so that it does not depend on how many processes share it."""
+
+    size: int
+    own: slice = slice(None)
+
+
 class Likelihood(NamedTuple):
     """The log-likelihood of each example, [batch] in nats, or a lower bound on it.
 
@@ -43,6 +51,8 @@ class Likelihood(NamedTuple):
 class CompiledModel(nn.Module, ABC):
     """A spec as a torch module: it scores, samples, and gives the loss that training minimizes."""
 
+    asks: bool = False
+    """True where a network is asked with a mask: training estimates its likelihood by one question for each example."""
     kl_weight: float = 1.0
     """The weight of divergences in :meth:`objective`, which has some where there are latent variables."""
 
@@ -66,6 +76,12 @@ class CompiledModel(nn.Module, ABC):
     def like(self) -> Tensor:
         """A tensor with the model's dtype and device."""
         return next(self.parameters(), torch.zeros(()))
+
+    @property
+    def estimated(self) -> bool:
+        """True where the loss of a batch is an estimate that a generator decides: under ``any(…)``, and where a network
+        is asked with a mask."""
+        return self.asks or any(variable.orders.mixed for variable in self.spec.model.observed)
 
     @cached_property
     def latent(self) -> tuple[str, ...]:
@@ -107,18 +123,32 @@ class CompiledModel(nn.Module, ABC):
         return self.log_prob(x, given, **options)
 
     @abstractmethod
-    def likelihood(self, values: Mapping[str, Tensor], samples: int = 1, seed: int | None = None) -> Likelihood:
+    def likelihood(
+        self,
+        values: Mapping[str, Tensor],
+        samples: int = 1,
+        seed: int | None = None,
+        *,
+        exact: bool = True,
+        rows: Rows | None = None,
+    ) -> Likelihood:
         """log p of each example, of :meth:`values`; or the bound on it from ``samples`` draws of the guide, which the
-        ``seed`` decides."""
+        ``seed`` decides. Where it is not to be ``exact``, networks asked with a mask estimate it from one question for
+        each example, which the ``seed`` decides, too; ``rows`` are then as in :meth:`objective`."""
 
     @abstractmethod
     def objective(
-        self, batch: Mapping[str, Any], generator: np.random.Generator | None = None, window: Window | None = None
+        self,
+        batch: Mapping[str, Any],
+        generator: np.random.Generator | None = None,
+        window: Window | None = None,
+        rows: Rows | None = None,
     ) -> Loss:
         """The loss of a batch, arrays [batch, *shape] by name, as training minimizes and reports it.
 
-        Under ``any(…)`` the ``generator`` draws an order for the batch; without one fresh random numbers do. With a
-        ``window`` the loss is estimated from a part of each example along time.
+        Under ``any(…)`` the ``generator`` draws an order for the batch, and a question for each example where a network
+        is asked with a mask; without one fresh random numbers do. With a ``window`` the loss is estimated from a part
+        of each example along time. ``rows``: which of a batch's rows these examples are, where processes share it.
         """
 
     def loss(

@@ -23,15 +23,12 @@ from ardsl.compiler.arrays.users import (
     shaped,
 )
 from ardsl.compiler.arrays.values import Values
-from ardsl.compiler.base import Likelihood, Loss
+from ardsl.compiler.base import Likelihood, Loss, Rows
 from ardsl.compiler.guards import evaluating, require_fixed_length_observed
 from ardsl.compiler.likelihood.density import Density
 from ardsl.compiler.likelihood.elementwise import by_element
 from ardsl.compiler.likelihood.estimate import estimate
-from ardsl.compiler.queries.ask import draw_where, names_cells
 from ardsl.compiler.queries.complete import complete
-from ardsl.compiler.queries.events import Event
-from ardsl.compiler.queries.queryable import Queryable
 from ardsl.compiler.steps.evaluator import Lender
 from ardsl.compiler.steps.noise import Noise, make_noise
 from ardsl.compiler.steps.prefix import initial_values
@@ -45,7 +42,7 @@ if TYPE_CHECKING:
     from ardsl.compiler.distribution import ModelDistribution
 
 
-class AutoregressiveModel(Density, Queryable):
+class AutoregressiveModel(Density):
     """A density whose conditionals depend on exactly the contexts that the spec declares.
 
     p(x) = Π_i p(x_i | the context of x_i). :meth:`log_prob` is exact, in nats per example, and :meth:`sample` is exact.
@@ -68,10 +65,6 @@ class AutoregressiveModel(Density, Queryable):
 
     @property
     def densities(self) -> tuple[AutoregressiveModel, ...]:
-        return (self,)
-
-    @property
-    def factors(self) -> tuple[AutoregressiveModel, ...]:
         return (self,)
 
     # Likelihood
@@ -146,25 +139,40 @@ class AutoregressiveModel(Density, Queryable):
             number = checked_order(order, variable.name, len(variable.orders.orders))
         return number
 
-    def likelihood(self, values: Mapping[str, Tensor], samples: int = 1, seed: int | None = None) -> Likelihood:
-        return Likelihood(self.log_prob_of(dict(values)), None, {})
+    def likelihood(
+        self,
+        values: Mapping[str, Tensor],
+        samples: int = 1,
+        seed: int | None = None,
+        *,
+        exact: bool = True,
+        rows: Rows | None = None,
+    ) -> Likelihood:
+        if exact or not self.asks:
+            return Likelihood(self.log_prob_of(dict(values)), None, {})
+        return Likelihood(estimate(self, dict(values), np.random.default_rng(seed), rows=rows), None, {})
 
     def objective(
-        self, batch: Mapping[str, Any], generator: np.random.Generator | None = None, window: Window | None = None
+        self,
+        batch: Mapping[str, Any],
+        generator: np.random.Generator | None = None,
+        window: Window | None = None,
+        rows: Rows | None = None,
     ) -> Loss:
         """The mean negative log-likelihood of a batch, in nats per example, as training minimizes it.
 
         Under ``any(orders = K)`` one order is drawn for the batch (with ``train = "all"`` a fresh one of all D!): an
         unbiased estimate of the mean over orders of −log p_k, which bounds the mixture's (Uria, Murray & Larochelle
-        2014). With a ``window`` it is estimated from a part of each example along time. Raises ``ArdslError`` where
-        there is nothing to train.
+        2014). A network that is asked with a mask is asked one question for each example: an order and a number of
+        known elements, or one context. With a ``window`` the loss is estimated from a part of each example along time.
+        Raises ``ArdslError`` where there is nothing to train.
         """
         if not self.groups:
             raise ArdslError("the model has nothing to train")
         named = batch_by_name(batch, (*self.spec.model.observed, *self.spec.model.given))
         observed = {v.name: named[v.name] for v in self.spec.model.observed}
         given = {v.name: named[v.name] for v in self.spec.model.given}
-        value = -estimate(self, self.values(observed, given, check=False), generator, window).mean()
+        value = -estimate(self, self.values(observed, given, check=False), generator, window, rows).mean()
         return Loss(value, value.detach(), {})
 
     def values(self, x: Any, given: Any = None, lengths: Any = None, *, check: bool = True) -> Values:
@@ -204,7 +212,6 @@ class AutoregressiveModel(Density, Queryable):
         seed: int | None = None,
         noise: Noise | None = None,
         evaluator: Literal["step", "whole"] = "step",
-        where: str | Event | None = None,
         begin: Any = None,
     ) -> Tensor | dict[str, Tensor]:
         """``n`` exact samples in the form of the data: [n, *shape], a dict of them where there are several variables.
@@ -213,9 +220,7 @@ class AutoregressiveModel(Density, Queryable):
 
         Args:
             n: the number of samples.
-            given: the given variables, [n, *shape], or one example's for all samples; and values of any other cells by
-                their names, ``{"x[3]": 1}``, which all samples then have.
-            where: an event that all samples are in: a text such as ``age >= 65 and sex = "F"``.
+            given: the given variables, [n, *shape], or one example's for all samples.
             lengths: of a variable of varying length, where each sample ends, as in :meth:`log_prob`; without, samples
                 are as long as can be. Beyond their ends they have legal values.
             prefix: of a variable along time, the first time steps, [steps, …] for all samples or [n, steps, …]; the
@@ -231,8 +236,6 @@ class AutoregressiveModel(Density, Queryable):
 
         >>> model.sample(3, seed=0).shape
         torch.Size([3, 4])
-        >>> model.sample(3, given={"x[3]": 1}, where="x[0] = 1 or x[1] = 1", seed=0)[:, 3].tolist()
-        [1, 1, 1]
         """
         n = checked_count(n, "samples")
         noise = self.noise(n, seed) if noise is None else noise
@@ -242,20 +245,10 @@ class AutoregressiveModel(Density, Queryable):
             raise ArdslError(f"the noise is for {noise.count} samples, not {n}")
         checked_name(evaluator, "evaluator", ("step", "whole"))
         prefix = renamed("begin", begin, "prefix", prefix, frames=2)
-        if where is not None or names_cells(self._joint, given):
-            if lengths is not None or prefix is not None or evaluator == "whole":
-                raise ArdslError(
-                    "samples given cells, or where an event holds, take no `lengths`, `prefix` or `evaluator`"
-                )
-            with evaluating(self):
-                return self._users_form(draw_where(self._joint, self._lender, given, where, noise, seed))
         values, known = initial_values(self, n, given, lengths, prefix)
         with evaluating(self):
             sample(self, self._lender, values, noise, known, whole=evaluator == "whole")
-        return self._users_form(self.units.restored(values))
-
-    def _users_form(self, values: Values) -> Tensor | dict[str, Tensor]:
-        """Values in the data's own form, [n, elements] by variable, as samples are given: [n, *shape]."""
+        values = self.units.restored(values)
         samples = {v.name: shaped(padded(values[v.name], v), v) for v in self.spec.model.observed}
         return next(iter(samples.values())) if len(samples) == 1 else samples
 

@@ -27,7 +27,6 @@ NETWORKS: Mapping[str, str] = {
     "transformer": _SEQUENCES,
     "lstm": _SEQUENCES,
     "gru": _SEQUENCES,
-    "conv_nade": "`made` or `pixelcnn`",
     "row_lstm": "`pixelcnn(gated = true)` sees everything above and to the left",
     "diagonal_bilstm": "`pixelcnn(gated = true)` sees everything above and to the left",
     "spatial_lstm": "`pixelcnn(gated = true)` sees everything above and to the left",

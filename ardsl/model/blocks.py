@@ -70,6 +70,7 @@ OPTIMIZERS: Mapping[str, Mapping[str, Numeric]] = {
 SCHEDULES: Mapping[str, Mapping[str, Numeric]] = {
     "constant": {},
     "cosine": {"warmup": _STEPS},
+    "linear": {"warmup": _STEPS},
     "exponential": {"factor": _FACTOR},
     "plateau": {"factor": Numeric("a number between 0 and 1", 0, 1, open_low=True, open_high=True), "patience": _STEPS},
 }

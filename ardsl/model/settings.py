@@ -40,7 +40,7 @@ class TrainSettings:
     never).
 
     ``optimizer``: adam, adamw, sgd, rmsprop, adagrad or adadelta, each with ``rate`` and ``weight_decay`` (sgd also
-    ``momentum``; adam and adamw ``beta1``, ``beta2``). ``schedule``: constant, cosine(warmup = steps),
+    ``momentum``; adam and adamw ``beta1``, ``beta2``). ``schedule``: constant, cosine and linear(warmup = steps),
     exponential(factor per epoch), plateau(factor, patience in epochs). ``clip``: the gradient norm's bound.
     ``window``: how many time steps of each example a training step sees, at a place of its own each time, with those
     before them that the network reads (None: all).

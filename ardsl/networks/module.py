@@ -53,6 +53,8 @@ class NetworkModule(nn.Module, ABC):
     jumps: ClassVar[tuple[int, ...]] = ()
     """The source elements on which outputs depend though their gradients need not show it. All others show, where all
     weights are positive."""
+    asked: ClassVar[bool] = False
+    """True where the network is asked with a mask (see ``ardsl.networks.asked``), and training with it."""
 
     @abstractmethod
     def forward(self, inputs: Tensor, orders: Orders = 0) -> Tensor: ...

@@ -15,7 +15,6 @@ from ardsl.networks.context import ContextNetwork
 from ardsl.networks.network import Network
 
 LATER: dict[str, str] = {
-    "conv_nade": "ConvNADE (Uria et al. 2016)",
     "row_lstm": "PixelRNN's Row LSTM (van den Oord et al. 2016)",
     "diagonal_bilstm": "PixelRNN's Diagonal BiLSTM (van den Oord et al. 2016)",
     "spatial_lstm": "spatial LSTM (Theis & Bethge 2015)",
@@ -30,6 +29,7 @@ LATER: dict[str, str] = {
 
 _NETWORKS = {
     "conv": "ardsl.networks.maps.networks:Conv",
+    "conv_nade": "ardsl.networks.nade.conv:ConvNade",
     "deconv": "ardsl.networks.maps.networks:Deconv",
     "free": "ardsl.networks.dense.networks:Free",
     "linear": "ardsl.networks.dense.networks:Linear",

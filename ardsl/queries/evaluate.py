@@ -15,13 +15,26 @@ import torch
 from torch import Tensor
 
 from ardsl.arguments import checked_count
+from ardsl.common.wording import plural
 from ardsl.compiler.arrays.values import Values
-from ardsl.compiler.base import CompiledModel
+from ardsl.compiler.base import CompiledModel, Rows
 from ardsl.compiler.compile import Compiled
 from ardsl.compiler.guards import at_once, evaluating
+from ardsl.compiler.likelihood.density import Density
+from ardsl.compiler.likelihood.missing import by_pattern
 from ardsl.data.splits import Examples, count, load_split, take
 from ardsl.errors import ArdslError
 from ardsl.system.processes import Processes
+
+
+@dataclass(frozen=True)
+class SomeOrders:
+    """The first ``count`` orders of a mixture: the mean of their own negative log-likelihoods, ``nll`` ±
+    ``standard_error`` over orders (NaN of one), in nats per example."""
+
+    count: int
+    nll: float
+    standard_error: float
 
 
 @dataclass(frozen=True)
@@ -32,6 +45,9 @@ class Evaluation:
     likelihoods took. With latent variables ``nll`` is that of the importance-weighted bound with so many ``samples``,
     an upper bound on the true one; ``elbo`` is the mean lower bound of one sample, and ``kl`` the mean divergence of
     each variable that the guide draws, in nats.
+
+    Under ``any(…)`` ``nll`` is that of the mixture over the orders; where it was asked for, of the first so many
+    ``orders``, which say how near these are to each other.
     """
 
     nll: float
@@ -42,6 +58,7 @@ class Evaluation:
     samples: int | None = None
     elbo: float | None = None
     kl: Mapping[str, float] = field(default_factory=dict)
+    orders: SomeOrders | None = None
 
 
 def evaluate(
@@ -52,15 +69,22 @@ def evaluate(
     split: str = "test",
     data_dir: str | Path | None = None,
     samples: int = 100,
+    orders: int | None = None,
+    examples: int | None = None,
 ) -> Evaluation:
     """Measures how likely the model finds ``data`` (any form that ``fit`` takes; by default the spec's own ``split``).
 
     ``batch`` examples are in work at once; by default as many as fit a modest memory. Under ``any(orders = K)`` the
-    likelihood is the mixture's. ``samples`` draws of the guide for each example bound it, where there are latent
-    variables.
+    likelihood is the mixture's, or that of the first so many ``orders``. ``samples`` draws of the guide for each
+    example bound it, where there are latent variables. So many ``examples``, drawn from all, stand for them.
     """
     samples, batch = checked_count(samples, "samples", 1), checked_batch(batch)
-    return evaluate_examples(model, _examples(model, data, split, data_dir), batch, samples=samples)
+    every = _examples(model, data, split, data_dir)
+    orders = None if orders is None else _checked_orders(model, orders)
+    if examples is not None and checked_count(examples, "examples", 1) < count(every):
+        chosen = np.random.default_rng(0).choice(count(every), examples, replace=False)
+        every = take(every, torch.from_numpy(np.sort(chosen)))
+    return evaluate_examples(model, every, batch, samples=samples, orders=orders)
 
 
 def score(
@@ -87,14 +111,26 @@ def evaluate_examples(
     batch: int | None = None,
     processes: Processes | None = None,
     samples: int = 1,
+    exact: bool = True,
+    orders: int | None = None,
 ) -> Evaluation:
     """:func:`evaluate` for checked examples in memory; of several ``processes`` each has its own, which count together,
-    and the figures are the same in all."""
+    and the figures are the same in all. Where it is not to be ``exact``, networks asked with a mask are asked once for
+    each example, the same question each time."""
     started = time.perf_counter()
-    moments = _Moments()
+    moments, batch = _Moments(), batch or default_batch(model)
+    rank, world = (0, 1) if processes is None else (processes.rank, processes.world)
+    if model.asks and not exact:  # however many processes share the examples, the same rows are asked at once
+        batch = max(1, min(batch, _ASKED_AT_ONCE) // world)
     with torch.no_grad():
-        for first, values in values_in_batches(model, examples, batch or default_batch(model)):
-            log_probs, sums = _measured(model, values, samples, first)
+        for first, values in values_in_batches(model, examples, batch):
+            if model.asks and not exact:
+                rows = Rows(world * len(next(iter(values.values()))), slice(rank, None, world))
+                log_probs, sums = _measured(model, values, samples, world * first, exact=False, rows=rows)
+            elif orders is None:
+                log_probs, sums = _measured(model, values, samples, first)
+            else:
+                log_probs, sums = _under_orders(model, values, orders)
             new = float(log_probs.mean())
             own = _Moments(len(log_probs), new, float(((log_probs - new) ** 2).sum()), _elements(model, values), sums)
             moments = moments.merged(own)
@@ -104,24 +140,55 @@ def evaluate_examples(
     error = math.sqrt(moments.squares / (n - 1) / n) if n > 1 else math.nan
     bits = -mean * n / (max(moments.elements, 1) * math.log(2))
     bound: dict[str, Any] = {}
-    if _ELBO in moments.sums:
-        means = {name: total / max(n, 1) for name, total in moments.sums.items()}
+    means = {name: total / max(n, 1) for name, total in moments.sums.items()}
+    if orders is not None:
+        each = -np.array([means[str(k)] for k in range(orders)])
+        spread = float(each.std(ddof=1)) / math.sqrt(orders) if orders > 1 else math.nan
+        bound = {"orders": SomeOrders(orders, float(each.mean()), spread)}
+    elif _ELBO in moments.sums:
         bound = {"samples": samples, "elbo": means.pop(_ELBO), "kl": means}
     return Evaluation(-mean, error, bits, n, time.perf_counter() - started, **bound)
 
 
+_ASKED_AT_ONCE = 840
+"""The most examples that are asked at once, shared evenly by up to eight processes."""
 _ELBO = ""
 """The name under which its sum is kept beside those of the variables."""
 
 
-def _measured(model: Compiled, values: Values, samples: int, first: int) -> tuple[Tensor, Mapping[str, float]]:
+def _measured(
+    model: Compiled, values: Values, samples: int, first: int, exact: bool = True, rows: Rows | None = None
+) -> tuple[Tensor, Mapping[str, float]]:
     """log p of each example, float64 on the CPU, or a bound on it, and sums over the examples: of the lower bound with
     one sample and of the divergences. The same for the same batch, whose first example is the ``first``."""
-    likelihood = model.likelihood(values, samples, seed=first)
+    likelihood = model.likelihood(values, samples, seed=first, exact=exact, rows=rows)
     sums = {name: float(divergence.double().sum()) for name, divergence in likelihood.divergences.items()}
     if likelihood.elbo is not None:
         sums[_ELBO] = float(likelihood.elbo.double().sum())
     return likelihood.log_prob.double().cpu(), sums
+
+
+def _under_orders(model: Compiled, values: Values, orders: int) -> tuple[Tensor, Mapping[str, float]]:
+    """log p of each example under the mixture of the first so many orders, float64 on the CPU, and under each of them
+    the sum over examples, by its number."""
+    assert isinstance(model, Density)  # see _checked_orders
+    patterns, _ = by_pattern(values, model.may_miss, model.spec.variables)
+    by_variable = [under.double().cpu() for under in model.order_log_probs(patterns, range(orders)).values()]
+    mixtures = [under.logsumexp(0) - math.log(len(under)) for under in by_variable]
+    each = sum(by_variable[1:], start=by_variable[0]).expand(orders, -1).sum(1).tolist()
+    return torch.stack(mixtures).sum(0), {str(k): total for k, total in enumerate(each)}
+
+
+def _checked_orders(model: Compiled, orders: object) -> int:
+    """Checks a number of orders to evaluate. Raises ``ArdslError`` where the model has not as many."""
+    number = checked_count(orders, "orders", 1)
+    mixed = [v for v in model.spec.model.observed if v.orders.mixed]
+    if not isinstance(model, Density) or not mixed:
+        raise ArdslError("the model is not the mixture of several orders, as `any(orders = 8)` declares it")
+    for variable in mixed:
+        if number > len(variable.orders):
+            raise ArdslError(f"`{variable.name}` has {plural(len(variable.orders), 'order')}, not {number:,}")
+    return number
 
 
 def _elements(model: Compiled, values: Values) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ardsl.compiler.base import Rows
 from ardsl.data.splits import Examples, count, take
 from ardsl.training.windows import Windows
 
@@ -110,6 +111,11 @@ class Batches:
     def own(self, index: int) -> int:
         """The rows of an epoch's batch that this process has."""
         return len(range(self.rank, self._size(index), self.world))
+
+    def rows_of(self, index: int) -> Rows:
+        """The rows of an epoch's batch that this process has."""
+        own = slice(self.rank, None, self.world) if self.own(index) else slice(1)
+        return Rows(self._size(index), own)
 
     def weight(self, index: int) -> float:
         """Gives the factor of the mean over this process's rows of a batch, for the mean of that over all the

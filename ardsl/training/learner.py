@@ -147,7 +147,6 @@ class Learner(LightningModule):
         self.started = time.perf_counter()
         self.steps = 0
         self._resumed = state
-        self._mixed = any(variable.orders.mixed for variable in model.spec.model.observed)
         self._divergences: Mapping[str, Tensor] = {}
         """The mean divergence of each latent variable over the last batch, in nats."""
         self._tally = _Tally(self.device, processes)
@@ -276,10 +275,10 @@ class Learner(LightningModule):
 
     def training_step(self, batch: Mapping[str, Tensor], index: int) -> Tensor:
         self._seed_step()
-        orders = np.random.default_rng((self.settings.seed, 1, self.steps)) if self._mixed else None
+        generator = np.random.default_rng((self.settings.seed, 1, self.steps)) if self.model.estimated else None
         if self.settings.anneal:
             self.model.kl_weight = min(1.0, self.steps / (self.settings.anneal * self.batches))
-        loss = self.model.objective(dict(batch), orders, self._window(batch))
+        loss = self.model.objective(dict(batch), generator, self._window(batch), self.source.rows_of(self.done))
         self._divergences = loss.divergences
         self._tally.add(loss.reported, self.source.own(self.done))
         weight = self.source.weight(self.done)
@@ -303,7 +302,9 @@ class Learner(LightningModule):
         train = total / max(examples, 1)
         valid = None
         if self.valid_examples is not None:
-            valid = evaluate_examples(self.kept, self.valid_examples, processes=self.processes)
+            # Networks asked with a mask are asked once for each example, the same each time: all questions take too
+            # long, and what an epoch gained shows by few.
+            valid = evaluate_examples(self.kept, self.valid_examples, processes=self.processes, exact=False)
             if not math.isfinite(valid.nll):
                 raise Diverged
         elif not all(bool(p.isfinite().all()) for p in self.model.parameters()):
@@ -360,7 +361,7 @@ def _checked_evaluation(valid: Mapping[str, Any]) -> Evaluation:
     """An evaluation as ``asdict`` gave it. Raises ``ValueError`` for anything else."""
     numbers = {"nll": 0.0, "standard_error": 0.0, "bits_per_dim": 0.0, "examples": 0, "seconds": 0.0}
     bound = {"samples": None if valid["samples"] is None else 0, "elbo": None if valid["elbo"] is None else 0.0}
-    require_like(numbers | bound | {"kl": dict.fromkeys(valid["kl"], 0.0)}, valid)
+    require_like(numbers | bound | {"kl": dict.fromkeys(valid["kl"], 0.0), "orders": None}, valid)
     return Evaluation(**valid)
 
 

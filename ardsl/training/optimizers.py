@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -77,9 +77,9 @@ def _count_versions(optimizer: Optimizer, *_: object) -> None:
 
 def make_schedule(choice: Choice, optimizer: Optimizer, steps: int) -> dict[str, Any] | None:
     """The schedule of a ``train`` block over ``steps`` steps, in the form Lightning takes; None for a constant rate."""
-    if choice.name == "cosine":
-        warmup = int(choice.options.get("warmup", 0))
-        return {"scheduler": LambdaLR(optimizer, lambda step: cosine(step, warmup, steps)), "interval": "step"}
+    if choice.name in _FACTORS:
+        factor, warmup = _FACTORS[choice.name], int(choice.options.get("warmup", 0))
+        return {"scheduler": LambdaLR(optimizer, lambda step: factor(step, warmup, steps)), "interval": "step"}
     if choice.name == "exponential":
         return {"scheduler": ExponentialLR(optimizer, choice.options.get("factor", 0.95)), "interval": "epoch"}
     if choice.name == "plateau":
@@ -94,3 +94,13 @@ def cosine(step: int, warmup: int, steps: int) -> float:
     if step < warmup:
         return (step + 1) / warmup
     return 0.5 * (1 + math.cos(math.pi * min((step - warmup) / max(steps - warmup, 1), 1.0)))
+
+
+def linear(step: int, warmup: int, steps: int) -> float:
+    """The rate's factor: a linear rise over ``warmup`` steps, then a straight fall from 1 to 0."""
+    if step < warmup:
+        return (step + 1) / warmup
+    return max(0.0, 1 - (step - warmup) / max(steps - warmup, 1))
+
+
+_FACTORS: dict[str, Callable[[int, int, int], float]] = {"cosine": cosine, "linear": linear}

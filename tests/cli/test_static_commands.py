@@ -159,7 +159,7 @@ def test_networks_prints_options_with_their_ranges(run: Run) -> None:
     assert run("networks", "table").stdout.startswith("table:")
     assert "deconv: a decoder" in page and "to a map at every position (of a context)" in page
     assert "did you mean `made`" in run("networks", "mad").stderr
-    assert run("networks", "conv_nade").exit_code == 2
+    assert run("networks", "row_lstm").exit_code == 2
 
 
 def test_families_prints_the_catalogue(run: Run) -> None:

@@ -1,4 +1,4 @@
-"""Faults planted in the library: each must be objected to. Those of dense and of lattice networks by plan, probe,
+"""Faults planted in the library: each must be objected to. Those of dense, lattice and asked networks by plan, probe,
 normalization or the agreement of the two evaluators, on some small specs; those of what runs along time and of what
 bounds likelihoods by a test of theirs."""
 
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import pytest
 
 from ardsl.testing.soundness import PROBLEMS
-from tests.faults import along_time, dense, latent, lattice
+from tests.faults import along_time, asked, dense, latent, lattice
 from tests.support.planting import Check, Fault, of_spec, planted
 
 DENSE = [of_spec(text, problems) for text in dense.CHECKED.values() for problems in PROBLEMS.values()]
@@ -21,9 +21,16 @@ LATTICE = [
     for what, problems in PROBLEMS.items()
     if what != "plan"  # blind spots are faults only where the spec says so
 ]
+ASKED = [
+    of_spec(text, problems)
+    for text in asked.CHECKED.values()
+    for what, problems in PROBLEMS.items()
+    if what != "plan" or "dense = false" not in text
+]
 FAULTS = (
     [(fault, DENSE) for fault in dense.FAULTS]
     + [(fault, LATTICE) for fault in lattice.FAULTS]
+    + [(fault, ASKED if fault.check is None else [fault.check]) for fault in asked.FAULTS]
     + [(fault, [fault.check]) for fault in along_time.FAULTS + latent.FAULTS if fault.check]
 )
 
@@ -50,11 +57,11 @@ def test_a_fault_is_objected_to(fault: Fault, checks: Sequence[Check]) -> None:
 
 def test_names() -> None:
     names = [fault.name for fault, _ in FAULTS]
-    assert len(names) == len(set(names)) == 107
+    assert len(names) == len(set(names)) == 125
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("checks", [DENSE, LATTICE], ids=["dense", "lattice"])
+@pytest.mark.parametrize("checks", [DENSE, LATTICE, ASKED], ids=["dense", "lattice", "asked"])
 def test_nothing_is_objected_to_after_all_faults(checks: Sequence[Check]) -> None:
     """Nothing of one stays, not even where it is planted twice."""
     for fault, _ in FAULTS:

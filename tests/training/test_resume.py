@@ -52,6 +52,16 @@ SPECS = {
         "q(z | x) = normal via mlp(hidden = [8], dropout = 0.1)\n"
         "train { batch = 30  epochs = 4  anneal = 2  free_bits = 0.1  ema = 0.9  optimizer = adam(rate = 0.02) }\n"
     ),
+    "asked with a mask, linear": (
+        'observed x[4] : binary\norder x by any(orders = 2, train = "all")\n'
+        "p(x[i] | x[<i]) = bernoulli via nade(hidden = [8, 8], dropout = 0.1)\n"
+        "train { batch = 30  epochs = 5  schedule = linear  optimizer = sgd(rate = 0.1, momentum = 0.9) }\n"
+    ),
+    "asked under one order": (
+        "observed x[4] : binary\n"
+        "p(x[i] | x[<i]) = bernoulli via conv_nade(features = 3, kernels = 2, hidden = 4, dropout = 0.1)\n"
+        "train { batch = 32  epochs = 3  patience = 1  ema = 0.9  optimizer = adam(rate = 0.02) }\n"
+    ),
     "adagrad, exponential": (
         "observed x[4] : binary\np(x[i] | x[<i]) = bernoulli\n"
         "train { batch = 64  epochs = 4  schedule = exponential(factor = 0.8)  optimizer = adagrad(rate = 0.1) }\n"

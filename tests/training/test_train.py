@@ -17,7 +17,7 @@ from lightning.pytorch import Callback
 import ardsl
 from ardsl.model.settings import Choice
 from ardsl.training.fit import Run, TrainingError
-from ardsl.training.optimizers import cosine, make_optimizer, make_schedule
+from ardsl.training.optimizers import cosine, linear, make_optimizer, make_schedule
 from ardsl.training.progress import Progress, duration
 from tests.support.runtime_specs import CONDITIONAL, correlated, made
 
@@ -129,7 +129,9 @@ def test_conditioning_is_learnt() -> None:
     assert run.best_valid < 0.5
 
 
-@pytest.mark.parametrize("schedule", ["cosine(warmup = 5)", "exponential(factor = 0.9)", "plateau(patience = 1)"])
+@pytest.mark.parametrize(
+    "schedule", ["cosine(warmup = 5)", "linear", "exponential(factor = 0.9)", "plateau(patience = 1)"]
+)
 def test_schedules_train(schedule: str) -> None:
     run = fit(QUICK + f"  clip = 1  schedule = {schedule}")
     assert run.best_valid is not None
@@ -156,6 +158,13 @@ def test_the_cosine_rises_then_falls_to_nothing() -> None:
     assert factors[12] == pytest.approx(0.5)
     assert factors[20] == pytest.approx(0)
     assert cosine(0, 0, 1) == 1
+
+
+def test_the_linear_schedule_rises_then_falls_to_nothing() -> None:
+    assert [linear(step, 4, 12) for step in range(14)] == [
+        0.25, 0.5, 0.75, 1.0, 1.0, 0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125, 0.0, 0.0
+    ]  # fmt: skip
+    assert linear(0, 0, 1) == 1
 
 
 def test_optimizers_get_the_options_they_are_given() -> None:

@@ -137,7 +137,7 @@ class LatentConditionals(CompiledModel):
         given = {v.name: values[v.name] for v in conditional.spec.model.given} or None
         flat = conditional.values({target.name: values[target.name]}, given, check=False)
         if generator is not None and target.orders.mixed:
-            return estimate(conditional, flat, generator)
+            return estimate(conditional, flat, generator, ask=False)
         return conditional.log_prob_of(flat)
 
     def values(self, x: Any, given: Any = None, lengths: Any = None, *, check: bool = True) -> Data:

@@ -22,18 +22,16 @@ from ardsl.compiler.arrays.users import (
     shaped,
 )
 from ardsl.compiler.arrays.values import data_type
-from ardsl.compiler.base import Likelihood, Loss
+from ardsl.compiler.base import Likelihood, Loss, Rows
 from ardsl.compiler.guards import evaluating, seeded
 from ardsl.compiler.latent.bound import as_data, draw, importance_weighted, negative_bound, table
 from ardsl.compiler.latent.conditionals import Data, LatentConditionals
-from ardsl.compiler.model import AutoregressiveModel
-from ardsl.compiler.queries.queryable import Queryable
 from ardsl.compiler.steps.noise import Noise
 from ardsl.compiler.window import Window
 from ardsl.errors import ArdslError
 
 
-class LatentModel(LatentConditionals, Queryable):
+class LatentModel(LatentConditionals):
     """A density p(x) = ∫ p(x, z) dz with a guide q(z | x), from the spec's ``p`` and ``q`` factors.
 
     Latent variables with ``q(z) = exact`` are marginalized by enumeration. Where all are, :meth:`log_prob` is exact;
@@ -50,13 +48,6 @@ class LatentModel(LatentConditionals, Queryable):
     >>> model = ardsl.compile(spec, seed=0)
     >>> x = torch.tensor([[0, 1, 1, 0], [1, 1, 0, 0]])
     """
-
-    @property
-    def factors(self) -> tuple[AutoregressiveModel, ...]:
-        if self.guide:
-            names = " and ".join(f"`{name}`" for name in self.q)
-            raise ArdslError(f"questions are integrals over {names}: models answer whose latent variables are `exact`")
-        return tuple(self.p.values())
 
     # Likelihood
 
@@ -135,18 +126,30 @@ class LatentModel(LatentConditionals, Queryable):
         with seeded(seed):
             return importance_weighted(self, values, checked_count(samples, "samples", 1))[0]
 
-    def likelihood(self, values: Mapping[str, Tensor], samples: int = 1, seed: int | None = None) -> Likelihood:
+    def likelihood(
+        self,
+        values: Mapping[str, Tensor],
+        samples: int = 1,
+        seed: int | None = None,
+        *,
+        exact: bool = True,
+        rows: Rows | None = None,
+    ) -> Likelihood:
         with seeded(seed):
             bound, first = importance_weighted(self, values, samples)
         return Likelihood(bound, first.elbo, first.kl) if self.guide else Likelihood(bound, None, {})
 
     def objective(
-        self, batch: Mapping[str, Any], generator: np.random.Generator | None = None, window: Window | None = None
+        self,
+        batch: Mapping[str, Any],
+        generator: np.random.Generator | None = None,
+        window: Window | None = None,
+        rows: Rows | None = None,
     ) -> Loss:
         """The mean negative bound of a batch, in nats per example, as training minimizes and reports it.
 
         Under ``any(…)`` the ``generator`` draws an order for the batch; without one fresh random numbers do. A
-        ``window`` is not looked at: latent variables are inferred from whole examples.
+        ``window`` and ``rows`` are not looked at: latent variables are inferred from whole examples.
         """
         named = batch_by_name(batch, (*self.spec.model.observed, *self.spec.model.given))
         observed = {v.name: named[v.name] for v in self.spec.model.observed}

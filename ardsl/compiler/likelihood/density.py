@@ -47,6 +47,8 @@ class Density(CompiledModel):
         self._domains = [(v.name, *run) for v in spec.variables.values() for run in v.domain_runs(range(v.size))]
         self.plain = not any(v.varies or v.orders.mixed for v in spec.variables.values())
         """True where no length varies and each variable has one order: each draw has one term in the likelihood."""
+        self.asks = any(network.asked for network in self.networks_by_group)
+        """True where a network is asked with a mask: training estimates its likelihood."""
         for variable in spec.model.observed:
             # Saved with the weights: a random order is a function of its seed only for one version of numpy.
             ranks = np.stack([order.rank for order in variable.orders.orders]).astype(np.int32)
@@ -161,8 +163,9 @@ class Density(CompiledModel):
 
     # Likelihoods
 
-    def log_prob_of(self, values: Values, order: int | None = None, *, complete: bool = False) -> Tensor:
-        """log p of each example, [batch], in nats. ``complete``: all values are there and inside their domains, which
+    def log_prob_of(self, values: Values, order: int | range | None = None, *, complete: bool = False) -> Tensor:
+        """log p of each example, [batch], in nats: under any orders of the mixture of all, or of some, or under one.
+        ``complete``: all values are there and inside their domains, which
         is not checked."""
         if self.plain and complete:  # what the general way gives, in fewer calls, whose time shows in small models
             by_group = [
@@ -178,7 +181,7 @@ class Density(CompiledModel):
         return log_probs[0] if len(log_probs) == 1 else torch.stack(log_probs).sum(0)
 
     def variable_log_probs(
-        self, values: Values, order: int | None = None, *, complete: bool = False
+        self, values: Values, order: int | range | None = None, *, complete: bool = False
     ) -> dict[str, Tensor]:
         """log p(variable | its parents) of each example, by variable, [batch]: of those elements that are not NaN
         (missing), which the orders place last."""
@@ -195,12 +198,14 @@ class Density(CompiledModel):
             return log_probs
         return {name: log_prob[restore] for name, log_prob in log_probs.items()}
 
-    def order_log_probs(self, patterns: Sequence[Pattern], order: int | None = None) -> dict[str, Tensor]:
+    def order_log_probs(self, patterns: Sequence[Pattern], order: int | range | None = None) -> dict[str, Tensor]:
         """:meth:`variable_log_probs` under each order of the variable by itself, [orders, batch], of the examples of
         all patterns one after the other."""
         return {name: torch.stack(under) for name, under in self._by_order(patterns, order, False).items()}
 
-    def _by_order(self, patterns: Sequence[Pattern], order: int | None, complete: bool) -> dict[str, list[Tensor]]:
+    def _by_order(
+        self, patterns: Sequence[Pattern], order: int | range | None, complete: bool
+    ) -> dict[str, list[Tensor]]:
         """log p(variable | its parents) of each example, [batch], under each order of the variable: by variable."""
         under: dict[str, dict[int, Tensor]] = {}
         for index, group in enumerate(self.groups):
@@ -247,8 +252,10 @@ class Density(CompiledModel):
             for log_prob, mask in zip(log_probs, masks, strict=True)
         ]
 
-    def order_numbers(self, mixed: Variable | None, order: int | None) -> Sequence[int]:
-        """The numbers of a variable's orders under ``any(…)``, or the one asked for."""
+    def order_numbers(self, mixed: Variable | None, order: int | range | None) -> Sequence[int]:
+        """The numbers of a variable's orders under ``any(…)``, or those asked for."""
         if mixed is None:
             return (0,)
+        if isinstance(order, range):
+            return order
         return range(len(mixed.orders.orders)) if order is None else (order,)

@@ -77,6 +77,15 @@ def filled(values: Values, cells: Cells, variables: Mapping[str, Variable]) -> V
     return complete
 
 
+def with_legal_values(values: Values, variables: Sequence[Variable]) -> Values:
+    """Values with legal ones where they are missing (NaN), of some variables."""
+    legal = dict(values)
+    for variable in variables:
+        value = values[variable.name]
+        legal[variable.name] = torch.where(value.isnan(), blank(variable, len(value), value), value)
+    return legal
+
+
 def present(target: TargetBlock, patterns: Sequence[Pattern]) -> Tensor | None:
     """The draws of a block that each example has, bool [examples, draws], of all patterns one after the other; None
     where it has all."""

@@ -18,7 +18,7 @@ LATER_NETWORK = Rule(
     message="`{name}` is not built yet",
     label="{what}: planned",
     explanation="The name is reserved for a network that this version lacks. `ardsl networks` lists those it has.",
-    wrong="observed x[4, 4] : binary\np(x[i] | x[<i]) = bernoulli via conv_nade(layers = 3)\n",
+    wrong="observed x[4, 4] : binary\np(x[i] | x[<i]) = bernoulli via row_lstm(layers = 3)\n",
     right="observed x[4, 4] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden = [64, 64])\n",
 )
 
@@ -226,7 +226,7 @@ LATTICE_AXES = Rule(
     explanation=(
         "The first axes of the variable are those that the network runs along: rows and columns of `pixelcnn`, time of "
         "`wavenet`. One more axis holds channels, drawn one after another, or together by a family for several "
-        "(`p(x[r, c, *] | …)`)."
+        "(`p(x[r, c, *] | …)`). `conv_nade` runs along one axis, two or three, and takes all others as channels."
     ),
     wrong="observed x[64] : binary\np(x[i] | x[<i]) = bernoulli via pixelcnn(layers = 3)\n",
     right="observed x[8, 8] : binary\np(x[i] | x[<i]) = bernoulli via pixelcnn(layers = 4, gated = true)\n",
@@ -420,6 +420,20 @@ NOT_RELAXED = Rule(
         "latent k[2] : binary\nobserved x : real\np(k) = bernoulli\np(x | k) = normal\nq(k | x) = bernoulli\n"
         "train { estimator = relaxed(temperature = 0.5) }\n"
     ),
+)
+
+ONE_LAYER = Rule(
+    code="AR432",
+    title="an option of one hidden layer alone",
+    message="`{option}` is an option of `{network}` with one hidden layer, `hidden = {width}`",
+    label="not for a list of layers",
+    explanation=(
+        "With a number, `nade` has one hidden layer for each draw, a sum over what it reads, and these options change "
+        "this sum. With a list, of one width too, it is one network of so many layers for all draws, which is asked "
+        "with a mask of what is known."
+    ),
+    wrong="observed x[4] : binary\np(x[i] | x[<i]) = bernoulli via nade(hidden = [8], scaled = true)\n",
+    right="observed x[4] : binary\np(x[i] | x[<i]) = bernoulli via nade(hidden = 8, scaled = true)\n",
 )
 
 NOT_TRANSPOSED = Rule(

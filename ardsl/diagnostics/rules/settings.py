@@ -35,7 +35,7 @@ UNKNOWN_CHOICE = Rule(
     label="not one of the choices",
     explanation=(
         "The optimizers are adam, adamw, sgd, rmsprop, adagrad and adadelta; the schedules constant, cosine, "
-        "exponential and plateau. `missing` is error, drop or marginalize."
+        "linear, exponential and plateau. `missing` is error, drop or marginalize."
     ),
     wrong=_MODEL + "train { optimizer = adamm(rate = 1e-3) }",
     right=_MODEL + "train { optimizer = adam(rate = 1e-3) }",
@@ -48,7 +48,8 @@ UNKNOWN_OPTION = Rule(
     label="not an option",
     explanation=(
         "Every optimizer has `rate` and `weight_decay`; sgd has `momentum` too, adam and adamw `beta1` and `beta2`. "
-        "The schedule cosine has `warmup` (steps), exponential `factor` (per epoch), plateau `factor` and `patience`."
+        "The schedules cosine and linear have `warmup` (steps), exponential `factor` (per epoch), plateau `factor` and "
+        "`patience`."
     ),
     wrong=_MODEL + "train { optimizer = adam(momentum = 0.9) }",
     right=_MODEL + "train { optimizer = sgd(momentum = 0.9) }",

@@ -26,6 +26,7 @@ MAX_TABLE_ROWS = 1 << 24
 
 ACTIVATIONS = ("relu", "elu", "gelu", "silu", "tanh", "sigmoid", "softplus", "leaky_relu")
 ACTIVATION = Option("activation", "choice", "relu", "the nonlinearity of the hidden units", choices=ACTIVATIONS)
+RESIDUAL = Option("residual", "boolean", False, "add a hidden layer's input to its output where the widths are equal")
 DROPOUT = Option("dropout", "real", 0.0, "the share of hidden units left out at each training step", 0.0, 0.95)
 TIED = Option("tied", "boolean", False, "the same parameters for every element")
 
@@ -190,7 +191,7 @@ class Made(Dense):
         Option("hidden", "sizes", (500,), "the width of each hidden layer", 1, 100_000),
         ACTIVATION,
         Option("direct", "boolean", True, "a direct masked path from inputs to outputs (complete at any width)"),
-        Option("residual", "boolean", False, "add a hidden layer's input to its output where the widths are equal"),
+        RESIDUAL,
         DROPOUT,
     )
 

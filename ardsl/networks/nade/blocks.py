@@ -24,7 +24,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ardsl.networks.nade.contexts import Contexts
+from ardsl.networks.contexts import Contexts
 from ardsl.relations.arrays import distinct, expanded
 
 MOST_ROWS = 16

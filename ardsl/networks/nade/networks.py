@@ -7,10 +7,10 @@ from typing import Any
 
 from ardsl.diagnostics import Diagnostic
 from ardsl.diagnostics.rules import networks as rules
-from ardsl.diagnostics.rules.names import NOT_BUILT_YET
-from ardsl.networks.dense.networks import ACTIVATIONS, DROPOUT, too_many_pairs
+from ardsl.networks.dense.networks import ACTIVATIONS, DROPOUT, RESIDUAL, too_many_pairs
 from ardsl.networks.design import Design
 from ardsl.networks.group import Group
+from ardsl.networks.nade.deep import design_deep
 from ardsl.networks.nade.designs import design_shallow
 from ardsl.networks.nade.plan import own_features
 from ardsl.networks.network import Network, Option
@@ -58,12 +58,46 @@ class Nade(Network):
             "observed a[2] : binary\nobserved b[3] : binary\nnet body = nade(hidden = 8)\norder b by reverse\n"
             "p(a[i] | a[<i]) = bernoulli via body\np(b[j] | b[<j], a) = bernoulli via body\n"
         ),
+        "deep, all that is earlier": (
+            "observed x[row: 2, column: 3] : binary\norder x by spiral\n"
+            "p(x[i] | x[<i]) = bernoulli via nade(hidden = [7, 5])\ncheck complete(x)\n"
+        ),
+        "deep, of one layer": (
+            "observed x[4] : category(3)\norder x by reverse\n"
+            'p(x[i] | x[<i]) = categorical via nade(hidden = [8], activation = "relu")\ncheck complete(x)\n'
+        ),
+        "deep, a record under all orders": (
+            "given z : real\nrecord r { a : binary  b : category(3)  c : integer(0, 2) }\n"
+            'order r by any(orders = 3, train = "all")\n'
+            "p(r[i] | r[<i], z) = default via nade(hidden = [9, 9, 9], residual = true, dropout = 0.2)\n"
+            "check complete(r)\n"
+        ),
+        "deep, a window, conditioned": (
+            "given y : category(3)\nobserved x[2, 3] : binary\n"
+            "p(x[i] | x[<i] within (1, *), y) = bernoulli via nade(hidden = [9])\ncheck complete(x)\n"
+        ),
+        "deep, a weak order": (
+            "observed x[3, 3] : binary\norder x by checkerboard\n"
+            "p(x[i] | x[<i]) = bernoulli via nade(hidden = [6])\ncheck complete(x)\n"
+        ),
+        "deep, several factors": (
+            "observed a[2] : binary\nobserved b[3] : category(3)\nnet body = nade(hidden = [8, 8])\n"
+            "order b by reverse\np(a[i] | a[<i]) = bernoulli via body\np(b[j] | b[<j], a) = categorical via body\n"
+        ),
     }
     options = (
-        Option("hidden", "widths", 500, "the number of hidden units", 1, 100_000),
+        Option(
+            "hidden",
+            "widths",
+            500,
+            "the number of hidden units; a list, of one too: the widths of layers that are asked with a mask",
+            1,
+            100_000,
+        ),
         Option("activation", "choice", "sigmoid", "the nonlinearity of the hidden units", choices=ACTIVATIONS),
         Option("transposed", "boolean", False, "read an element by the weights that its own draw has"),
         Option("scaled", "boolean", False, "a learned factor of each draw's sum"),
+        RESIDUAL,
         DROPOUT,
     )
 
@@ -74,7 +108,13 @@ class Nade(Network):
 
     def _deep(self, group: Group, options: Mapping[str, Any]) -> Design | list[Diagnostic]:
         """A network of several layers, asked with a mask."""
-        return [NOT_BUILT_YET.at(group.call.option_spans["hidden"], feature="`nade` of a list of layers")]
+        for name in ("transposed", "scaled"):
+            if options[name]:
+                width = options["hidden"][0]
+                span = group.call.option_spans[name]
+                return [rules.ONE_LAYER.at(span, option=name, network=self.name, width=width)]
+        too_many = too_many_pairs(self.name, group)
+        return design_deep(group, self.name, options) if too_many is None else [too_many]
 
     def _shallow(self, group: Group, options: Mapping[str, Any]) -> Design | list[Diagnostic]:
         """One hidden layer over sums of what each draw reads."""

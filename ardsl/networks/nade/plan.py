@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from ardsl.networks.contexts import Contexts, distinct_contexts
 from ardsl.networks.design import Design, LayerPlan
 from ardsl.networks.group import Group
 from ardsl.networks.nade.blocks import Blocks, make_blocks
-from ardsl.networks.nade.contexts import Contexts, distinct_contexts
 from ardsl.relations import Labelled, Levels, Order, Relation, Sparse
 from ardsl.relations.arrays import expanded
 

@@ -14,10 +14,10 @@ from torch import Tensor
 
 import ardsl
 from ardsl.diagnostics import Source
+from ardsl.networks.contexts import distinct_contexts
 from ardsl.networks.dense.module import ACTIVATIONS
 from ardsl.networks.nade import blocks as blocks_of_rows
 from ardsl.networks.nade.blocks import make_blocks
-from ardsl.networks.nade.contexts import distinct_contexts
 from ardsl.networks.nade.module import ShallowNade
 from ardsl.networks.nade.networks import Nade
 from ardsl.relations import Matrix, Sparse

@@ -41,6 +41,7 @@ DRAWN = (
     'observed x[4] : binary\norder x by any(orders = 3, train = "all")\n'
     "p(x[i] | x[<i]) = bernoulli via made(hidden = [8], dropout = 0.1)\n"
 )
+ASKED = DRAWN.replace("made(hidden = [8], dropout = 0.1)", "nade(hidden = [8, 8])")
 RATE = "optimizer = adam(rate = 0.02)"
 
 
@@ -191,7 +192,9 @@ def test_every_row_is_trained_on_once_an_epoch(tmp_path: Path) -> None:
         "batch = 50  epochs = 60  schedule = plateau(patience = 1)  patience = 2",
     ],
 )
-@pytest.mark.parametrize("text", [MADE, DRAWN.replace(", dropout = 0.1", "")], ids=["made", "drawn orders"])
+@pytest.mark.parametrize(
+    "text", [MADE, DRAWN.replace(", dropout = 0.1", ""), ASKED], ids=["made", "drawn orders", "asked with a mask"]
+)
 def test_two_processes_end_with_the_weights_of_one(text: str, settings: str) -> None:
     text = f"{text}train {{ {settings}  precision = 64  {RATE} }}\n"
     one, two = (fit(text, devices=devices) for devices in (1, 2))

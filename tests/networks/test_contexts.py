@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ardsl
+from ardsl.networks.contexts import Contexts, distinct_contexts
 from ardsl.networks.group import make_groups
-from ardsl.networks.nade.contexts import Contexts, distinct_contexts
 from ardsl.relations import Levels, Matrix, Sparse
 from tests.support.strategies import relations, shapes
 
