@@ -36,6 +36,7 @@ COMMANDS = {
     "new": ("table", "Write a spec for a table, ready to train."),
     "impute": ("table", "Fill the empty cells of a table."),
     "predict": ("table", "Give a column's distribution given the rest."),
+    "probability": ("query", "Give the probability of an event."),
     "explain": ("reference", "Explain a diagnostic's code."),
     "networks": ("reference", "List the networks and their options."),
     "families": ("reference", "List the families of distributions."),

@@ -182,6 +182,11 @@ def score_command(
     metavar="PATH",
     help="The first time steps of all samples: a sound's file, PATH#KEY of an array, or of a text its characters.",
 )
+@click.option(
+    "--where",
+    metavar="EVENT",
+    help='Samples in which this holds, such as "age >= 65 and income < 30000", drawn from their distribution given it.',
+)
 @click.option("--fix", metavar="NAME", multiple=True, help="A latent variable of which all samples share one draw.")
 @click.option(
     "--between",
@@ -198,6 +203,7 @@ def sample_command(
     length: int | None,
     seconds: float | None,
     begin: str | None,
+    where: str | None,
     fix: tuple[str, ...],
     between: str | None,
     device: str,
@@ -214,11 +220,16 @@ def sample_command(
     count = _count(conditioning or {}, count, 1 if output.lower().endswith(".wav") else 64)
     lengths = _lengths(model.spec, count, length, seconds)
     if any(variable.kind == "latent" for variable in model.spec.variables.values()):
-        if begin is not None:
-            raise ArdslError("--prefix is for models without latent variables")
+        if begin is not None or where is not None:
+            option = "--where" if begin is None else "--prefix"
+            raise ArdslError(f"{option} is for models without latent variables")
         samples = _with_latent(model, count, conditioning, lengths, seed, fix, between)
     elif fix or between is not None:
         raise ArdslError(f"{'--fix' if fix else '--between'} is for latent variables, and this model has none")
+    elif where is not None and (begin is not None or lengths is not None):
+        raise ArdslError("--where is for whole samples of a fixed length, without --prefix")
+    elif where is not None:
+        samples = model.sample(count, conditioning, where=where, seed=seed)
     elif begin is not None:
         first = read_prefix(model.spec, begin)
         samples = model.sample(count, conditioning, lengths=lengths, prefix=first, seed=seed)

@@ -28,7 +28,10 @@ from ardsl.compiler.guards import evaluating, require_fixed_length_observed
 from ardsl.compiler.likelihood.density import Density
 from ardsl.compiler.likelihood.elementwise import by_element
 from ardsl.compiler.likelihood.estimate import estimate
+from ardsl.compiler.queries.ask import draw_where, names_cells
 from ardsl.compiler.queries.complete import complete
+from ardsl.compiler.queries.events import Event
+from ardsl.compiler.queries.queryable import Queryable
 from ardsl.compiler.steps.evaluator import Lender
 from ardsl.compiler.steps.noise import Noise, make_noise
 from ardsl.compiler.steps.prefix import initial_values
@@ -42,7 +45,7 @@ if TYPE_CHECKING:
     from ardsl.compiler.distribution import ModelDistribution
 
 
-class AutoregressiveModel(Density):
+class AutoregressiveModel(Density, Queryable):
     """A density whose conditionals depend on exactly the contexts that the spec declares.
 
     p(x) = Π_i p(x_i | the context of x_i). :meth:`log_prob` is exact, in nats per example, and :meth:`sample` is exact.
@@ -65,6 +68,10 @@ class AutoregressiveModel(Density):
 
     @property
     def densities(self) -> tuple[AutoregressiveModel, ...]:
+        return (self,)
+
+    @property
+    def factors(self) -> tuple[AutoregressiveModel, ...]:
         return (self,)
 
     # Likelihood
@@ -212,6 +219,7 @@ class AutoregressiveModel(Density):
         seed: int | None = None,
         noise: Noise | None = None,
         evaluator: Literal["step", "whole"] = "step",
+        where: str | Event | None = None,
         begin: Any = None,
     ) -> Tensor | dict[str, Tensor]:
         """``n`` exact samples in the form of the data: [n, *shape], a dict of them where there are several variables.
@@ -220,7 +228,9 @@ class AutoregressiveModel(Density):
 
         Args:
             n: the number of samples.
-            given: the given variables, [n, *shape], or one example's for all samples.
+            given: the given variables, [n, *shape], or one example's for all samples; and values of any other cells by
+                their names, ``{"x[3]": 1}``, which all samples then have.
+            where: an event that all samples are in: a text such as ``age >= 65 and sex = "F"``.
             lengths: of a variable of varying length, where each sample ends, as in :meth:`log_prob`; without, samples
                 are as long as can be. Beyond their ends they have legal values.
             prefix: of a variable along time, the first time steps, [steps, …] for all samples or [n, steps, …]; the
@@ -236,6 +246,8 @@ class AutoregressiveModel(Density):
 
         >>> model.sample(3, seed=0).shape
         torch.Size([3, 4])
+        >>> model.sample(3, given={"x[3]": 1}, where="x[0] = 1 or x[1] = 1", seed=0)[:, 3].tolist()
+        [1, 1, 1]
         """
         n = checked_count(n, "samples")
         noise = self.noise(n, seed) if noise is None else noise
@@ -245,10 +257,20 @@ class AutoregressiveModel(Density):
             raise ArdslError(f"the noise is for {noise.count} samples, not {n}")
         checked_name(evaluator, "evaluator", ("step", "whole"))
         prefix = renamed("begin", begin, "prefix", prefix, frames=2)
+        if where is not None or names_cells(self._joint, given):
+            if lengths is not None or prefix is not None or evaluator == "whole":
+                raise ArdslError(
+                    "samples given cells, or where an event holds, take no `lengths`, `prefix` or `evaluator`"
+                )
+            with evaluating(self):
+                return self._users_form(draw_where(self._joint, self._lender, given, where, noise, seed))
         values, known = initial_values(self, n, given, lengths, prefix)
         with evaluating(self):
             sample(self, self._lender, values, noise, known, whole=evaluator == "whole")
-        values = self.units.restored(values)
+        return self._users_form(self.units.restored(values))
+
+    def _users_form(self, values: Values) -> Tensor | dict[str, Tensor]:
+        """Values in the data's own form, [n, elements] by variable, as samples are given: [n, *shape]."""
         samples = {v.name: shaped(padded(values[v.name], v), v) for v in self.spec.model.observed}
         return next(iter(samples.values())) if len(samples) == 1 else samples
 

@@ -34,11 +34,11 @@ def coded(value: object, variable: Variable) -> object:
     if is_text(variable) and cells.ndim < 2 and not _is_example(cells, variable):
         cells = _characters([str(text) for text in cells.reshape(-1)])
     if not variable.is_record:
-        return _numbers(cells, variable.element_domain(0), variable.name)
+        return numbers_of(cells, variable.element_domain(0), variable.name)
     if cells.ndim == 0 or cells.shape[-1] != variable.size:
         raise ArdslError(f"`{variable.name}` has {variable.size} fields, and needs a value for each")
     columns = [
-        _numbers(cells[..., e], variable.element_domain(e), variable.element_name(e)) for e in range(variable.size)
+        numbers_of(cells[..., e], variable.element_domain(e), variable.element_name(e)) for e in range(variable.size)
     ]
     return np.stack(columns, axis=-1)
 
@@ -79,7 +79,9 @@ def _characters(texts: Sequence[str]) -> np.ndarray:
     return rows.T if rows.size else np.empty((len(texts), 0), dtype=object)
 
 
-def _numbers(cells: np.ndarray, domain: Domain, name: str) -> np.ndarray:
+def numbers_of(cells: np.ndarray, domain: Domain, name: str) -> np.ndarray:
+    """The numbers that cells stand for, float64 of their shape: labels for codes, texts for the numbers that they
+    spell, None for NaN."""
     codes = {label: float(code) for code, label in enumerate(domain.labels or ())}
     numbers = [_number(cell, codes, name) for cell in cells.flat]
     return np.array(numbers, dtype=np.float64).reshape(cells.shape)

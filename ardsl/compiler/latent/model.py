@@ -26,12 +26,14 @@ from ardsl.compiler.base import Likelihood, Loss, Rows
 from ardsl.compiler.guards import evaluating, seeded
 from ardsl.compiler.latent.bound import as_data, draw, importance_weighted, negative_bound, table
 from ardsl.compiler.latent.conditionals import Data, LatentConditionals
+from ardsl.compiler.model import AutoregressiveModel
+from ardsl.compiler.queries.queryable import Queryable
 from ardsl.compiler.steps.noise import Noise
 from ardsl.compiler.window import Window
 from ardsl.errors import ArdslError
 
 
-class LatentModel(LatentConditionals):
+class LatentModel(LatentConditionals, Queryable):
     """A density p(x) = ∫ p(x, z) dz with a guide q(z | x), from the spec's ``p`` and ``q`` factors.
 
     Latent variables with ``q(z) = exact`` are marginalized by enumeration. Where all are, :meth:`log_prob` is exact;
@@ -48,6 +50,13 @@ class LatentModel(LatentConditionals):
     >>> model = ardsl.compile(spec, seed=0)
     >>> x = torch.tensor([[0, 1, 1, 0], [1, 1, 0, 0]])
     """
+
+    @property
+    def factors(self) -> tuple[AutoregressiveModel, ...]:
+        if self.guide:
+            names = " and ".join(f"`{name}`" for name in self.q)
+            raise ArdslError(f"questions are integrals over {names}: models answer whose latent variables are `exact`")
+        return tuple(self.p.values())
 
     # Likelihood
 

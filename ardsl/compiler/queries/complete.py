@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -42,18 +42,31 @@ def complete(density: Density, lender: Lender, values: Values, noise: Noise, *, 
     for orders, key, rows in _by_orders(density, values, completed, noise.orders, likely):
         chunk = {name: value[rows] for name, value in completed.items()}
         known = {name: ~mask[rows] for name, mask in missing.items()}
-        always_known = {name: mask.all(0).cpu().numpy() for name, mask in known.items()}
         draw: Draw = MostLikely() if likely else FromNoise(noise.rows(rows).draws)
-        if any(bool((mask != mask[:1]).any()) for mask in known.values()):  # else what is known is never drawn
-            draw = Known(known, draw)
-        evaluator_key = ("complete", key, len(rows), *(mask.tobytes() for mask in always_known.values()))
-        with lender.lend(
-            density, evaluator_key, partial(Evaluator, density, orders, len(rows), always_known)
-        ) as evaluator:
-            evaluator.run(chunk, draw)
+        draw_unknown(density, lender, chunk, known, orders, key, draw)
         for name in missing:
             completed[name][rows] = chunk[name]
     return completed
+
+
+def draw_unknown(
+    density: Density,
+    lender: Lender,
+    values: Values,
+    known: Mapping[str, Tensor],
+    orders: Sequence[Orders],
+    key: object,
+    draw: Draw,
+) -> None:
+    """Draws what is not ``known``, bool [examples, elements] by variable, into ``values``, under the orders of each
+    group, which have the ``key``: nothing known is to depend on it."""
+    always_known = {name: mask.all(0).cpu().numpy() for name, mask in known.items()}
+    if any(bool((mask != mask[:1]).any()) for mask in known.values()):  # else what is known is never drawn
+        draw = Known(known, draw)
+    count = len(next(iter(values.values())))
+    evaluator_key = ("complete", key, count, *(mask.tobytes() for mask in always_known.values()))
+    with lender.lend(density, evaluator_key, partial(Evaluator, density, orders, count, always_known)) as evaluator:
+        evaluator.run(values, draw)
 
 
 def _patterns(missing: Mapping[str, Tensor]) -> list[Cells]:

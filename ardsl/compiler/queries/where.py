@@ -22,6 +22,7 @@ from ardsl.errors import ArdslError, data_error
 from ardsl.families.domains import Domain
 from ardsl.model.columns import column_names
 from ardsl.model.model import Model
+from ardsl.model.parts import enumerated
 
 LONGEST = 10_000
 """Characters of an event's text."""
@@ -131,8 +132,9 @@ class Cells:
     """The cells of a model by the names that people give them."""
 
     def __init__(self, model: Model) -> None:
-        self._variables = {v.name: v for v in (*model.observed, *model.given)}
-        self._latent = [v.name for v in model.variables.values() if v.kind == "latent"]
+        summed = enumerated(model)
+        self._latent = [v.name for v in model.variables.values() if v.kind == "latent" and v.name not in summed]
+        self._variables = {name: v for name, v in model.variables.items() if name not in self._latent}
         named: dict[str, list[Cell]] = defaultdict(list)
         for variable in self._variables.values():
             if variable.is_record or not variable.shape or variable.name in model.data.columns:
@@ -170,7 +172,7 @@ class Cells:
     def unknown(self, name: str) -> Problem:
         """The error of a name that no column has."""
         if name in self._latent:
-            return Problem(f"`{name}` is latent: only observed and given variables have values to ask for")
+            return Problem(f"`{name}` is latent: of such variables only `exact` ones can be asked about")
         names = list(dict.fromkeys([*self._named, *self._variables]))
         hint = did_you_mean(name, names) or f"there are {listed(names)}"
         return Problem(f"there is no column `{name}`: {hint}")

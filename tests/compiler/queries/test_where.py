@@ -233,7 +233,7 @@ def test_spellings(text: str) -> None:
 
 WRONG = {
     "agee > 3": "there is no column `agee`: did you mean `Age`?",
-    "zzzzzzzz > 3": "there is no column `zzzzzzzz`: there are `Age`, `Sex`, `Hours per week`, `and`, `share`, `member` "
+    "zzzzzzzz > 3": "there is no column `zzzzzzzz`: there are `place`, `Age`, `Sex`, `Hours per week`, `and`, `share` "
     "and 16 more",
     "x = 3": "`x` has 6 elements: name one, such as `x[0, 0]`",
     "person = 3": "`person` has 5 elements: name one, such as `person.age`",
@@ -286,14 +286,18 @@ def test_same_field_twice() -> None:
 
 def test_latent() -> None:
     spec = ardsl.loads("""
-    latent z : category(2)
+    latent z : real
+    latent k : category(2)
     observed x : binary
-    p(z) = categorical
-    p(x | z) = bernoulli via table
-    q(z) = exact
+    p(z) = normal(0, 1)
+    p(k) = categorical
+    p(x | z, k) = bernoulli via mlp
+    q(z | x) = normal via mlp
+    q(k) = exact
     """)
-    with pytest.raises(ardsl.DataError, match="`z` is latent: only observed and given variables have values to ask"):
+    with pytest.raises(ardsl.DataError, match="`z` is latent: of such variables only `exact` ones can be asked about"):
         read_event("z = 1", spec.model)
+    assert read_event("k = 1", spec.model).boxes[0].known == {("k", 0): 1.0}
 
 
 def test_too_many_boxes() -> None:

@@ -1,0 +1,121 @@
+"""Exact answers of joint distributions, under all orders that they mix."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ardsl.compiler.arrays.values import Values
+from ardsl.compiler.likelihood.density import Density
+from ardsl.compiler.likelihood.missing import Cells, with_last
+from ardsl.compiler.queries.elimination import Elimination, Ordered, TooCostly
+from ardsl.compiler.queries.events import Allowed, Cell
+from ardsl.model.model import Variable
+from ardsl.networks.group import Group
+from ardsl.networks.stepper import Orders
+
+MOST_ORDERS = 1_000
+"""Combinations of orders that are asked one by one."""
+
+
+def takes_any_order(variable: Variable) -> bool:
+    """Says whether a variable was trained on all orders, so that its cells may be drawn in any: those that are asked
+    about first."""
+    one_by_one = not variable.orders.orders[0].event_axes and not variable.varies
+    return variable.orders.train_all and one_by_one
+
+
+def mixed_variables(densities: Sequence[Density]) -> list[Variable]:
+    """The variables under ``any(…)``."""
+    mixed = (group.mixed for density in densities for group in density.groups if group.mixed is not None)
+    return list({variable.name: variable for variable in mixed}.values())
+
+
+def joint_words(densities: Sequence[Density], first: str) -> str:
+    """The words for the joint distribution that answers are of: ``first`` are those for the cells that are drawn
+    first under orders that may be any."""
+    mixed = mixed_variables(densities)
+    orders = math.prod(len(variable.orders) for variable in mixed)
+    if any(takes_any_order(variable) for variable in mixed):
+        return f"the mean over {orders:,} orders, each of which draws {first} first"
+    return f"the mixture over {orders:,} orders" if mixed else "the joint distribution of the spec"
+
+
+@dataclass(frozen=True, eq=False)
+class Questions:
+    """Questions of a joint distribution about examples that know the same cells: ``densities`` are its conditionals,
+    ``known`` says of which elements the values are known, bool [elements] by variable. Under orders that may be any,
+    the cells of ``first`` are drawn first, those of ``then`` next, and all others last."""
+
+    densities: Sequence[Density]
+    known: Mapping[str, np.ndarray]
+    first: Cells
+    then: Cells
+
+    def log_joint(
+        self, values: Values, box: Mapping[Cell, Allowed] | None = None, asked: Sequence[Cell] = ()
+    ) -> Tensor:
+        """log p of what is known and that the cells of a box have allowed values, [examples, *codes of each cell asked
+        for], float64 in nats.
+
+        Of ``values`` [examples, elements] by variable in the data's own form, with legal ones where they are not
+        known. Raises ``TooCostly``.
+        """
+        under = self.log_joints(values, box, asked)
+        return under.logsumexp(0) - math.log(len(under))
+
+    def log_joints(
+        self, values: Values, box: Mapping[Cell, Allowed] | None = None, asked: Sequence[Cell] = ()
+    ) -> Tensor:
+        """:meth:`log_joint` under each order by itself, [orders, examples, …]."""
+        return torch.stack([_log_joint(e, values) for e in self.eliminations(values, box, asked)])
+
+    def eliminations(
+        self, values: Values, box: Mapping[Cell, Allowed] | None = None, asked: Sequence[Cell] = ()
+    ) -> list[Elimination]:
+        """The elimination under each order, all of which are affordable."""
+        every = [Elimination(ordered, self.known, box, asked) for ordered in self.orders()]
+        for elimination in every:
+            elimination.require_affordable(len(next(iter(values.values()))) * len(every))
+        return every
+
+    def orders(self) -> Iterator[Ordered]:
+        """The conditionals under every combination of orders that are mixed."""
+        mixed = mixed_variables(self.densities)
+        count = math.prod(len(variable.orders) for variable in mixed)
+        if count > MOST_ORDERS:
+            raise TooCostly(f"there are {count:,} orders")
+        for numbers in product(*(range(len(variable.orders)) for variable in mixed)):
+            number = {variable.name: k for variable, k in zip(mixed, numbers, strict=True)}
+            yield [(density, [self._order(group, number) for group in density.groups]) for density in self.densities]
+
+    def _order(self, group: Group, number: Mapping[str, int]) -> Orders:
+        if group.mixed is None:
+            return 0
+        name, k = group.mixed.name, number[group.mixed.name]
+        if not takes_any_order(group.mixed):
+            return k
+        nothing = np.zeros(group.mixed.size, dtype=bool)
+        first = self.first.get(name, nothing)
+        then = self.then.get(name, nothing) & ~first
+        rest = ~(first | then)
+        if first.all() or then.all() or rest.all():
+            return k
+        return with_last(group, k, *({name: cells} for cells in (then, rest) if cells.any()))
+
+
+def _log_joint(elimination: Elimination, values: Values) -> Tensor:
+    """The joint table of an elimination for all examples, as many at once as fit into memory."""
+    examples, chunk = len(next(iter(values.values()))), elimination.examples_at_once
+    parts = []
+    for start in range(0, examples, chunk):
+        rows = {name: value[start : start + chunk] for name, value in values.items()}
+        own = elimination.log_joint(rows)
+        parts.append(own.expand(min(chunk, examples - start), *own.shape[1:]))
+    return torch.cat(parts)
