@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import import_module
 from typing import Any
 
@@ -13,12 +13,14 @@ from torch.distributions import Categorical, Distribution, MixtureSameFamily
 
 from ardsl.families.catalogue import CATALOGUE
 from ardsl.families.code_distribution import CodeDistribution, RawParameters
-from ardsl.families.constraints import SCALAR, constrain
+from ardsl.families.constraints import SCALAR, constrain, wide
 from ardsl.families.density import LOG_DENSITIES
 from ardsl.families.family import Family
+from ardsl.families.masses import LOG_MASSES
 from ardsl.families.resolve import component_name
-from ardsl.families.sampling import SAMPLERS, choose
+from ardsl.families.sampling import SAMPLERS, choose, inverse, weights_of_possible
 from ardsl.families.starting import Start, starting_values
+from ardsl.families.truncation import Elements
 
 Parameters = Mapping[str, Tensor]
 
@@ -34,6 +36,7 @@ class CatalogueDistribution(CodeDistribution):
         self.joint = self.entry.joint
         self.links = {slot.name: slot.link for slot in family.slots}
         self.scalars = frozenset(slot.name for slot in family.slots if slot.constraint in SCALAR)
+        self.by_intervals = self.entry.name in LOG_MASSES
 
     def parameters(self, raw: RawParameters) -> dict[str, Tensor]:
         fixed = self.family.fixed
@@ -71,6 +74,34 @@ class CatalogueDistribution(CodeDistribution):
             return self.parameters(raw)["logits"].log_softmax(-1)
         return super().log_table(raw, levels)
 
+    def log_mass(self, raw: RawParameters, low: Tensor, high: Tensor) -> Tensor:
+        parameters = {name: wide(parameter) for name, parameter in self.parameters(raw).items()}
+        return LOG_MASSES[self.entry.name](parameters, low, high)
+
+    def sample_between(self, raw: RawParameters, uniforms: Tensor, low: Tensor, high: Tensor) -> Tensor:
+        return inverse(partial(self.log_mass, raw), uniforms[..., 0], low, high, whole=self.entry.discrete)
+
+    def sample_elements(self, raw: RawParameters, uniforms: Tensor, elements: Elements) -> tuple[Tensor, Tensor]:
+        """Of the normal distribution of vectors, by its triangle: each element is normal given those before it."""
+        p = {name: wide(parameter) for name, parameter in self.parameters(raw).items()}
+        loc, scale = p["loc"], p["scale_tril"]
+        codes: list[Tensor] = []
+        standard: list[Tensor] = []
+        log_weight = torch.zeros_like(loc[..., 0])
+        for number, element in enumerate(elements):
+            shift = sum((scale[..., number, k] * z for k, z in enumerate(standard)), loc[..., number])
+            own = {"loc": shift, "scale": scale[..., number, number]}
+            code, weight = element.draw(
+                uniforms[..., number],
+                partial(LOG_DENSITIES["normal"], own),
+                partial(LOG_MASSES["normal"], own),
+                whole=False,
+            )
+            codes.append(code)
+            standard.append((code - shift) / own["scale"])
+            log_weight = log_weight + weight
+        return torch.stack(torch.broadcast_tensors(*codes), -1), log_weight
+
     def _distribution(self, parameters: Parameters) -> Any:
         return _class(self.entry.library, self.entry.distribution)(**parameters, validate_args=False)
 
@@ -83,6 +114,7 @@ class MixtureDistribution(CodeDistribution):
         self.components = components
         self.names = {component_name(slot.name): slot.name for slot in inner_family.slots}
         self.joint = inner.joint
+        self.by_intervals = inner.by_intervals
 
     def log_prob(self, raw: RawParameters, code: Tensor) -> Tensor:
         log_probs = self.inner.log_prob(self._components(raw), code.unsqueeze(-2 if self.joint else -1))
@@ -90,12 +122,7 @@ class MixtureDistribution(CodeDistribution):
 
     def sample(self, raw: RawParameters, uniforms: Tensor) -> Tensor:
         chosen = choose(raw.slots["weights"], uniforms[..., 0])
-
-        def pick(slot: Tensor) -> Tensor:
-            index = chosen[..., None, None].expand(*chosen.shape, 1, slot.shape[-1])
-            return slot.expand(*chosen.shape, *slot.shape[-2:]).gather(-2, index).squeeze(-2)
-
-        return self.inner.sample(self._components(raw).map(pick), uniforms[..., 1:])
+        return self.inner.sample(self._picked(raw, chosen), uniforms[..., 1:])
 
     def parameters(self, raw: RawParameters) -> dict[str, Tensor]:
         components = self.inner.parameters(self._components(raw))
@@ -122,6 +149,37 @@ class MixtureDistribution(CodeDistribution):
     def log_table(self, raw: RawParameters, levels: int) -> Tensor:
         tables = self.inner.log_table(self._components(raw), levels)
         return torch.logsumexp(raw.slots["weights"].log_softmax(-1).unsqueeze(-1) + tables, -2)
+
+    def log_mass(self, raw: RawParameters, low: Tensor, high: Tensor) -> Tensor:
+        return torch.logsumexp(self._log_masses(raw, low, high), -1)
+
+    def sample_between(self, raw: RawParameters, uniforms: Tensor, low: Tensor, high: Tensor) -> Tensor:
+        chosen = choose(weights_of_possible(self._log_masses(raw, low, high)), uniforms[..., 0])
+        return self.inner.sample_between(self._picked(raw, chosen), uniforms[..., 1:], low, high)
+
+    def sample_elements(self, raw: RawParameters, uniforms: Tensor, elements: Elements) -> tuple[Tensor, Tensor]:
+        """A draw of each component, one of which is chosen by its weight."""
+        beside = [element.beside() for element in elements]
+        codes, log_weight = self.inner.sample_elements(self._components(raw), uniforms[..., None, 1:], beside)
+        log_weight = raw.slots["weights"].log_softmax(-1) + log_weight
+        chosen = choose(weights_of_possible(log_weight), uniforms[..., 0])
+        index = chosen[..., None, None].expand(*chosen.shape, 1, codes.shape[-1])
+        codes = codes.expand(*log_weight.shape, codes.shape[-1]).gather(-2, index).squeeze(-2)
+        return codes, log_weight.logsumexp(-1)
+
+    def _log_masses(self, raw: RawParameters, low: Tensor, high: Tensor) -> Tensor:
+        """The log-probability of an interval and each component, [..., components]."""
+        masses = self.inner.log_mass(self._components(raw), low.unsqueeze(-1), high.unsqueeze(-1))
+        return raw.slots["weights"].log_softmax(-1) + masses
+
+    def _picked(self, raw: RawParameters, chosen: Tensor) -> RawParameters:
+        """The parameters of the components chosen, int64 [...]."""
+
+        def pick(slot: Tensor) -> Tensor:
+            index = chosen[..., None, None].expand(*chosen.shape, 1, slot.shape[-1])
+            return slot.expand(*chosen.shape, *slot.shape[-2:]).gather(-2, index).squeeze(-2)
+
+        return self._components(raw).map(pick)
 
     def _components(self, raw: RawParameters) -> RawParameters:
         """The slots of the inner distribution, [..., components] and [..., components, size], as views."""

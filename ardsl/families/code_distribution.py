@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from ardsl.families.truncation import Elements
+
 
 @dataclass(frozen=True, slots=True)
 class RawParameters:
@@ -39,6 +41,8 @@ class CodeDistribution(ABC):
     """
 
     joint: bool = False
+    by_intervals: bool = False
+    """True where it has a distribution function, and with it :meth:`log_mass` and :meth:`sample_between`."""
     scalars: frozenset[str] = frozenset()
     """The slots that hold one number for each draw."""
 
@@ -67,3 +71,21 @@ class CodeDistribution(ABC):
         """Log-probabilities of the codes of a finite domain, [..., levels]."""
         codes = torch.arange(levels, dtype=raw.dtype, device=raw.device)
         return self.log_prob(raw.map(lambda slot: slot.unsqueeze(-2)), codes)
+
+    def log_mass(self, raw: RawParameters, low: Tensor, high: Tensor) -> Tensor:
+        """The log-probability that a code lies between ``low`` and ``high``, in nats, −inf of an empty interval: shapes
+        broadcast. All are float64; the ends may be infinite, and those of discrete ones are half-way between codes."""
+        raise NotImplementedError  # never called where `by_intervals` is False
+
+    def sample_between(self, raw: RawParameters, uniforms: Tensor, low: Tensor, high: Tensor) -> Tensor:
+        """The draw, given that it lies between ``low`` and ``high``, that uniforms [..., m] in (0, 1) give."""
+        raise NotImplementedError
+
+    def sample_elements(self, raw: RawParameters, uniforms: Tensor, elements: Elements) -> tuple[Tensor, Tensor]:
+        """A joint draw some elements of which are known or confined: codes [..., event], and its log-weight [...].
+
+        The mean weight is the probability of what is asked of the elements, and draws with their weights follow the
+        distribution given that (J. Geweke, Computing Science and Statistics 23, 1991): each element is drawn given
+        those before it.
+        """
+        raise NotImplementedError  # never called of distributions of single elements

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
@@ -10,7 +12,9 @@ from ardsl.families.code_distribution import CodeDistribution, RawParameters
 from ardsl.families.constraints import constrain, unconstrain
 from ardsl.families.discretized import Grid, cell_of, logistic_mass
 from ardsl.families.family import Family
-from ardsl.families.sampling import choose
+from ardsl.families.masses import LOG_MASSES
+from ardsl.families.sampling import choose, weights_of_possible
+from ardsl.families.truncation import Elements
 
 _SCALE = 0.3
 
@@ -52,6 +56,32 @@ class ColorMixtureDistribution(CodeDistribution):
             x = x.clone()
             x[..., channel] = self._place(codes[-1])
         return torch.stack(codes, -1)
+
+    def sample_elements(self, raw: RawParameters, uniforms: Tensor, elements: Elements) -> tuple[Tensor, Tensor]:
+        """A draw of each component, channel by channel, one of which is chosen by its weight."""
+        p = self.parameters(raw)
+        x = p["loc"].new_zeros(*torch.broadcast_shapes(p["loc"].shape[:-1], (1,)), self.channels)
+        codes: list[Tensor] = []
+        log_weight = p["weights"].log()
+        for channel, element in enumerate(elements):
+            own = {"loc": self._shifted(p, channel, x), "scale": p["scale"][..., channel]}
+            code, weight = element.beside().draw(
+                uniforms[..., None, 1 + channel],
+                lambda code, own=own: logistic_mass(own, cell_of(self.cells, code)),  # type: ignore[misc]
+                partial(self._log_mass, own),
+                whole=True,
+            )
+            codes.append(code.expand(log_weight.shape))
+            log_weight = log_weight + weight
+            x = x.clone()
+            x[..., channel] = self._place(codes[-1])
+        chosen = choose(weights_of_possible(log_weight), uniforms[..., 0])
+        return self._picked(torch.stack(codes, -1), chosen), log_weight.logsumexp(-1)
+
+    def _log_mass(self, own: dict[str, Tensor], low: Tensor, high: Tensor) -> Tensor:
+        below = torch.where(low < 0, -torch.inf, self.cells.middle + low * self.cells.step)
+        above = torch.where(high > self.levels - 1, torch.inf, self.cells.middle + high * self.cells.step)
+        return LOG_MASSES["logistic"](own, below, above)
 
     def parameters(self, raw: RawParameters) -> dict[str, Tensor]:
         """``weights`` [..., components]; ``loc``, ``scale`` [..., components, channels]; ``coefficients`` in (−1, 1)

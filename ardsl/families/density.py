@@ -177,7 +177,7 @@ def _fisher_snedecor(p: Parameters, value: Tensor) -> Tensor:
     """The density of a share w = d₁x/(d₁x + d₂), which is a beta variable."""
     log_value = value.log()
     log_odds = p["df1"].log() + log_value - p["df2"].log()
-    return _log_beta_mass(p["df1"] / 2, p["df2"] / 2, logsigmoid(log_odds), logsigmoid(-log_odds)) - log_value
+    return log_beta_mass(p["df1"] / 2, p["df2"] / 2, logsigmoid(log_odds), logsigmoid(-log_odds)) - log_value
 
 
 def _half_cauchy(p: Parameters, value: Tensor) -> Tensor:
@@ -193,7 +193,7 @@ def _weibull(p: Parameters, value: Tensor) -> Tensor:
 # Of the unit interval
 
 
-def _log_beta_mass(a: Tensor, b: Tensor, log_share: Tensor, log_rest: Tensor) -> Tensor:
+def log_beta_mass(a: Tensor, b: Tensor, log_share: Tensor, log_rest: Tensor) -> Tensor:
     """log of w^a (1 − w)^b / B(a, b), from log w and log(1 − w)."""
     return a.log() + b.log() - (a + b).log() + _log_binomial(a, b, log_share, log_rest)
 
@@ -209,7 +209,7 @@ def _log_binomial(a: Tensor, b: Tensor, log_share: Tensor, log_rest: Tensor) -> 
 
 def _beta(p: Parameters, value: Tensor) -> Tensor:
     log_share, log_rest = value.log(), torch.log1p(-value)
-    return _log_beta_mass(p["concentration1"], p["concentration0"], log_share, log_rest) - log_share - log_rest
+    return log_beta_mass(p["concentration1"], p["concentration0"], log_share, log_rest) - log_share - log_rest
 
 
 def _kumaraswamy(p: Parameters, value: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -18,6 +19,7 @@ from ardsl.families.density import in_double
 from ardsl.families.domains import Domain
 from ardsl.families.intervals import LOG_INTERVALS, Interval
 from ardsl.families.inverse import LARGEST_COUNT
+from ardsl.families.sampling import inverse
 from ardsl.families.special import log1mexp
 from ardsl.families.starting import Start
 
@@ -66,6 +68,8 @@ def _lower(support: str) -> float:
 class DiscretizedDistribution(CodeDistribution):
     """P(k) = F(upper edge of k's cell) − F(lower edge), in logarithms that keep digits and gradients in the tails."""
 
+    by_intervals = True
+
     def __init__(self, base: CatalogueDistribution, cells: Grid) -> None:
         self.base = base
         self.cells = cells
@@ -76,9 +80,9 @@ class DiscretizedDistribution(CodeDistribution):
             code = code.to(raw.dtype)
         if self.cells.levels == 1:
             return torch.zeros_like(code)
-        return self.log_mass(self.base.parameters(raw), code)
+        return self.log_cell(self.base.parameters(raw), code)
 
-    def log_mass(self, parameters: Parameters, code: Tensor) -> Tensor:
+    def log_cell(self, parameters: Parameters, code: Tensor) -> Tensor:
         """The log-probability of codes under parameters that are in their sets already."""
         if self.base.entry.name == "logistic":
             return logistic_mass(parameters, cell_of(self.cells, code))
@@ -89,6 +93,17 @@ class DiscretizedDistribution(CodeDistribution):
         value = self.base.sample(raw, uniforms)
         code = ((value - self.cells.origin) / self.cells.step).floor()
         return code.clamp(0, LARGEST_COUNT if self.cells.levels is None else self.cells.levels - 1)
+
+    def log_mass(self, raw: RawParameters, low: Tensor, high: Tensor) -> Tensor:
+        """That of the continuous distribution between the cells' edges, the first and the last of which are open."""
+        last = math.inf if self.cells.levels is None else self.cells.levels - 1
+        below = torch.where(low < 0, -math.inf, self.cells.middle + low * self.cells.step)
+        above = torch.where(high > last, math.inf, self.cells.middle + high * self.cells.step)
+        log_mass = self.base.log_mass(raw, below, above)
+        return torch.where(high.clamp(max=last + 0.5) > low.clamp(min=-0.5), log_mass, -math.inf)
+
+    def sample_between(self, raw: RawParameters, uniforms: Tensor, low: Tensor, high: Tensor) -> Tensor:
+        return inverse(partial(self.log_mass, raw), uniforms[..., 0], low, high, whole=True)
 
     def parameters(self, raw: RawParameters) -> dict[str, Tensor]:
         return self.base.parameters(raw)

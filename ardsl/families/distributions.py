@@ -17,8 +17,10 @@ from ardsl.families.discretized import DiscretizedDistribution, grid
 from ardsl.families.domains import Domain
 from ardsl.families.exact import LARGEST_WHOLE, exact_type
 from ardsl.families.family import Family
+from ardsl.families.sampling import choose, choose_and_rest, weights_of_possible
 from ardsl.families.shapes import common_shape
 from ardsl.families.starting import Start
+from ardsl.families.truncation import Elements, Truncation
 
 
 class Conditional:
@@ -97,6 +99,57 @@ class Conditional:
         table = self.over_codes.log_table(self._by_slot(raw), self.domain.levels)
         return table.expand(*raw.shape[:-1], self.domain.levels)
 
+    @property
+    def by_intervals(self) -> bool:
+        """Says whether there is a distribution function, which intervals need; finite ones without have a table."""
+        return self.over_codes.by_intervals
+
+    def log_mass(self, raw: Tensor, allowed: Truncation) -> Tensor:
+        """The log-probability that a draw is allowed, in nats: [..., width] to float64 [...].
+
+        Of an element by itself: a joint draw has :meth:`sample_elements`.
+        """
+        log_masses, _, _ = self._log_masses(raw, allowed)
+        return log_masses.logsumexp(-1)
+
+    def sample_within(self, raw: Tensor, noise: Tensor, allowed: Truncation) -> Tensor:
+        """The draw, given that it is allowed, that ``noise`` gives, as of :meth:`sample`: [...]. Where nothing that is
+        allowed is possible, it is any value that is allowed."""
+        return self.value(self.draw_within(raw, noise, allowed), raw)
+
+    def draw_within(self, raw: Tensor, noise: Tensor, allowed: Truncation) -> Tensor:
+        """The same as a code, float64 [...]."""
+        raw = raw.expand(*common_shape(raw.shape[:-1], noise.shape[:-1]), -1)
+        log_masses, by_slot, ends = self._log_masses(raw, allowed)
+        uniforms = _open(noise).expand(*log_masses.shape[:-1], -1)
+        if allowed.codes is not None:
+            possible = torch.where(allowed.codes, weights_of_possible(log_masses), -math.inf)
+            return choose(possible, uniforms[..., 0]).double()
+        chosen, rest = choose_and_rest(weights_of_possible(log_masses), uniforms[..., 0])
+        place = chosen[..., None, None].expand(*chosen.shape, 1, 2)
+        low, high = ends.expand(*log_masses.shape, 2).gather(-2, place).squeeze(-2).unbind(-1)
+        uniforms = torch.cat([rest.unsqueeze(-1), uniforms[..., 1:]], -1)
+        return self.over_codes.sample_between(by_slot, uniforms, low, high)
+
+    def sample_elements(self, raw: Tensor, noise: Tensor, elements: Elements) -> tuple[Tensor, Tensor]:
+        """A joint draw some elements of which are known or confined, and its log-weight: [..., width] to [..., event]
+        and float64 [...]. The mean weight is the probability, or the density, of what is asked of the elements."""
+        codes, log_weight = self.over_codes.sample_elements(self._by_slot(wide(raw)), _open(noise), elements)
+        return self.value(codes, raw), log_weight
+
+    def _log_masses(self, raw: Tensor, allowed: Truncation) -> tuple[Tensor, RawParameters, Tensor]:
+        """The log-probabilities of the codes that are allowed, or of the intervals, float64 [..., n]; the parameters in
+        float64; and the intervals within the domain, [..., n, 2], none where there are codes."""
+        by_slot, ends = self._by_slot(wide(raw)), allowed.intervals
+        if allowed.codes is not None:
+            return torch.where(allowed.codes, wide(self.log_table(wide(raw))), -math.inf), by_slot, raw.new_zeros(0, 2)
+        if self.domain.levels is not None:
+            ends = ends.clamp(-0.5, self.domain.levels - 0.5)
+        beside = by_slot.map(lambda slot: slot.unsqueeze(-2))
+        log_masses = self.over_codes.log_mass(beside, ends[..., 0], ends[..., 1])
+        batch = common_shape(raw.shape[:-1], ends.shape[:-2])
+        return log_masses.expand(*batch, ends.shape[-2]), by_slot, ends
+
     def initial_raw(self) -> Tensor:
         """Unconstrained parameters [width] to begin training with: locations spread over the domain, unit scales, even
         odds."""
@@ -123,6 +176,11 @@ class Conditional:
         if result.shape == values == raw.shape[:-1]:
             return result
         return result.expand(common_shape(raw.shape[:-1], values))
+
+
+def _open(noise: Tensor) -> Tensor:
+    """Uniform numbers in float64, none of which is 0 or 1."""
+    return wide(noise).clamp(torch.finfo(torch.float64).tiny, 1 - 2**-53)
 
 
 def build_family(family: Family, domain: Domain) -> Conditional:

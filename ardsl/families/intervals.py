@@ -36,10 +36,13 @@ class Interval:
         return torch.where(self.first, below, torch.where(self.last, above, between))
 
     def standardized(self, p: Parameters) -> Interval:
-        """The interval of (x − loc) / scale."""
+        """The interval of (x − loc) / scale. Edges of a narrow one are taken from its middle, which may be more exact;
+        of a wide one the nearer edge would be lost to rounding so."""
         away, half, scale = self.middle - p["loc"], self.width / 2, p["scale"]
-        edges = (away - half) / scale, (away + half) / scale
-        return Interval(away / scale, *edges, self.width / scale, self.first, self.last)
+        wide = self.width > self.middle.abs()
+        low = torch.where(wide, self.low - p["loc"], away - half) / scale
+        high = torch.where(wide, self.high - p["loc"], away + half) / scale
+        return Interval(away / scale, low, high, self.width / scale, self.first, self.last)
 
     def scaled(self, p: Parameters) -> Interval:
         """The interval of x / scale, of a positive x."""
@@ -101,15 +104,26 @@ def _laplace(p: Parameters, x: Interval) -> Tensor:
 
 
 def _soft_laplace(p: Parameters, x: Interval) -> Tensor:
-    """F(z) = 2/π arctan e^z, and the difference of two of them 2/π arctan(sinh(width/2) / cosh(middle))."""
+    """F(z) = 2/π arctan e^z, and the difference of two of them 2/π arctan(sinh(width/2) / cosh(middle)); of a wide
+    interval the tails themselves differ enough."""
     z = x.standardized(p)
-    middle, half = z.middle.abs(), z.width / 2
-    log_sinh = half + log1mexp(-z.width)
+    right, is_wide = z.middle > 0, z.width > 1
+    near, far = torch.where(right, -z.low, z.high), torch.where(right, -z.high, z.low)
+    log_near = _log_arctan_exp(near)
+    gap = _log_arctan_exp(torch.where(is_wide, far, near - 1)) - log_near
+    gap = torch.where(is_wide & (near > -20), gap, -z.width)  # far out the tails are exponential
+    middle, half = torch.where(is_wide, 0.0, z.middle.abs()), torch.where(is_wide, 0.5, z.width / 2)
+    log_sinh = half + log1mexp(-2 * half)
     log_cosh = middle + torch.log1p((-2 * middle).exp())
-    logs = z.choose(z.high, -z.low, log_sinh - log_cosh)
-    small = logs < -20
-    log_arctan = torch.where(small, 0.0, logs).clamp(max=LARGEST_EXPONENT).exp().atan().log()
-    return math.log(2 / math.pi) + torch.where(small, logs, log_arctan)
+    between = torch.where(is_wide, log_near + log1mexp(gap), _log_arctan_exp(log_sinh - log_cosh))
+    ends = _log_arctan_exp(torch.where(z.first, z.high, -z.low))
+    return math.log(2 / math.pi) + z.choose(ends, ends, between)
+
+
+def _log_arctan_exp(x: Tensor) -> Tensor:
+    """log arctan e^x."""
+    small = x < -20
+    return torch.where(small, x, torch.where(small, 0.0, x).clamp(max=LARGEST_EXPONENT).exp().atan().log())
 
 
 def _cauchy(p: Parameters, x: Interval) -> Tensor:
@@ -130,7 +144,7 @@ def _gumbel(p: Parameters, x: Interval) -> Tensor:
     """F = exp(−e^−z); between two edges e^−z rises by e^−high (e^width − 1)."""
     z = x.standardized(p)
     high = (-z.high).clamp(max=LARGEST_EXPONENT).exp()
-    log_rise = -z.high + z.width + log1mexp(-z.width)
+    log_rise = -z.low + log1mexp(-z.width)
     return z.choose(-high, _log_fall(-z.low), -high + _log_fall(log_rise))
 
 

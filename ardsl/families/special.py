@@ -9,6 +9,12 @@ from torch import Tensor
 
 _LARGE = 1e4
 _LEAST = 2.0**-53
+_UNDERFLOW = 1e-290
+"""Tails below this are computed as logarithms."""
+_TERMS = 200
+"""Terms of what converges like a geometric series."""
+_FRACTIONS = 10_000
+"""Steps of a continued fraction at most: it takes about the root of its larger parameter."""
 
 
 def log_erfcx(t: Tensor) -> Tensor:
@@ -71,3 +77,65 @@ def deviance(x: Tensor, mean: Tensor, log_mean: Tensor | None = None) -> Tensor:
     if log_mean is not None:
         log_share = torch.where(mean < least, x.clamp(min=1e-300).log() - log_mean, log_share)
     return x * log_share - away
+
+
+def log_gamma_tails(shape: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+    """log P(a, x) and log Q(a, x) of a Gamma(a, 1) variable, for x > 0, elementwise in float64: Q = 1 − P.
+
+    Where a tail is too small for a float, by the beginning of its series or of its continued fraction: that far out
+    both converge like a geometric series (Abramowitz & Stegun, 6.5.29 and 6.5.31).
+    """
+    shape, x = torch.broadcast_tensors(shape, x)
+    below, above = torch.special.gammainc(shape, x), torch.special.gammaincc(shape, x)
+    log_below = torch.where(below < 0.5, below.log(), torch.log1p(-above))
+    log_above = torch.where(above < 0.5, above.log(), torch.log1p(-below))
+    left, right = below < _UNDERFLOW, above < _UNDERFLOW
+    if bool(left.any() | right.any()):
+        log_mass = shape.log() - deviance(shape, x) - log_factorial_rest(shape)  # x^a e^−x / Γ(a)
+        a, at = torch.where(left, shape, 1.0), torch.where(left, x, 0.0)
+        term = total = torch.ones_like(a)
+        for n in range(1, _TERMS):
+            term = term * at / (a + n)
+            total = total + term
+        log_below = torch.where(left, log_mass - a.log() + total.log(), log_below)
+        a, at = torch.where(right, shape, 1.0), torch.where(right, x, 2.0)
+        fraction = at + 2 * _TERMS + 1 - a
+        for n in range(_TERMS, 0, -1):
+            fraction = at + 2 * n - 1 - a - n * (n - a) / fraction
+        log_above = torch.where(right, log_mass - fraction.log(), log_above)
+    return log_below, log_above
+
+
+def log_beta_tails(a: Tensor, b: Tensor, log_x: Tensor, log_y: Tensor, log_mass: Tensor) -> tuple[Tensor, Tensor]:
+    """log I_x(a, b) and log(1 − I_x(a, b)), elementwise in float64: I is the regularized incomplete beta function.
+
+    ``log_x`` and ``log_y`` are log x and log(1 − x), ``log_mass`` that of x^a (1 − x)^b / B(a, b). On the side where
+    it converges fast by Lentz's continued fraction (Press et al., Numerical Recipes, section 6.4).
+    """
+    a, b, log_x, log_y, log_mass = torch.broadcast_tensors(a, b, log_x, log_y, log_mass)
+    turned = log_x.exp() > (a + 1) / (a + b + 2)
+    first, second = torch.where(turned, b, a), torch.where(turned, a, b)
+    x = torch.where(turned, log_y, log_x).exp()
+    log_near = log_mass - first.log() + _beta_fraction(first, second, x).log()
+    log_near = log_near.clamp(max=0.0)
+    log_far = log1mexp(log_near)
+    return torch.where(turned, log_far, log_near), torch.where(turned, log_near, log_far)
+
+
+def _beta_fraction(a: Tensor, b: Tensor, x: Tensor) -> Tensor:
+    def kept(number: Tensor) -> Tensor:
+        return torch.where(number.abs() < 1e-300, 1e-300, number)
+
+    c = torch.ones_like(x)
+    d = 1 / kept(1 - (a + b) * x / (a + 1))
+    fraction = d
+    for n in range(1, _FRACTIONS):
+        even = n * (b - n) * x / ((a + 2 * n - 1) * (a + 2 * n))
+        d, c = 1 / kept(1 + even * d), kept(1 + even / c)
+        fraction = fraction * d * c
+        odd = -(a + n) * (a + b + n) * x / ((a + 2 * n) * (a + 2 * n + 1))
+        d, c = 1 / kept(1 + odd * d), kept(1 + odd / c)
+        fraction = fraction * d * c
+        if bool(((d * c - 1).abs() < 1e-15).all()):
+            break
+    return fraction

@@ -214,7 +214,7 @@ def check_discretized(name: str, domain: Domain, dtype: torch.dtype, seed: int, 
         drawn["loc"] = np.log1p(code) + rng.normal(size=count)
     where = Points({n: torch.from_numpy(v).to(dtype) for n, v in drawn.items()}, torch.from_numpy(code).to(dtype))
     leaves = {n: v.clone().requires_grad_() for n, v in where.parameters.items()}
-    found = law.log_mass(leaves, where.values)
+    found = law.log_cell(leaves, where.values)
     right = []
     for p, k in where.each():
 

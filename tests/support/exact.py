@@ -356,19 +356,128 @@ _CAUCHY = _by_z(_log_cauchy_cdf, lambda z: _log_cauchy_cdf(-z))
 _NORMAL = _by_z(_log_normal_cdf, lambda z: _log_normal_cdf(-z))
 
 
+def _gamma_cdf(a: Any, x: Any) -> tuple[Any, Any]:
+    """Of a Gamma(a, 1) variable."""
+    below = mp.gammainc(a, 0, x, regularized=True) if x > 0 else mpf(0)
+    above = mp.gammainc(a, x, mp.inf, regularized=True) if x > 0 else mpf(1)
+    return _log(below), _log(above)
+
+
+def _beta_cdf(a: Any, b: Any, x: Any, y: Any) -> tuple[Any, Any]:
+    """Of a Beta(a, b) variable at x = 1 − y."""
+    below, above = mp.betainc(a, b, 0, x, regularized=True), mp.betainc(b, a, 0, y, regularized=True)
+    return _log(below), _log(above)
+
+
+def _log(share: Any) -> Any:
+    return mp.log(share) if share > 0 else -mp.inf
+
+
+def _fisher_snedecor_cdf(p: Parameters, x: Any) -> tuple[Any, Any]:
+    if x <= 0:
+        return -mp.inf, mpf(0)
+    total = p["df1"] * x + p["df2"]
+    return _beta_cdf(p["df1"] / 2, p["df2"] / 2, p["df1"] * x / total, p["df2"] / total)
+
+
+def _student_t_cdf(p: Parameters, x: Any) -> tuple[Any, Any]:
+    z, df = (x - p["loc"]) / p["scale"], p["df"]
+    below, _ = _beta_cdf(df / 2, mpf(0.5), df / (df + z**2), z**2 / (df + z**2))
+    near = below - mp.log(2)
+    return (near, _complement(near)) if z < 0 else (_complement(near), near)
+
+
+def _asymmetric_laplace_cdf(p: Parameters, x: Any) -> tuple[Any, Any]:
+    left, right, z = p["scale"] * p["asymmetry"], p["scale"] / p["asymmetry"], x - p["loc"]
+    near = mp.log(left / (left + right)) + z / left if z < 0 else mp.log(right / (left + right)) - z / right
+    return (near, _complement(near)) if z < 0 else (_complement(near), near)
+
+
+def _soft_asymmetric_laplace_cdf(p: Parameters, x: Any) -> tuple[Any, Any]:
+    """By quadrature of the density, from the mode's side on."""
+
+    def integral(points: Sequence[Any]) -> Any:
+        return _log(mp.quad(lambda t: mp.exp(_soft_asymmetric_laplace(p, t)), points))
+
+    steps = [mpf(k) * p["scale"] for k in (0.1, 0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256)]
+    below = integral([-mp.inf, *(x - step for step in steps[::-1]), x])
+    above = integral([x, *(x + step for step in steps), mp.inf])
+    return below, above
+
+
+def _von_mises_cdf(p: Parameters, x: Any) -> tuple[Any, Any]:
+    def integral(end: Any) -> Any:
+        points = [x, *(x + (end - x) / 2**k for k in range(10, -1, -1))]
+        return _log(abs(mp.quad(lambda t: mp.exp(_von_mises(p, t)), points)))
+
+    return integral(-mp.pi), integral(mp.pi)
+
+
+def _of_count(both: Callable[[Parameters, Any], tuple[Any, Any]]) -> Callable[[Parameters, Any], tuple[Any, Any]]:
+    """P(K ≤ x) and P(K > x) of whole numbers."""
+
+    def of_whole(p: Parameters, x: Any) -> tuple[Any, Any]:
+        return both(p, mp.floor(x)) if x >= 0 else (-mp.inf, mpf(0))
+
+    return of_whole
+
+
+def _poisson_cdf(p: Parameters, k: Any) -> tuple[Any, Any]:
+    below, above = _gamma_cdf(k + 1, p["rate"])
+    return above, below
+
+
+def _geometric_cdf(p: Parameters, k: Any) -> tuple[Any, Any]:
+    above = (k + 1) * log_sigmoid(-p["logits"])
+    return _complement(above), above
+
+
+def _negative_binomial_cdf(p: Parameters, k: Any) -> tuple[Any, Any]:
+    share = mp.exp(log_sigmoid(-p["logits"]))
+    return _beta_cdf(p["total_count"], k + 1, share, mp.exp(log_sigmoid(p["logits"])))
+
+
+def _gamma_poisson_cdf(p: Parameters, k: Any) -> tuple[Any, Any]:
+    return _beta_cdf(p["concentration"], k + 1, p["rate"] / (1 + p["rate"]), 1 / (1 + p["rate"]))
+
+
+def _gated_cdf(both: Callable[[Parameters, Any], tuple[Any, Any]]) -> Callable[[Parameters, Any], tuple[Any, Any]]:
+    def gated(p: Parameters, k: Any) -> tuple[Any, Any]:
+        below, above = both(p, k)
+        rest = log_sigmoid(-p["gate_logits"])
+        return log_add(log_sigmoid(p["gate_logits"]), rest + below), rest + above
+
+    return gated
+
+
 CDFS: dict[str, Callable[[Parameters, Any], tuple[Any, Any]]] = {
+    "asymmetric_laplace": _asymmetric_laplace_cdf,
+    "beta": lambda p, x: _beta_cdf(p["concentration1"], p["concentration0"], x, 1 - x),
     "cauchy": _CAUCHY,
+    "chi2": lambda p, x: _gamma_cdf(p["df"] / 2, x / 2),
     "continuous_bernoulli": _continuous_bernoulli_cdf,
     "exponential": lambda p, x: (_complement(-p["rate"] * x), -p["rate"] * x),
+    "fisher_snedecor": _fisher_snedecor_cdf,
+    "gamma": lambda p, x: _gamma_cdf(p["concentration"], p["rate"] * x),
+    "gamma_poisson": _of_count(_gamma_poisson_cdf),
+    "geometric": _of_count(_geometric_cdf),
     "gumbel": _by_z(lambda z: -mp.exp(-z), _log_gumbel_survival),
     "half_cauchy": _half(_CAUCHY),
     "half_normal": _half(_NORMAL),
+    "inverse_gamma": lambda p, x: _gamma_cdf(p["concentration"], p["rate"] / x)[::-1] if x > 0 else (-mp.inf, mpf(0)),
     "kumaraswamy": _kumaraswamy_cdf,
     "laplace": _by_z(_log_laplace_cdf, lambda z: _log_laplace_cdf(-z)),
     "log_normal": lambda p, x: _NORMAL(p, mp.log(x)) if x > 0 else (-mp.inf, mpf(0)),
     "logistic": _by_z(log_sigmoid, lambda z: log_sigmoid(-z)),
+    "negative_binomial": _of_count(_negative_binomial_cdf),
     "normal": _NORMAL,
+    "poisson": _of_count(_poisson_cdf),
     "skew_logistic": _skew_logistic_cdf,
+    "soft_asymmetric_laplace": _soft_asymmetric_laplace_cdf,
+    "student_t": _student_t_cdf,
+    "von_mises": _von_mises_cdf,
+    "zero_inflated_negative_binomial": _of_count(_gated_cdf(_negative_binomial_cdf)),
+    "zero_inflated_poisson": _of_count(_gated_cdf(_poisson_cdf)),
     "soft_laplace": _by_z(_log_soft_laplace_cdf, lambda z: _log_soft_laplace_cdf(-z)),
     "weibull": _weibull_cdf,
 }
