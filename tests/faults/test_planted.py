@@ -11,10 +11,11 @@ from collections.abc import Sequence
 import pytest
 
 from ardsl.testing.soundness import PROBLEMS
-from tests.faults import along_time, asked, dense, latent, lattice
+from tests.faults import along_time, asked, dense, latent, lattice, nade
 from tests.support.planting import Check, Fault, of_spec, planted
 
 DENSE = [of_spec(text, problems) for text in dense.CHECKED.values() for problems in PROBLEMS.values()]
+NADE = [of_spec(text, problems) for text in nade.CHECKED.values() for problems in PROBLEMS.values()]
 LATTICE = [
     of_spec(text, problems)
     for text in lattice.CHECKED.values()
@@ -29,6 +30,7 @@ ASKED = [
 ]
 FAULTS = (
     [(fault, DENSE) for fault in dense.FAULTS]
+    + [(fault, [fault.check] if fault.check else NADE) for fault in nade.FAULTS]
     + [(fault, LATTICE) for fault in lattice.FAULTS]
     + [(fault, ASKED if fault.check is None else [fault.check]) for fault in asked.FAULTS]
     + [(fault, [fault.check]) for fault in along_time.FAULTS + latent.FAULTS if fault.check]
@@ -57,11 +59,11 @@ def test_a_fault_is_objected_to(fault: Fault, checks: Sequence[Check]) -> None:
 
 def test_names() -> None:
     names = [fault.name for fault, _ in FAULTS]
-    assert len(names) == len(set(names)) == 125
+    assert len(names) == len(set(names)) == 138
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("checks", [DENSE, LATTICE, ASKED], ids=["dense", "lattice", "asked"])
+@pytest.mark.parametrize("checks", [DENSE, NADE, LATTICE, ASKED], ids=["dense", "nade", "lattice", "asked"])
 def test_nothing_is_objected_to_after_all_faults(checks: Sequence[Check]) -> None:
     """Nothing of one stays, not even where it is planted twice."""
     for fault, _ in FAULTS:

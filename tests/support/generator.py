@@ -521,6 +521,11 @@ class Composer:
         written += ", direct = false" * self.chance(25) + ", residual = true" * self.chance(25)
         return f"made({written}{self.dropout()})"
 
+    def nade(self) -> str:
+        written = f"hidden = {self.number(1, 6)}" + self.activated()
+        written += ", scaled = true" * self.chance(35) + ", transposed = true" * self.chance(15)
+        return f"nade({written}{self.dropout()})"
+
     def dropout(self) -> str:
         return ", dropout = 0.2" * self.chance(10)
 
@@ -534,7 +539,7 @@ class Composer:
                 before.append(number)
             return
         target, indices, element = self.target(variable)
-        network = self.pick(("made", "made", "linear", "", "mlp", "table", "tied", "tied"))
+        network = self.pick(("made", "made", "nade", "nade", "linear", "", "mlp", "table", "tied", "tied"))
         if variable.fields and network in ("tied", "table"):
             network = "made"
         positions = range(variable.size)
@@ -567,7 +572,7 @@ class Composer:
             contexts = [Context(variable.name, Field(n, variable.fields[n])) for n in earlier] + contexts
         target = f"{variable.name}.{variable.fields[number]}"
         draft = Factor("p", variable.name, target, tuple(contexts), "", field=number, indices={})
-        written = self.spelled(self.pick(("made", "linear", "", "mlp", "table", "tied")), draft)
+        written = self.spelled(self.pick(("made", "nade", "linear", "", "mlp", "table", "tied")), draft)
         self.factors.append(replace(draft, family=self.family(variable.domains[number]), network=written))
 
     def spelled(self, network: str, factor: Factor) -> str:
@@ -592,6 +597,8 @@ class Composer:
             return "table(tied = true)" if tied else "table"
         if network == "mlp":
             return f"mlp(hidden = {self.hidden()}{self.activated()}{', tied = true' * tied})"
+        if network == "nade":
+            return self.nade()
         return self.made() if network == "made" else ""
 
     def choosers(self, factor: Factor) -> list[str]:
@@ -741,7 +748,7 @@ class Composer:
         chosen = [number for number in able if self.chance(80)]
         if not chosen:
             return
-        self.nets["body"] = self.made() if self.chance(70) else "linear"
+        self.nets["body"] = self.pick((self.made, self.made, self.nade, lambda: "linear"))()
         self.statements.append(f"net body = {self.nets['body']}")
         for number in chosen:
             self.factors[number] = replace(self.factors[number], network="body")

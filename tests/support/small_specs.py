@@ -22,6 +22,7 @@ NETWORKS = {
     "made": "made(hidden = [7, 5])",
     "made without direct path": "made(hidden = [4], direct = false)",
     "made, residual": 'made(hidden = [4, 4, 4], residual = true, activation = "elu", dropout = 0.2)',
+    "nade": "nade(hidden = 5)",
     "table": "table",
 }
 DOMAINS = {

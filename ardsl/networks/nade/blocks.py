@@ -172,7 +172,7 @@ def _block(
                 break
             chained, common = False, narrower
         rest, last = wider, last + 1
-    carried = chained and carries >= 0 and contexts.chain[carries] == chain
+    carried = chained and carries >= 0 and int(contexts.chain[carries]) == chain
     if carried:
         new = places.added(carries + 1, head) if head > carries else rest[:0]
     else:

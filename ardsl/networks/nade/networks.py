@@ -38,6 +38,13 @@ class Nade(Network):
             "observed x[3] : real\n"
             "p(x[i] | x[<i]) = mixture(normal, components = 2) via nade(hidden = 6, dropout = 0.2)\n"
         ),
+        "more than is evaluated together": (
+            "observed x[40] : real\norder x by shuffle(seed = 1)\n"
+            "p(x[i] | x[<i]) = normal via nade(hidden = 3)\ncheck complete(x)\n"
+        ),
+        "a window": (
+            "observed x[20] : real\np(x[i] | x[<i] last 3) = normal via nade(hidden = 3)\ncheck complete(x)\n"
+        ),
         "a record, under several orders": (
             "record r { a : binary  b : category(3)  c : integer(0, 2) }\norder r by any(orders = 3)\n"
             "p(r[i] | r[<i]) = default via nade(hidden = 9, scaled = true)\ncheck complete(r)\n"
