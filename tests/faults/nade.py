@@ -15,7 +15,7 @@ from tests.support.planting import Fault
 
 CHECKED = {name: text for name, text in Nade.examples.items() if not name.startswith("deep")}
 
-CONTEXTS, BLOCKS = "ardsl.networks.nade.contexts", "ardsl.networks.nade.blocks"
+CONTEXTS, BLOCKS = "ardsl.networks.contexts", "ardsl.networks.nade.blocks"
 PLAN, WISE = "ardsl.networks.nade.plan", "ardsl.networks.nade.blockwise"
 NETWORK, STEPPER = "ardsl.networks.nade.module:ShallowNade", "ardsl.networks.nade.stepper"
 
