@@ -19,6 +19,7 @@ from ardsl.families.family import Family
 from ardsl.families.masses import LOG_MASSES
 from ardsl.families.resolve import component_name
 from ardsl.families.sampling import SAMPLERS, choose, inverse, weights_of_possible
+from ardsl.families.special import log_softmax
 from ardsl.families.starting import Start, starting_values
 from ardsl.families.truncation import Elements
 
@@ -118,7 +119,7 @@ class MixtureDistribution(CodeDistribution):
 
     def log_prob(self, raw: RawParameters, code: Tensor) -> Tensor:
         log_probs = self.inner.log_prob(self._components(raw), code.unsqueeze(-2 if self.joint else -1))
-        return torch.logsumexp(raw.slots["weights"].log_softmax(-1) + log_probs, -1)
+        return torch.logsumexp(log_softmax(raw.slots["weights"]) + log_probs, -1)
 
     def sample(self, raw: RawParameters, uniforms: Tensor) -> Tensor:
         chosen = choose(raw.slots["weights"], uniforms[..., 0])
@@ -148,7 +149,7 @@ class MixtureDistribution(CodeDistribution):
 
     def log_table(self, raw: RawParameters, levels: int) -> Tensor:
         tables = self.inner.log_table(self._components(raw), levels)
-        return torch.logsumexp(raw.slots["weights"].log_softmax(-1).unsqueeze(-1) + tables, -2)
+        return torch.logsumexp(log_softmax(raw.slots["weights"]).unsqueeze(-1) + tables, -2)
 
     def log_mass(self, raw: RawParameters, low: Tensor, high: Tensor) -> Tensor:
         return torch.logsumexp(self._log_masses(raw, low, high), -1)
@@ -161,7 +162,7 @@ class MixtureDistribution(CodeDistribution):
         """A draw of each component, one of which is chosen by its weight."""
         beside = [element.beside() for element in elements]
         codes, log_weight = self.inner.sample_elements(self._components(raw), uniforms[..., None, 1:], beside)
-        log_weight = raw.slots["weights"].log_softmax(-1) + log_weight
+        log_weight = log_softmax(raw.slots["weights"]) + log_weight
         chosen = choose(weights_of_possible(log_weight), uniforms[..., 0])
         index = chosen[..., None, None].expand(*chosen.shape, 1, codes.shape[-1])
         codes = codes.expand(*log_weight.shape, codes.shape[-1]).gather(-2, index).squeeze(-2)
@@ -170,7 +171,7 @@ class MixtureDistribution(CodeDistribution):
     def _log_masses(self, raw: RawParameters, low: Tensor, high: Tensor) -> Tensor:
         """The log-probability of an interval and each component, [..., components]."""
         masses = self.inner.log_mass(self._components(raw), low.unsqueeze(-1), high.unsqueeze(-1))
-        return raw.slots["weights"].log_softmax(-1) + masses
+        return log_softmax(raw.slots["weights"]) + masses
 
     def _picked(self, raw: RawParameters, chosen: Tensor) -> RawParameters:
         """The parameters of the components chosen, int64 [...]."""

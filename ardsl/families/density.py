@@ -12,12 +12,14 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy,
 
 from ardsl.families.constraints import wide
 from ardsl.families.shapes import common_shape
-from ardsl.families.special import deviance, log1mexp, log_erfcx, log_factorial_rest, log_ratio
+from ardsl.families.special import deviance, log1mexp, log_erfcx, log_factorial_rest, log_ratio, log_softmax
 
 Parameters = Mapping[str, Tensor]
 LogDensity = Callable[[Parameters, Tensor], Tensor]
 
 _HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
+SHORT = 16
+"""Categories with fewer values are faster by :func:`log_softmax` than by torch's fused loss, which is made for many."""
 LARGEST_EXPONENT = 600.0
 """Doubly exponential tails stop falling here, so that float64 and its gradients stay finite."""
 _LOWEST = {torch.float32: -1e25, torch.float64: -1e250}
@@ -43,6 +45,9 @@ def _bernoulli(p: Parameters, value: Tensor) -> Tensor:
 
 def _categorical(p: Parameters, value: Tensor) -> Tensor:
     shape = common_shape(p["logits"].shape[:-1], value.shape)
+    if p["logits"].shape[-1] < SHORT:
+        chosen = value.expand(shape).long().unsqueeze(-1)
+        return log_softmax(p["logits"]).expand(*shape, -1).gather(-1, chosen).squeeze(-1)
     logits = p["logits"].expand(*shape, -1).reshape(-1, p["logits"].shape[-1])
     return -cross_entropy(logits, value.expand(shape).reshape(-1).long(), reduction="none").reshape(shape)
 

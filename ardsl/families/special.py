@@ -45,6 +45,11 @@ def log1mexp(x: Tensor) -> Tensor:
     )
 
 
+def log_softmax(x: Tensor) -> Tensor:
+    """log softmax over the last axis: torch's own takes ten times as long where that axis is short and others long."""
+    return x.movedim(-1, 0).log_softmax(0).movedim(0, -1)
+
+
 def log_ratio(x: Tensor, y: Tensor) -> Tensor:
     """log(x / y) of positive numbers, to all digits where they are near each other."""
     near = (x < 2 * y) & (y < 2 * x)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
-from ardsl.compiler.arrays.values import Values
+from ardsl.compiler.arrays.values import Values, blank
 from ardsl.compiler.likelihood.density import Density
-from ardsl.compiler.likelihood.missing import Cells, by_pattern, filled, pattern_rows, present, with_last
+from ardsl.compiler.likelihood.ranked import Ranked, RankedVariable, ranks
+from ardsl.families.distributions import Conditional
 from ardsl.model.model import Variable
 
 
@@ -26,55 +28,110 @@ def joint_log_probs(model: Density, values: Values, variable: Variable, element:
     return model.log_prob_of(repeated | {variable.name: own}).reshape(rows, -1)
 
 
+@dataclass(frozen=True)
+class CellMixture:
+    """The distribution of one cell given what is observed of its example, under a model trained on all orders.
+
+    It is a mixture over the K orders of the cell's conditional where each order draws first what is observed, then the
+    cell: ``log_weights`` [orders, examples] are those of each order given what is observed, and ``parameters``
+    [orders, examples, width] those of the cell's conditional.
+    """
+
+    conditional: Conditional
+    log_weights: Tensor
+    parameters: Tensor
+
+    def log_prob(self, candidates: Tensor) -> Tensor:
+        """log p of candidate values [n] or [examples, n], standardized as the model's values are: [examples, n]."""
+        log_prob = self.conditional.log_prob(self.parameters.unsqueeze(-2), candidates)
+        return (self.log_weights.unsqueeze(-1) + log_prob).logsumexp(0)
+
+    def log_table(self) -> Tensor:
+        """log p of every value of a finite domain, in the order of their codes: [examples, values]."""
+        return (self.log_weights.unsqueeze(-1) + self.conditional.log_table(self.parameters)).logsumexp(0)
+
+
+def cell_mixture(model: Density, values: Values, variable: Variable, element: int) -> CellMixture:
+    """The distribution of a cell given the rest of each example, under a model trained on all orders.
+
+    NaN is a missing value; the cell's own value is not looked at. The orders that draw the cell after all that is
+    observed give it without a sum over the cell's values (Uria, Murray & Larochelle 2014, section 4).
+    """
+    ranked = RankedVariable(model, variable)
+    complete, missing = _filled(values, variable)
+    validate = not model.all_inside(complete)
+    cell = torch.zeros_like(missing)
+    cell[:, element] = True
+    log_probs, parameters = [], []
+    for order in variable.orders.orders:
+        under = ranked.under(complete, ranks(order, cell, missing & ~cell))
+        log_probs.append(observed_log_prob(under, missing | cell, validate))
+        parameters.append(under.parameters(element))
+    conditional = ranked.draws[element].conditional
+    return CellMixture(conditional, torch.stack(log_probs).log_softmax(0), torch.stack(parameters))
+
+
 def cell_log_probs(model: Density, values: Values, variable: Variable, element: int, candidates: Tensor) -> Tensor:
     """log p(cell = c | rest) of each example under a model trained on all orders: [examples, n], in nats.
 
-    Takes what :func:`joint_log_probs` takes. The orders that draw the cell after all that is observed give it without
-    a sum over the cell's values (Uria, Murray & Larochelle 2014, section 4).
+    ``candidates`` c are [n] or [examples, n], standardized as ``values`` are. See :func:`cell_mixture`.
     """
-    patterns, restore = by_pattern(_without_gap(values, variable, element), model.may_miss, model.spec.variables)
-    candidates = candidates.expand(len(values[variable.name]), -1)
-    log_probs = [
-        _given_observed(model, pattern_values, missing, variable, element, candidates[rows.to(candidates.device)])
-        for (pattern_values, missing), rows in zip(patterns, pattern_rows(patterns, restore), strict=True)
-    ]
-    return log_probs[0] if restore is None else torch.cat(log_probs)[restore]
+    return cell_mixture(model, values, variable, element).log_prob(candidates)
 
 
-def _without_gap(values: Values, variable: Variable, element: int) -> Values:
-    """Values with a legal one in the cell."""
-    cell = np.arange(variable.size) == element
-    return filled(values, {variable.name: cell}, {variable.name: variable})
+def each_cell_log_prob(model: Density, values: Values, variable: Variable) -> Tensor:
+    """log p(cell | rest) of what each cell of a variable holds, under a model trained on all orders: [examples,
+    elements], in nats and standardized as ``values`` are; NaN where it is missing.
+
+    The same as :func:`cell_log_probs` of each cell by itself, which repeats most of the work: under an order with the
+    cell moved back all that was drawn before it is as it was.
+    """
+    ranked = RankedVariable(model, variable)
+    complete, missing = _filled(values, variable)
+    validate = not model.all_inside(complete)
+    observed = ~missing
+    count = observed.sum(1)
+    shape = (len(variable.orders), *missing.shape)
+    weights = complete[variable.name].new_zeros(shape)
+    conditionals = complete[variable.name].new_zeros(shape)
+    for k, order in enumerate(variable.orders.orders):
+        rank = ranks(order, missing)
+        under = ranked.under(complete, rank)
+        log_probs = _log_probs(under, observed, validate)
+        for place in range(int(count.max()) if len(count) else 0):
+            last = (count if len(rank) > 1 else count[:1])[:, None] - 1
+            here, after = rank == place, (rank > place) & (rank <= last)
+            moved = under.moved(torch.where(here, last, torch.where(after, rank - 1, rank)), place)
+            own = _log_probs(moved, (here | after) & observed, validate)
+            weight = torch.where(after, own, torch.where(here, 0.0, log_probs)).sum(1, keepdim=True)
+            weights[k] += torch.where(here, weight, 0.0)
+            conditionals[k] += torch.where(here, own, 0.0)
+    log_prob = (weights.log_softmax(0) + conditionals).logsumexp(0)
+    return log_prob.masked_fill(missing, torch.nan)
 
 
-def _given_observed(
-    model: Density, values: Values, missing: Cells, variable: Variable, element: int, candidates: Tensor
-) -> Tensor:
-    """:func:`cell_log_probs` of examples that miss the same elements: each order's conditional, weighted by the order's
-    probability given what is observed."""
-    cell: Cells = {variable.name: np.arange(variable.size) == element}
-    absent = {variable.name: cell[variable.name] | missing.get(variable.name, False)}
-    weights, conditionals = [], []
-    for k in range(len(variable.orders)):
-        observed = []
-        for index, group in enumerate(model.groups):
-            if group.mixed is not variable:
-                continue
-            order = with_last(group, k, cell, missing)
-            for block, (target, log_prob) in enumerate(
-                zip(group.targets, model.draw_log_probs(index, values, order), strict=True)
-            ):
-                if target.variable is not variable:
-                    continue
-                mask = present(target, [(values, absent)])
-                observed.append(
-                    (log_prob if mask is None else torch.where(mask.to(log_prob.device), log_prob, 0.0)).sum(1)
-                )
-                draws = np.flatnonzero(target.elements[:, 0] == element)
-                if len(draws):
-                    conditional = model.conditionals[index][block]
-                    parameters = model.conditional_parameters(index, values, order)[block][:, draws]
-                    conditionals.append(conditional.log_prob(parameters, candidates))
-        weights.append(torch.stack(observed).sum(0))
-    weight = torch.stack(weights).log_softmax(0)  # of each order, given what is observed
-    return (weight.unsqueeze(-1) + torch.stack(conditionals)).logsumexp(0)
+def observed_log_prob(under: Ranked, absent: Tensor, validate: bool) -> Tensor:
+    """log p of what is observed of each example, [examples]: of all elements but those that are ``absent``, bool
+    [examples, elements], which come last."""
+    return _log_probs(under, ~absent, validate).sum(1)
+
+
+def _log_probs(under: Ranked, asked: Tensor, validate: bool) -> Tensor:
+    """log p of some elements given what comes before them, [examples, elements]; 0 where it is not asked for, bool
+    [examples, elements]. ``validate``: values may be outside their domains."""
+    log_probs = under.value.new_zeros(asked.shape)
+    everywhere, anywhere = asked.all(0).tolist(), asked.any(0).tolist()
+    for element in range(asked.shape[1]):
+        if everywhere[element]:
+            log_probs[:, element] = under.log_prob(element, validate=validate)
+        elif anywhere[element]:
+            rows = torch.nonzero(asked[:, element]).flatten()
+            log_probs[rows, element] = under.log_prob(element, rows, validate=validate).to(log_probs.dtype)
+    return log_probs
+
+
+def _filled(values: Values, variable: Variable) -> tuple[Values, Tensor]:
+    """Values with legal ones for missing ones of a variable, and where these are: bool [examples, elements]."""
+    value = values[variable.name]
+    missing = value.isnan()
+    return values | {variable.name: torch.where(missing, blank(variable, len(value), value), value)}, missing

@@ -137,7 +137,7 @@ class DenseNetwork(NetworkModule):
 
     def forward(self, inputs: Tensor, orders: Orders = 0) -> Tensor:
         product, layers = self._products(inputs, orders), self._layers
-        inputs = _reorder(inputs, self._sorted)
+        inputs = self.sorted_inputs(inputs)
         if not layers:
             return _reorder(product(0, inputs), self._unsorted)
         hidden, options = inputs, self.plan.options
@@ -193,6 +193,10 @@ class DenseNetwork(NetworkModule):
             products = [m if m is None or m.numel() < SMALLEST_BANDED else bands(m.bool().numpy(), like) for m in masks]
             self._bands = (like.dtype, products)
         return self._bands[1]
+
+    def sorted_inputs(self, inputs: Tensor) -> Tensor:
+        """Inputs [batch, columns] in the order of the weights' columns."""
+        return _reorder(inputs, self._sorted)
 
     @property
     def layout(self) -> tuple[np.ndarray, np.ndarray]:
