@@ -112,6 +112,26 @@ class Ranked:
         return conditional.log_prob(self.parameters(element, rows), value, validate=validate)
 
 
+def observed_log_prob(under: Ranked, absent: Tensor, validate: bool) -> Tensor:
+    """log p of what is observed of each example, [examples]: of all elements but those that are ``absent``, bool
+    [examples, elements], which come last."""
+    return log_probs_of(under, ~absent, validate).sum(1)
+
+
+def log_probs_of(under: Ranked, asked: Tensor, validate: bool) -> Tensor:
+    """log p of some elements given what comes before them, [examples, elements]; 0 where it is not asked for, bool
+    [examples, elements]. ``validate``: values may be outside their domains."""
+    log_probs = under.value.new_zeros(asked.shape)
+    everywhere, anywhere = asked.all(0).tolist(), asked.any(0).tolist()
+    for element in range(asked.shape[1]):
+        if everywhere[element]:
+            log_probs[:, element] = under.log_prob(element, validate=validate)
+        elif anywhere[element]:
+            rows = torch.nonzero(asked[:, element]).flatten()
+            log_probs[rows, element] = under.log_prob(element, rows, validate=validate).to(log_probs.dtype)
+    return log_probs
+
+
 class _ByPattern:
     """Parameters of any network: the examples of equal orders are evaluated together."""
 

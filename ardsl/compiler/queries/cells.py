@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ardsl.compiler.arrays.values import Values, blank
 from ardsl.compiler.likelihood.density import Density
-from ardsl.compiler.likelihood.ranked import Ranked, RankedVariable, ranks
+from ardsl.compiler.likelihood.ranked import RankedVariable, log_probs_of, observed_log_prob, ranks
 from ardsl.families.distributions import Conditional
 from ardsl.model.model import Variable
 
@@ -97,37 +97,17 @@ def each_cell_log_prob(model: Density, values: Values, variable: Variable) -> Te
     for k, order in enumerate(variable.orders.orders):
         rank = ranks(order, missing)
         under = ranked.under(complete, rank)
-        log_probs = _log_probs(under, observed, validate)
+        log_probs = log_probs_of(under, observed, validate)
         for place in range(int(count.max()) if len(count) else 0):
             last = (count if len(rank) > 1 else count[:1])[:, None] - 1
             here, after = rank == place, (rank > place) & (rank <= last)
             moved = under.moved(torch.where(here, last, torch.where(after, rank - 1, rank)), place)
-            own = _log_probs(moved, (here | after) & observed, validate)
+            own = log_probs_of(moved, (here | after) & observed, validate)
             weight = torch.where(after, own, torch.where(here, 0.0, log_probs)).sum(1, keepdim=True)
             weights[k] += torch.where(here, weight, 0.0)
             conditionals[k] += torch.where(here, own, 0.0)
     log_prob = (weights.log_softmax(0) + conditionals).logsumexp(0)
     return log_prob.masked_fill(missing, torch.nan)
-
-
-def observed_log_prob(under: Ranked, absent: Tensor, validate: bool) -> Tensor:
-    """log p of what is observed of each example, [examples]: of all elements but those that are ``absent``, bool
-    [examples, elements], which come last."""
-    return _log_probs(under, ~absent, validate).sum(1)
-
-
-def _log_probs(under: Ranked, asked: Tensor, validate: bool) -> Tensor:
-    """log p of some elements given what comes before them, [examples, elements]; 0 where it is not asked for, bool
-    [examples, elements]. ``validate``: values may be outside their domains."""
-    log_probs = under.value.new_zeros(asked.shape)
-    everywhere, anywhere = asked.all(0).tolist(), asked.any(0).tolist()
-    for element in range(asked.shape[1]):
-        if everywhere[element]:
-            log_probs[:, element] = under.log_prob(element, validate=validate)
-        elif anywhere[element]:
-            rows = torch.nonzero(asked[:, element]).flatten()
-            log_probs[rows, element] = under.log_prob(element, rows, validate=validate).to(log_probs.dtype)
-    return log_probs
 
 
 def _filled(values: Values, variable: Variable) -> tuple[Values, Tensor]:

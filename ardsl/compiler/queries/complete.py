@@ -11,12 +11,17 @@ from torch import Tensor
 
 from ardsl.compiler.arrays.values import Values, blank
 from ardsl.compiler.likelihood.density import Density
-from ardsl.compiler.likelihood.missing import Cells, by_pattern, pattern_rows, with_last
-from ardsl.compiler.steps.draws import Draw, FromNoise, Known, MostLikely
+from ardsl.compiler.likelihood.missing import Cells, with_last
+from ardsl.compiler.likelihood.ranked import RankedVariable, observed_log_prob, ranks
+from ardsl.compiler.steps.draws import Draw, FromNoise, Known, MostLikely, most_likely
 from ardsl.compiler.steps.evaluator import Evaluator, Lender
 from ardsl.compiler.steps.noise import Noise
 from ardsl.errors import ArdslError
+from ardsl.model.model import Variable
 from ardsl.networks.stepper import Orders
+
+_AT_ONCE = 1 << 11
+"""Examples that are completed at once."""
 
 
 class OrderForbids(ArdslError):
@@ -34,19 +39,76 @@ def complete(density: Density, lender: Lender, values: Values, noise: Noise, *, 
     missing = {v.name: values[v.name].isnan() for v in variables}
     for pattern in _patterns(missing):
         _check_order(density, pattern)
-    initial = {
+    completed = values | {
         v.name: torch.where(missing[v.name], blank(v, len(values[v.name]), values[v.name]), values[v.name])
         for v in variables
     }
-    completed = values | initial
-    for orders, key, rows in _by_orders(density, values, completed, noise.orders, likely):
+    incomplete = torch.nonzero(torch.cat([mask.any(1, keepdim=True) for mask in missing.values()], 1).any(1)).flatten()
+    for rows in incomplete.split(_AT_ONCE):
         chunk = {name: value[rows] for name, value in completed.items()}
+        gaps = {name: mask[rows] for name, mask in missing.items()}
+        _complete_rows(density, lender, chunk, gaps, noise.rows(rows), likely)
+        for name in missing:
+            completed[name][rows] = chunk[name]
+    return completed
+
+
+def _complete_rows(
+    density: Density, lender: Lender, values: Values, missing: Mapping[str, Tensor], noise: Noise, likely: bool
+) -> None:
+    """Writes draws into ``values`` where they are missing.
+
+    Examples of one pattern of gaps and one order are drawn step by step together, each activation once. Where there are
+    more of these groups than gaps in an example, all examples are evaluated together under orders of their own.
+    """
+    chosen = {
+        variable: _choose_orders(density, variable, values, missing[variable.name], noise, likely)
+        for variable in density.spec.model.observed
+        if variable.orders.mixed and bool(missing[variable.name].any())
+    }
+    groups = list(_by_orders(density, missing, chosen))
+    gaps = {name: int(mask.sum(1).max()) for name, mask in missing.items() if bool(mask.any())}
+    by_rank = [variable for variable in density.may_miss if variable.name in gaps]
+    if len(by_rank) == len(gaps) and len(groups) > sum(gaps.values()):
+        for variable in by_rank:
+            _draw_by_rank(density, variable, values, missing[variable.name], chosen[variable], noise, likely)
+        return
+    for orders, key, rows in groups:
+        chunk = {name: value[rows] for name, value in values.items()}
         known = {name: ~mask[rows] for name, mask in missing.items()}
         draw: Draw = MostLikely() if likely else FromNoise(noise.rows(rows).draws)
         draw_unknown(density, lender, chunk, known, orders, key, draw)
         for name in missing:
-            completed[name][rows] = chunk[name]
-    return completed
+            values[name][rows] = chunk[name]
+
+
+def _draw_by_rank(
+    density: Density, variable: Variable, values: Values, missing: Tensor, chosen: Tensor, noise: Noise, likely: bool
+) -> None:
+    """Writes draws of a variable into ``values``, each example under its ``chosen`` order with what is missing last."""
+    ranked = RankedVariable(density, variable)
+    rank = _ranks(variable, missing, chosen)
+    observed = (~missing).sum(1)
+    value = values[variable.name]
+    for step in range(int(missing.sum(1).max())):
+        rows = torch.nonzero(observed + step < variable.size).flatten()
+        under = ranked.under({name: each[rows] for name, each in values.items()}, rank[rows])
+        here = rank[rows] == (observed[rows] + step)[:, None]
+        for element in torch.nonzero(here.any(0)).flatten().tolist():
+            own = torch.nonzero(here[:, element]).flatten()
+            draw, parameters = ranked.draws[element], under.parameters(element, own)
+            if likely:
+                drawn = most_likely(draw.conditional, parameters)
+            else:
+                uniforms = noise.draws[draw.group][draw.block][rows[own], draw.within_block]
+                drawn = draw.conditional.sample(parameters, uniforms)
+            value[rows[own], element] = drawn.to(value.dtype)
+
+
+def _ranks(variable: Variable, missing: Tensor, chosen: Tensor) -> Tensor:
+    """The rank of each element under each example's chosen order, [examples], with what is missing last."""
+    under = torch.stack([ranks(order, missing).expand(missing.shape) for order in variable.orders.orders])
+    return under.gather(0, chosen[None, :, None].expand(1, *missing.shape))[0]
 
 
 def draw_unknown(
@@ -77,36 +139,54 @@ def _patterns(missing: Mapping[str, Tensor]) -> list[Cells]:
     return [{name: mask for name, mask in cells if mask.any()} for cells in split]
 
 
-def _by_orders(
-    density: Density, values: Values, filled: Values, uniforms: Mapping[str, Tensor], likely: bool
-) -> Iterator[tuple[list[Orders], object, Tensor]]:
-    """Splits the examples by the orders that draw what they miss: each group's orders, a key for these, and the rows.
+def _choose_orders(
+    density: Density, variable: Variable, values: Values, missing: Tensor, noise: Noise, likely: bool
+) -> Tensor:
+    """The order that draws what each example misses, int64 [examples]: drawn by its probability given what is observed,
+    or the most likely one. Of a variable trained on all orders these draw what is missing last."""
+    rows = torch.nonzero(missing.any(1)).flatten()
+    chosen = torch.zeros(len(missing), dtype=torch.int64, device=missing.device)
+    own = {name: value[rows] for name, value in values.items()}
+    log_probs = _order_log_probs(density, variable, own, missing[rows])
+    chosen[rows] = log_probs.argmax(0) if likely else drawn_order(log_probs, noise.orders[variable.name][rows])
+    return chosen
 
-    Of a variable trained on all orders those that draw what is missing last; of one under several orders the one that
-    is drawn by its probability given what is observed.
-    """
-    mixed = [v for v in density.spec.model.observed if v.orders.mixed]
-    incomplete = {v.name: values[v.name].isnan().any(1) for v in mixed}
-    observed = filled | {v.name: values[v.name] for v in density.may_miss}
-    patterns, restore = by_pattern(observed, density.may_miss, density.spec.variables)
-    for (pattern_values, cells), rows in zip(patterns, pattern_rows(patterns, restore), strict=True):
-        choice = torch.zeros(len(rows), max(1, len(mixed)), dtype=torch.long)  # rows without columns are none
-        log_probs = (
-            density.order_log_probs([(pattern_values, cells)])
-            if any(bool(incomplete[v.name][rows].any()) for v in mixed)
-            else {}
-        )
-        for column, variable in enumerate(mixed):
-            if variable.name in log_probs:
-                under = log_probs[variable.name]
-                chosen = under.argmax(0) if likely else drawn_order(under, uniforms[variable.name][rows])
-                choice[:, column] = torch.where(incomplete[variable.name][rows], chosen, 0).cpu()
-        names = [v.name for v in mixed]
-        for numbers in torch.unique(choice, dim=0):
-            k = dict(zip(names, numbers.tolist(), strict=False))
-            orders = [with_last(g, k[g.mixed.name] if g.mixed is not None else 0, cells) for g in density.groups]
-            key = (*numbers.tolist(), *((name, cell.tobytes()) for name, cell in cells.items()))
-            yield orders, key, rows[torch.nonzero((choice == numbers).all(1)).flatten()]
+
+def _order_log_probs(density: Density, variable: Variable, values: Values, missing: Tensor) -> Tensor:
+    """log p of what is observed of each example under each order of a variable, [orders, examples]."""
+    validate = not density.all_inside(values)
+    if variable in density.may_miss:
+        ranked, orders = RankedVariable(density, variable), variable.orders.orders
+        under = (ranked.under(values, ranks(order, missing)) for order in orders)
+        return torch.stack([observed_log_prob(conditionals, missing, validate) for conditionals in under])
+    log_probs = values[variable.name].new_zeros(len(variable.orders), len(missing))
+    for index, group in enumerate(density.groups):
+        for k in range(len(variable.orders)) if group.mixed is variable else ():
+            blocks = density.draw_log_probs(index, values, k, validate=validate)
+            for target, log_prob in zip(group.targets, blocks, strict=True):
+                if target.variable is variable:
+                    log_probs[k] += log_prob.masked_fill(missing[:, target.elements[:, 0]], 0.0).sum(1)
+    return log_probs
+
+
+def _by_orders(
+    density: Density, missing: Mapping[str, Tensor], chosen: Mapping[Variable, Tensor]
+) -> Iterator[tuple[list[Orders], object, Tensor]]:
+    """Splits the examples by the orders that draw what they miss: each group's orders, a key for these, and the
+    rows."""
+    last = {v.name: missing[v.name] for v in density.may_miss if v in chosen}
+    columns = [order[:, None] for order in chosen.values()] + [mask.long() for mask in last.values()]
+    if not columns:
+        yield [0] * len(density.groups), (), torch.arange(len(next(iter(missing.values()))))
+        return
+    distinct, which = torch.unique(torch.cat(columns, 1), dim=0, return_inverse=True)
+    for number in range(len(distinct)):
+        rows = torch.nonzero(which == number).flatten()
+        k = {variable.name: int(order[rows[0]]) for variable, order in chosen.items()}
+        cells = {name: mask[rows[0]].cpu().numpy() for name, mask in last.items()}
+        cells = {name: mask for name, mask in cells.items() if mask.any()}
+        orders = [with_last(g, k.get(g.mixed.name, 0) if g.mixed is not None else 0, cells) for g in density.groups]
+        yield orders, distinct[number].cpu().numpy().tobytes(), rows
 
 
 def _check_order(model: Density, missing: Cells) -> None:

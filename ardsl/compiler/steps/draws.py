@@ -50,18 +50,24 @@ class MostLikely(Draw):
     def __call__(
         self, block: Block, target: TargetBlock, conditional: Conditional, parameters: Tensor, values: Values
     ) -> Tensor:
-        if conditional.domain.levels is not None and not conditional.joint:
-            return conditional.value(conditional.log_table(parameters).argmax(-1), parameters)
-        uniforms = _evenly_spread(conditional.family.uniforms, parameters)
-        best = conditional.sample(parameters, uniforms[0].expand(*parameters.shape[:-1], -1))
-        highest = conditional.log_prob(parameters, best)
-        for uniform in uniforms[1:]:
-            drawn = conditional.sample(parameters, uniform.expand(*parameters.shape[:-1], -1))
-            log_prob = conditional.log_prob(parameters, drawn)
-            better = log_prob > highest
-            highest = torch.where(better, log_prob, highest)
-            best = torch.where(better.unsqueeze(-1) if drawn.ndim > better.ndim else better, drawn, best)
-        return best
+        return most_likely(conditional, parameters)
+
+
+def most_likely(conditional: Conditional, parameters: Tensor) -> Tensor:
+    """The mode of a conditional given its parameters [..., width]: exact in a finite domain, elsewhere the most likely
+    of evenly spread draws."""
+    if conditional.domain.levels is not None and not conditional.joint:
+        return conditional.value(conditional.log_table(parameters).argmax(-1), parameters)
+    uniforms = _evenly_spread(conditional.family.uniforms, parameters)
+    best = conditional.sample(parameters, uniforms[0].expand(*parameters.shape[:-1], -1))
+    highest = conditional.log_prob(parameters, best)
+    for uniform in uniforms[1:]:
+        drawn = conditional.sample(parameters, uniform.expand(*parameters.shape[:-1], -1))
+        log_prob = conditional.log_prob(parameters, drawn)
+        better = log_prob > highest
+        highest = torch.where(better, log_prob, highest)
+        best = torch.where(better.unsqueeze(-1) if drawn.ndim > better.ndim else better, drawn, best)
+    return best
 
 
 def _evenly_spread(dimensions: int, like: Tensor) -> Tensor:

@@ -83,7 +83,7 @@ class DenseByRank:
         self._network, self._levels, self._inputs, self._rank = network, levels, inputs, rank
         own = rank[:, levels.column.clamp(min=0)] + 1
         self._source_level = torch.where(levels.column < 0, 0, own)
-        self._hidden = self._activations([] if like is None else like._hidden, same)
+        self._hidden: list[Tensor] = self._activations([] if like is None else like._hidden, same)
 
     @classmethod
     def of(cls, network: DenseNetwork, levels: DenseLevels, inputs: Tensor, rank: Tensor) -> DenseByRank:

@@ -144,3 +144,18 @@ def test_whole_variables_are_filled_in_their_order() -> None:
 def test_an_order_that_forbids_it_says_so(text: str, x: object, message: str) -> None:
     with pytest.raises(OrderForbids, match=message):
         compiled(text, 1).complete(x)
+
+
+@torch.no_grad()
+def test_an_order_is_chosen_by_what_is_observed_alone() -> None:
+    """Under several orders, without `train = "all"`: whatever stands in for missing values has no say in the choice."""
+    text = "observed x[2] : binary\norder x by any(orders = 2, seed = 1)\n"
+    text += "p(x[i] | x[<i]) = bernoulli via made(hidden = [8])"
+    model = compiled(text, 2)
+    assert len({tuple(order.permutation) for order in model.spec.variables["x"].orders.orders}) == 2
+    n = 20_000
+    found = model.complete(torch.full((n, 2), torch.nan), seed=3)
+    for x in every(model):
+        wanted = model.log_prob(x[None]).exp().item()
+        frequency = (found == x).all(1).double().mean().item()
+        assert abs(frequency - wanted) < 5 * (wanted * (1 - wanted) / n) ** 0.5
