@@ -16,7 +16,7 @@ from ardsl.common.wording import listed
 from ardsl.compiler.arrays.values import Values, data_type, value_type
 from ardsl.compiler.guards import evaluating, require_fixed_length_observed
 from ardsl.compiler.model import AutoregressiveModel
-from ardsl.compiler.queries.cells import cell_log_probs, joint_log_probs
+from ardsl.compiler.queries.cells import cell_log_probs, each_cell_log_prob, relative_log_probs
 from ardsl.compiler.queries.complete import OrderForbids
 from ardsl.data.splits import Examples, count, load_split
 from ardsl.diagnostics.rules.data import UNUSABLE_OPTION
@@ -29,6 +29,8 @@ from ardsl.queries.evaluate import values_in_batches
 
 _EVALUATIONS = 1 << 14
 """Rows times candidate values in work at once."""
+_ROWS = 1 << 11
+"""Rows whose cells are scored at once."""
 _SAMPLES = 2_000
 _POINTS = 128
 _MOST_LEVELS = 4_096
@@ -137,7 +139,8 @@ def predict(
     split: str = "test",
     data_dir: str | Path | None = None,
 ) -> Prediction:
-    """The distribution of one column given the rest of each row, by Bayes' rule from the joint density.
+    """The distribution of one column given the rest of each row: of a model trained on all orders by those that draw
+    the column last, else by Bayes' rule from the joint density.
 
     The data may lack the column, or some of its cells. Other cells may be missing where the model was trained on all
     orders; else that raises ``OrderForbids``.
@@ -161,18 +164,18 @@ def score_cells(
 ) -> dict[str, np.ndarray]:
     """log p of each cell given the rest of its row, in nats: float64 [rows] by column, NaN where it is missing.
 
-    By Bayes' rule from the joint density; of a model trained on all orders by those that draw the cell last, which is
-    the conditional of another mixture of its orders than ``predict`` takes, and much faster.
+    Of a model trained on all orders by those that draw the cell last, else by Bayes' rule from the joint density.
     """
     require_fixed_length_observed(model)
     examples = _with_gaps(model, data, split, data_dir)
+    last = {v.name: _last(model, v, examples) for v in model.spec.model.observed if v in model.may_miss}
     scores = {}
     for cell in cells(model, split):
         if cell.variable in model.may_miss:
-            batches = list(_last(model, cell, examples))
+            scores[cell.column] = last[cell.variable.name][:, cell.element]
         else:
             batches = [own for _, own in _joint(model, cell, examples, *_candidates(model, cell, examples))]
-        scores[cell.column] = np.concatenate(batches)
+            scores[cell.column] = np.concatenate(batches)
     return scores
 
 
@@ -221,21 +224,28 @@ def _joint(
     """Batch by batch: log p(rest, cell about each point), [rows, points], and log p(cell | rest) of what cells hold,
     float64 [rows], in the data's units."""
     scale = model.units.scale(cell.variable, cell.element)
-    for values in _batches(model, cell, examples, len(points) + 1):
+    mixed = cell.variable in model.may_miss
+    for values in _batches(model, cell, examples, 1 if mixed else len(points) + 1):
         own, candidate = _cell_values(values, cell)
         every = torch.cat([_standardized(model, cell, points).expand(len(own), -1), candidate], 1)
-        log_probs = joint_log_probs(model, values, cell.variable, cell.element, every)
+        ask = cell_log_probs if mixed else relative_log_probs
+        log_probs = ask(model, values, cell.variable, cell.element, every)
         joint = log_probs[:, :-1] + (widths / scale).log()
-        yield joint, _cell_log_probs(own, log_probs[:, -1] - joint.logsumexp(1), scale)
+        log_prob = log_probs[:, -1] if mixed else log_probs[:, -1] - joint.logsumexp(1)
+        yield joint, _cell_log_probs(own, log_prob, scale)
 
 
 @torch.no_grad()
-def _last(model: AutoregressiveModel, cell: Cell, examples: Examples) -> Iterator[np.ndarray]:
-    """log p(cell | rest) of what the cells hold under the orders that draw them last, as :func:`_joint`."""
-    for values in _batches(model, cell, examples, 1):
-        own, candidate = _cell_values(values, cell)
-        log_prob = cell_log_probs(model, values, cell.variable, cell.element, candidate)[:, 0]
-        yield _cell_log_probs(own, log_prob, model.units.scale(cell.variable, cell.element))
+def _last(model: AutoregressiveModel, variable: Variable, examples: Examples) -> np.ndarray:
+    """log p of what each cell of a variable holds given the rest under the orders that draw it last, float64 [rows,
+    elements], in the data's units."""
+    scales = [math.log(model.units.scale(variable, element)) for element in range(variable.size)]
+    log_probs = [
+        each_cell_log_prob(model, values, variable).double().cpu() - torch.tensor(scales, dtype=torch.float64)
+        for _, values in values_in_batches(model, examples, _ROWS)
+    ]
+    together: np.ndarray = torch.cat(log_probs).numpy()
+    return together
 
 
 def _cell_values(values: Values, cell: Cell) -> tuple[Tensor, Tensor]:
@@ -260,7 +270,7 @@ def _standardized(model: AutoregressiveModel, cell: Cell, points: Tensor) -> Ten
 
 def _batches(model: AutoregressiveModel, cell: Cell, examples: Examples, points: int) -> Iterator[Values]:
     """Batches of standardized examples; raises ``OrderForbids`` for gaps that the model cannot marginalize."""
-    for first, values in values_in_batches(model, examples, max(1, _EVALUATIONS // points)):
+    for first, values in values_in_batches(model, examples, min(_ROWS, max(1, _EVALUATIONS // points))):
         _check_gaps(model, cell, values, first)
         yield values
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,6 +14,9 @@ from ardsl.compiler.likelihood.ranked import RankedVariable, log_probs_of, obser
 from ardsl.families.distributions import Conditional
 from ardsl.model.model import Variable
 
+_EVALUATIONS = 1 << 14
+"""Examples times candidates whose log-probabilities are in work at once."""
+
 
 def joint_log_probs(model: Density, values: Values, variable: Variable, element: int, candidates: Tensor) -> Tensor:
     """log p of each example with candidate values in one cell: [examples, n], in nats.
@@ -20,12 +24,89 @@ def joint_log_probs(model: Density, values: Values, variable: Variable, element:
     ``candidates`` c are [n] or [examples, n], standardized as ``values`` are. Divided by its sum or integral over c,
     p is p(cell = c | rest), by Bayes' rule.
     """
-    rows = len(values[variable.name])
-    candidates = candidates.expand(rows, -1)
+    candidates = candidates.expand(len(values[variable.name]), -1)
+    return model.log_prob_of(_with_candidates(values, variable, element, candidates)).reshape(candidates.shape)
+
+
+def relative_log_probs(model: Density, values: Values, variable: Variable, element: int, candidates: Tensor) -> Tensor:
+    """:func:`joint_log_probs` up to a number that is the same for all candidates of an example.
+
+    Only what reads the cell is evaluated for every candidate, and nothing where the cell is drawn after all others.
+    """
+    readers = _readers(model, variable, element)
+    if readers is None:
+        return joint_log_probs(model, values, variable, element, candidates)
+    candidates = candidates.expand(len(values[variable.name]), -1)
+    complete = _with_candidates(values, variable, element, candidates[:, :1])
+    validate = not model.all_inside(complete)
+    group, block, draw = _draw_of(model, variable, element)
+    parameters = model.conditional_parameters(group, complete, validate=validate)[block][:, draw]
+    log_probs = _each(model.conditionals[group][block], parameters, candidates)
+    if not readers:
+        return log_probs
+    repeated = _with_candidates(values, variable, element, candidates)
+    for index, blocks in readers.items():
+        of_blocks = model.conditional_parameters(index, repeated, validate=validate)
+        for number, draws in blocks.items():
+            target, conditional = model.groups[index].targets[number], model.conditionals[index][number]
+            value = repeated[target.variable.name][:, target.elements[draws].reshape(-1)]
+            if conditional.joint:
+                value = value.unflatten(1, (len(draws), -1))
+            own = conditional.log_prob(of_blocks[number][:, draws], value, validate=validate)
+            log_probs = log_probs + own.sum(1).reshape(candidates.shape)
+    return log_probs
+
+
+def _with_candidates(values: Values, variable: Variable, element: int, candidates: Tensor) -> Values:
+    """The values of each example repeated with each of its candidates, [examples, n], in one cell."""
     repeated = {name: value.repeat_interleave(candidates.shape[1], 0) for name, value in values.items()}
     own = repeated[variable.name].clone()
     own[:, element] = candidates.reshape(-1)
-    return model.log_prob_of(repeated | {variable.name: own}).reshape(rows, -1)
+    return repeated | {variable.name: own}
+
+
+def _each(conditional: Conditional, parameters: Tensor, candidates: Tensor) -> Tensor:
+    """log p of candidates [examples, n] under parameters [..., examples, width]: [..., examples, n]."""
+    levels = conditional.domain.levels
+    if levels is None or levels > candidates.shape[-1]:
+        return conditional.log_prob(parameters.unsqueeze(-2), candidates)
+    table = conditional.log_table(parameters)
+    inside, code = conditional.domain.inside(candidates), conditional.domain.code(candidates)
+    index = torch.where(inside, code, 0).long().expand(*table.shape[:-1], -1)
+    return torch.where(inside, table.gather(-1, index), -torch.inf)
+
+
+def _draw_of(model: Density, variable: Variable, element: int) -> tuple[int, int, int]:
+    """The group, the block and the number within the block of the draw of an element."""
+    return next(
+        (index, block, int(draw))
+        for index, group in enumerate(model.groups)
+        for block, target in enumerate(group.targets)
+        if target.variable is variable
+        for draw in np.flatnonzero((target.elements == element).any(1))
+    )
+
+
+def _readers(model: Density, variable: Variable, element: int) -> dict[int, dict[int, np.ndarray]] | None:
+    """The draws that read a cell, by group and target block; None where the likelihood is no product of one term for
+    each draw, or has the cell in a term with others."""
+    own_group, own_block, _ = _draw_of(model, variable, element)
+    if not model.plain or model.conditionals[own_group][own_block].joint:
+        return None
+    readers: dict[int, dict[int, np.ndarray]] = {}
+    for index, (group, plan) in enumerate(zip(model.groups, model.spec.plan.groups, strict=True)):
+        source = next((source for source in group.sources if source.variable is variable), None)
+        column = -1 if source is None else int(group.columns(source)[element])
+        if column < 0:
+            continue
+        if plan.receptive_field is not None:
+            return None
+        read = plan.realized[0].columns([column]).row_counts() > 0
+        by_block = np.split(read, np.cumsum([target.draws for target in group.targets])[:-1])
+        blocks = {block: np.flatnonzero(draws) for block, draws in enumerate(by_block) if draws.any()}
+        if blocks:
+            readers[index] = blocks
+    return readers
 
 
 @dataclass(frozen=True)
@@ -43,12 +124,15 @@ class CellMixture:
 
     def log_prob(self, candidates: Tensor) -> Tensor:
         """log p of candidate values [n] or [examples, n], standardized as the model's values are: [examples, n]."""
-        log_prob = self.conditional.log_prob(self.parameters.unsqueeze(-2), candidates)
-        return (self.log_weights.unsqueeze(-1) + log_prob).logsumexp(0)
-
-    def log_table(self) -> Tensor:
-        """log p of every value of a finite domain, in the order of their codes: [examples, values]."""
-        return (self.log_weights.unsqueeze(-1) + self.conditional.log_table(self.parameters)).logsumexp(0)
+        candidates = candidates.expand(self.log_weights.shape[1], -1)
+        rows = max(1, _EVALUATIONS // candidates.shape[1])
+        log_probs = [
+            (log_weights.unsqueeze(-1) + _each(self.conditional, parameters, own)).logsumexp(0)
+            for log_weights, parameters, own in zip(
+                self.log_weights.split(rows, 1), self.parameters.split(rows, 1), candidates.split(rows), strict=True
+            )
+        ]
+        return torch.cat(log_probs)
 
 
 def cell_mixture(model: Density, values: Values, variable: Variable, element: int) -> CellMixture:

@@ -5,11 +5,15 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import ardsl
 from ardsl.compiler.queries.cells import cell_log_probs, joint_log_probs
-from ardsl.compiler.queries.complete import OrderForbids
+from ardsl.compiler.queries.complete import OrderForbids, complete
+from ardsl.compiler.steps.evaluator import Lender
 from tests.support.missing_specs import ARRAY, GIVEN, RECORD, compiled, levels
+from tests.support.table_specs import Table, tables
 
 FIXED = RECORD.replace('any(orders = ORDERS, seed = 3, train = "all")', "[c, a, d, b]")
 MIXED = """
@@ -41,8 +45,8 @@ def test_what_is_filled_in_follows_the_conditional(text: str, gaps: list[int]) -
     some = every(model)[11]
     missing = torch.isin(torch.arange(variable.size), torch.tensor(gaps))
     n = 20_000
-    given = torch.where(missing, torch.nan, some).repeat(n, 1)
-    found = model.complete(given, label, seed=5).double()
+    gap = torch.where(missing, torch.nan, some).repeat(n, 1)
+    found = model.complete(gap, label, seed=5).double()
     assert torch.equal(found[:, ~missing], some[~missing].repeat(n, 1))
     candidates = every(model)[(every(model) == some)[:, ~missing].all(1)]
     log_p = exact(model, candidates, label, missing.numpy())
@@ -159,3 +163,21 @@ def test_an_order_is_chosen_by_what_is_observed_alone() -> None:
         wanted = model.log_prob(x[None]).exp().item()
         frequency = (found == x).all(1).double().mean().item()
         assert abs(frequency - wanted) < 5 * (wanted * (1 - wanted) / n) ** 0.5
+
+
+@settings(max_examples=20, deadline=None)
+@given(tables(any_order=True), st.booleans())
+@torch.no_grad()
+def test_rows_together_are_filled_as_each_by_itself(table: Table, likely: bool) -> None:
+    """Many patterns of gaps are drawn row by row under orders of their own, one pattern step by step: the same draws of
+    the same noise."""
+    model = table.model
+    values = model.values(table.gaps, None if table.label is None else {"g": table.label})
+    noise = model.noise(len(table.gaps), seed=4)
+    lender = Lender(most=4)
+    together = complete(model, lender, values, noise, likely=likely)["row"]
+    for row in range(len(table.gaps)):
+        own = {name: value[row : row + 1] for name, value in values.items()}
+        alone = complete(model, lender, own, noise.rows(slice(row, row + 1)), likely=likely)["row"]
+        torch.testing.assert_close(together[row : row + 1], alone, atol=1e-9, rtol=1e-9)
+    assert torch.equal(together[~table.gaps.isnan()], values["row"][~table.gaps.isnan()])
