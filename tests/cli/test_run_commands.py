@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import re
 import signal
 from pathlib import Path
 
@@ -73,6 +74,18 @@ def test_eval_prints_the_documented_object(run: Run, trained: str) -> None:
     assert json.loads(run("eval", trained, "--json", "--data", "specs/data.npz").stdout) == found
     assert json.loads(run("eval", trained, "--json", "--split", "train").stdout)["examples"] == 60
     assert json.loads(run("eval", trained, "--json", "--split", "valid").stdout)["examples"] == 20
+    assert json.loads(run("eval", trained, "--json", "--examples", "7").stdout)["examples"] == 7
+    assert "not the mixture of several orders" in run("eval", trained, "--orders", "2").stderr
+
+
+def test_eval_of_some_orders(run: Run, spec: str) -> None:
+    Path(spec).write_text(PICTURE.replace("p(x[i]", "order x by any(orders = 3)\np(x[i]"))
+    assert run("train", spec, "-q").exit_code == 0
+    shown = run("eval", "runs/small", "--orders", "2").stdout
+    assert "orders        the first 2 of 3\n" in shown and re.search(r"one order     \d+\.\d+ ± \d\.\d+ nats", shown)
+    assert "orders        all 3\n" in run("eval", "runs/small", "--orders", "3").stdout
+    figures = json.loads(run("eval", "runs/small", "--orders", "1", "--json").stdout)
+    assert figures["orders"] == 1 and figures["order_nll"] == figures["nll"] and figures["order_error"] is None
 
 
 def test_paths_are_relative_to_the_working_directory(

@@ -49,6 +49,57 @@ def test_the_mixture_over_orders_is_what_is_evaluated() -> None:
     assert ardsl.evaluate(model, x, 4).nll == pytest.approx(float(expected), abs=1e-12)
 
 
+@pytest.mark.parametrize("network", ["made(hidden = 8)", "nade(hidden = [8, 8])"])
+def test_some_orders_are_a_mixture_of_fewer(network: str) -> None:
+    """With the mean of the single orders, and its standard error over them."""
+    text = f"observed x[4] : binary\norder x by any(orders = 5)\np(x[i] | x[<i]) = bernoulli via {network}\n"
+    model, x = random_model(text), correlated(9)
+    with torch.no_grad():
+        under = torch.stack([model.log_prob(x, order=k) for k in range(5)])  # type: ignore[list-item]
+    for count in (1, 3, 5):
+        found = ardsl.evaluate(model, x, 4, orders=count)
+        mixture = under[:count].logsumexp(0) - math.log(count)
+        single = -under[:count].mean(1)
+        assert found.nll == pytest.approx(float(-mixture.mean()), abs=1e-12)
+        assert found.standard_error == pytest.approx(float(mixture.std()) / 3, abs=1e-12)
+        assert found.orders is not None and found.orders.count == count
+        assert found.orders.nll == pytest.approx(float(single.mean()), abs=1e-12)
+        if count == 1:
+            assert math.isnan(found.orders.standard_error)
+        else:
+            assert found.orders.standard_error == pytest.approx(float(single.std()) / math.sqrt(count), abs=1e-12)
+    assert ardsl.evaluate(model, x).nll == pytest.approx(ardsl.evaluate(model, x, orders=5).nll, abs=1e-12)
+    with pytest.raises(ardsl.ArdslError, match="`x` has 5 orders, not 6"):
+        ardsl.evaluate(model, x, orders=6)
+    with pytest.raises(ardsl.ArdslError, match="the model is not the mixture of several orders"):
+        ardsl.evaluate(random_model(MADE), x, orders=1)
+
+
+def test_some_examples_stand_for_all() -> None:
+    """The same each time, drawn from all over."""
+    model, x = random_model(MADE), correlated(500)
+    found = ardsl.evaluate(model, x, examples=100)
+    rows = np.sort(np.random.default_rng(0).choice(500, 100, replace=False))
+    assert rows.min() < 20 and rows.max() > 470
+    assert found.examples == 100 and found.nll == ardsl.evaluate(model, x[torch.from_numpy(rows)]).nll
+    assert ardsl.evaluate(model, x, examples=900).nll == ardsl.evaluate(model, x).nll
+
+
+def test_a_network_asked_with_a_mask_validates_by_the_same_questions() -> None:
+    """After each epoch; what is evaluated is exact."""
+    text = (
+        'observed x[4] : binary\norder x by any(orders = 2, train = "all")\n'
+        "p(x[i] | x[<i]) = bernoulli via nade(hidden = [8])\n"
+        "train { epochs = 3  batch = 50  optimizer = sgd(rate = 1e-30) }\n"
+    )
+    data = {"train": correlated(50), "valid": correlated(3000, seed=1)}
+    run = ardsl.fit(ardsl.loads(text), data, device="cpu", progress=False)
+    first, *others = [row["valid"] for row in run.metrics]
+    assert others == [first, first]
+    exact = ardsl.evaluate(run.model, data["valid"]).nll
+    assert first == pytest.approx(exact, abs=0.2) and first != exact
+
+
 def test_conditioning_goes_with_its_example() -> None:
     model = random_model(CONDITIONAL)
     random = np.random.default_rng(0)

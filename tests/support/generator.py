@@ -526,6 +526,17 @@ class Composer:
         written += ", scaled = true" * self.chance(35) + ", transposed = true" * self.chance(15)
         return f"nade({written}{self.dropout()})"
 
+    def deep(self) -> str:
+        """``nade`` of several layers, asked with a mask."""
+        widths = [self.number(2, 6) for _ in range(self.number(1, 3))]
+        return f"nade(hidden = {widths}{self.activated()}{', residual = true' * self.chance(25)}{self.dropout()})"
+
+    def conv_nade(self) -> str:
+        kernels = [self.number(1, 4) for _ in range(self.number(1, 2))]
+        written = f"features = {self.number(1, 3)}, kernels = {kernels}, hidden = {self.hidden(1, 2)}"
+        written += ", dense = false" * self.chance(40) + f", axes = {self.number(1, 3)}" * self.chance(40)
+        return f"conv_nade({written}{self.activated()}{self.dropout()})"
+
     def dropout(self) -> str:
         return ", dropout = 0.2" * self.chance(10)
 
@@ -581,6 +592,8 @@ class Composer:
             return self.pick(("", "free", ""))
         if network == "mlp" and any(isinstance(c.how, Before) for c in factor.contexts):
             network = "made"
+        if self.chance(15):
+            return self.asked(factor)
         tied = network == "tied"
         choosers = self.choosers(factor)
         if choosers and self.chance(30):
@@ -600,6 +613,13 @@ class Composer:
         if network == "nade":
             return self.nade()
         return self.made() if network == "made" else ""
+
+    def asked(self, factor: Factor) -> str:
+        """A network asked with a mask for a factor, of one that reads its own array perhaps a convolutional one."""
+        variable = self.variables_of(factor)
+        reads_own = any(context.source == variable.name for context in factor.contexts)
+        array = bool(variable.shape) and not variable.fields and 0 not in variable.events
+        return self.conv_nade() if reads_own and array and self.chance(50) else self.deep()
 
     def choosers(self, factor: Factor) -> list[str]:
         """What of a factor's contexts may choose its weights."""
@@ -748,7 +768,7 @@ class Composer:
         chosen = [number for number in able if self.chance(80)]
         if not chosen:
             return
-        self.nets["body"] = self.pick((self.made, self.made, self.nade, lambda: "linear"))()
+        self.nets["body"] = self.pick((self.made, self.made, self.nade, self.deep, lambda: "linear"))()
         self.statements.append(f"net body = {self.nets['body']}")
         for number in chosen:
             self.factors[number] = replace(self.factors[number], network="body")

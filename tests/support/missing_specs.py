@@ -25,6 +25,8 @@ observed x[4] : category(3)
 order x by any(orders = ORDERS, train = "all")
 p(x[i] | x[<i], label) = categorical via made(hidden = [12])
 """
+DEEP = RECORD.replace("made(hidden = [16, 16])", "nade(hidden = [9, 9])")
+CONV = GIVEN.replace("made(hidden = [12])", "conv_nade(features = 4, kernels = 3, hidden = 5)")
 
 
 def compiled(text: str, orders: int):

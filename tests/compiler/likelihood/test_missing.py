@@ -8,11 +8,11 @@ import torch
 
 import ardsl
 from ardsl.compiler.likelihood.missing import placed_last
-from tests.support.missing_specs import ARRAY, GIVEN, RECORD, compiled, levels
+from tests.support.missing_specs import ARRAY, CONV, DEEP, GIVEN, RECORD, compiled, levels
 
 
 @pytest.mark.parametrize("orders", [1, 3])
-@pytest.mark.parametrize("text", [RECORD, ARRAY, GIVEN])
+@pytest.mark.parametrize("text", [RECORD, ARRAY, GIVEN, DEEP, CONV])
 @torch.no_grad()
 def test_marginal_is_the_sum_over_what_is_missing(text: str, orders: int) -> None:
     """For every pattern of missing elements: Σ over their values of p under the orders that draw them last."""

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from ardsl.compiler.likelihood.missing import placed_last
 from ardsl.compiler.queries.cells import cell_log_probs, each_cell_log_prob, joint_log_probs, relative_log_probs
 from tests.compiler.queries.test_complete import FIXED, every
-from tests.support.missing_specs import ARRAY, GIVEN, RECORD, compiled, levels
+from tests.support.missing_specs import ARRAY, CONV, DEEP, GIVEN, RECORD, compiled, levels
 from tests.support.table_specs import Table, tables
 
 
-@pytest.mark.parametrize("text", [RECORD, FIXED, ARRAY, GIVEN])
+@pytest.mark.parametrize("text", [RECORD, FIXED, ARRAY, GIVEN, DEEP, CONV])
 @torch.no_grad()
 def test_a_cell_given_the_rest_is_bayes_rule(text: str) -> None:
     """Normalized over the cell's values it is the conditional of the joint; under all orders it needs no normalizing,

@@ -12,7 +12,7 @@ import ardsl
 from ardsl.compiler.queries.cells import cell_log_probs, joint_log_probs
 from ardsl.compiler.queries.complete import OrderForbids, complete
 from ardsl.compiler.steps.evaluator import Lender
-from tests.support.missing_specs import ARRAY, GIVEN, RECORD, compiled, levels
+from tests.support.missing_specs import ARRAY, CONV, DEEP, GIVEN, RECORD, compiled, levels
 from tests.support.table_specs import Table, tables
 
 FIXED = RECORD.replace('any(orders = ORDERS, seed = 3, train = "all")', "[c, a, d, b]")
@@ -35,7 +35,10 @@ def every(model) -> torch.Tensor:
     return torch.tensor(list(product(*levels(model.spec.model.observed[0]))), dtype=torch.float64)
 
 
-@pytest.mark.parametrize(("text", "gaps"), [(RECORD, [0, 1]), (ARRAY, [4, 0]), (FIXED, [3, 1]), (GIVEN, [2, 0])])
+@pytest.mark.parametrize(
+    ("text", "gaps"),
+    [(RECORD, [0, 1]), (ARRAY, [4, 0]), (FIXED, [3, 1]), (GIVEN, [2, 0]), (DEEP, [2, 3]), (CONV, [1, 2])],
+)
 @torch.no_grad()
 def test_what_is_filled_in_follows_the_conditional(text: str, gaps: list[int]) -> None:
     """20,000 completions of one example, by the frequencies of their values; the rest stays as it was."""
