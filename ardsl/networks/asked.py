@@ -79,8 +79,9 @@ class AskedNetwork(NetworkModule):
         """True where any set of draws may be known: training draws from all orders, and each draw reads all that is
         earlier."""
         self._questions: dict[int, Questions] = {}
-        for number in range(plan.group.order_count):
-            self.questions(number)  # made before a tracer looks in
+        if plan.group.order_count * plan.group.elements <= MOST_NUMBERS:
+            for number in range(plan.group.order_count):
+                self.questions(number)  # made before a tracer looks in
         self.register_buffer("_feature_element", torch.as_tensor(plan.group.feature_element), persistent=False)
         self._feature_element: Tensor
 
@@ -178,6 +179,8 @@ class AskedStepper(Stepper):
         self._network = network
         self._asked = network.questions(run.orders)
         self._steps = steps(self._asked, group, run)
+        self._outputs = [[torch.as_tensor(part, device=like.device) for part in step.outputs] for step in self._steps]
+        self._places = [torch.as_tensor(step.places, device=like.device) for step in self._steps]
         input_step = run.element_step[group.feature_element]
         self._columns = [
             torch.as_tensor(np.flatnonzero(input_step == step), device=like.device) for step in range(-1, run.steps)
@@ -191,14 +194,9 @@ class AskedStepper(Stepper):
         self._inputs[self._columns[step + 1]] = inputs
 
     def parameters(self, step: int) -> Tensor:
-        asked = self._steps[step]
-        answers = [
-            self._answer(int(context), torch.as_tensor(outputs, device=self._inputs.device))
-            for context, outputs in zip(asked.contexts, asked.outputs, strict=True)
-        ]
-        if len(answers) == 1:
-            return answers[0]
-        return torch.cat(answers)[torch.as_tensor(asked.places, device=self._inputs.device)]
+        contexts = self._steps[step].contexts.tolist()
+        answers = [self._answer(*question) for question in zip(contexts, self._outputs[step], strict=True)]
+        return answers[0] if len(answers) == 1 else torch.cat(answers)[self._places[step]]
 
     def _answer(self, context: int, outputs: Tensor) -> Tensor:
         """Some outputs given a context, [outputs, batch]."""

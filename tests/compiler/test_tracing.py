@@ -55,6 +55,15 @@ MODELS: dict[str, tuple[str, Make]] = {
         "p(x[i] | x[<i]) = bernoulli via made(hidden = 9)",
         codes(2, 5),
     ),
+    "asked with a mask": ("observed x[5] : binary\np(x[i] | x[<i]) = bernoulli via nade(hidden = [9, 7])", codes(2, 5)),
+    "asked, a window": (
+        "observed x[6] : binary\np(x[i] | x[<i] within 2) = bernoulli via nade(hidden = [9])",
+        codes(2, 6),
+    ),
+    "asked over an array": (
+        "observed x[3, 3] : binary\np(x[i] | x[<i]) = bernoulli via conv_nade(features = 3, hidden = 4)",
+        codes(2, 3, 3),
+    ),
     "counts": ("observed x[5] : count\np(x[i] | x[<i]) = poisson via made(hidden = 9)", codes(9, 5)),
     "mixture": (
         "observed x[5] : real\np(x[i] | x[<i]) = mixture(logistic, components = 3) via made(hidden = 9)",

@@ -40,7 +40,8 @@ def estimate(
     if generator is None and model.estimated:
         generator = np.random.default_rng(int(torch.randint(1 << 62, ())))
     chosen = _draw_orders(model, generator)
-    patterns, restore = by_pattern(values, model.may_miss, model.spec.variables)
+    asked = [ask and network.asked for network in model.networks_by_group]
+    patterns, restore = ([], None) if all(asked) else by_pattern(values, model.may_miss, model.spec.variables)
     lengths = lengths_along_time(model.spec.plan, values)
     log_probs = []
     for index, group in enumerate(model.groups):
@@ -49,7 +50,7 @@ def estimate(
             (log_prob,) = model.draw_log_probs(index, values, validate=False, span=span)
             log_probs.append(window.of_all(log_prob.sum(-1), lengths[index]))
             continue
-        if ask and model.networks_by_group[index].asked:
+        if asked[index]:
             assert generator is not None  # the model is estimated
             rows = rows or Rows(len(next(iter(values.values()))))
             log_probs.append(_asked(model, index, values, generator, rows))

@@ -121,7 +121,8 @@ class Nade(Network):
                 span = group.call.option_spans[name]
                 return [rules.ONE_LAYER.at(span, option=name, network=self.name, width=width)]
         too_many = too_many_pairs(self.name, group)
-        return design_deep(group, self.name, options) if too_many is None else [too_many]
+        own = {name: value for name, value in options.items() if name not in ("transposed", "scaled")}
+        return design_deep(group, self.name, own) if too_many is None else [too_many]
 
     def _shallow(self, group: Group, options: Mapping[str, Any]) -> Design | list[Diagnostic]:
         """One hidden layer over sums of what each draw reads."""
