@@ -1,15 +1,16 @@
 """Conditionals of a variable trained on all orders, where each example is under an order of its own.
 
 Questions about rows with gaps put what is observed first, and which elements these are differs from row to row. A dense
-network evaluates all of them at once (``networks/dense/ranked.py``); of other networks the examples of equal orders are
-evaluated together.
+network evaluates all of them at once (``networks/dense/ranked.py``), and one that is asked with a mask takes what each
+example knows; of other networks the examples of equal orders are evaluated together.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,6 +18,7 @@ from ardsl.compiler.arrays.values import Values
 from ardsl.compiler.likelihood.density import Density
 from ardsl.families.distributions import Conditional
 from ardsl.model.model import Variable
+from ardsl.networks.asked import AskedNetwork
 from ardsl.networks.dense.module import DenseNetwork
 from ardsl.networks.dense.ranked import DenseByRank, DenseLevels, levels_of
 from ardsl.relations import Order
@@ -81,6 +83,8 @@ class RankedVariable:
             network = self.density.networks_by_group[index]
             if levels is not None and isinstance(network, DenseNetwork):
                 networks[index] = DenseByRank.of(network, levels, self.density.inputs(index, values), rank)
+            elif isinstance(network, AskedNetwork) and network.any_order:
+                networks[index] = _ByQuestion(network, self.variable, self.density.inputs(index, values), rank)
             else:
                 networks[index] = _ByPattern(self.density, index, self.variable, values, rank)
         return Ranked(self, values[self.variable.name], networks)
@@ -130,6 +134,31 @@ def log_probs_of(under: Ranked, asked: Tensor, validate: bool) -> Tensor:
             rows = torch.nonzero(asked[:, element]).flatten()
             log_probs[rows, element] = under.log_prob(element, rows, validate=validate).to(log_probs.dtype)
     return log_probs
+
+
+@dataclass(frozen=True)
+class _ByQuestion:
+    """Parameters of a network that may be asked given any elements: of each draw by one question."""
+
+    network: AskedNetwork
+    variable: Variable
+    inputs: Tensor
+    rank: Tensor
+    """Of each element, [batch or 1, elements]."""
+
+    def moved(self, rank: Tensor, same: int) -> _ByQuestion:
+        return replace(self, rank=rank)
+
+    def parameters(self, draw: int, rows: Tensor | None = None) -> Tensor:
+        group = self.network.plan.group
+        own = torch.as_tensor(group.elements_of(self.variable), device=self.rank.device)
+        element = int(np.concatenate([target.elements[:, 0] for target in group.targets])[draw])
+        known = (self.rank[:, own] < self.rank[:, element, None]) | (own < 0)
+        known = known.expand(len(self.inputs), -1)
+        inputs = self.inputs if rows is None else self.inputs[rows]
+        answers = self.network.ask(inputs, known if rows is None else known[rows])
+        first, last = np.searchsorted(group.output_draw, [draw, draw + 1])
+        return answers[:, first:last]
 
 
 class _ByPattern:
