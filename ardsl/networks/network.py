@@ -20,8 +20,8 @@ class Option:
     """A hyper-parameter: its kind, default, range and one line of doc.
 
     ``kind`` is ``integer``, ``real``, ``boolean``, ``choice`` (one of ``choices``), ``sizes`` (an integer or a list of
-    them, as a tuple), ``widths`` (the same, but that an integer is another thing than a list of one, and stays one) or
-    ``variable`` (the name of one, None by default).
+    them, as a tuple), ``widths`` (the same, but that an integer is another thing than a list of one, and stays one),
+    ``axes`` (true, false, or the names of axes, as a tuple) or ``variable`` (the name of one, None by default).
     """
 
     name: str
@@ -40,6 +40,8 @@ class Option:
             return "true or false"
         if self.kind == "choice":
             return f"one of {', '.join(self.choices)}"
+        if self.kind == "axes":
+            return "true, false, the name of an axis or a list of them"
         if self.kind == "variable":
             return "the name of a variable"
         noun = {

@@ -57,6 +57,10 @@ def _convert(option: Option, value: Any) -> Any:
         return value if isinstance(value, bool) else None
     if option.kind == "choice":
         return value if value in option.choices else None
+    if option.kind == "axes":
+        names = value if isinstance(value, tuple) else (value,)
+        known = bool(names) and all(isinstance(name, str) for name in names)
+        return value if isinstance(value, bool) else tuple(names) if known else None
     if option.kind == "variable":
         return value if isinstance(value, Word) else None
     if option.kind in ("sizes", "widths"):

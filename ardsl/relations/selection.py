@@ -80,19 +80,26 @@ class Selection(ABC):
         """The parts read along each axis of the source, of a box; else none."""
         return ()
 
-    @property
-    def placed_axes(self) -> tuple[int, ...]:
-        """The axes of the source along which a target reads by its own place."""
-        return tuple(axis for axis, part in enumerate(self.axis_parts) if not part.whole)
+    def placed_axes(self, axes: tuple[int, ...] | None = None) -> tuple[int, ...]:
+        """The axes of the source along which a target reads by its own place, or by that along some of its ``axes``."""
+        if axes is None:
+            return tuple(axis for axis, part in enumerate(self.axis_parts) if not part.whole)
+        moved = [any(_moves(end, axes) for end in (part.low, part.high)) for part in self.axis_parts]
+        return tuple(np.flatnonzero(moved).tolist())
 
     def earlier_within(self, axes: int) -> tuple[int | None, ...] | None:
         """The distances along an array's ``axes`` up to which each target reads all that is earlier, None of an axis
         without limit; None where it does not read so."""
         return None
 
-    def slots(self, order: Order, targets: np.ndarray, sources: np.ndarray) -> list[np.ndarray]:
+    def slots(
+        self, order: Order, targets: np.ndarray, sources: np.ndarray, axes: tuple[int, ...] | None = None
+    ) -> list[np.ndarray]:
         """Numbers of pairs of a target and a source that it reads, each int64 [pairs], which together tell the sources
-        of a target apart in a way that is the same for every target: by distance where what is read moves."""
+        of a target apart in a way that is the same for every target: by distance where what is read moves.
+
+        Of some ``axes`` of the target's variable, the same for targets that differ along these alone.
+        """
         return [sources]
 
 
@@ -210,11 +217,13 @@ class Earlier(Selection):
             return None
         return (None,) * axes if self.limits is None else self.limits
 
-    def slots(self, order: Order, targets: np.ndarray, sources: np.ndarray) -> list[np.ndarray]:
+    def slots(
+        self, order: Order, targets: np.ndarray, sources: np.ndarray, axes: tuple[int, ...] | None = None
+    ) -> list[np.ndarray]:
         elements = _at(self.elements or range(order.size), targets)
-        if self.limits is not None:
-            target_at, source_at = unraveled(elements, order.shape), unraveled(sources, order.shape)
-            return [own - other for own, other in zip(target_at, source_at, strict=True)]
+        if self.limits is not None or axes is not None:
+            at = zip(unraveled(elements, order.shape), unraveled(sources, order.shape), strict=True)
+            return [own - other if axes is None or axis in axes else other for axis, (own, other) in enumerate(at)]
         # Elements of one rank are told apart by their place in it.
         by_rank, starts = order.by_rank
         place = np.empty(order.size, dtype=np.int64)
@@ -447,10 +456,12 @@ class Part(Selection, Relation):
     def axis_parts(self) -> tuple[AxisPart, ...]:
         return self.parts
 
-    def slots(self, order: Order, targets: np.ndarray, sources: np.ndarray) -> list[np.ndarray]:
+    def slots(
+        self, order: Order, targets: np.ndarray, sources: np.ndarray, axes: tuple[int, ...] | None = None
+    ) -> list[np.ndarray]:
         places = unraveled(sources, self.source_shape)
         return [
-            (high if _moves(part.high) else low if _moves(part.low) else 0) - at
+            (high if _moves(part.high, axes) else low if _moves(part.low, axes) else 0) - at
             for part, (low, high), at in zip(self.parts, self.bounds(targets), places, strict=True)
         ]
 
@@ -526,5 +537,6 @@ class Part(Selection, Relation):
         return (np.arange(first, min(first + _PORTION, self.targets)) for first in range(0, self.targets, _PORTION))
 
 
-def _moves(bound: Affine | None) -> bool:
-    return bound is not None and bound.axis is not None
+def _moves(bound: Affine | None, axes: tuple[int, ...] | None) -> bool:
+    """Says whether an end moves with a target along some axes, or along any (None)."""
+    return bound is not None and bound.axis is not None and (axes is None or bound.axis in axes)

@@ -521,9 +521,12 @@ class Composer:
         written += ", direct = false" * self.chance(25) + ", residual = true" * self.chance(25)
         return f"made({written}{self.dropout()})"
 
-    def nade(self) -> str:
+    def nade(self, axes: Sequence[str | None] = ()) -> str:
         written = f"hidden = {self.number(1, 6)}" + self.activated()
         written += ", scaled = true" * self.chance(35) + ", transposed = true" * self.chance(15)
+        if axes and self.chance(25):
+            named = [axis for axis in axes if axis and self.chance(60)]
+            written += f", tied = [{', '.join(named)}]" if named else ", tied = true"
         return f"nade({written}{self.dropout()})"
 
     def deep(self) -> str:
@@ -611,7 +614,8 @@ class Composer:
         if network == "mlp":
             return f"mlp(hidden = {self.hidden()}{self.activated()}{', tied = true' * tied})"
         if network == "nade":
-            return self.nade()
+            variable = self.variables_of(factor)
+            return self.nade(() if variable.fields else variable.axis_names)
         return self.made() if network == "made" else ""
 
     def asked(self, factor: Factor) -> str:

@@ -449,3 +449,23 @@ NOT_TRANSPOSED = Rule(
     wrong="observed x[4] : real\np(x[i] | x[<i]) = normal via nade(hidden = 8, transposed = true)\n",
     right="observed x[4] : binary\np(x[i] | x[<i]) = bernoulli via nade(hidden = 8, transposed = true)\n",
 )
+
+NOT_TIED = Rule(
+    code="AR433",
+    title="draws that cannot be tied along these axes",
+    message="`{network}` cannot tie `{variable}` along `{axes}`: {reason}",
+    label="not alike along this",
+    explanation=(
+        "Draws that are tied along an axis have the same weights at each place along it, by distance: what one of them "
+        "reads there, each of them reads at its own place, as far as it is in the array. Contexts by index "
+        "(`x[t-1, *]`) and raster orders are alike everywhere; shuffled ones are not."
+    ),
+    wrong=(
+        "observed x[time: 4, 3] : binary\norder x by shuffle(seed = 1)\n"
+        "p(x[t, i] | x[<]) = bernoulli via nade(hidden = 8, tied = time)\n"
+    ),
+    right=(
+        "observed x[time: 4, 3] : binary\n"
+        "p(x[t, i] | x[t, ..i-1], x[t-1, *]) = bernoulli via nade(hidden = 8, tied = time)\n"
+    ),
+)

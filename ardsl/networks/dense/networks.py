@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from ardsl.diagnostics import Diagnostic
+from ardsl.diagnostics import Diagnostic, did_you_mean
+from ardsl.diagnostics.rules import factors as rules_of_factors
 from ardsl.diagnostics.rules import networks as rules
 from ardsl.networks.dense.by import by_problems, design_by
 from ardsl.networks.dense.designs import design_dense, design_table, design_tied
 from ardsl.networks.dense.slot_plan import element_levels, table_rows
+from ardsl.networks.dense.slots import axes_of, tied_slots
 from ardsl.networks.design import Design
 from ardsl.networks.group import Group
 from ardsl.networks.network import Network, Option
@@ -254,15 +256,49 @@ def too_many_pairs(network: str, group: Group, limit: int = MAX_PAIRS) -> Diagno
     return rules.TOO_MANY_PAIRS.at(group.call.span, network=network, pairs=f"{pairs:,}", limit=f"{limit:,}", help=help)
 
 
-def tied_problems(network: str, group: Group) -> Iterator[Diagnostic]:
-    """Tied parameters need one kind of draw, and few enough slots to list."""
+def tied_problems(network: str, group: Group, tied: bool | tuple[str, ...] = True) -> Iterator[Diagnostic]:
+    """Tied parameters need one kind of draw, and few enough slots to list; those tied along some axes, contexts that
+    are alike along them."""
+    written = "true" if isinstance(tied, bool) else tied[0] if len(tied) == 1 else f"[{', '.join(tied)}]"
     if len(group.targets) > 1:
-        yield rules.ONE_FAMILY.at(group.call.span, what=f"`{network}` with `tied = true`")
-    elif (too_many := too_many_pairs(network, group, MAX_SLOTS)) is not None:
+        yield rules.ONE_FAMILY.at(group.call.span, what=f"`{network}` with `tied = {written}`")
+        return
+    axes = None if isinstance(tied, bool) else axes_of(group.targets[0], tied)
+    problems = [] if isinstance(tied, bool) else list(_axis_problems(network, group, tied, written))
+    yield from problems
+    if problems:
+        return
+    if (too_many := too_many_pairs(network, group, MAX_SLOTS)) is not None:
         yield too_many
-    elif group.mixed is not None and (own := _not_by_rank(group)):
-        what = f"`{network}` with `tied = true` on {own}"
+    elif group.mixed is not None and (axes is not None or _not_by_rank(group)):
+        what = f"`{network}` with `tied = {written}`" + ("" if axes else f" on {_not_by_rank(group)}")
         yield rules.TABLE_UNDER_ANY.at(group.call.span, what=what, variable=group.mixed.name)
+    elif axes is not None and (pair := _not_alike(group, axes)) is not None:
+        target, source = group.draw_name(pair[0]), group.element_name(pair[1])
+        reason = f"`{target}` does not read `{source}`, and elsewhere along it such an element is read"
+        span, variable = group.call.option_spans["tied"], group.targets[0].variable.name
+        yield rules.NOT_TIED.at(span, network=network, variable=variable, axes=written, reason=reason)
+
+
+def _axis_problems(network: str, group: Group, tied: tuple[str, ...], written: str) -> Iterator[Diagnostic]:
+    """Names that are of no axis, and axes that one draw covers."""
+    target, span = group.targets[0], group.call.option_spans["tied"]
+    names = [axis.name for axis in target.variable.axes]
+    for name in tied:
+        if name not in names:
+            known = [known for known in names if known is not None]
+            help = did_you_mean(name, known) or "an axis is named where it is declared, `[time: 100, 88]`"
+            yield rules_of_factors.UNKNOWN_AXIS.at(span, variable=target.variable.name, name=name, help=help)
+        elif names.index(name) in target.factor.event_axes:
+            variable, reason = target.variable.name, f"one draw covers all along `{name}`"
+            yield rules.NOT_TIED.at(span, network=network, variable=variable, axes=written, reason=reason)
+
+
+def _not_alike(group: Group, axes: tuple[int, ...]) -> tuple[int, int] | None:
+    """A draw and an element that it would read if all draws along some axes read alike, but does not declare."""
+    alike = tied_slots(group, group.orders(), axes).relation()
+    surplus = alike.only(~group.declared(group.orders()).holds(alike.target, alike.read))
+    return (int(surplus.target[0]), int(surplus.read[0])) if surplus.count else None
 
 
 def _not_by_rank(group: Group) -> str | None:

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ardsl.networks.dense.module import ACTIVATIONS
-from ardsl.networks.dense.slot_plan import slot_features, table_shape
-from ardsl.networks.dense.slots import Slots, tied_slots
+from ardsl.networks.dense.slot_plan import table_shape
+from ardsl.networks.dense.slots import Slots, slot_columns, tied_slots
 from ardsl.networks.design import Design
 from ardsl.networks.module import NetworkModule, linear_
 from ardsl.networks.stepper import Orders
@@ -111,20 +111,7 @@ class TiedNetwork(NetworkModule):
 
     @torch.inference_mode(False)  # what is kept may be of use for gradients later
     def _make_gather(self, slots: Slots) -> Tensor:
-        group = self.plan.group
-        zero, one = group.features, group.features + 1
-        first = np.searchsorted(group.feature_element, np.arange(group.elements))
-        columns = []
-        for slot, width in enumerate(slot_features(group, slots)):
-            element = slots.gather[:, slot]
-            there = (element >= 0)[:, None]
-            features = width - int(slots.absent[slot])
-            place = first[np.maximum(element, 0)][:, None] + np.arange(features)
-            columns.append(np.where(there, place, zero))
-            if slots.absent[slot]:
-                columns.append(np.where(there, one, zero))
-        gather = np.concatenate([np.zeros((group.draws, 0), dtype=np.int64), *columns], axis=1)
-        return torch.as_tensor(gather, device=self.biases[-1].device)
+        return torch.as_tensor(slot_columns(self.plan.group, slots), device=self.biases[-1].device)
 
     def forward(self, inputs: Tensor, orders: Orders = 0) -> Tensor:
         return self.evaluate(inputs, self.gather(orders), slice(None)).flatten(1)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ardsl.networks.dense.slots import Slots, own_slots, tied_slots
+from ardsl.networks.dense.slots import Slots, own_slots, slot_features, tied_slots
 from ardsl.networks.design import Design, LayerPlan
 from ardsl.networks.group import Group
 from ardsl.relations import Order
@@ -87,17 +87,11 @@ def plan_table(group: Group, options: Mapping[str, Any]) -> Design:
     return Design(group, "table", dict(options), (layer,), realized, tied_axes=axes)
 
 
-def slot_features(group: Group, slots: Slots) -> list[int]:
-    """Inputs of each slot: its element's features, and one more that says it is there where it may be absent."""
-    features = group.element_features.tolist()
-    return [features[column.max()] + int(gone) for column, gone in zip(slots.gather.T, slots.absent, strict=True)]
-
-
 def plan_tied(group: Group, network: str, options: Mapping[str, Any]) -> Design:
     """One dense network applied to every draw's slots."""
     slots = [tied_slots(group, group.orders(k)) for k in range(group.order_count)]
     realized = tuple(each.relation() for each in slots)
-    sizes = [sum(slot_features(group, slots[0])), *options.get("hidden", ()), int(group.draw_outputs[0])]
+    sizes = [int(slot_features(group, slots[0]).sum()), *options.get("hidden", ()), int(group.draw_outputs[0])]
     layers = []
     for number, (inputs, outputs) in enumerate(zip(sizes, sizes[1:], strict=False)):
         last = number == len(sizes) - 2
@@ -116,14 +110,14 @@ def plan_tied(group: Group, network: str, options: Mapping[str, Any]) -> Design:
     return Design(group, network, dict(options), tuple(layers), realized, tied_axes=tied_axes(group))
 
 
-def tied_axes(group: Group) -> dict[str, tuple[int, ...]]:
-    """The axes, by variable, along which a tied network shares its weights: those of the draws, and those that are read
-    by place."""
+def tied_axes(group: Group, axes: tuple[int, ...] | None = None) -> dict[str, tuple[int, ...]]:
+    """The axes, by variable, along which a tied network shares its weights: all ``axes`` of the draws, or some, and
+    those that are read by place along them."""
     target = group.targets[0].variable
     if target.is_record:
         return {}
-    found = {target.name: tuple(range(len(target.shape)))}
+    found = {target.name: tuple(range(len(target.shape))) if axes is None else axes}
     for context in group.factors[0].contexts:
-        if context.variable != target.name and context.selection.placed_axes:
-            found[context.variable] = context.selection.placed_axes
+        if context.variable != target.name and context.selection.placed_axes(axes):
+            found[context.variable] = context.selection.placed_axes(axes)
     return found

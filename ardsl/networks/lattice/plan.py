@@ -38,7 +38,7 @@ def plan_lattice(group: Group, options: Mapping[str, Any], wiring: Wiring) -> di
 def _tied_axes(group: Group, lattice: Lattice, conditions: Given) -> dict[str, tuple[int, ...]]:
     """The axes of positions, of the variable itself and of what is aligned to them."""
     parts = [*conditions.aligned, *((spread.source, spread.part) for spread in conditions.spread)]
-    axes = {source.variable.name: part.placed_axes for source, part in parts}
+    axes = {source.variable.name: part.placed_axes() for source, part in parts}
     return {group.targets[0].variable.name: tuple(range(len(lattice.shape)))} | axes
 
 

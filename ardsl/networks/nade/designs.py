@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from ardsl.networks.dense.slot_plan import tied_axes
+from ardsl.networks.dense.slots import axes_of
 from ardsl.networks.design import Design
 from ardsl.networks.group import Group
 from ardsl.networks.nade.plan import ShallowPlan, layer_plans, reading
@@ -36,4 +38,5 @@ def design_shallow(group: Group, network: str, options: Mapping[str, Any]) -> De
     """The design, for each of the group's orders."""
     readings = tuple(reading(group, options, group.orders(k)) for k in range(group.order_count))
     layers, realized = layer_plans(group, options, readings[0]), tuple(read.relation for read in readings)
-    return ShallowDesign(group, network, dict(options), layers, realized, readings=readings)
+    axes = tied_axes(group, axes_of(group.targets[0], options["tied"])) if options["tied"] else {}
+    return ShallowDesign(group, network, dict(options), layers, realized, tied_axes=axes, readings=readings)

@@ -7,12 +7,12 @@ from typing import Any
 
 from ardsl.diagnostics import Diagnostic
 from ardsl.diagnostics.rules import networks as rules
-from ardsl.networks.dense.networks import ACTIVATIONS, DROPOUT, RESIDUAL, too_many_pairs
+from ardsl.networks.dense.networks import ACTIVATIONS, DROPOUT, RESIDUAL, tied_problems, too_many_pairs
 from ardsl.networks.design import Design
 from ardsl.networks.group import Group
 from ardsl.networks.nade.deep import design_deep
 from ardsl.networks.nade.designs import design_shallow
-from ardsl.networks.nade.plan import own_features
+from ardsl.networks.nade.plan import shares_weights
 from ardsl.networks.network import Network, Option
 
 
@@ -61,6 +61,19 @@ class Nade(Network):
             "observed x[3, 3] : binary\n"
             "p(x[r, c] | x[..r-1, ..c]) = bernoulli via nade(hidden = 5)\ncheck complete(x)\n"
         ),
+        "tied along an axis": (
+            "given y[3] : real\nobserved x[time: 3, 3] : binary\n"
+            "p(x[t, i] | x[t, ..i-1], x[t-1, *], y[t]) = bernoulli via nade(hidden = 5, tied = time, scaled = true)\n"
+            "check complete(x)\n"
+        ),
+        "tied, transposed": (
+            "observed x[row: 3, column: 3] : binary\norder x by reverse\n"
+            "p(x[r, c] | x[<]) = bernoulli via nade(hidden = 4, tied = row, transposed = true)\ncheck complete(x)\n"
+        ),
+        "tied, under several orders": (
+            "observed x[4] : binary\norder x by any(orders = 3)\n"
+            "p(x[i] | x[<i]) = bernoulli via nade(hidden = 5, tied = true)\n"
+        ),
         "several factors": (
             "observed a[2] : binary\nobserved b[3] : binary\nnet body = nade(hidden = 8)\norder b by reverse\n"
             "p(a[i] | a[<i]) = bernoulli via body\np(b[j] | b[<j], a) = bernoulli via body\n"
@@ -104,6 +117,7 @@ class Nade(Network):
         Option("activation", "choice", "sigmoid", "the nonlinearity of the hidden units", choices=ACTIVATIONS),
         Option("transposed", "boolean", False, "read an element by the weights that its own draw has"),
         Option("scaled", "boolean", False, "a learned factor of each draw's sum"),
+        Option("tied", "axes", False, "the same parameters for every element, or for all along some axes"),
         RESIDUAL,
         DROPOUT,
     )
@@ -115,7 +129,7 @@ class Nade(Network):
 
     def _deep(self, group: Group, options: Mapping[str, Any]) -> Design | list[Diagnostic]:
         """A network of several layers, asked with a mask."""
-        for name in ("transposed", "scaled"):
+        for name in ("transposed", "scaled", "tied"):
             if options[name]:
                 width = options["hidden"][0]
                 span = group.call.option_spans[name]
@@ -130,9 +144,12 @@ class Nade(Network):
 
     def _problems(self, group: Group, options: Mapping[str, Any]) -> Iterator[Diagnostic]:
         """Reports what the network cannot realize in the group."""
-        chains = all(group.chain(group.orders(k)) is not None for k in range(group.order_count))
-        too_many = None if chains else too_many_pairs(self.name, group)
-        if too_many is not None:
-            yield too_many
-        elif options["transposed"] and not (own_features(group, options) >= 0).any():
+        if options["tied"]:
+            problems = list(tied_problems(self.name, group, options["tied"]))
+        else:
+            chains = all(group.chain(group.orders(k)) is not None for k in range(group.order_count))
+            too_many = None if chains else too_many_pairs(self.name, group)
+            problems = [] if too_many is None else [too_many]
+        yield from problems
+        if not problems and options["transposed"] and not shares_weights(group, options):
             yield rules.NOT_TRANSPOSED.at(group.call.option_spans["transposed"])

@@ -16,6 +16,7 @@ import ardsl
 from ardsl.diagnostics import Source
 from ardsl.networks.contexts import distinct_contexts
 from ardsl.networks.dense.module import ACTIVATIONS
+from ardsl.networks.dense.slots import Slots, slot_features
 from ardsl.networks.nade import blocks as blocks_of_rows
 from ardsl.networks.nade.blocks import make_blocks
 from ardsl.networks.nade.module import ShallowNade
@@ -55,9 +56,32 @@ NETWORKS = (
 )
 
 
+TIED = {
+    "notes over time": (
+        "observed x[time: 12, 5] : binary\n"
+        "p(x[t, i] | x[t, ..i-1], x[t-2..t-1, *]) = bernoulli via nade(hidden = 6, tied = time, scaled = true)"
+    ),
+    "the same, transposed": (
+        "observed x[time: 5, 20] : binary\n"
+        "p(x[t, i] | x[t, ..i-1], x[t-1, *]) = bernoulli via nade(hidden = 6, tied = time, transposed = true)"
+    ),
+    "all": "observed x[30] : category(3)\np(x[t] | x[t-4..t-1]) = categorical via nade(hidden = 6, tied = true)",
+    "rows of an image, given": (
+        "given y[4] : real\nobserved x[row: 4, column: 3] : real\norder x by reverse\n"
+        "p(x[r, c] | x[<], y[r]) = normal via nade(hidden = 6, tied = [row], activation = elu)"
+    ),
+    "drawn together": (
+        "observed x[row: 4, column: 3, 2] : real\n"
+        "p(x[r, c, *] | x[<] within (1, 1, *)) = multivariate_normal via nade(hidden = 6, tied = row)"
+    ),
+}
+
+
 def by_the_equations(net: ShallowNade, inputs: Tensor, order: int) -> Tensor:
     """Each draw by itself: h = g(ρ (c + Σ W_i x_i)), V h + b."""
-    group = net.plan.group
+    group, read = net.plan.group, net.reading(order)
+    if read.slots is not None and read.gather is not None:
+        return at_every_place(net, inputs, read.slots, read.gather)
     declared = torch.from_numpy(group.declared(group.orders(order)).matrix())
     read = declared[:, torch.from_numpy(group.feature_element)].double()  # draws × features
     sums = torch.einsum("df,bf,fh->bdh", read, inputs, net.all_inputs()) + net.bias
@@ -68,8 +92,26 @@ def by_the_equations(net: ShallowNade, inputs: Tensor, order: int) -> Tensor:
     return (hidden[:, draw] * net.outputs).sum(-1) + net.biases
 
 
-@pytest.mark.parametrize("network", NETWORKS)
-@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+def at_every_place(net: ShallowNade, inputs: Tensor, slots: Slots, gather: np.ndarray) -> Tensor:
+    """The same of tied draws: each from the inputs of its own place, by the weights of its kind."""
+    group, draws = net.plan.group, []
+    features, width = slot_features(group, slots), int(group.draw_outputs[0])
+    padded = torch.cat([inputs, torch.zeros(len(inputs), 1), torch.ones(len(inputs), 1)], 1)
+    for place, kind in zip(slots.place, slots.kind, strict=True):
+        read = torch.from_numpy(np.repeat(slots.read[kind], features)).double()
+        sums = (padded[:, gather[place]] * read) @ net.all_inputs() + net.bias
+        sums = sums if net.scale is None else sums * net.scale[kind]
+        own = slice(kind * width, (kind + 1) * width)
+        hidden = ACTIVATIONS[net.plan.options["activation"]](sums)
+        draws.append(hidden @ net.outputs[own].T + net.biases[own])
+    return torch.cat(draws, 1)
+
+
+CASES = [(spec, network) for spec in SPECS.values() for network in NETWORKS] + [(spec, "") for spec in TIED.values()]
+NAMES = [f"{name}, {network}" for name in SPECS for network in NETWORKS] + [f"tied, {name}" for name in TIED]
+
+
+@pytest.mark.parametrize(("spec", "network"), CASES, ids=NAMES)
 def test_values_and_gradients(spec: str, network: str) -> None:
     diagnostics, _ = diagnose(Source(spec.replace("{}", network)))
     if "transposed" in network and "AR431" in {d.code for d in diagnostics}:
@@ -169,6 +211,29 @@ def test_units_left_out_are_the_same_in_all_draws() -> None:
     loss = net.train()(torch.zeros(50, 20)).sum()
     loss.backward()
     assert net.outputs.grad is not None and (net.outputs.grad == net.outputs.grad[:1]).all()
+
+
+def test_tied_draws_are_alike_along_the_axis() -> None:
+    """What is moved by a place moves what is computed, where no context leaves the array; nothing of it is the same
+    along the other axis."""
+    torch.manual_seed(0)
+    model = with_random_weights(ardsl.loads(TIED["notes over time"]))
+    x = torch.randint(2, (3, 12, 5)).double()
+    moved = torch.cat([torch.zeros(3, 1, 5, dtype=torch.float64), x[:, :-1]], 1)
+    with torch.no_grad():
+        own, later = (model.networks[0](rows.flatten(1)).view(3, 12, 5) for rows in (x, moved))
+    torch.testing.assert_close(later[:, 4:], own[:, 3:-1])
+    assert not torch.isclose(later[:, 4:, 1:], own[:, 3:-1, :-1]).any()
+
+
+def test_standardization_is_shared_along_tied_axes() -> None:
+    spec = ardsl.loads(
+        "observed x[time: 5, 2] : real\np(x[t, i] | x[t-1, *], x[t, ..i-1]) = normal via nade(hidden = 3, tied = time)"
+    )
+    model = ardsl.compile(spec)
+    model.measure({"x": torch.randn(50, 5, 2) * torch.tensor([1.0, 9.0]) + torch.arange(5)[:, None]})
+    center, scale = model.units.center_x.view(5, 2), model.units.scale_x.view(5, 2)
+    assert (center == center[:1]).all() and (scale == scale[:1]).all() and scale[0, 1] > 3 * scale[0, 0]
 
 
 def test_transposed_weights_are_shared() -> None:
