@@ -126,6 +126,19 @@ def test_gradients_of_each_example(case: tuple[ardsl.AutoregressiveModel, Tensor
         torch.testing.assert_close(by_example[name][1], own, rtol=1e-3, atol=1e-4)
 
 
+def test_gradients_in_evaluation_are_differentiated_and_batched() -> None:
+    """As penalties on gradients and Jacobians take them, also where training multiplies by the masks' real shape."""
+    text, make = MODELS["made, in bands"]
+    model = with_random_weights(ardsl.loads(text)).eval()
+    bias = model.networks_by_group[0].biases[0]
+    log_prob = model.log_prob(make(2))
+    (slope,) = torch.autograd.grad(log_prob.sum(), bias, create_graph=True)
+    (twice,) = torch.autograd.grad(slope.square().sum(), bias, retain_graph=True)
+    assert slope.any() and twice.isfinite().all()
+    (rows,) = torch.autograd.grad(log_prob, bias, torch.eye(2).to(log_prob), is_grads_batched=True)
+    torch.testing.assert_close(rows.sum(0), slope)
+
+
 def test_no_value_is_looked_at(case: tuple[ardsl.AutoregressiveModel, Tensor]) -> None:
     """What has no values at all has a log-density of the right shape."""
     model, x = case

@@ -103,4 +103,9 @@ REGRESSIONS = {
         'observed x[..3] : binary\norder x by any(orders = 1, train = "all")\n'
         "p(x[t] | x[<]) = bernoulli via made(hidden = [2])\n"
     ),
+    "a large linear network by the values of an integer": (
+        "observed x[2, 2] : binary\nobserved y : integer(0, 300)\nobserved u[4] : integer(0, 2)\n"
+        "p(x[t, r] | x[<]) = bernoulli via linear(tied = true)\np(y) = discretized(logistic)\n"
+        "p(u[*] | x[0, 0], y) = default via linear(by = y)\n"
+    ),
 }

@@ -174,9 +174,12 @@ class DenseNetwork(NetworkModule):
 
     def _takes_bands(self, inputs: Tensor, orders: Orders) -> bool:
         """Says whether the products may be made by the masks' real shape: on the CPU, under the one order, and where no
-        tracer and no transform of ``torch.func`` looks in."""
+        tracer and no transform of ``torch.func`` looks in. Their gradients are training's: they cannot be batched, nor
+        taken twice."""
         like = self.biases[-1]
         if self.plan.group.order_count > 1 or orders != 0 or inputs.device.type != "cpu" or inputs.dtype != like.dtype:
+            return False
+        if not self.training and torch.is_grad_enabled():
             return False
         if torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu"):
             return False
