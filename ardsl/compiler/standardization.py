@@ -127,6 +127,10 @@ class Standardization(nn.Module):
             center, scale = center[elements], scale[elements]
         return (x - center) / scale
 
+    def standardize_ends(self, name: str, element: int, ends: Tensor) -> Tensor:
+        """Standardizes ends of intervals of one element, in float64: [...]."""
+        return self._standardize(name, ends, torch.tensor(element, device=ends.device))
+
     def _measures(self, name: str) -> tuple[Tensor, Tensor]:
         """Center and scale of a variable's elements: read without torch's own search, since likelihoods do it often."""
         return self._buffers[f"center_{name}"], self._buffers[f"scale_{name}"]  # type: ignore[return-value]
@@ -155,6 +159,10 @@ class Standardization(nn.Module):
     def scale(self, variable: Variable, element: int) -> float:
         """The scale of one element: the data's units to one standardized unit."""
         return self.get_buffer(f"scale_{variable.name}")[element].item() if variable.name in self._measured else 1.0
+
+    def log_scales(self, name: str) -> Tensor | None:
+        """The logarithm of the scale of each element of a variable, float64 [elements]; None where all are 1."""
+        return self._measures(name)[1].log() if name in self._measured else None
 
     def log_scale(self, group: int, block: int) -> Tensor | None:
         """The logarithm of the scale of each draw of a target block, [draws]; None where all are 1."""

@@ -31,6 +31,11 @@ class Draw(ABC):
         """The draws of a block, [batch, draws] or [batch, draws, event], from their parameters [batch, draws, width]
         and the values so far."""
 
+    def after_step(self) -> Tensor | None:
+        """The examples to go on with once a step's draws are made, int64 [batch]: those that were resampled; None: all
+        as they are."""
+        return None
+
 
 class FromNoise(Draw):
     """Draws from uniform numbers: exact samples."""

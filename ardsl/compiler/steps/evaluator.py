@@ -54,6 +54,7 @@ class Evaluator:
         step_of = sampling_steps(density.spec.plan.groups, orders)
         if known:
             step_of = _without_known_draws(density, step_of, known)
+        self._step_of = step_of
         self._steps = steps = Steps(density.groups, step_of, at_once=stepper is None)
         self._steppers = [
             None if once else (stepper or _own_stepper)(density, group, steps.run(group, under, batch))
@@ -70,13 +71,24 @@ class Evaluator:
                 stepper.refresh()
 
     @torch.inference_mode()
-    def run(self, values: Values, draw: Draw) -> None:
+    def run(self, values: Values, draw: Draw, steps: int | None = None) -> None:
         """Writes draws into ``values``, [batch, elements] by variable, which hold what is given and what is known, and
-        NaN beyond the end of each example."""
+        NaN beyond the end of each example; by default those of all steps, else of the first so many."""
         for group, stepper in enumerate(self._steppers):
             if stepper is not None:
                 stepper.start(columns(self._walker.density, group, values, self._steps.known_elements(group)))
-        self._walker.walk(values, draw, range(self._steps.count))
+        self._walker.walk(values, draw, range(self._steps.count if steps is None else steps))
+
+    def steps_to(self, cells: Mapping[str, np.ndarray]) -> int:
+        """The number of steps after which some elements, bool [elements] by variable, are all drawn."""
+        targets = [target for group in self._walker.density.groups for target in group.targets]
+        last, first_draw = -1, 0
+        for target in targets:
+            step_of = self._step_of[first_draw : first_draw + target.draws]
+            first_draw += target.draws
+            if target.variable.name in cells:
+                last = max(last, int(step_of[cells[target.variable.name][target.elements].any(1)].max(initial=-1)))
+        return last + 1
 
 
 def _without_known_draws(density: Density, step_of: np.ndarray, known: Mapping[str, np.ndarray]) -> np.ndarray:

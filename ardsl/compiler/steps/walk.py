@@ -120,6 +120,20 @@ class ByValue(Way):
             stepper = self._steppers[group]
             if stepper is not None:
                 stepper.write(own_number, columns(density, group, values, runs))
+        rows = self._draw.after_step()
+        if rows is not None:
+            self._select(rows)
+
+    def _select(self, rows: Tensor) -> None:
+        """Continues with other examples: row ``b`` of all that depends on them becomes what row ``rows[b]`` was."""
+        rows = rows.to(self._density.like.device)
+        for value in self._values.values():
+            value.copy_(value[rows])
+        for stepper in self._steppers:
+            if stepper is not None:
+                stepper.select(rows)
+        self._features = {source: features[rows] for source, features in self._features.items()}
+        self._at_once = {group: [block[rows] for block in blocks] for group, blocks in self._at_once.items()}
 
     def _parameters(self, group: int) -> list[Tensor]:
         """The parameters of a group that is evaluated at once, [batch, draws, width] of each block."""
