@@ -21,7 +21,6 @@ from torch import Tensor
 from ardsl.compiler.arrays.values import Values
 from ardsl.compiler.guards import at_once
 from ardsl.compiler.likelihood.density import Density
-from ardsl.compiler.queries.elimination import Ordered
 from ardsl.compiler.queries.events import Allowed, Cell
 from ardsl.compiler.queries.filters import FILTERS, Estimate, Filters, effective, mean_of, ratio_of, systematic
 from ardsl.compiler.steps.draws import Draw
@@ -35,6 +34,9 @@ from ardsl.networks.stepper import Orders
 
 Masks = Mapping[str, np.ndarray]
 """Elements by variable, bool [elements]."""
+
+Ordered = Sequence[tuple[Density, Sequence[Orders]]]
+"""The conditionals of a joint distribution: densities, each with the orders of its groups."""
 
 LEAST = 8
 """Particles of a filter, at least."""

@@ -16,10 +16,9 @@ from torch import Tensor
 import ardsl
 from ardsl.compiler.arrays.values import Values, blank
 from ardsl.compiler.likelihood.missing import with_last
-from ardsl.compiler.queries.elimination import Ordered
 from ardsl.compiler.queries.events import Allowed, Cell, Event
 from ardsl.compiler.queries.filters import T_95, Estimate
-from ardsl.compiler.queries.particles import Particles, Question, Sampler, joined
+from ardsl.compiler.queries.particles import Ordered, Particles, Question, Sampler, joined
 from ardsl.compiler.queries.where import read_event
 from ardsl.model.model import Variable
 
