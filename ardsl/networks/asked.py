@@ -166,7 +166,8 @@ def steps(asked: Questions, group: Group, run: Run) -> list[Step]:
         outputs = by_step[first:last]
         order = np.argsort(asked.output_context[outputs], kind="stable")
         contexts, starts = np.unique(asked.output_context[outputs[order]], return_index=True)
-        asked_steps.append(Step(contexts, tuple(np.split(outputs[order], starts[1:])), np.argsort(order)))
+        by_context = np.split(outputs[order], starts)[1:]  # what is before the first start is empty
+        asked_steps.append(Step(contexts, tuple(by_context), np.argsort(order)))
     return asked_steps
 
 
@@ -196,7 +197,10 @@ class AskedStepper(Stepper):
     def parameters(self, step: int) -> Tensor:
         contexts = self._steps[step].contexts.tolist()
         answers = [self._answer(*question) for question in zip(contexts, self._outputs[step], strict=True)]
-        return answers[0] if len(answers) == 1 else torch.cat(answers)[self._places[step]]
+        if len(answers) == 1:
+            return answers[0]
+        nothing = self._inputs.new_zeros(0, self._inputs.shape[1])  # where a step's draws have no parameters
+        return torch.cat([nothing, *answers])[self._places[step]]
 
     def _answer(self, context: int, outputs: Tensor) -> Tensor:
         """Some outputs given a context, [outputs, batch]."""

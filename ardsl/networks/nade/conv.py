@@ -80,8 +80,7 @@ class ConvNade(Network):
             "kernels",
             "sizes",
             (8, 4, 6, 7),
-            "the width of each convolution that narrows the array (at most what is left of an axis); "
-            "as many widen it again, in the opposite order",
+            "the widths of the convolutions that narrow the array, at most what is left of it; as many widen it again",
             1,
             1024,
         ),

@@ -68,6 +68,7 @@ class _Convolution(nn.Module):
         super().__init__()
         self._convolved = _CONVOLVED[len(layer.source)]
         self._padding = tuple(taps - 1 if layer.full else 0 for taps in layer.kernel)
+        self._target = layer.target
         self.weight = nn.Parameter(torch.empty(layer.outputs, layer.inputs, *layer.kernel))
         self.bias = nn.Parameter(torch.zeros(layer.outputs))
         # He et al. 2015, Eq. 10: what relu is given keeps its variance. The last layer has none, and begins small.
@@ -75,6 +76,8 @@ class _Convolution(nn.Module):
         nn.init.uniform_(self.weight, -bound, bound)
 
     def forward(self, value: Tensor) -> Tensor:
+        if not len(self.bias):  # draws have no parameters, and torch no such convolution
+            return value.new_zeros(len(value), 0, *self._target)
         return self._convolved(value, self.weight, self.bias, padding=self._padding)
 
 

@@ -55,6 +55,16 @@ SPECS |= {
     ),
     "channels in turn": f"observed x[2, 1, 3] : binary\norder x by reverse\np(x[i] | x[<i]) = bernoulli via {ALONE}\n",
     "numbers": f"observed x[5] : real\np(x[i] | x[<i]) = mixture(normal, components = 2) via {DEEP}\n",
+    "nothing to read": f"observed x[3] : binary\np(x) = bernoulli via {DEEP}\n",
+    "no parameters": (
+        RECORD.replace("a : binary", "a : real") + f"net body = {DEEP}\np(r.a) = normal(0, 1) via body\n"
+        "p(r.b | r.a) = categorical via body\np(r.c | r.b) = categorical via body\np(r.d) = categorical\n"
+    ),
+    "an array without parameters": (
+        f"observed y[2] : real\np(y[i] | y[<i]) = normal(0, 1) via {DEEP}\n"
+        f"observed x[3] : real\np(x[i] | x[<i]) = normal(0, 1) via {CONV}\n"
+        f"observed z[3] : real\np(z[i] | z[<i]) = normal(0, 1) via {ALONE}\n"
+    ),
     "varying length": f"observed x[..4] : binary\np(x[i] | x[<i]) = bernoulli via {DEEP}\n",
     "ends by itself": f"observed x[..4] : category(3, end = 0)\np(x[i] | x[<i]) = categorical via {CONV}\n",
 }
