@@ -114,7 +114,13 @@ class Nade(Network):
             1,
             100_000,
         ),
-        Option("activation", "choice", "sigmoid", "the nonlinearity of the hidden units", choices=ACTIVATIONS),
+        Option(
+            "activation",
+            "choice",
+            None,
+            "the nonlinearity of the hidden units: by default sigmoid, with a list relu",
+            choices=ACTIVATIONS,
+        ),
         Option("transposed", "boolean", False, "read an element by the weights that its own draw has"),
         Option("scaled", "boolean", False, "a learned factor of each draw's sum"),
         Option("tied", "axes", False, "the same parameters for every element, or for all along some axes"),
@@ -123,19 +129,20 @@ class Nade(Network):
     )
 
     def design(self, group: Group, options: Mapping[str, Any]) -> Design | list[Diagnostic]:
-        if isinstance(options["hidden"], tuple):
-            return self._deep(group, options)
-        return self._shallow(group, options)
+        deep = isinstance(options["hidden"], tuple)
+        options = {**options, "activation": options["activation"] or ("relu" if deep else "sigmoid")}
+        return self._deep(group, options) if deep else self._shallow(group, options)
 
     def _deep(self, group: Group, options: Mapping[str, Any]) -> Design | list[Diagnostic]:
         """A network of several layers, asked with a mask."""
-        for name in ("transposed", "scaled", "tied"):
+        of_a_sum = ("transposed", "scaled", "tied")
+        for name in of_a_sum:
             if options[name]:
                 width = options["hidden"][0]
                 span = group.call.option_spans[name]
                 return [rules.ONE_LAYER.at(span, option=name, network=self.name, width=width)]
         too_many = too_many_pairs(self.name, group)
-        own = {name: value for name, value in options.items() if name not in ("transposed", "scaled")}
+        own = {name: value for name, value in options.items() if name not in of_a_sum}
         return design_deep(group, self.name, own) if too_many is None else [too_many]
 
     def _shallow(self, group: Group, options: Mapping[str, Any]) -> Design | list[Diagnostic]:
