@@ -22,8 +22,9 @@ from ardsl.compiler.queries.answer import Answer
 from ardsl.compiler.queries.cell import CellDistribution
 from ardsl.compiler.queries.complete import draw_unknown
 from ardsl.compiler.queries.elimination import Elimination, Ordered, TooCostly
-from ardsl.compiler.queries.events import Box, Cell, Event, both
+from ardsl.compiler.queries.events import MOST_CODES, Box, Cell, Event, both
 from ardsl.compiler.queries.exact import Questions, joint_words
+from ardsl.compiler.queries.grid import DRAWN, REFINEMENTS, refine, spread, stretches
 from ardsl.compiler.queries.where import Cells, read_event, read_question
 from ardsl.compiler.steps.draws import FromNoise
 from ardsl.compiler.steps.evaluator import Lender
@@ -247,19 +248,49 @@ def conditional(joint: Joint, cell: str, given: Any) -> CellDistribution:
     values[name] = values[name].clone()
     values[name][:, element] = torch.nan
     domain = variable.element_domain(element)
-    if domain.levels is None:
-        raise NotExact(f"`{cell}` has infinitely many values: `ardsl.predict` gives its distribution on a grid")
-    probs = torch.zeros(count, domain.levels, dtype=torch.float64)
+    words = joint.words("what is given")
+    if domain.levels is not None and domain.levels <= MOST_CODES:
+        codes = torch.arange(domain.levels, dtype=torch.float64)
+        probs = _log_table(joint, values, found, None).softmax(1)
+        return CellDistribution(domain.value(codes), probs, joint=words, labels=domain.labels)
+    points = spread(_drawn(joint, values, found), domain)
+    for _ in range(REFINEMENTS):
+        widths = stretches(points, domain)
+        probs = (_log_table(joint, values, found, points) + torch.from_numpy(widths).log()).softmax(1)
+        refined = refine(points, widths, probs.mean(0).numpy(), domain)
+        if len(refined) == len(points):
+            break
+        points = refined
+    widths = stretches(points, domain)
+    probs = (_log_table(joint, values, found, points) + torch.from_numpy(widths).log()).softmax(1)
+    values_and_widths = torch.from_numpy(points), torch.from_numpy(widths)
+    return CellDistribution(
+        values_and_widths[0], probs, joint=words, widths=values_and_widths[1], whole=domain.discrete
+    )
+
+
+def _log_table(joint: Joint, values: Values, cell: Cell, points: np.ndarray | None) -> Tensor:
+    """log p of what each row knows together with each code of a cell, or each of its ``points``: [rows, n]."""
+    tables: list[tuple[Tensor, Tensor]] = []
     for known, rows in by_known(joint, values):
         chosen = {other: value[rows] for other, value in values.items()}
-        questions = Questions(joint.densities, known, known, joint.elements([found]))
-        log_probs = exactly(questions.log_joint, joint.filled(chosen, len(rows)), None, [found])
-        impossible = torch.nonzero((log_probs == -math.inf).all(1)).flatten()
+        questions = Questions(joint.densities, known, known, joint.elements([cell]))
+        limits = None if points is None else {cell: points}
+        table = exactly(questions.log_joint, joint.filled(chosen, len(rows)), None, [cell], limits)
+        impossible = torch.nonzero((table == -math.inf).all(1)).flatten()
         if len(impossible):
             raise ArdslError(f"row {int(rows[impossible[0]])} has probability 0 under the model: nothing is given it")
-        probs[rows] = log_probs.softmax(1)
-    codes = torch.arange(domain.levels, dtype=torch.float64)
-    return CellDistribution(domain.value(codes), probs, domain.labels, joint.words("what is given"))
+        tables.append((rows, table))
+    return torch.cat([table for _, table in tables])[torch.cat([rows for rows, _ in tables]).argsort()]
+
+
+def _drawn(joint: Joint, values: Values, cell: Cell) -> np.ndarray:
+    """Draws of a cell given nothing but given variables: where its values may lie."""
+    count = len(next(iter(values.values())))
+    given = {v.name: values[v.name][torch.arange(DRAWN) % count].reshape(-1, *v.shape) for v in joint.given}
+    drawn = joint.model.sample(DRAWN, given or None, seed=0)
+    own = drawn[cell[0]] if isinstance(drawn, dict) else drawn
+    return own.reshape(DRAWN, -1)[:, cell[1]].double().cpu().numpy()
 
 
 def find_cell(joint: Joint, name: str) -> Cell:

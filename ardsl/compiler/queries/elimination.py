@@ -106,7 +106,8 @@ class Elimination:
     """The elimination of all cells that are neither known nor asked for, for examples that know the same cells.
 
     ``known`` says which elements have values, bool [elements] by variable; ``allowed`` confines others to some of their
-    codes, bool [levels]; of those ``asked`` for the joint table is wanted. Raises ``TooCostly`` where a cell that would
+    codes, bool [levels]; of those ``asked`` for the joint table is wanted. Cells in ``points`` take these values alone,
+    float64 [n], in the data's own form: so may cells of infinitely many. Raises ``TooCostly`` where a cell that would
     have to be summed over has too many values.
     """
 
@@ -116,9 +117,10 @@ class Elimination:
         known: Mapping[str, np.ndarray],
         allowed: Mapping[Cell, Allowed] | None = None,
         asked: Sequence[Cell] = (),
+        points: Mapping[Cell, np.ndarray] | None = None,
     ) -> None:
         self._ordered, self._known, self._asked = ordered, known, tuple(asked)
-        self._allowed = dict(allowed or {})
+        self._allowed, self._points = dict(allowed or {}), dict(points or {})
         self._factors = self._relevant_factors()
         free = dict.fromkeys(cell for factor in self._factors for cell in factor.free)
         self.codes = {cell: self._codes(cell) for cell in free}
@@ -188,6 +190,8 @@ class Elimination:
         return next(density.spec.variables[name] for density, _ in self._ordered if name in density.spec.variables)
 
     def _codes(self, cell: Cell) -> np.ndarray:
+        if cell in self._points:
+            return np.arange(len(self._points[cell]))
         variable, allowed = self._variable(cell[0]), self._allowed.get(cell)
         levels = variable.element_domain(cell[1]).levels
         if levels is None or levels > MOST_CODES:
@@ -229,7 +233,7 @@ class Elimination:
         if columns:
             together = torch.stack(columns, 1).cpu().numpy()
             _, distinct, which = np.unique(together, axis=0, return_index=True, return_inverse=True)
-        points = self._points(grid.cells)
+        points = self._places(grid.cells)
         count = points.shape[1]
         place = grid.factors[0].place
         most = at_once(self._ordered[place.density][0].spec.plan, next(iter(values.values())).device)
@@ -271,27 +275,37 @@ class Elimination:
         conditional = density.conditionals[place.group][place.block]
         raw = parameters[place.block][:, place.draw]
         name = factor.own[0][0]
-        if factor.free and not conditional.joint:
+        if factor.free and not conditional.joint and factor.free[0] not in self._points:
             return conditional.log_table(raw)[:, self.codes[factor.free[0]]]
         own = values[name][:, [element for _, element in factor.own]]
-        if factor.free:
-            points = self._points(factor.free)
-            own = own.unsqueeze(1).repeat(1, points.shape[1], 1)
-            for cell, codes in zip(factor.free, points, strict=True):
-                own[..., factor.own.index(cell)] = self._values_of(cell, own)[codes]
-            log_prob = conditional.log_prob(raw.unsqueeze(1), own)
-            return log_prob.unflatten(1, [self._sizes[cell] for cell in factor.free])
-        log_prob = conditional.log_prob(raw, own if conditional.joint else own[:, 0])
         log_scale = density.units.log_scale(place.group, place.block)
-        return log_prob if log_scale is None else log_prob - log_scale[place.draw]
+        if factor.free:
+            places = self._places(factor.free)
+            own = own.unsqueeze(1).repeat(1, places.shape[1], 1)
+            for cell, codes in zip(factor.free, places, strict=True):
+                own[..., factor.own.index(cell)] = self._standardized(density, cell, own)[codes]
+            raw = raw.unsqueeze(1)
+        log_prob = conditional.log_prob(raw, own if conditional.joint else own[..., 0])
+        log_prob = log_prob if log_scale is None else log_prob - log_scale[place.draw]
+        return log_prob.unflatten(1, [self._sizes[cell] for cell in factor.free]) if factor.free else log_prob
 
-    def _points(self, cells: Sequence[Cell]) -> Tensor:
+    def _standardized(self, density: Density, cell: Cell, like: Tensor) -> Tensor:
+        """The values of a cell's codes, standardized as the density's are."""
+        values = self._values_of(cell, like)
+        variable = density.spec.variables[cell[0]]
+        whole = torch.ones(len(values), variable.size, dtype=torch.float64)
+        whole[:, cell[1]] = values.double()
+        return density.units.standardized({cell[0]: whole})[cell[0]][:, cell[1]].to(like)
+
+    def _places(self, cells: Sequence[Cell]) -> Tensor:
         """All joint codes of some cells, as places among those of each: int64 [cells, points]."""
         sizes = [self._sizes[cell] for cell in cells]
         return torch.from_numpy(np.indices(sizes).reshape(len(sizes), prod(sizes)))
 
     def _values_of(self, cell: Cell, like: Tensor) -> Tensor:
         """The values of a cell's codes, in the type of some values."""
+        if cell in self._points:
+            return torch.from_numpy(self._points[cell]).to(like)
         domain = self._variable(cell[0]).element_domain(cell[1])
         return torch.from_numpy(domain.value(self.codes[cell].astype(np.float64))).to(like)
 

@@ -20,6 +20,9 @@ from ardsl.model.model import Variable
 from ardsl.networks.group import Group
 from ardsl.networks.stepper import Orders
 
+Points = Mapping[Cell, np.ndarray]
+"""Values of cells of infinitely many, in the data's own form: float64 [n]."""
+
 MOST_ORDERS = 1_000
 """Combinations of orders that are asked one by one."""
 
@@ -59,28 +62,40 @@ class Questions:
     then: Cells
 
     def log_joint(
-        self, values: Values, box: Mapping[Cell, Allowed] | None = None, asked: Sequence[Cell] = ()
+        self,
+        values: Values,
+        box: Mapping[Cell, Allowed] | None = None,
+        asked: Sequence[Cell] = (),
+        points: Points | None = None,
     ) -> Tensor:
         """log p of what is known and that the cells of a box have allowed values, [examples, *codes of each cell asked
         for], float64 in nats.
 
         Of ``values`` [examples, elements] by variable in the data's own form, with legal ones where they are not
-        known. Raises ``TooCostly``.
+        known. Cells in ``points`` take these values alone, float64 [n]. Raises ``TooCostly``.
         """
-        under = self.log_joints(values, box, asked)
+        under = self.log_joints(values, box, asked, points)
         return under.logsumexp(0) - math.log(len(under))
 
     def log_joints(
-        self, values: Values, box: Mapping[Cell, Allowed] | None = None, asked: Sequence[Cell] = ()
+        self,
+        values: Values,
+        box: Mapping[Cell, Allowed] | None = None,
+        asked: Sequence[Cell] = (),
+        points: Points | None = None,
     ) -> Tensor:
         """:meth:`log_joint` under each order by itself, [orders, examples, …]."""
-        return torch.stack([_log_joint(e, values) for e in self.eliminations(values, box, asked)])
+        return torch.stack([_log_joint(e, values) for e in self.eliminations(values, box, asked, points)])
 
     def eliminations(
-        self, values: Values, box: Mapping[Cell, Allowed] | None = None, asked: Sequence[Cell] = ()
+        self,
+        values: Values,
+        box: Mapping[Cell, Allowed] | None = None,
+        asked: Sequence[Cell] = (),
+        points: Points | None = None,
     ) -> list[Elimination]:
         """The elimination under each order, all of which are affordable."""
-        every = [Elimination(ordered, self.known, box, asked) for ordered in self.orders()]
+        every = [Elimination(ordered, self.known, box, asked, points) for ordered in self.orders()]
         for elimination in every:
             elimination.require_affordable(len(next(iter(values.values()))) * len(every))
         return every
