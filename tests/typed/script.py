@@ -27,6 +27,10 @@ if isinstance(model, ardsl.AutoregressiveModel):
     if isinstance(log_prob, torch.Tensor):
         nats: float = log_prob.mean().item()
     completed = model.complete(samples, seed=1)
+    answer = model.probability("x[0, 0] = 0", given={"x[0, 1]": 1})
+    exact: bool = answer.exact
+    quantile: torch.Tensor = model.conditional("x[0, 0]", given={"x[0, 1]": [1, 2]}).icdf(torch.tensor(0.5))
+    chosen = model.sample(3, given={"x[0, 1]": 1}, where="x[0, 0] > 3", seed=0)
     for chunk in model.stream(n=2, steps=100):
         shape: torch.Size = chunk.shape
 elif isinstance(model, ardsl.LatentModel):

@@ -83,7 +83,22 @@ p(state[t] | state[t-1]) = categorical via table(tied = true)
 p(x[t] | state[t])       = categorical via table(tied = true)
 q(state) = exact
 """
+NADE = """
+observed x[5] : binary
+p(x[i] | x[<i]) = bernoulli via nade(hidden = 6)
+"""
+DEEP_NADE = """
+record row {
+  a : binary
+  b : category("x", "y", "z")
+  c : integer(2, 4)
+}
+order row by any(orders = 2, train = "all")
+p(row[i] | row[<i]) = default via nade(hidden = [8, 8])
+"""
 SPECS = {
+    "nade": NADE,
+    "deep nade": DEEP_NADE,
     "network": NETWORK,
     "record": RECORD,
     "any": ANY,
