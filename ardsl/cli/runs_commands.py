@@ -219,6 +219,7 @@ def sample_command(
     conditioning = _conditioning(model.spec, given)
     count = _count(conditioning or {}, count, 1 if output.lower().endswith(".wav") else 64)
     lengths = _lengths(model.spec, count, length, seconds)
+    draws = None
     if any(variable.kind == "latent" for variable in model.spec.variables.values()):
         if begin is not None or where is not None:
             option = "--where" if begin is None else "--prefix"
@@ -229,7 +230,8 @@ def sample_command(
     elif where is not None and (begin is not None or lengths is not None):
         raise ArdslError("--where is for whole samples of a fixed length, without --prefix")
     elif where is not None:
-        samples = model.sample(count, conditioning, where=where, seed=seed)
+        draws = model.draws(count, conditioning, where, seed=seed)
+        samples = draws.values
     elif begin is not None:
         first = read_prefix(model.spec, begin)
         samples = model.sample(count, conditioning, lengths=lengths, prefix=first, seed=seed)
@@ -240,6 +242,8 @@ def sample_command(
     if output.lower().endswith(".wav") and count > 1:
         place = " … ".join(str(Path(output).with_stem(f"{Path(output).stem}-{row}")) for row in (0, count - 1))
     say(f"wrote {plural(count, 'sample')} to {place}")
+    if draws is not None and not draws.exact:
+        say(f"weighted: {draws.distinct:.1%} of them are distinct, effective samples {draws.effective_samples:,.0f}")
 
 
 def _with_latent(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -28,8 +29,8 @@ from ardsl.compiler.guards import evaluating, require_fixed_length_observed
 from ardsl.compiler.likelihood.density import Density
 from ardsl.compiler.likelihood.elementwise import by_element
 from ardsl.compiler.likelihood.estimate import estimate
-from ardsl.compiler.queries.ask import draw_where, names_cells
 from ardsl.compiler.queries.complete import complete
+from ardsl.compiler.queries.drawn import Draws, draw_where, names_cells
 from ardsl.compiler.queries.events import Event
 from ardsl.compiler.queries.queryable import Queryable
 from ardsl.compiler.steps.evaluator import Lender
@@ -73,6 +74,10 @@ class AutoregressiveModel(Density, Queryable):
     @property
     def factors(self) -> tuple[AutoregressiveModel, ...]:
         return (self,)
+
+    @property
+    def lenders(self) -> tuple[Lender, ...]:
+        return (self._lender,)
 
     # Likelihood
 
@@ -262,12 +267,38 @@ class AutoregressiveModel(Density, Queryable):
                 raise ArdslError(
                     "samples given cells, or where an event holds, take no `lengths`, `prefix` or `evaluator`"
                 )
-            with evaluating(self):
-                return self._users_form(draw_where(self._joint, self._lender, given, where, noise, seed))
+            return self._draws(noise, given, where, seed).values
         values, known = initial_values(self, n, given, lengths, prefix)
         with evaluating(self):
             sample(self, self._lender, values, noise, known, whole=evaluator == "whole")
         return self._users_form(self.units.restored(values))
+
+    def draws(
+        self, n: int = 1, given: Any = None, where: str | Event | None = None, *, seed: int | None = None
+    ) -> Draws:
+        """``n`` samples given values of any cells, and in an event, with how exact they are.
+
+        Exact where that is affordable: see ``docs/queries.md``. Elsewhere they are chosen among weighted particles, of
+        which one may be chosen several times: ``distinct`` is the share of different ones.
+
+        Args:
+            n: the number of samples.
+            given: the given variables, and values of other cells by their names, as in :meth:`sample`.
+            where: an event that all samples are in, as in :meth:`sample`.
+            seed: decides the samples; by default they are fresh.
+
+        Raises:
+            ArdslError: for arguments that the model cannot take, and an event that cannot hold.
+
+        >>> model.draws(3, where="x[2] = 1", seed=0).exact
+        True
+        """
+        return self._draws(self.noise(n, seed), given, where, seed)
+
+    def _draws(self, noise: Noise, given: Any, where: str | Event | None, seed: int | None) -> Draws:
+        with evaluating(self):
+            draws = draw_where(self._joint, given, where, noise, seed)
+        return replace(draws, values=self._users_form(draws.values))
 
     def _users_form(self, values: Values) -> Tensor | dict[str, Tensor]:
         """Values in the data's own form, [n, elements] by variable, as samples are given: [n, *shape]."""

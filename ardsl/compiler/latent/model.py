@@ -28,6 +28,7 @@ from ardsl.compiler.latent.bound import as_data, draw, importance_weighted, nega
 from ardsl.compiler.latent.conditionals import Data, LatentConditionals
 from ardsl.compiler.model import AutoregressiveModel
 from ardsl.compiler.queries.queryable import Queryable
+from ardsl.compiler.steps.evaluator import Lender
 from ardsl.compiler.steps.noise import Noise
 from ardsl.compiler.window import Window
 from ardsl.errors import ArdslError
@@ -57,6 +58,10 @@ class LatentModel(LatentConditionals, Queryable):
             names = " and ".join(f"`{name}`" for name in self.q)
             raise ArdslError(f"questions are integrals over {names}: models answer whose latent variables are `exact`")
         return tuple(self.p.values())
+
+    @property
+    def lenders(self) -> tuple[Lender, ...]:
+        return tuple(lender for conditional in self.p.values() for lender in conditional.lenders)
 
     # Likelihood
 

@@ -15,7 +15,8 @@ class CellDistribution(Distribution):
     ``values`` [n] are ascending, in the data's own form: of a finite domain all that there are (a category's are its
     codes, which ``labels`` names), and ``probs`` [rows, n] their probabilities. Of other domains they are points of a
     grid, which stand for the stretches around them, ``widths`` [n] wide; ``widths`` is None where they are not.
-    ``joint`` names in words the joint distribution that it is of.
+    ``joint`` names in words the joint distribution that it is of. One that is estimated from particles has its
+    ``effective_samples``, [rows]; of others they are None.
     """
 
     arg_constraints = {"probs": constraints.simplex}
@@ -29,9 +30,11 @@ class CellDistribution(Distribution):
         labels: tuple[str, ...] | None = None,
         widths: Tensor | None = None,
         whole: bool = True,
+        effective_samples: Tensor | None = None,
     ) -> None:
         self.values, self.probs, self.joint, self.labels, self.widths = values, probs, joint, labels, widths
         self._whole = whole
+        self.effective_samples = effective_samples
         super().__init__(probs.shape[:-1], validate_args=False)
 
     def __repr__(self) -> str:

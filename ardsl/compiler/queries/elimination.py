@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
@@ -22,6 +22,8 @@ from ardsl.compiler.arrays.values import Values
 from ardsl.compiler.guards import at_once
 from ardsl.compiler.likelihood.density import Density
 from ardsl.compiler.queries.events import MOST_CODES, Allowed, Cell
+from ardsl.compiler.queries.particles import Ordered, truncation
+from ardsl.families.distributions import Conditional
 from ardsl.model.model import Variable
 from ardsl.networks.group import Group
 from ardsl.networks.stepper import Orders
@@ -33,11 +35,6 @@ MOST_WORK = 1 << 40
 """Floating-point operations that an exact answer may take, of networks and of sums, for all examples together."""
 MOST_PAIRS = 1 << 26
 """Pairs of a draw and an element of its context that are listed."""
-
-Ordered = Sequence[tuple[Density, Sequence[Orders]]]
-"""The conditionals of a joint distribution: densities, each with the orders of its groups. What one has given may be
-a variable of another."""
-
 
 class TooCostly(Exception):
     """The error of a question that elimination cannot answer, or not at an affordable cost: its text says why."""
@@ -63,6 +60,8 @@ class Factor:
     context: tuple[Cell, ...]
     free: tuple[Cell, ...]
     read: tuple[Cell, ...]
+    confined: Cell | None = None
+    """The cell of the draw, where the factor is the probability that it has an allowed value."""
 
     @property
     def scope(self) -> tuple[Cell, ...]:
@@ -105,8 +104,8 @@ class Contraction:
 class Elimination:
     """The elimination of all cells that are neither known nor asked for, for examples that know the same cells.
 
-    ``known`` says which elements have values, bool [elements] by variable; ``allowed`` confines others to some of their
-    codes, bool [levels]; of those ``asked`` for the joint table is wanted. Cells in ``points`` take these values alone,
+    ``known`` says which elements have values, bool [elements] by variable; ``allowed`` confines others to some values,
+    of those ``asked`` for the joint table is wanted. Cells in ``points`` take these values alone,
     float64 [n], in the data's own form: so may cells of infinitely many. Raises ``TooCostly`` where a cell that would
     have to be summed over has too many values.
     """
@@ -121,7 +120,9 @@ class Elimination:
     ) -> None:
         self._ordered, self._known, self._asked = ordered, known, tuple(asked)
         self._allowed, self._points = dict(allowed or {}), dict(points or {})
-        self._factors = self._relevant_factors()
+        self._factors = self._confined(self._relevant_factors())
+        self.confined = {f.confined: self._allowed[f.confined] for f in self._factors if f.confined is not None}
+        """What cells are allowed that are neither summed over nor drawn: nothing known depends on them."""
         free = dict.fromkeys(cell for factor in self._factors for cell in factor.free)
         self.codes = {cell: self._codes(cell) for cell in free}
         """The codes of each cell that is summed over, drawn or asked for."""
@@ -182,6 +183,26 @@ class Elimination:
                 factors[place] = Factor(place, own, context, free, read)
                 waiting += [reading.places[cell] for cell in read]
         return sorted(factors.values(), key=lambda f: (f.place.density, f.place.group, f.place.block, f.place.draw))
+
+    def _confined(self, factors: Sequence[Factor]) -> list[Factor]:
+        """The factors, of which those whose only unknown cell has too many values to list, and is read by no other, are
+        the probability that it is allowed."""
+        read = {cell for factor in factors for cell in factor.read}.union(self._asked)
+        confined = []
+        for factor in factors:
+            cell = factor.free[0] if len(factor.own) == len(factor.free) == 1 else None
+            if cell in self._allowed and cell not in read and self._allowed[cell].codes is None:
+                conditional = self._conditional(factor)
+                if not conditional.by_intervals:
+                    name = self._variable(cell[0]).element_name(cell[1])
+                    raise TooCostly(f"the family of `{name}` has no distribution function")
+                factor = replace(factor, free=(), confined=cell)
+            confined.append(factor)
+        return confined
+
+    def _conditional(self, factor: Factor) -> Conditional:
+        place = factor.place
+        return self._ordered[place.density][0].conditionals[place.group][place.block]
 
     def _is_known(self, cell: Cell) -> bool:
         return cell[0] not in self._known or bool(self._known[cell[0]][cell[1]])
@@ -271,9 +292,11 @@ class Elimination:
         self, factor: Factor, density: Density, parameters: Sequence[Tensor], values: Values
     ) -> Tensor:
         """The log-probabilities of a draw, [examples · points, *codes of its free cells]."""
-        place = factor.place
-        conditional = density.conditionals[place.group][place.block]
+        place, conditional = factor.place, self._conditional(factor)
         raw = parameters[place.block][:, place.draw]
+        if factor.confined is not None:
+            allowed = truncation(density, conditional, factor.confined, self._allowed[factor.confined])
+            return conditional.log_mass(raw, allowed)
         name = factor.own[0][0]
         if factor.free and not conditional.joint and factor.free[0] not in self._points:
             return conditional.log_table(raw)[:, self.codes[factor.free[0]]]

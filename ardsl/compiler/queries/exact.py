@@ -14,8 +14,9 @@ from torch import Tensor
 from ardsl.compiler.arrays.values import Values
 from ardsl.compiler.likelihood.density import Density
 from ardsl.compiler.likelihood.missing import Cells, with_last
-from ardsl.compiler.queries.elimination import Elimination, Ordered, TooCostly
+from ardsl.compiler.queries.elimination import Elimination, TooCostly
 from ardsl.compiler.queries.events import Allowed, Cell
+from ardsl.compiler.queries.particles import Ordered
 from ardsl.model.model import Variable
 from ardsl.networks.group import Group
 from ardsl.networks.stepper import Orders
