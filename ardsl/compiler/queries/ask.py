@@ -84,22 +84,25 @@ def probability(joint: Joint, event: str | Event, given: Any, samples: int, seed
     part = [box for box in together.boxes if continuous(joint, box) == dimensions]  # others have no probability
     if not whole:
         raise ArdslError(f"`{condition.text}` cannot hold: nothing can be asked given it")
-    try:
-        log_whole = log_mass(joint, whole, first, then)
-        log_part = log_mass(joint, part, first, then)
-    except TooCostly:
-        particles = [_particles(joint, boxes, first, then, samples, seed) for boxes in (part, whole) if boxes]
-        condition_holds = particles[-1].estimate()
-        if bool(condition_holds.log_mean == -math.inf):
-            raise ArdslError(f"`{condition.text}` held in none of {samples:,} samples: it may be impossible") from None
-        if not part:
-            return Answer(0.0, True, words)
-        estimate = particles[0].estimate() if unconditional else particles[0].given(particles[1])
-        error, effective = float(estimate.standard_error), float(estimate.effective_samples)
-        return Answer(float(estimate.mean), False, words, error, effective, estimate.samples)
-    if log_whole == -math.inf:
-        raise ArdslError(f"`{condition.text}` has probability 0 under the model: nothing can be asked given it")
-    return Answer(min(math.exp(log_part - log_whole), 1.0), True, words)
+    ways: list[frozenset[Cell] | None] = [None, asked.cells] if len(whole) == 1 else [None]
+    for about in ways:  # what has no bearing on the event, given a condition of one box, divides out
+        try:
+            log_whole = log_mass(joint, whole, first, then, about)
+            log_part = log_mass(joint, part, first, then, about)
+        except TooCostly:
+            continue
+        if log_whole == -math.inf:
+            raise ArdslError(f"`{condition.text}` has probability 0 under the model: nothing can be asked given it")
+        return Answer(min(math.exp(log_part - log_whole), 1.0), True, words)
+    if not part:
+        return Answer(0.0, True, words)
+    of_condition = _particles(joint, whole, first, then, samples, seed)
+    if bool(of_condition.estimate().log_mean == -math.inf):
+        raise ArdslError(f"`{condition.text}` held in none of {samples:,} samples: it may be impossible")
+    of_both = _particles(joint, part, first, then, samples, seed)
+    estimate = of_both.estimate() if unconditional else of_both.given(of_condition)
+    error, effective = float(estimate.standard_error), float(estimate.effective_samples)
+    return Answer(float(estimate.mean), False, words, error, effective, estimate.samples)
 
 
 def of_least_dimension(joint: Joint, boxes: Sequence[Box], text: str) -> tuple[int, list[Box]]:
@@ -112,11 +115,13 @@ def of_least_dimension(joint: Joint, boxes: Sequence[Box], text: str) -> tuple[i
     return dimensions, chosen
 
 
-def log_mass(joint: Joint, boxes: Sequence[Box], first: Masks, then: Masks) -> float:
-    """The log-probability of disjoint boxes, or their log-density over continuous cells that they fix, in nats. Raises
-    ``TooCostly``."""
+def log_mass(
+    joint: Joint, boxes: Sequence[Box], first: Masks, then: Masks, about: frozenset[Cell] | None = None
+) -> float:
+    """The log-probability of disjoint boxes, or their log-density over continuous cells that they fix, in nats: of that
+    alone which has a bearing on the cells in ``about``. Raises ``TooCostly``."""
     log_masses = [
-        Questions(joint.densities, joint.elements(box.known), first, then).log_joint(*of_box(joint, box))
+        Questions(joint.densities, joint.elements(box.known), first, then, about).log_joint(*of_box(joint, box))
         for box in boxes
     ]
     return float(torch.stack(log_masses).logsumexp(0)) if log_masses else -math.inf
@@ -153,36 +158,42 @@ def conditional(joint: Joint, cell: str, given: Any, samples: int, seed: int | N
         values.setdefault(v.name, torch.full((count, v.size), torch.nan, dtype=torch.float64))
     values[name] = values[name].clone()
     values[name][:, element] = torch.nan
-    try:
-        return _exact_conditional(joint, found, values)
-    except TooCostly:
-        return _estimated_conditional(joint, found, values, samples, seed)
+    for about in (None, frozenset([found])):  # what has no bearing on the cell, given what is known, divides out
+        try:
+            return _exact_conditional(joint, found, values, about)
+        except TooCostly:
+            continue
+    return _estimated_conditional(joint, found, values, samples, seed)
 
 
-def _exact_conditional(joint: Joint, cell: Cell, values: Values) -> CellDistribution:
+def _exact_conditional(joint: Joint, cell: Cell, values: Values, about: frozenset[Cell] | None) -> CellDistribution:
+    """The distribution of a cell by elimination, on a grid where its values are infinitely many. Raises
+    ``TooCostly``."""
     domain = joint.variables[cell[0]].element_domain(cell[1])
     words = joint.words("what is given")
     if domain.levels is not None and domain.levels <= MOST_CODES:
         codes = torch.arange(domain.levels, dtype=torch.float64)
-        probs = _log_table(joint, values, cell, None).softmax(1)
+        probs = _log_table(joint, values, cell, None, about).softmax(1)
         return CellDistribution(domain.value(codes), probs, joint=words, labels=domain.labels)
     points = spread(_drawn(joint, values, cell), domain)
     for turn in range(REFINEMENTS + 1):
         widths = stretches(points, domain)
-        probs = (_log_table(joint, values, cell, points) + torch.from_numpy(widths).log()).softmax(1)
+        probs = (_log_table(joint, values, cell, points, about) + torch.from_numpy(widths).log()).softmax(1)
         if turn < REFINEMENTS:
             points = refine(points, widths, probs.mean(0).numpy(), domain)
     grid, ends = torch.from_numpy(points), torch.from_numpy(widths)
     return CellDistribution(grid, probs, joint=words, widths=ends, whole=domain.discrete)
 
 
-def _log_table(joint: Joint, values: Values, cell: Cell, points: np.ndarray | None) -> Tensor:
+def _log_table(
+    joint: Joint, values: Values, cell: Cell, points: np.ndarray | None, about: frozenset[Cell] | None
+) -> Tensor:
     """log p of what each row knows together with each code of a cell, or each of its ``points``: [rows, n]."""
     count = len(next(iter(values.values())))
     every = torch.zeros(0)
     for known, rows in by_known(joint, values):
         own = joint.filled({other: value[rows] for other, value in values.items()}, len(rows))
-        questions = Questions(joint.densities, known, known, joint.elements([cell]))
+        questions = Questions(joint.densities, known, known, joint.elements([cell]), about)
         table = questions.log_joint(own, None, [cell], None if points is None else {cell: points})
         _require_possible((table == -math.inf).all(1), rows)
         every = every if len(every) else table.new_zeros(count, table.shape[1])

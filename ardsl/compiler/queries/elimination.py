@@ -9,7 +9,7 @@ for nothing, also where it is continuous. Costs are known before any table is ma
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -106,8 +106,10 @@ class Elimination:
 
     ``known`` says which elements have values, bool [elements] by variable; ``allowed`` confines others to some values,
     of those ``asked`` for the joint table is wanted. Cells in ``points`` take these values alone,
-    float64 [n], in the data's own form: so may cells of infinitely many. Raises ``TooCostly`` where a cell that would
-    have to be summed over has too many values.
+    float64 [n], in the data's own form: so may cells of infinitely many. With ``about`` factors that have no bearing on
+    these cells, given what is known, are left out: what comes of it is then the joint distribution divided by a number
+    that is the same for all their values. Raises ``TooCostly`` where a cell that would have to be summed over has too
+    many values.
     """
 
     def __init__(
@@ -117,10 +119,12 @@ class Elimination:
         allowed: Mapping[Cell, Allowed] | None = None,
         asked: Sequence[Cell] = (),
         points: Mapping[Cell, np.ndarray] | None = None,
+        about: Collection[Cell] | None = None,
     ) -> None:
         self._ordered, self._known, self._asked = ordered, known, tuple(asked)
         self._allowed, self._points = dict(allowed or {}), dict(points or {})
-        self._factors = self._confined(self._relevant_factors())
+        relevant = self._relevant_factors()
+        self._factors = self._confined(relevant if about is None else self._connected(relevant, about))
         self.confined = {f.confined: self._allowed[f.confined] for f in self._factors if f.confined is not None}
         """What cells are allowed that are neither summed over nor drawn: nothing known depends on them."""
         free = dict.fromkeys(cell for factor in self._factors for cell in factor.free)
@@ -183,6 +187,27 @@ class Elimination:
                 factors[place] = Factor(place, own, context, free, read)
                 waiting += [reading.places[cell] for cell in read]
         return sorted(factors.values(), key=lambda f: (f.place.density, f.place.group, f.place.block, f.place.draw))
+
+    def _connected(self, factors: Sequence[Factor], about: Collection[Cell]) -> list[Factor]:
+        """The factors that are connected to some cells by cells that are not known."""
+        sharing: dict[Cell, list[Factor]] = defaultdict(list)
+        for factor in factors:
+            for cell in factor.own + factor.context:
+                if cell in about or not self._is_known(cell):
+                    sharing[cell].append(factor)
+        cells_of: dict[Factor, list[Cell]] = defaultdict(list)
+        for cell, readers in sharing.items():
+            for factor in readers:
+                cells_of[factor].append(cell)
+        waiting, reached, connected = list(about), set(about), set()
+        while waiting:
+            for factor in sharing[waiting.pop()]:
+                if factor not in connected:
+                    connected.add(factor)
+                    new = [cell for cell in cells_of[factor] if cell not in reached]
+                    reached.update(new)
+                    waiting += new
+        return [factor for factor in factors if factor in connected]
 
     def _confined(self, factors: Sequence[Factor]) -> list[Factor]:
         """The factors, of which those whose only unknown cell has too many values to list, and is read by no other, are

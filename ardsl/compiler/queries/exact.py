@@ -55,12 +55,15 @@ def joint_words(densities: Sequence[Density], first: str) -> str:
 class Questions:
     """Questions of a joint distribution about examples that know the same cells: ``densities`` are its conditionals,
     ``known`` says of which elements the values are known, bool [elements] by variable. Under orders that may be any,
-    the cells of ``first`` are drawn first, those of ``then`` next, and all others last."""
+    the cells of ``first`` are drawn first, those of ``then`` next, and all others last. With ``about`` what has no
+    bearing on these cells is left out of the joint distribution, which is then divided by a number that is the same for
+    all their values."""
 
     densities: Sequence[Density]
     known: Mapping[str, np.ndarray]
     first: Cells
     then: Cells
+    about: frozenset[Cell] | None = None
 
     def log_joint(
         self,
@@ -75,18 +78,8 @@ class Questions:
         Of ``values`` [examples, elements] by variable in the data's own form, with legal ones where they are not
         known. Cells in ``points`` take these values alone, float64 [n]. Raises ``TooCostly``.
         """
-        under = self.log_joints(values, box, asked, points)
-        return under.logsumexp(0) - math.log(len(under))
-
-    def log_joints(
-        self,
-        values: Values,
-        box: Mapping[Cell, Allowed] | None = None,
-        asked: Sequence[Cell] = (),
-        points: Points | None = None,
-    ) -> Tensor:
-        """:meth:`log_joint` under each order by itself, [orders, examples, …]."""
-        return torch.stack([_log_joint(e, values) for e in self.eliminations(values, box, asked, points)])
+        under = [_log_joint(elimination, values) for elimination in self.eliminations(values, box, asked, points)]
+        return torch.stack(under).logsumexp(0) - math.log(len(under))
 
     def eliminations(
         self,
@@ -96,7 +89,10 @@ class Questions:
         points: Points | None = None,
     ) -> list[Elimination]:
         """The elimination under each order, all of which are affordable."""
-        every = [Elimination(ordered, self.known, box, asked, points) for ordered in self.orders()]
+        orders = list(self.orders())
+        if self.about is not None and len(orders) > 1:
+            raise TooCostly("the orders that are mixed weigh what is left out differently")
+        every = [Elimination(ordered, self.known, box, asked, points, self.about) for ordered in orders]
         for elimination in every:
             elimination.require_affordable(len(next(iter(values.values()))) * len(every))
         return every

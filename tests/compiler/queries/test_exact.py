@@ -9,6 +9,8 @@ import pytest
 import torch
 
 import ardsl
+from ardsl.compiler.queries.elimination import TooCostly
+from ardsl.compiler.queries.exact import Questions
 from ardsl.compiler.queries.where import Cells
 from ardsl.testing import with_random_weights
 from tests.support.questions import Cell, Table, table
@@ -226,6 +228,32 @@ def test_probability(model: ardsl.AutoregressiveModel, seed: int) -> None:
         if not fixed and not any(bool(parts[c][1].all()) for c in parts):  # else fewer cells are in question
             assert answer.exact
             assert answer.value == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_has_no_bearing(model: ardsl.AutoregressiveModel, seed: int) -> None:
+    """What is left out of a conditional that is not needed divides out of it."""
+    known, cell = chosen(model, seed)
+    domain = model.spec.variables[cell[0]].element_domain(cell[1])
+    modelled = [v for v in model.spec.variables.values() if v.kind != "given"]
+    masks = {v.name: np.array([(v.name, e) in known for e in range(v.size)]) for v in modelled}
+    rows = {v.name: torch.zeros(3, v.size, dtype=torch.float64) for v in model.spec.variables.values()}
+    for variable in model.spec.model.observed:
+        for element in range(variable.size):
+            legal = variable.element_domain(element)
+            codes = torch.arange(3.0, dtype=torch.float64) % legal.levels
+            rows[variable.name][:, element] = legal.value(codes)
+    everything, part = (
+        Questions(model.factors, masks, masks, {cell[0]: np.arange(len(masks[cell[0]])) == cell[1]}, about)
+        for about in (None, frozenset([cell]))
+    )
+    expected = everything.log_joint(rows, None, [cell]).softmax(1)
+    assert expected.shape[1] == domain.levels
+    if any(v.orders.mixed for v in modelled):
+        with pytest.raises(TooCostly):
+            part.log_joint(rows, None, [cell])
+    else:
+        torch.testing.assert_close(part.log_joint(rows, None, [cell]).softmax(1).expand(3, -1), expected.expand(3, -1))
 
 
 @pytest.mark.parametrize("seed", range(2))
