@@ -26,7 +26,6 @@ from ardsl.compiler.queries.particles import Ordered, truncation
 from ardsl.families.distributions import Conditional
 from ardsl.model.model import Variable
 from ardsl.networks.group import Group
-from ardsl.networks.stepper import Orders
 from ardsl.relations import Relation
 
 MOST_ENTRIES = 1 << 24
@@ -35,6 +34,7 @@ MOST_WORK = 1 << 40
 """Floating-point operations that an exact answer may take, of networks and of sums, for all examples together."""
 MOST_PAIRS = 1 << 26
 """Pairs of a draw and an element of its context that are listed."""
+
 
 class TooCostly(Exception):
     """The error of a question that elimination cannot answer, or not at an affordable cost: its text says why."""
