@@ -92,7 +92,7 @@ def eval_command(
             figures |= {"samples": evaluation.samples, "elbo": evaluation.elbo, "kl": dict(evaluation.kl)}
         if (some := evaluation.orders) is not None:
             figures |= {"orders": some.count, "order_nll": some.nll}
-            figures |= {"order_error": some.standard_error if some.count > 1 else None}
+            figures |= {"order_error": some.standard_error if some.count > 1 else None, "mixtures": some.mixtures}
         print_json(figures)
         return
     error = f" ± {evaluation.standard_error:.4f}" if evaluation.examples > 1 else ""
@@ -105,6 +105,8 @@ def eval_command(
         say(f"orders        {_of_orders(model.spec, some.count)}")
         error = f" ± {some.standard_error:.4f}" if some.count > 1 else ""
         say(f"one order     {some.nll:.4f}{error} nats, the mean over these orders")
+        for count, nll in some.mixtures.items():
+            say(f"{f'mixture of {count:,}':<13} {nll:.4f} nats")
     if evaluation.elbo is not None:
         say(f"bound         importance-weighted, {plural(evaluation.samples or 1, 'sample')}")
         say(f"ELBO          {evaluation.elbo:.4f} nats")

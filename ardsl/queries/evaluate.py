@@ -30,11 +30,13 @@ from ardsl.system.processes import Processes
 @dataclass(frozen=True)
 class SomeOrders:
     """The first ``count`` orders of a mixture: the mean of their own negative log-likelihoods, ``nll`` ±
-    ``standard_error`` over orders (NaN of one), in nats per example."""
+    ``standard_error`` over orders (NaN of one), in nats per example; and by number of orders, 1, 2, 4 and so on, that
+    of the mixture of the first of them."""
 
     count: int
     nll: float
     standard_error: float
+    mixtures: Mapping[int, float]
 
 
 @dataclass(frozen=True)
@@ -142,9 +144,10 @@ def evaluate_examples(
     bound: dict[str, Any] = {}
     means = {name: total / max(n, 1) for name, total in moments.sums.items()}
     if orders is not None:
-        each = -np.array([means[str(k)] for k in range(orders)])
+        each = -np.array([means[f"order {k}"] for k in range(orders)])
         spread = float(each.std(ddof=1)) / math.sqrt(orders) if orders > 1 else math.nan
-        bound = {"orders": SomeOrders(orders, float(each.mean()), spread)}
+        mixtures = {k: -means[f"mixture of {k}"] for k in _doubled(orders)}
+        bound = {"orders": SomeOrders(orders, float(each.mean()), spread, mixtures)}
     elif _ELBO in moments.sums:
         bound = {"samples": samples, "elbo": means.pop(_ELBO), "kl": means}
     return Evaluation(-mean, error, bits, n, time.perf_counter() - started, **bound)
@@ -169,14 +172,23 @@ def _measured(
 
 
 def _under_orders(model: Compiled, values: Values, orders: int) -> tuple[Tensor, Mapping[str, float]]:
-    """log p of each example under the mixture of the first so many orders, float64 on the CPU, and under each of them
-    the sum over examples, by its number."""
+    """log p of each example under the mixture of the first so many orders, float64 on the CPU; and sums over the
+    examples, under each order and under the mixtures of fewer."""
     assert isinstance(model, Density)  # see _checked_orders
     patterns, _ = by_pattern(values, model.may_miss, model.spec.variables)
     by_variable = [under.double().cpu() for under in model.order_log_probs(patterns, range(orders)).values()]
-    mixtures = [under.logsumexp(0) - math.log(len(under)) for under in by_variable]
     each = sum(by_variable[1:], start=by_variable[0]).expand(orders, -1).sum(1).tolist()
-    return torch.stack(mixtures).sum(0), {str(k): total for k, total in enumerate(each)}
+    sums = {f"order {k}": total for k, total in enumerate(each)}
+    for k in _doubled(orders):
+        first = [under[:k] for under in by_variable]
+        mixture = torch.stack([under.logsumexp(0) - math.log(len(under)) for under in first]).sum(0)
+        sums[f"mixture of {k}"] = float(mixture.sum())
+    return mixture, sums
+
+
+def _doubled(most: int) -> list[int]:
+    """1, 2, 4 and so on up to a number, and the number."""
+    return [*(1 << power for power in range((most - 1).bit_length())), most]
 
 
 def _checked_orders(model: Compiled, orders: object) -> int:

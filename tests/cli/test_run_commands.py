@@ -83,9 +83,11 @@ def test_eval_of_some_orders(run: Run, spec: str) -> None:
     assert run("train", spec, "-q").exit_code == 0
     shown = run("eval", "runs/small", "--orders", "2").stdout
     assert "orders        the first 2 of 3\n" in shown and re.search(r"one order     \d+\.\d+ ± \d\.\d+ nats", shown)
+    assert re.search(r"mixture of 1  \d+\.\d{4} nats\nmixture of 2  \d+\.\d{4} nats\n$", shown)
     assert "orders        all 3\n" in run("eval", "runs/small", "--orders", "3").stdout
     figures = json.loads(run("eval", "runs/small", "--orders", "1", "--json").stdout)
     assert figures["orders"] == 1 and figures["order_nll"] == figures["nll"] and figures["order_error"] is None
+    assert figures["mixtures"] == {"1": figures["nll"]}
 
 
 def test_paths_are_relative_to_the_working_directory(

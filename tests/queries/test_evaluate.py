@@ -63,6 +63,9 @@ def test_some_orders_are_a_mixture_of_fewer(network: str) -> None:
         assert found.nll == pytest.approx(float(-mixture.mean()), abs=1e-12)
         assert found.standard_error == pytest.approx(float(mixture.std()) / 3, abs=1e-12)
         assert found.orders is not None and found.orders.count == count
+        assert list(found.orders.mixtures) == {1: [1], 3: [1, 2, 3], 5: [1, 2, 4, 5]}[count]
+        for fewer, nll in found.orders.mixtures.items():
+            assert nll == pytest.approx(float(math.log(fewer) - under[:fewer].logsumexp(0).mean()), abs=1e-12)
         assert found.orders.nll == pytest.approx(float(single.mean()), abs=1e-12)
         if count == 1:
             assert math.isnan(found.orders.standard_error)

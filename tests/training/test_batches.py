@@ -31,6 +31,18 @@ def test_examples_come_as_often_as_they_have_windows() -> None:
     assert batches.rows(1, 4) == epochs[1][4]["x"].tolist()
 
 
+@pytest.mark.parametrize("world", [1, 2, 3])
+def test_processes_have_the_rows_of_a_batch_between_them(world: int) -> None:
+    """What is drawn for all rows of a batch is each process's own; where there is no row for it, the first one's."""
+    x = {"x": torch.arange(31)}
+    batches = [Batches(x, 10, seed=0, rank=rank, world=world) for rank in range(world)]
+    for index, parts in enumerate(zip(*batches, strict=True)):
+        whole = np.array(batches[0].rows(0, index))
+        for own, process in zip(parts, batches, strict=True):
+            rows = process.rows_of(index)
+            assert rows.size == len(whole) and whole[rows.own].tolist() == own["x"].tolist()
+
+
 def test_no_window_is_longer_than_the_longest_example() -> None:
     found = windows(LENGTHS, 10_000)
     assert found.length == LENGTHS.max() and found.times.tolist() == [1] * 2333 and found.visits == 1

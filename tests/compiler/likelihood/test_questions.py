@@ -106,6 +106,17 @@ def test_the_loss_is_on_average_that_of_all_orders(name: str) -> None:
     torch.testing.assert_close(averaged(model, values), mean_over_orders(model, values), atol=1e-9, rtol=0)
 
 
+def test_what_lies_beyond_an_end_adds_nothing() -> None:
+    """Where lengths vary, an order draws what is there as it is declared."""
+    model = with_random_weights(ardsl.loads(f"observed x[..4] : binary\n{ALL}p(x[i] | x[<i]) = bernoulli via {DEEP}\n"))
+    assert isinstance(model, Density)
+    x = torch.tensor([[1, 0, 1, 1], [1, 1, 0, torch.nan], [0, torch.nan, torch.nan, torch.nan], [torch.nan] * 4])
+    values = model.values(x.double())
+    found = averaged(model, values)
+    torch.testing.assert_close(found, mean_over_orders(model, values), atol=1e-9, rtol=0)
+    assert found[-1] == 0
+
+
 @pytest.mark.parametrize("name", ["bits", "record"])
 def test_what_is_missing_is_neither_known_nor_asked_for(name: str) -> None:
     """Of every pattern: the mean over orders of the marginal's −log p, under orders that draw what is missing last."""
