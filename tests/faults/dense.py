@@ -38,6 +38,7 @@ NAMES = (
     "aligned",
     "linear by a category",
     "linear by an integer, tied",
+    "tied along an axis",
 )
 CHECKED = {name: SPECS[name] for name in NAMES}
 
@@ -157,9 +158,20 @@ def first_slot_alone(right: Any, group: Any, options: Any, orders: Any) -> Any:
     return replace(found, stride=stride)
 
 
-def next_elements(right: Any, self: Any, slots: Any) -> Any:
+def next_elements(right: Any, self: Any, orders: Any) -> Any:
+    slots = right(self, orders)
     moved = np.minimum(slots.gather + 1, self.plan.group.elements - 1)
-    return right(self, replace(slots, gather=np.where(slots.gather < 0, -1, moved)))
+    return replace(slots, gather=np.where(slots.gather < 0, -1, moved))
+
+
+def kinds_for_one_another(right: Any, self: Any, orders: Any) -> Any:
+    slots = right(self, orders)
+    return replace(slots, kind=slots.kind.max() - slots.kind)
+
+
+def no_mask_of_kinds(right: Any, self: Any, plan: Any) -> None:
+    right(self, plan)
+    self._mask = None
 
 
 def draws_within_values(right: Any, self: Any, every: Tensor, indicator: Tensor, blocks: Any) -> Tensor:
@@ -272,7 +284,9 @@ FAULTS = [
     # Tables and tied parameters
     Fault("an absent slot read as the first value", f"{SLOTS}:TableNetwork._make_address", never_absent),
     Fault("a table's strides in the wrong order", f"{TABLE}:table_shape", first_slot_alone),
-    Fault("a tied slot that looks ahead", f"{SLOTS}:TiedNetwork._make_gather", next_elements),
+    Fault("a tied slot that looks ahead", f"{SLOTS}:TiedNetwork._slots", next_elements),
+    Fault("one place's draws taken for one another", f"{SLOTS}:TiedNetwork._slots", kinds_for_one_another),
+    Fault("no mask where draws of a place read different slots", f"{SLOTS}:TiedNetwork.__init__", no_mask_of_kinds),
     # Weights by a value
     Fault("sets of parameters value by value, not draw by draw", f"{BY}:ByNetwork.chosen", draws_within_values),
     Fault("a step that forgets which value chooses", f"{BY}:ByStepper._without_first", first_forgotten),

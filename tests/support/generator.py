@@ -521,13 +521,16 @@ class Composer:
         written += ", direct = false" * self.chance(25) + ", residual = true" * self.chance(25)
         return f"made({written}{self.dropout()})"
 
-    def nade(self, axes: Sequence[str | None] = ()) -> str:
+    def nade(self, tied: str = "") -> str:
         written = f"hidden = {self.number(1, 6)}" + self.activated()
         written += ", scaled = true" * self.chance(35) + ", transposed = true" * self.chance(15)
-        if axes and self.chance(25):
-            named = [axis for axis in axes if axis and self.chance(60)]
-            written += f", tied = [{', '.join(named)}]" if named else ", tied = true"
-        return f"nade({written}{self.dropout()})"
+        return f"nade({written}{tied}{self.dropout()})"
+
+    def tied(self, factor: Factor) -> str:
+        """Tied along all axes, or along some that have names."""
+        variable = self.variables_of(factor)
+        named = [axis for axis in variable.axis_names if axis and self.chance(30)] if not variable.fields else []
+        return f"tied = [{', '.join(named)}]" if named else "tied = true"
 
     def deep(self) -> str:
         """``nade`` of several layers, asked with a mask."""
@@ -608,14 +611,13 @@ class Composer:
         if network == "table" and self.variables_of(factor).order.mixed:
             tied = True
         if network == "linear":
-            return "linear(tied = true)" if tied else "linear"
+            return f"linear({self.tied(factor)})" if tied else "linear"
         if network == "table":
             return "table(tied = true)" if tied else "table"
         if network == "mlp":
-            return f"mlp(hidden = {self.hidden()}{self.activated()}{', tied = true' * tied})"
+            return f"mlp(hidden = {self.hidden()}{self.activated()}{', ' + self.tied(factor) if tied else ''})"
         if network == "nade":
-            variable = self.variables_of(factor)
-            return self.nade(() if variable.fields else variable.axis_names)
+            return self.nade(f", {self.tied(factor)}" if self.chance(20) else "")
         return self.made() if network == "made" else ""
 
     def asked(self, factor: Factor) -> str:

@@ -67,6 +67,9 @@ SPECS |= {
         "observed a[2] : binary\nobserved b[3] : binary\nnet body = made(hidden = [8, 8])\norder b by any(orders = 3)\n"
         "p(a[i] | a[<i]) = bernoulli via body\np(b[j] | b[<j], a) = bernoulli via body\n"
     ),
+    "tied along an axis": (
+        "observed x[time: 3, 2] : binary\np(x[t, i] | x[t, ..i-1], x[t-1, *]) = bernoulli via linear(tied = time)\n"
+    ),
     "window": "observed x[6] : binary\np(x[i] | x[<i] within 2) = bernoulli via made(hidden = [9, 7])\n",
     "window in two dimensions": (
         "observed x[2, 3] : binary\np(x[i] | x[<i] within (1, *)) = bernoulli via made(hidden = 9)\n"

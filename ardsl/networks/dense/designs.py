@@ -63,9 +63,9 @@ class TiedDesign(Design):
         from ardsl.networks.slot_stepper import SlotStepper
 
         tied = cast("TiedNetwork", module)
-        gather = tied.gather(run.orders)
+        applied = tied.applied(run.orders)
         return SlotStepper(
-            lambda inputs, draws: tied.evaluate(inputs, gather, draws),
+            lambda inputs, draws: tied.rows(inputs, applied, draws),
             run.element_step[self.group.feature_element],
             run,
             tied.biases[-1],

@@ -30,7 +30,7 @@ ACTIVATIONS = ("relu", "elu", "gelu", "silu", "tanh", "sigmoid", "softplus", "le
 ACTIVATION = Option("activation", "choice", "relu", "the nonlinearity of the hidden units", choices=ACTIVATIONS)
 RESIDUAL = Option("residual", "boolean", False, "add a hidden layer's input to its output where the widths are equal")
 DROPOUT = Option("dropout", "real", 0.0, "the share of hidden units left out at each training step", 0.0, 0.95)
-TIED = Option("tied", "boolean", False, "the same parameters for every element")
+TIED = Option("tied", "axes", False, "the same parameters for every element, or for all along some axes")
 
 
 class Dense(Network):
@@ -55,7 +55,7 @@ class Dense(Network):
         if too_many is not None:
             yield too_many
         elif options.get("tied"):
-            yield from tied_problems(self.name, group)
+            yield from tied_problems(self.name, group, options["tied"])
 
     def design(self, group: Group, options: Mapping[str, Any]) -> Design | list[Diagnostic]:
         return list(self.problems(group, options)) or self._designed(group, options)
@@ -87,6 +87,10 @@ class Linear(Dense):
             "observed x[4] : category(3)\norder x by shuffle(seed = 2)\np(x[i] | x[<i]) = categorical via linear\n"
         ),
         "tied": "observed x[6] : binary\np(x[t] | x[t-2..t-1]) = bernoulli via linear(tied = true)\n",
+        "tied along an axis": (
+            "given y[3] : real\nobserved x[time: 3, 3] : binary\n"
+            "p(x[t, i] | x[t, ..i-1], x[t-1, *], y[t]) = bernoulli via linear(tied = time)\ncheck complete(x)\n"
+        ),
         "tied, under several orders": (
             "observed x[4] : binary\norder x by any(orders = 3)\np(x[i] | x[<i]) = bernoulli via linear(tied = true)\n"
         ),
@@ -132,6 +136,10 @@ class Mlp(Dense):
             "given z : real\nobserved x : real\np(x | z) = mixture(normal, components = 2) via mlp(hidden = 6)\n"
         ),
         "tied": "observed x[6] : binary\np(x[t] | x[t-3], x[t-1]) = bernoulli via mlp(hidden = 5, tied = true)\n",
+        "tied along an axis": (
+            "observed x[time: 4, 2] : category(3)\n"
+            "p(x[t, i] | x[t-2..t-1, *]) = categorical via mlp(hidden = 5, tied = time)\ncheck complete(x)\n"
+        ),
     }
     options = (
         Option("hidden", "sizes", (128,), "the width of each hidden layer", 1, 100_000),
@@ -146,7 +154,10 @@ class Mlp(Dense):
     def problems(self, group: Group, options: Mapping[str, Any]) -> Iterator[Diagnostic]:
         problems = list(super().problems(group, options))
         yield from problems
-        if problems or options["tied"]:
+        if problems:
+            return
+        if options["tied"]:
+            yield from _unequal_kinds(group, options["tied"])
             return
         for k in range(group.order_count):
             relation = group.declared(group.orders(k))
@@ -210,7 +221,7 @@ class Table(Network):
         ),
         "tied": "observed x[5] : category(3)\np(x[t] | x[t-1]) = categorical via table(tied = true)\n",
     }
-    options = (TIED,)
+    options = (Option("tied", "boolean", False, "the same parameters for every element"),)
 
     def problems(self, group: Group, options: Mapping[str, Any]) -> Iterator[Diagnostic]:
         """Reports what a table cannot realize in the group."""
@@ -278,6 +289,16 @@ def tied_problems(network: str, group: Group, tied: bool | tuple[str, ...] = Tru
         reason = f"`{target}` does not read `{source}`, and elsewhere along it such an element is read"
         span, variable = group.call.option_spans["tied"], group.targets[0].variable.name
         yield rules.NOT_TIED.at(span, network=network, variable=variable, axes=written, reason=reason)
+
+
+def _unequal_kinds(group: Group, tied: bool | tuple[str, ...]) -> Iterator[Diagnostic]:
+    """Draws at one place that read different slots, of a network that gives all of them the same."""
+    axes = axes_of(group.targets[0], tied)
+    slots = tied_slots(group, group.orders(), axes)
+    unlike = np.flatnonzero((slots.read[slots.kind] != slots.read[slots.kind[0]]).any(axis=1))
+    if len(unlike):
+        first, second = group.draw_name(0), group.draw_name(int(unlike[0]))
+        yield rules.UNEQUAL_CONTEXTS.at(group.call.span, first=first, second=second)
 
 
 def _axis_problems(network: str, group: Group, tied: tuple[str, ...], written: str) -> Iterator[Diagnostic]:

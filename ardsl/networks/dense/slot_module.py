@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from ardsl.networks.dense.module import ACTIVATIONS
 from ardsl.networks.dense.slot_plan import table_shape
-from ardsl.networks.dense.slots import Slots, slot_columns, tied_slots
+from ardsl.networks.dense.slots import Slots, axes_of, slot_columns, slot_features, tied_slots
 from ardsl.networks.design import Design
 from ardsl.networks.module import NetworkModule, linear_
 from ardsl.networks.stepper import Orders
@@ -79,9 +79,21 @@ class TableNetwork(NetworkModule):
         return self.rows[offset + (stride * known[:, gather]).sum(-1)]
 
 
+class _Tied(NamedTuple):
+    """How a tied network is applied: the column of each of its inputs, [places, inputs], two more columns being a
+    constant 0 (a feature that is absent) and a constant 1 (the slot is there); the places of the draws, and the first
+    of their outputs among those of the place, where there are several kinds."""
+
+    gather: Tensor
+    place: np.ndarray
+    first: Tensor | None
+
+
 class TiedNetwork(NetworkModule):
-    """One dense network applied to every draw's slots; a slot that may be absent has one more input, 1 where it is
-    there."""
+    """One dense network applied to the slots of every place; a slot that may be absent has one more input, 1 where it
+    is there. It gives the draws of all kinds at its place; a linear one masks what each kind reads."""
+
+    _mask: Tensor | None
 
     def __init__(self, plan: Design) -> None:
         super().__init__()
@@ -91,36 +103,64 @@ class TiedNetwork(NetworkModule):
         for weight, bias in zip(self.weights, self.biases, strict=True):
             linear_(weight, bias)
         self.activation = ACTIVATIONS[plan.options["activation"]]
-        self._columns: dict[int, Tensor] = {}
-        self.gather(0)  # made before a tracer looks in
+        self._width = int(plan.group.draw_outputs[0])
+        slots = self._slots(0)
+        self._kinds = len(slots.read)
+        mask = np.repeat(np.repeat(slots.read, slot_features(plan.group, slots), axis=1), self._width, axis=0)
+        self.register_buffer("_mask", None if mask.all() else torch.from_numpy(mask), persistent=False)
+        self._applied: dict[int, _Tied] = {}
+        self.applied(0)  # made before a tracer looks in
+
+    def _slots(self, orders: Orders) -> Slots:
+        group = self.plan.group
+        by_variable = group.orders(orders) if isinstance(orders, int) else orders
+        return tied_slots(group, by_variable, axes_of(group.targets[0], self.plan.options["tied"]))
 
     def start_at(self, parameters: Tensor) -> None:
-        with torch.no_grad():
-            self.biases[-1].copy_(parameters[: len(self.biases[-1])])
+        with torch.no_grad():  # all draws begin with the same
+            self.biases[-1].copy_(parameters[: self._width].repeat(self._kinds))
 
-    def gather(self, orders: Orders) -> Tensor:
-        """For each draw the column of each of its network's inputs, [draws, inputs]; two more columns are a constant 0
-        (a feature that is absent) and a constant 1 (the slot is there)."""
-        if isinstance(orders, int):
-            kept = self._columns.get(orders)
-            if kept is None or kept.device != self.biases[-1].device:
-                kept = self._make_gather(tied_slots(self.plan.group, self.plan.group.orders(orders)))
-                self._columns[orders] = kept
-            return kept
-        return self._make_gather(tied_slots(self.plan.group, orders))
+    def applied(self, orders: Orders) -> _Tied:
+        """How it is applied under some orders; kept for declared orders."""
+        if not isinstance(orders, int):
+            return self._apply_under(orders)
+        kept = self._applied.get(orders)
+        if kept is None or kept.gather.device != self.biases[-1].device:
+            kept = self._applied[orders] = self._apply_under(orders)
+        return kept
 
     @torch.inference_mode(False)  # what is kept may be of use for gradients later
-    def _make_gather(self, slots: Slots) -> Tensor:
-        return torch.as_tensor(slot_columns(self.plan.group, slots), device=self.biases[-1].device)
+    def _apply_under(self, orders: Orders) -> _Tied:
+        slots, device = self._slots(orders), self.biases[-1].device
+        first = torch.as_tensor(slots.kind * self._width, device=device) if len(slots.read) > 1 else None
+        return _Tied(torch.as_tensor(slot_columns(self.plan.group, slots), device=device), slots.place, first)
 
     def forward(self, inputs: Tensor, orders: Orders = 0) -> Tensor:
-        return self.evaluate(inputs, self.gather(orders), slice(None)).flatten(1)
+        gather, place, first = self.applied(orders)
+        parameters = self._evaluate(inputs, gather)
+        return (parameters if first is None else self._of_draws(parameters, place, first)).flatten(1)
 
-    def evaluate(self, inputs: Tensor, gather: Tensor, draws: np.ndarray | slice) -> Tensor:
+    def rows(self, inputs: Tensor, applied: _Tied, draws: np.ndarray) -> Tensor:
         """The parameters of some draws given features [batch, features]: [batch, draws, width]."""
-        hidden = F.pad(F.pad(inputs, (0, 1)), (0, 1), value=1.0)[:, gather[draws]]
+        gather, place, first = applied
+        if first is None:  # each draw is at a place of its own
+            return self._evaluate(inputs, gather[draws])
+        places, of_draw = np.unique(place[draws], return_inverse=True)
+        parameters = self._evaluate(inputs, gather[places])
+        return self._of_draws(parameters, of_draw, first[draws])
+
+    def _of_draws(self, parameters: Tensor, place: np.ndarray, first: Tensor) -> Tensor:
+        """Those of each draw, by its place and the first output of its kind, out of [batch, places, outputs]."""
+        at_place = parameters[:, torch.as_tensor(place, device=parameters.device)]
+        outputs = first[:, None] + torch.arange(self._width, device=first.device)
+        return at_place.gather(2, outputs.expand(len(parameters), -1, -1))
+
+    def _evaluate(self, inputs: Tensor, gather: Tensor) -> Tensor:
+        """The outputs at some places, [batch, places, outputs]."""
+        hidden = F.pad(F.pad(inputs, (0, 1)), (0, 1), value=1.0)[:, gather]
         for weight, bias in zip(self.weights[:-1], self.biases, strict=False):
             hidden = self.activation(F.linear(hidden, weight, bias))
             if self.training and self.plan.options["dropout"]:
                 hidden = F.dropout(hidden, self.plan.options["dropout"])
-        return F.linear(hidden, self.weights[-1], self.biases[-1])
+        last = self.weights[-1] if self._mask is None else self.weights[-1] * self._mask
+        return F.linear(hidden, last, self.biases[-1])

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ardsl.networks.dense.slots import Slots, own_slots, slot_features, tied_slots
+from ardsl.networks.dense.slots import Slots, axes_of, own_slots, slot_features, tied_slots
 from ardsl.networks.design import Design, LayerPlan
 from ardsl.networks.group import Group
 from ardsl.relations import Order
@@ -88,26 +88,30 @@ def plan_table(group: Group, options: Mapping[str, Any]) -> Design:
 
 
 def plan_tied(group: Group, network: str, options: Mapping[str, Any]) -> Design:
-    """One dense network applied to every draw's slots."""
-    slots = [tied_slots(group, group.orders(k)) for k in range(group.order_count)]
+    """One dense network applied to the slots of every place, which gives the draws of all kinds there."""
+    axes = axes_of(group.targets[0], options["tied"])
+    slots = [tied_slots(group, group.orders(k), axes) for k in range(group.order_count)]
     realized = tuple(each.relation() for each in slots)
-    sizes = [int(slot_features(group, slots[0]).sum()), *options.get("hidden", ()), int(group.draw_outputs[0])]
+    places, kinds = len(slots[0].gather), len(slots[0].read)
+    features = slot_features(group, slots[0])
+    sizes = [int(features.sum()), *options.get("hidden", ()), kinds * int(group.draw_outputs[0])]
     layers = []
     for number, (inputs, outputs) in enumerate(zip(sizes, sizes[1:], strict=False)):
         last = number == len(sizes) - 2
+        masked = int((slots[0].read @ features).sum()) * int(group.draw_outputs[0])
         layers.append(
             LayerPlan(
                 name="tied output" if last else f"tied hidden {number + 1}",
                 inputs=inputs,
                 outputs=outputs,
                 parameters=inputs * outputs + outputs,
-                connections=inputs * outputs,
-                flops=2 * inputs * outputs * group.draws,
+                connections=masked if len(sizes) == 2 else inputs * outputs,
+                flops=2 * inputs * outputs * places,
                 relation=realized[0],
                 activation=None if last else options["activation"],
             )
         )
-    return Design(group, network, dict(options), tuple(layers), realized, tied_axes=tied_axes(group))
+    return Design(group, network, dict(options), tuple(layers), realized, tied_axes=tied_axes(group, axes))
 
 
 def tied_axes(group: Group, axes: tuple[int, ...] | None = None) -> dict[str, tuple[int, ...]]:

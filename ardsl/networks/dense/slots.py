@@ -80,7 +80,7 @@ def tied_slots(group: Group, orders: Mapping[str, Order], axes: tuple[int, ...] 
         np.unique(_numbered([c for axis, c in enumerate(at) if (axis in axes) == tied]), return_inverse=True)[1]
         for tied in (True, False)
     )
-    place, kind = (np.broadcast_to(numbers, group.draws) for numbers in (place.reshape(-1), kind.reshape(-1)))
+    place, kind = (np.resize(numbers, group.draws) for numbers in (place, kind))  # of one alone, all have it
     gather = np.full((int(place.max()) + 1, count), -1, dtype=np.int64)
     gather[place[draw], slot] = element
     read_slots = np.zeros((int(kind.max()) + 1, count), dtype=bool)

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from ardsl.networks.dense.module import ACTIVATIONS
 from ardsl.networks.dense.stepper import IN_PLACE
@@ -232,10 +231,11 @@ class Blockwise(torch.autograd.Function):
         return parameters
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, inputs, bias, outputs, scale, kept, start, *carried = ctx.saved_tensors
         weights = Weights(inputs, bias, outputs, scale, kept)
+        if torch.is_grad_enabled() or torch._C._functorch.is_legacy_batchedtensor(gradient):
+            return _again(ctx, x, weights, gradient)
         of_x = torch.zeros_like(x) if ctx.needs_input_grad[0] else None
         of_inputs, of_outputs = torch.zeros_like(weights.inputs), torch.empty_like(weights.outputs)
         of_scale = None if scale is None else torch.empty_like(scale)
@@ -271,6 +271,17 @@ class Blockwise(torch.autograd.Function):
             if of_x is not None:
                 _add(of_x.T, everywhere, weights.inputs[everywhere] @ of_start.T)
         return of_x, of_inputs, of_start.sum(0), of_outputs, of_scale, None, None, None
+
+
+def _again(ctx: Any, x: Tensor, weights: Weights, gradient: Tensor) -> tuple[Tensor | None, ...]:
+    """The backward pass by torch's own derivatives: of gradients that are taken again, or several at once."""
+    tensors, needed = (x, *weights[:4]), ctx.needs_input_grad
+    wanted = [tensor for tensor, of_it in zip(tensors, needed, strict=False) if tensor is not None and of_it]
+    again = torch.is_grad_enabled()
+    with torch.enable_grad():
+        parameters = _evaluated(x, weights, ctx.pieces, ctx.activation)
+    found = iter(torch.autograd.grad(parameters, wanted, gradient, create_graph=again, materialize_grads=True))
+    return *(next(found) if of_it else None for of_it in needed[:5]), None, None, None
 
 
 def _buffers(count: int, x: Tensor, pieces: Pieces, weights: Weights) -> list[Tensor]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ardsl.diagnostics import Diagnostic
 from ardsl.diagnostics.rules import networks as rules
-from ardsl.networks.dense.networks import ACTIVATIONS, DROPOUT, RESIDUAL, tied_problems, too_many_pairs
+from ardsl.networks.dense.networks import ACTIVATIONS, DROPOUT, RESIDUAL, TIED, tied_problems, too_many_pairs
 from ardsl.networks.design import Design
 from ardsl.networks.group import Group
 from ardsl.networks.nade.deep import design_deep
@@ -123,7 +123,7 @@ class Nade(Network):
         ),
         Option("transposed", "boolean", False, "read an element by the weights that its own draw has"),
         Option("scaled", "boolean", False, "a learned factor of each draw's sum"),
-        Option("tied", "axes", False, "the same parameters for every element, or for all along some axes"),
+        TIED,
         RESIDUAL,
         DROPOUT,
     )

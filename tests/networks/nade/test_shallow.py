@@ -186,6 +186,21 @@ def test_every_function_of_soundness() -> None:
     assert check_network(Nade) == []
 
 
+@pytest.mark.parametrize("network", NETWORKS[:2])
+def test_gradients_are_taken_again_and_several_at_once(network: str) -> None:
+    """As penalties on gradients and Jacobians take them."""
+    torch.manual_seed(0)
+    net = with_random_weights(ardsl.loads(SPECS["a window"].replace("{}", network))).networks[0]
+    x = torch.randn(2, 30, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradgradcheck(net, (x,))
+    found = net(x)[0]
+    jacobian, *_ = torch.autograd.grad(found, x, torch.eye(60, dtype=torch.float64), is_grads_batched=True)
+    reference, *_ = torch.autograd.grad(
+        by_the_equations(net, x, 0)[0], x, torch.eye(60, dtype=torch.float64), is_grads_batched=True
+    )
+    torch.testing.assert_close(jacobian, reference)
+
+
 def test_the_batch_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     net = with_random_weights(ardsl.loads(SPECS["a total order"].format("nade(hidden = 6)"))).networks[0]
