@@ -30,8 +30,12 @@ from ardsl.relations import Relation
 
 MOST_ENTRIES = 1 << 24
 """Entries of the largest table that is made for one example."""
+MOST_CELLS = 24
+"""Unknown cells that one draw may read."""
 MOST_WORK = 1 << 40
 """Floating-point operations that an exact answer may take, of networks and of sums, for all examples together."""
+MOST_ELEMENTS = 1 << 18
+"""Elements of a model whose draws are listed."""
 MOST_PAIRS = 1 << 26
 """Pairs of a draw and an element of its context that are listed."""
 
@@ -133,12 +137,12 @@ class Elimination:
         self._sizes = {cell: len(codes) for cell, codes in self.codes.items()}
         self._grids = list(self._covering_grids())
         self._scopes = [factor.scope for grid in self._grids for factor in grid.factors if factor.scope]
+        self._require_small([self._size(scope) for scope in self._scopes])
         self._path, self._largest, self._sums = self._cheapest_path()
 
     def require_affordable(self, examples: int) -> None:
         """Raises ``TooCostly`` where the tables, or the arithmetic for so many examples, would be too large."""
-        if self._largest > MOST_ENTRIES:
-            raise TooCostly(f"a table of {self._largest:.2g} entries would be needed")
+        self._require_small([self._largest])
         work = self._sums
         for grid in self._grids:
             place = grid.factors[0].place
@@ -146,6 +150,12 @@ class Elimination:
             work += self._size(grid.cells) * max(design.flops, 1)
         if examples * work > MOST_WORK:
             raise TooCostly(f"{examples * work:.2g} floating-point operations would be needed")
+
+    @staticmethod
+    def _require_small(sizes: Sequence[int]) -> None:
+        largest = max(sizes, default=1)
+        if largest > MOST_ENTRIES:
+            raise TooCostly(f"a table of {largest:.2g} entries would be needed")
 
     @property
     def examples_at_once(self) -> int:
@@ -184,6 +194,8 @@ class Elimination:
                 own, context = reading.own(place), reading.context(place)
                 free = tuple(cell for cell in own if not self._is_known(cell))
                 read = tuple(cell for cell in context if not self._is_known(cell))
+                if len(read) > MOST_CELLS:
+                    raise TooCostly(f"a draw depends on {len(read):,} cells that are not known")
                 factors[place] = Factor(place, own, context, free, read)
                 waiting += [reading.places[cell] for cell in read]
         return sorted(factors.values(), key=lambda f: (f.place.density, f.place.group, f.place.block, f.place.draw))
@@ -445,6 +457,9 @@ class _Reading:
         self._relations: dict[tuple[int, int], Relation] = {}
         self._columns: dict[tuple[int, int], list[Cell]] = {}
         pairs = 0
+        elements = sum(variable.size for density, _ in ordered for variable in density.spec.model.observed)
+        if elements > MOST_ELEMENTS:
+            raise TooCostly(f"there are {elements:,} elements")
         for number, (density, orders) in enumerate(ordered):
             for index, (design, order) in enumerate(zip(density.spec.plan.groups, orders, strict=True)):
                 group = design.group

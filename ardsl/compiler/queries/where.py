@@ -137,7 +137,8 @@ class Cells:
         self._variables = {name: v for name, v in model.variables.items() if name not in self._latent}
         named: dict[str, list[Cell]] = defaultdict(list)
         for variable in self._variables.values():
-            if variable.is_record or not variable.shape or variable.name in model.data.columns:
+            listed_columns = isinstance(model.data.columns.get(variable.name), tuple)
+            if variable.is_record or variable.size == 1 or listed_columns:
                 for element, name in enumerate(column_names(model, variable)):
                     named[name].append((variable.name, element))
         fields: dict[str, list[Cell]] = defaultdict(list)

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import ardsl
+from ardsl.compiler.queries import elimination
 from ardsl.compiler.queries.elimination import TooCostly
 from ardsl.compiler.queries.exact import Questions
 from ardsl.compiler.queries.where import Cells
@@ -254,6 +255,36 @@ def test_what_has_no_bearing(model: ardsl.AutoregressiveModel, seed: int) -> Non
             part.log_joint(rows, None, [cell])
     else:
         torch.testing.assert_close(part.log_joint(rows, None, [cell]).softmax(1).expand(3, -1), expected.expand(3, -1))
+
+
+def test_what_costs_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Past the limits, which are found before any table is made, an answer is estimated, and near the exact one."""
+    model = with_random_weights(ardsl.loads(TABLES))
+    text = "x[5] = 1 or x[4] = 2 | x[2] != 0"
+    exact = model.probability(text)
+    monkeypatch.setattr(elimination, "MOST_ENTRIES", 8)
+    estimate = model.probability(text, seed=0)
+    assert exact.exact and not estimate.exact
+    assert abs(float(estimate.value) - float(exact.value)) < 5 * float(estimate.standard_error or 0)
+
+
+@pytest.mark.parametrize(
+    "limit, value, words",
+    [
+        ("MOST_ENTRIES", 8, "a table of 27 entries would be needed"),
+        ("MOST_WORK", 100, "floating-point operations would be needed"),
+        ("MOST_CELLS", 1, "a draw depends on 2 cells that are not known"),
+        ("MOST_ELEMENTS", 5, "there are 6 elements"),
+        ("MOST_PAIRS", 3, "its draws read 9 elements in all"),
+    ],
+)
+def test_limits(limit: str, value: int, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = with_random_weights(ardsl.loads(TABLES))
+    monkeypatch.setattr(elimination, limit, value)
+    known = {"x": np.array([False] * 5 + [True])}
+    questions = Questions(model.factors, known, {}, {})
+    with pytest.raises(TooCostly, match=words):
+        questions.log_joint({"x": torch.zeros(1, 6, dtype=torch.float64)})
 
 
 @pytest.mark.parametrize("seed", range(2))
