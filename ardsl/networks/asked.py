@@ -158,9 +158,7 @@ class Step:
 
 def steps(asked: Questions, group: Group, run: Run) -> list[Step]:
     """What each step of a run asks."""
-    step_of = run.draw_step[group.output_draw]
-    by_step = np.argsort(step_of, kind="stable")
-    ends = np.searchsorted(step_of[by_step], np.arange(run.steps + 1))
+    by_step, ends = _sorted_by_step(run.draw_step[group.output_draw], range(run.steps))
     asked_steps = []
     for first, last in zip(ends, ends[1:], strict=False):
         outputs = by_step[first:last]
@@ -169,6 +167,12 @@ def steps(asked: Questions, group: Group, run: Run) -> list[Step]:
         by_context = np.split(outputs[order], starts)[1:]  # what is before the first start is empty
         asked_steps.append(Step(contexts, tuple(by_context), np.argsort(order)))
     return asked_steps
+
+
+def _sorted_by_step(step_of: np.ndarray, steps: range) -> tuple[np.ndarray, np.ndarray]:
+    """The places in ``step_of`` by step, ascending, and where those of each of the ``steps`` begin, with the end."""
+    by_step = np.argsort(step_of, kind="stable")
+    return by_step, np.searchsorted(step_of[by_step], np.arange(steps.start, steps.stop + 1))
 
 
 class AskedStepper(Stepper):
@@ -182,11 +186,10 @@ class AskedStepper(Stepper):
         self._steps = steps(self._asked, group, run)
         self._outputs = [[torch.as_tensor(part, device=like.device) for part in step.outputs] for step in self._steps]
         self._places = [torch.as_tensor(step.places, device=like.device) for step in self._steps]
-        input_step = run.element_step[group.feature_element]
-        self._columns = [
-            torch.as_tensor(np.flatnonzero(input_step == step), device=like.device) for step in range(-1, run.steps)
-        ]
-        self._inputs = torch.zeros(len(input_step), run.batch, dtype=like.dtype, device=like.device)
+        columns, ends = _sorted_by_step(run.element_step[group.feature_element], range(-1, run.steps))
+        self._columns = [torch.as_tensor(part, device=like.device) for part in np.split(columns, ends[1:-1])]
+        """The input columns that each step gives, those known from the start first."""
+        self._inputs = torch.zeros(len(columns), run.batch, dtype=like.dtype, device=like.device)
 
     def start(self, known: Tensor) -> None:
         self._inputs[self._columns[0]] = known

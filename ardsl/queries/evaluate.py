@@ -49,7 +49,8 @@ class Evaluation:
     each variable that the guide draws, in nats.
 
     Under ``any(…)`` ``nll`` is that of the mixture over the orders; where it was asked for, of the first so many
-    ``orders``, which say how near these are to each other.
+    ``orders``, which say how near these are to each other. ``estimated``: by one question for each example, of networks
+    asked with a mask, as training validates.
     """
 
     nll: float
@@ -61,6 +62,7 @@ class Evaluation:
     elbo: float | None = None
     kl: Mapping[str, float] = field(default_factory=dict)
     orders: SomeOrders | None = None
+    estimated: bool = field(default=False, repr=False)
 
 
 def evaluate(
@@ -122,11 +124,12 @@ def evaluate_examples(
     started = time.perf_counter()
     moments, batch = _Moments(), batch or default_batch(model)
     rank, world = (0, 1) if processes is None else (processes.rank, processes.world)
-    if model.asks and not exact:  # however many processes share the examples, the same rows are asked at once
+    estimated = model.asks and not exact
+    if estimated:  # however many processes share the examples, the same rows are asked at once
         batch = max(1, min(batch, _ASKED_AT_ONCE) // world)
     with torch.no_grad():
         for first, values in values_in_batches(model, examples, batch):
-            if model.asks and not exact:
+            if estimated:
                 rows = Rows(world * len(next(iter(values.values()))), slice(rank, None, world))
                 log_probs, sums = _measured(model, values, samples, world * first, exact=False, rows=rows)
             elif orders is None:
@@ -141,15 +144,15 @@ def evaluate_examples(
     n, mean = moments.count, moments.mean
     error = math.sqrt(moments.squares / (n - 1) / n) if n > 1 else math.nan
     bits = -mean * n / (max(moments.elements, 1) * math.log(2))
-    bound: dict[str, Any] = {}
+    bound: dict[str, Any] = {"estimated": estimated}
     means = {name: total / max(n, 1) for name, total in moments.sums.items()}
     if orders is not None:
         each = -np.array([means[f"order {k}"] for k in range(orders)])
         spread = float(each.std(ddof=1)) / math.sqrt(orders) if orders > 1 else math.nan
         mixtures = {k: -means[f"mixture of {k}"] for k in _doubled(orders)}
-        bound = {"orders": SomeOrders(orders, float(each.mean()), spread, mixtures)}
+        bound |= {"orders": SomeOrders(orders, float(each.mean()), spread, mixtures)}
     elif _ELBO in moments.sums:
-        bound = {"samples": samples, "elbo": means.pop(_ELBO), "kl": means}
+        bound |= {"samples": samples, "elbo": means.pop(_ELBO), "kl": means}
     return Evaluation(-mean, error, bits, n, time.perf_counter() - started, **bound)
 
 

@@ -361,7 +361,7 @@ def _checked_evaluation(valid: Mapping[str, Any]) -> Evaluation:
     """An evaluation as ``asdict`` gave it. Raises ``ValueError`` for anything else."""
     numbers = {"nll": 0.0, "standard_error": 0.0, "bits_per_dim": 0.0, "examples": 0, "seconds": 0.0}
     bound = {"samples": None if valid["samples"] is None else 0, "elbo": None if valid["elbo"] is None else 0.0}
-    require_like(numbers | bound | {"kl": dict.fromkeys(valid["kl"], 0.0), "orders": None}, valid)
+    require_like(numbers | bound | {"kl": dict.fromkeys(valid["kl"], 0.0), "orders": None, "estimated": False}, valid)
     return Evaluation(**valid)
 
 

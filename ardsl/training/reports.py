@@ -35,6 +35,7 @@ def conclude(
     folder: Path | None,
 ) -> None:
     validation = "" if valid is None else f": valid {valid.nll:.4f} ± {valid.standard_error:.4f} nats"
+    validation += " (an estimate: `ardsl eval` is exact)" if valid and valid.estimated else ""
     bits = f", {valid.bits_per_dim:.4f} bits/dim" if valid and spec.model.counts_bits else ""
     best = f"best epoch {epoch}" if epoch else "no epoch was trained"
     why = {"patience": "no better for a while, ", "interrupted": "interrupted, "}.get(stopped, "")
@@ -76,6 +77,8 @@ def figures(
             "bits_per_dim": valid.bits_per_dim,
             "examples": valid.examples,
         }
+        if valid.estimated:
+            of_run["valid"]["estimated"] = True
         if valid.kl:
             of_run["valid"]["kl"] = dict(valid.kl)
     return of_run
