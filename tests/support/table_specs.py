@@ -49,6 +49,7 @@ def tables(draw: st.DrawFn, *, any_order: bool | None = None) -> Table:
                 "made(hidden = [9])",
                 "made(hidden = [6, 6], residual = true, activation = tanh)",
                 "made(hidden = [8, 5], direct = false, activation = gelu)",
+                "nade(hidden = [7, 7], residual = true)",
             ]
         )
     )

@@ -76,6 +76,13 @@ class RankedVariable:
                         self.draws[element] = Draw(index, block, number, first + number, conditional)
                 first += target.draws
 
+    @property
+    def order_free(self) -> bool:
+        """True where a conditional depends on what comes before alone, not on the order in which: of networks asked
+        with a mask."""
+        networks = [self.density.networks_by_group[index] for index in self._levels]
+        return all(isinstance(network, AskedNetwork) and network.any_order for network in networks)
+
     def under(self, values: Values, rank: Tensor) -> Ranked:
         """The conditionals for complete values under the orders of these ranks, [batch or 1, elements]."""
         networks: dict[int, ByRank] = {}

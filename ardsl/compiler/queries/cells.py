@@ -115,7 +115,7 @@ class CellMixture:
 
     It is a mixture over the K orders of the cell's conditional where each order draws first what is observed, then the
     cell: ``log_weights`` [orders, examples] are those of each order given what is observed, and ``parameters``
-    [orders, examples, width] those of the cell's conditional.
+    [orders, examples, width] those of the cell's conditional. Where this is the same under all orders there is one.
     """
 
     conditional: Conditional
@@ -146,13 +146,17 @@ def cell_mixture(model: Density, values: Values, variable: Variable, element: in
     validate = not model.all_inside(complete)
     cell = torch.zeros_like(missing)
     cell[:, element] = True
-    log_probs, parameters = [], []
+    conditional = ranked.draws[element].conditional
+    if ranked.order_free:
+        under = ranked.under(complete, ranks(variable.orders.orders[0], cell, missing & ~cell))
+        parameters = under.parameters(element)[None]
+        return CellMixture(conditional, parameters.new_zeros(parameters.shape[:2]), parameters)
+    log_probs, by_order = [], []
     for order in variable.orders.orders:
         under = ranked.under(complete, ranks(order, cell, missing & ~cell))
         log_probs.append(observed_log_prob(under, missing | cell, validate))
-        parameters.append(under.parameters(element))
-    conditional = ranked.draws[element].conditional
-    return CellMixture(conditional, torch.stack(log_probs).log_softmax(0), torch.stack(parameters))
+        by_order.append(under.parameters(element))
+    return CellMixture(conditional, torch.stack(log_probs).log_softmax(0), torch.stack(by_order))
 
 
 def cell_log_probs(model: Density, values: Values, variable: Variable, element: int, candidates: Tensor) -> Tensor:
@@ -174,6 +178,14 @@ def each_cell_log_prob(model: Density, values: Values, variable: Variable) -> Te
     complete, missing = _filled(values, variable)
     validate = not model.all_inside(complete)
     observed = ~missing
+    if ranked.order_free:
+        log_prob = torch.full_like(complete[variable.name], torch.nan)
+        for element in torch.nonzero(observed.any(0)).flatten().tolist():
+            cell = torch.zeros_like(missing)
+            cell[:, element] = True
+            under = ranked.under(complete, ranks(variable.orders.orders[0], cell, missing & ~cell))
+            log_prob[:, element] = under.log_prob(element, validate=validate).to(log_prob.dtype)
+        return log_prob.masked_fill(missing, torch.nan)
     count = observed.sum(1)
     shape = (len(variable.orders), *missing.shape)
     weights = complete[variable.name].new_zeros(shape)
