@@ -28,7 +28,7 @@ lint: $(READY)
 
 bench: $(READY)
 	$(BIN)/pip install -q -c constraints.txt -e '.[bench]'
-	for work in audit_zuko fit pixelcnn sampling training_step verification; do $(BIN)/python benchmarks/$$work.py; done
+	for work in audit_zuko fit nade pixelcnn sampling training_step verification; do $(BIN)/python benchmarks/$$work.py; done
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

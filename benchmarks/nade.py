@@ -76,7 +76,7 @@ def main() -> None:
         peak(sys.argv[1])
         return
     both = steps()
-    times = paired(both["by hand"], both["ardsl"], 5, second_times=3)
+    times = paired(both["by hand"], both["ardsl"], 7, second_times=3)
     print("| | by hand | ardsl | by hand ÷ ardsl |")
     print("| --- | --- | --- | --- |")
     print(f"| a training step, ms | {times.first * 1e3:.0f} | {times.second * 1e3:.0f} | {1 / times.ratio:.1f} |")

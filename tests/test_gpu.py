@@ -23,6 +23,11 @@ SPECS = {
     + "observed x[2, 3] : binary\np(x[i] | x[<i], label) = bernoulli via made(hidden = [8, 8], dropout = 0.1)\n",
     "made, all orders": 'observed x[6] : binary\norder x by any(orders = 3, train = "all")\n'
     "p(x[i] | x[<i]) = bernoulli via made(hidden = [8])\n",
+    "nade": LABEL
+    + "observed x[6, 7] : binary\norder x by shuffle(seed = 1)\n"
+    + "p(x[i] | x[<i], label) = bernoulli via nade(hidden = 8, scaled = true, transposed = true)\n",
+    "nade, tied": "observed x[time: 5, 4] : real\n"
+    "p(x[t, i] | x[t, ..i-1], x[t-1, *]) = mixture(normal, components = 2) via nade(hidden = 8, tied = time)\n",
     "table": "observed x[5] : category(3)\np(x[i] | x[<i] within 2) = categorical via table\n",
     "record": 'record r {\n  a : real\n  b : category("u", "v", "w")\n  c : positive\n  d : count\n}\n'
     "p(r[i] | r[<i]) = default via made(hidden = [8])\n",

@@ -155,7 +155,7 @@ def _block(
     head = int(context[first])
     chain = int(contexts.chain[head])
     last, rest = first + 1, np.zeros(0, dtype=np.int64)
-    chained, common = True, rest[:0]
+    chained, common, read = True, rest, [0]  # of a chain, how many of the rest each row reads: the first so many
     while last < len(context) and last - first < MOST_ROWS and widths[last] == widths[first]:
         row, before = int(context[last]), int(context[last - 1])
         if chained and contexts.chain[row] == chain:
@@ -172,14 +172,13 @@ def _block(
                 break
             chained, common = False, narrower
         rest, last = wider, last + 1
+        read.append(len(rest))
     carried = chained and carries >= 0 and int(contexts.chain[carries]) == chain
     if carried:
         new = places.added(carries + 1, head) if head > carries else rest[:0]
     else:
         new = places.of(head) if chained else common
-    rest = distinct(rest)
-    mask = np.zeros((last - first, len(rest)), dtype=bool)
-    for number, row in enumerate(context[first:last].tolist() if len(rest) else ()):
-        if row > head or not chained:
-            mask[number] = np.isin(rest, places.added(head + 1, row) if chained else places.of(row))
+    mask = np.arange(len(rest)) < np.array(read)[:, None]
+    if not chained:
+        mask = np.stack([np.isin(rest, places.of(row)) for row in context[first:last].tolist()])
     return Block(first, last, int(widths[first]), carried, new, rest, mask), chained
