@@ -67,6 +67,10 @@ class NetworkModule(nn.Module, ABC):
         Along time they are the parameters of one time step, and all time steps begin with the same.
         """
 
+    def unsaturate(self) -> None:
+        """Makes weights smaller that a probe has made positive, (u + ½) / (the product of all sizes but the first) each
+        and u + 4 where they have one axis, u in [0, 1], if units would be so large that their activations are flat."""
+
     @torch.no_grad()
     def tell_apart(self, scale: float) -> None:
         """Adds normal noise of this standard deviation to weights that begin equal for all that they read, as those of

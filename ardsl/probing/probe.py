@@ -2,7 +2,7 @@
 
 A layer's own claim cannot hide a fault from this: it looks only at which inputs move which outputs. Every weight is
 first made positive, in a copy: gradients along different paths then cannot cancel and no unit is dead, so a gradient is
-zero exactly where no path leads, and one evaluation settles it.
+zero exactly where no path leads, and one evaluation of an example for each draw settles it.
 """
 
 from __future__ import annotations
@@ -65,6 +65,9 @@ def make_positive(model: nn.Module, seed: int) -> None:
                 parameter.copy_((random + 0.5) / max(1, parameter.shape[1:].numel()))
             else:
                 parameter.copy_(random + 4)
+    for module in model.modules():
+        if isinstance(module, NetworkModule):
+            module.unsaturate()
 
 
 def probe_group(model: AutoregressiveModel, index: int, order: int = 0, seed: int = 0) -> np.ndarray:

@@ -79,6 +79,17 @@ class ShallowNade(NetworkModule):
         with torch.no_grad():
             self.biases.copy_(parameters[torch.as_tensor(rows, device=parameters.device)])
 
+    @torch.no_grad()
+    def unsaturate(self) -> None:
+        """A sum has as many terms as there are features, not as there are units."""
+        features, hidden = len(self.all_inputs()), len(self.bias)
+        if features > hidden:
+            self.inputs.mul_(hidden / features)
+            if self._shared is not None:
+                self.outputs.mul_(hidden / features)
+        if self.scale is not None:
+            self.scale.sub_(3.5)
+
     def pieces(self, orders: Orders) -> Evaluation:
         """The blocks of rows under some orders; kept for declared orders."""
         if not isinstance(orders, int):
