@@ -23,6 +23,8 @@ from scipy.special import gammaincc
 import ardsl
 from ardsl.cli.plan_commands import plan_json
 from ardsl.cli.verify_commands import report_json
+from ardsl.compiler.queries.events import Allowed, Cell
+from ardsl.compiler.queries.particles import Ordered, Question, Sampler
 from ardsl.diagnostics import Sink, Source
 from ardsl.families.domains import Domain
 from ardsl.graph import draw as drawings
@@ -473,6 +475,61 @@ def missing_problems(case: Case) -> Iterator[str]:
         yield f"missing: the probabilities of what is there sum to {total}"
 
 
+# Questions
+
+
+def particle_problems(case: Case) -> Iterator[str]:
+    """Where some cells are known, some confined and the others free, the mean weight of particles is the probability
+    by enumeration, and particles are what was asked for."""
+    variables = case.spec.model.observed
+    if case.latent or case.listed is None or any(v.varies for v in case.spec.variables.values()):
+        return
+    random = np.random.default_rng(zlib.crc32(case.spec.text.encode()))
+    listed = {name: value.reshape(len(value), -1) for name, value in case.listed.items()}
+    log_p = case.score(case.listed).double()
+    some = int(random.choice(len(log_p), p=log_p.softmax(0).numpy()))
+    known = {v.name: np.zeros(v.size, dtype=bool) for v in case.spec.variables.values()}
+    allowed: dict[Cell, Allowed] = {}
+    inside = torch.ones(len(log_p), dtype=torch.bool)
+    for variable, element in ((v, e) for v in variables for e in range(v.size)):
+        domain, kind = variable.element_domain(element), random.integers(3)
+        codes = domain.code(listed[variable.name][:, element]).long()
+        if kind == 0:
+            known[variable.name][element] = True
+            inside &= codes == codes[some]
+        elif kind == 1:
+            mask = random.random(domain.levels) < 0.5
+            mask[codes[some]] = True
+            allowed[variable.name, element] = Allowed(codes=mask)
+            inside &= torch.from_numpy(mask)[codes]
+    right = log_p[inside].exp().sum().item()
+    values = {name: value[[some] * 12].clone() for name, value in listed.items()}
+    values |= {name: value.reshape(1, -1).expand(12, -1) for name, value in (case.given or {}).items()}
+    mixed = [v for v in variables if v.orders.mixed]
+    joints: list[Ordered] = []
+    for numbers in product(*(range(len(v.orders.orders)) for v in mixed)):
+        chosen = {v.name: k for v, k in zip(mixed, numbers, strict=True)}
+        joints.append([(case.model, [chosen[g.mixed.name] if g.mixed else 0 for g in case.model.groups])])
+    sampler = Sampler(joints, [case.model._lender])
+    particles = sampler.particles(values, [Question(known, allowed)], 400, 1, keep=True)
+    evidence = particles.log_evidence.exp().flatten()
+    away, error = abs(evidence.mean().item() - right), evidence.std().item() / len(evidence) ** 0.5
+    if not away <= 6 * error + 1e-6 * right:
+        yield f"particles: the mean weight is {evidence.mean().item()} ± {error}, not {right}"
+    possible = particles.log_weights.flatten() > -math.inf
+    for variable in variables:
+        drawn = particles.values[variable.name]
+        codes = [variable.element_domain(e).code(drawn[:, e]).long() for e in range(variable.size)]
+        for element, own in enumerate(codes):
+            domain, cell = variable.element_domain(element), (variable.name, element)
+            fixed = domain.code(listed[variable.name][some, element]).long()
+            fits = own == fixed if known[variable.name][element] else torch.ones_like(possible)
+            if cell in allowed:
+                fits = torch.from_numpy(allowed[cell].codes)[own]
+            if not bool(fits[possible].all()):
+                yield f"particles: {variable.element_name(element)} is not what was asked for"
+
+
 # Latent variables
 
 
@@ -607,6 +664,7 @@ PROPERTIES: Mapping[str, Callable[[Case], Iterator[str]]] = {
     "fresh": fresh_problems,
     "lengths": length_problems,
     "missing": missing_problems,
+    "particles": particle_problems,
     "latent": latent_problems,
     "saving": saving_problems,
     "pyro": pyro_problems,
