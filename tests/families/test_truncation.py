@@ -173,6 +173,18 @@ def test_nothing_possible_is_still_legal() -> None:
     assert law.sample_within(raw, torch.tensor([[0.3]]), allowed).item() in (2, 3)
 
 
+def test_fixed_parameters_broadcast() -> None:
+    """A family without free parameters takes its shape from the batch, and so do mixtures of it."""
+    family = catalogue_family(CATALOGUE["normal"], Real(), 1, {"loc": 0.0, "scale": 1.0})
+    allowed = Truncation(intervals=torch.tensor([[-math.inf, -1.0], [0.5, 2.0]], dtype=torch.float64))
+    right = stats.norm.cdf(-1) + stats.norm.cdf(2) - stats.norm.cdf(0.5)
+    for law in (build_family(family, Real()), build_family(mixture_family(family, 3), Real())):
+        raw = torch.zeros(4, law.family.width)
+        assert law.log_mass(raw, allowed).exp().tolist() == pytest.approx([right] * 4)
+        drawn = law.sample_within(raw, torch.rand(4, law.family.uniforms), allowed)
+        assert drawn.dtype == torch.float32 and bool(allowed.contains(drawn).all())
+
+
 # Joint draws
 
 

@@ -13,6 +13,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 
 import numpy as np
 import torch
@@ -29,6 +30,7 @@ from ardsl.compiler.steps.schedule import Block
 from ardsl.families.distributions import Conditional
 from ardsl.families.domains import Domain
 from ardsl.families.truncation import Element, Truncation
+from ardsl.model.model import Variable
 from ardsl.networks.group import TargetBlock
 from ardsl.networks.stepper import Orders
 
@@ -201,7 +203,7 @@ class Sampler:
         return Particles(
             log_evidence.logsumexp(2) - math.log(pieces),
             log_weights - math.log(log_weights.shape[1]),
-            torch.tensor(sum(alive, [])).view(examples, -1).sum(1),
+            torch.tensor(list(chain.from_iterable(alive))).view(examples, -1).sum(1),
             copies.view(examples, -1),
             kept,
         )
@@ -223,18 +225,24 @@ class Sampler:
         filters = Filters(len(examples), size, generator)
         copies = torch.arange(len(rows))
         cells = question.cells()
+        left = sum(int(cells[v.name].sum()) for density, _ in joint for v in _drawn(density) if v.name in cells)
         for (density, orders), lender in zip(joint, self.lenders, strict=True):
             own = {name: value for name, value in drawn.items() if name in density.spec.variables}
             standardized = density.units.standardized(own)
             standardized = {name: value.clone() for name, value in standardized.items()}  # it is written into
-            draw = Confined(density, question, filters, generator, copies)
+            draw = Confined(density, question, filters, generator, copies, left)
             make = partial(Evaluator, density, orders, len(rows))
             with lender.lend(density, ("particles", _key(orders), len(rows)), make) as evaluator:
                 evaluator.run(standardized, draw, None if keep else evaluator.steps_to(cells))
-            copies = draw.copies
+            copies, left = draw.copies, draw.left
             others = {name: value[draw.rows.to(value.device)] for name, value in drawn.items() if name not in own}
             drawn = others | density.units.restored(standardized)
         return filters, copies, _within(drawn, question, joint) if keep else {}
+
+
+def _drawn(density: Density) -> list[Variable]:
+    """The variables that a density draws."""
+    return list({t.variable.name: t.variable for group in density.groups for t in group.targets}.values())
 
 
 def _scaled(particles: Particles, joints: int) -> Particles:
@@ -255,9 +263,18 @@ class Confined(Draw):
     """Draws that are known, or confined to what is allowed; each weighs the particles of its filter."""
 
     def __init__(
-        self, density: Density, question: Question, filters: Filters, generator: torch.Generator, copies: Tensor
+        self,
+        density: Density,
+        question: Question,
+        filters: Filters,
+        generator: torch.Generator,
+        copies: Tensor,
+        left: int,
     ) -> None:
         self._density, self._question = density, question
+        self.left = left
+        """The number of cells that are still to weigh the particles: after the last of them nothing is gained by
+        resampling."""
         self._filters, self._generator = filters, generator
         self.copies = copies
         """Equal numbers of particles that are copies of one another, [batch]."""
@@ -273,14 +290,17 @@ class Confined(Draw):
         noise = torch.rand(shape, generator=self._generator, dtype=torch.float64).to(parameters.device)
         draw = self._joint if conditional.joint else self._single
         drawn, log_weight = draw(target, conditional, elements, parameters, noise, values[target.variable.name])
+        known = self._known(target, elements)
         if log_weight is not None:
             self._filters.weigh(log_weight)
-        if not self._known(target, elements).all():
+            confined = [(target.variable.name, int(e)) in self._question.allowed for e in elements.flat]
+            self.left -= int((known | np.reshape(confined, known.shape)).sum())
+        if not known.all():
             self.copies = torch.arange(len(self.copies))  # what is drawn anew differs
         return drawn
 
     def after_step(self) -> Tensor | None:
-        rows = self._filters.resample()
+        rows = self._filters.resample() if self.left else None
         if rows is not None:
             self.copies, self.rows = self.copies[rows], self.rows[rows]
         return rows
