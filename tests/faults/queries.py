@@ -94,13 +94,13 @@ FAULTS = [
         "resampled values with the caches of others",
         f"{WALK}._select",
         values_alone,
-        of_test(FOLLOW, UNEVEN, "x[1] = 1 and x[3] = 0 and x[5] = 1"),
+        of_test(FOLLOW, UNEVEN, "x[1] = 1 and x[3] = 0 and x[5] = 1 and x[7] = 0"),
     ),
     Fault(
         "resampled caches with the values of others",
         f"{WALK}._select",
         caches_alone,
-        of_test(FOLLOW, UNEVEN, "x[1] = 1 and x[3] = 0 and x[5] = 1"),
+        of_test(FOLLOW, UNEVEN, "x[1] = 1 and x[3] = 0 and x[5] = 1 and x[7] = 0"),
     ),
     Fault(
         "the mass of one set of several",

@@ -73,7 +73,7 @@ QUESTIONS = {
     AT_ONCE: ["x[1] = 2 and x[2] != 1 and x[3] = 0", "z[2] = 1 and x[3] = 1"],
     MIXED: ["x[0] = 2 and x[4] != 1 and x[2] = 0", "x[1] = 1 or x[3] = 1"],
     ANY: ["x[3] = 1 and x[0] != 2", "x[1] in {0, 2} and x[2] in {1, 2}"],
-    UNEVEN: ["x[1] = 1 and x[3] = 0 and x[5] = 1", "x[2] = 0 and x[6] = 0 or x[4] = 1"],
+    UNEVEN: ["x[1] = 1 and x[3] = 0 and x[5] = 1 and x[7] = 0", "x[2] = 0 and x[6] = 0 or x[4] = 1"],
     COLOURS: ["x[0, 1] = 2 and x[1, 0] < 3", "x[1, 1] >= 2 and x[1, 0] = 1 and x[0, 0] != 2"],
 }
 CASES = [(text, event) for text, events in QUESTIONS.items() for event in events]
