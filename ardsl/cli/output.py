@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from textwrap import shorten
 from typing import IO, TYPE_CHECKING, Any
 
@@ -39,6 +41,16 @@ def complain(message: str) -> None:
     """Prints an error as one line on standard error; a message with a code says ``error`` already."""
     line = one_line(" ".join(part for part in message.splitlines() if part.strip()))
     say(line if line.startswith("error[") else f"error: {line}", err=True)
+
+
+@contextmanager
+def noting_warnings() -> Iterator[None]:
+    """Says warnings as notes on standard error, one line each."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        yield
+    for warning in caught:
+        say(f"note: {one_line(str(warning.message))}", err=True)
 
 
 def print_text(text: str, err: bool = False) -> None:

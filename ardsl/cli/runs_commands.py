@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ardsl.cli.output import complain, print_json, say
+from ardsl.cli.output import complain, noting_warnings, print_json, say
 from ardsl.cli.specs import json_option, literal, pairs, split_values
 from ardsl.cli.train_commands import from_here
 from ardsl.common.wording import plural
@@ -28,6 +29,13 @@ directory_argument = click.argument("directory", metavar="DIR")
 device_option = click.option("--device", default="cpu", show_default=True, help="cpu, cuda, cuda:1, mps or auto.")
 
 
+unknown_option = click.option(
+    "--unknown",
+    type=click.Choice(["missing", "error"]),
+    default="missing",
+    show_default=True,
+    help="What values outside their domains are, such as a category that training never saw.",
+)
 bound_option = click.option(
     "--samples",
     "bound",
@@ -125,6 +133,7 @@ def _of_orders(spec: Spec, orders: int) -> str:
 @data_options
 @click.option("-o", "--output", metavar="FILE.csv", required=True, help="The table to write.")
 @click.option("--by-column", is_flag=True, help="Also log p of each cell given the rest of its row.")
+@unknown_option
 @bound_option
 @device_option
 def score_command(
@@ -134,10 +143,13 @@ def score_command(
     data_dir: str | None,
     output: str,
     by_column: bool,
+    unknown: str,
     bound: int,
     device: str,
 ) -> int:
     """Write the log-probability of every row, in nats and in the data's order, or with latent variables a bound."""
+    import numpy as np
+
     from ardsl.compiler.queries.complete import OrderForbids
     from ardsl.outputs.tables import write_cell_scores, write_scores
     from ardsl.queries.conditionals import score_cells
@@ -146,16 +158,23 @@ def score_command(
 
     model = restored(directory, restore, device)
     chosen = data_of(directory, model.spec, data, split, data_dir)
-    scores = score(model, samples=bound, **chosen)
+    with noting_warnings():
+        scores = score(model, samples=bound, unknown=unknown, **chosen)
     if by_column:
         try:
-            write_cell_scores(output, scores, score_cells(model, **chosen))
+            with warnings.catch_warnings():  # unknown values were counted above
+                warnings.simplefilter("ignore", UserWarning)
+                by_cell = score_cells(model, unknown=unknown, **chosen)
         except OrderForbids as error:
             complain(str(error))
             return 1
+        write_cell_scores(output, scores, by_cell)
     else:
         write_scores(output, scores)
     say(f"wrote the log-probabilities of {plural(len(scores), 'row')} to {output}")
+    lacking = int(np.isnan(scores).sum())
+    if lacking:
+        say(f"note: {plural(lacking, 'row')} of these without one, since values are missing", err=True)
     return 0
 
 

@@ -17,7 +17,7 @@ from ardsl.data.choices import choose, no_such, variables
 from ardsl.data.formats.source import LENGTHS, Source
 from ardsl.data.formats.texts import Text
 from ardsl.data.lengths import padded
-from ardsl.data.values import Part, Raw
+from ardsl.data.values import Part, Raw, Unknown
 from ardsl.diagnostics.rules.data import MISSING_VALUES, NO_SUCH_KEY, UNREADABLE, WRONG_FORMAT, WRONG_SHAPE
 from ardsl.errors import data_error
 from ardsl.model.model import Variable
@@ -53,16 +53,23 @@ def take(examples: Mapping[str, Tensor], rows: Any) -> Examples:
 
 
 def read_examples(
-    spec: Spec, source: Source, split: str, dtype: torch.dtype, missing: str | None = None, absent: Sequence[str] = ()
+    spec: Spec,
+    source: Source,
+    split: str,
+    dtype: torch.dtype,
+    missing: str | None = None,
+    absent: Sequence[str] = (),
+    unknown: Unknown | None = None,
 ) -> Loaded:
     """Every variable's values, checked against its domain.
 
     ``missing`` overrides the spec's treatment of missing values: ``keep`` leaves NaN wherever a cell is empty.
     ``absent`` are elements, by their names in the spec, whose column may be lacking: all their values are missing then.
+    ``unknown`` counts values outside the domains, which are then treated as missing ones are, where these are allowed.
     """
     policy = missing or spec.model.data.missing
-    reader = _Reader(spec, source, split, policy, np.dtype(np.float64 if dtype == torch.float64 else np.float32))
-    return reader.read(absent)
+    real = np.dtype(np.float64 if dtype == torch.float64 else np.float32)
+    return _Reader(spec, source, split, policy, real, unknown).read(absent)
 
 
 def read_variable(variable: Variable, source: Source, place: str | None = None) -> np.ndarray:
@@ -120,6 +127,7 @@ class _Reader:
     split: str
     policy: str
     real: np.dtype
+    unknown: Unknown | None = None
     lacking: dict[str, int] = field(default_factory=dict)
     """The missing values of each column."""
     total: int = 0
@@ -209,7 +217,8 @@ class _Reader:
         own = [part for part in parts if part.variable == variable.name]
         if self.spec.model.data.dequantize:
             own = [part.dequantized((self.split, variable.name, number)) for number, part in enumerate(own)]
-        arrays = [part.converted(rows, self.real, gaps) for part in own]
+        unknown = self.unknown if gaps and variable.kind == "observed" and not variable.varies else None
+        arrays = [part.converted(rows, self.real, gaps, unknown) for part in own]
         if len(arrays) == 1 and arrays[0].shape[1:] == variable.shape and not variable.is_record:
             return arrays[0]
         floating = [array.dtype for array in arrays if array.dtype.kind == "f"]

@@ -14,6 +14,7 @@ from ardsl.arguments import checked_name
 from ardsl.data.choices import choose, variables
 from ardsl.data.examples import Examples, Loaded, count, read_examples, take
 from ardsl.data.sources import open_source, split_key
+from ardsl.data.values import Unknown
 from ardsl.diagnostics.rules.data import NO_SOURCE, NO_SUCH_KEY, UNUSABLE_OPTION, WRONG_SHAPE
 from ardsl.errors import data_error
 from ardsl.spec import Spec
@@ -62,11 +63,13 @@ def load_split(
     dtype: torch.dtype = torch.float32,
     missing: Literal["keep"] | None = None,
     absent: Sequence[str] = (),
+    unknown: Unknown | None = None,
 ) -> Examples:
     """Loads one split's examples: of ``data`` where given (a source, or a dict by split), else as the spec's block
     says.
 
-    With ``missing = "keep"`` missing values are NaN; the columns of ``absent`` elements may be lacking.
+    With ``missing = "keep"`` missing values are NaN; the columns of ``absent`` elements may be lacking. ``unknown``
+    counts values outside their domains, which are then treated as missing ones are, where these are allowed.
     """
     checked_name(split, "split", SPLITS)
     sources = _sources(spec, data, data_dir) if data is None or _by_split(data) else {split: data}
@@ -74,7 +77,7 @@ def load_split(
     if split != "test" and isinstance(sources.get("valid"), float):  # a share of the training data
         both = load_data(spec, data, data_dir=data_dir, dtype=dtype)
         return both.train if split == "train" else both.valid or {}
-    return _load(spec, source, split, data_dir, dtype, missing=missing, absent=absent).examples
+    return _load(spec, source, split, data_dir, dtype, missing=missing, absent=absent, unknown=unknown).examples
 
 
 def split_off(examples: Examples, share: float, seed: int, owned: bool = False) -> tuple[Examples, Examples]:

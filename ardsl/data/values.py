@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import repeat
 from typing import Any
 
@@ -19,6 +19,8 @@ from ardsl.errors import data_error
 from ardsl.families.domains import Domain
 
 _CHUNK = 1 << 17
+_MOST_NAMED = 6
+"""Columns with unknown values that a message names."""
 _ROUNDING = 1e-4
 """The share of an element's range that its values may be rounded by."""
 
@@ -51,6 +53,29 @@ class Raw:
         line = self.line(number) if self.line is not None else None
         where = f"{self.place}, row {number}" if line is None else f"{self.place}, line {line}"
         return where if self.column is None else f"{where}, column `{self.column}`"
+
+
+@dataclass
+class Unknown:
+    """Values outside their domains that are taken as missing ones: how many there are, and the first, by column."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    first: dict[str, str] = field(default_factory=dict)
+
+    def add(self, column: str, count: int, value: object) -> None:
+        self.counts[column] = self.counts.get(column, 0) + count
+        self.first.setdefault(column, shown(value))
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+    def __str__(self) -> str:
+        most = sorted(self.counts, key=lambda column: -self.counts[column])
+        columns = ", ".join(f"{self.counts[c]:,} in `{c}` such as {self.first[c]}" for c in most[:_MOST_NAMED])
+        more = f", and in {len(most) - _MOST_NAMED} columns more" if len(most) > _MOST_NAMED else ""
+        values = "1 value is" if self.total == 1 else f"{self.total:,} values are"
+        return f"{values} outside the domains that the model knows, and taken as missing: {columns}{more}"
 
 
 @dataclass(frozen=True)
@@ -98,62 +123,85 @@ class Part:
 
     def missing(self) -> np.ndarray:
         """Counts the values that each row lacks: int [rows]."""
-        absent = self._absent(self.raw.values)
-        return absent.reshape(len(absent), math.prod(absent.shape[1:])).sum(axis=1)
+        missing = absent(self.raw.values, self.domain)
+        return missing.reshape(len(missing), math.prod(missing.shape[1:])).sum(axis=1)
 
-    def _absent(self, values: np.ndarray) -> np.ndarray:
-        """Finds the missing values: bool, of the values' shape."""
-        if values.dtype.kind == "f":
-            return np.isnan(values)
-        if not self.raw.is_text:
-            return np.zeros(values.shape, dtype=bool)
-        labels = set(self.domain.labels or ())
-        texts = values.reshape(-1).tolist()
-        absent = {value for value in set(texts) if _is_missing(value, MISSING_MARKS - labels)}
-        flags = map(absent.__contains__, texts) if absent else repeat(False, len(texts))
-        return np.fromiter(flags, bool, len(texts)).reshape(values.shape)
-
-    def converted(self, rows: np.ndarray | None, real: np.dtype, gaps: bool = False) -> np.ndarray:
+    def converted(
+        self, rows: np.ndarray | None, real: np.dtype, gaps: bool = False, unknown: Unknown | None = None
+    ) -> np.ndarray:
         """The values of these ``rows`` (None: all) as numbers [rows, *shape] in the domain's smallest type.
 
         ``real`` is the type of domains that are not discrete, and values are checked as that type holds them; they are
         float64 nevertheless where it would round them by more than a small share of their spread. With ``gaps`` values
-        may be missing: they are NaN, and no type is smaller than ``real``.
+        may be missing: they are NaN, and no type is smaller than ``real``. With ``unknown``, which counts them, values
+        outside the domain are missing ones, too.
         """
         values = self.raw.values if rows is None else self.raw.values[rows]
-        absent = self._absent(values) if gaps else np.zeros((), dtype=bool)
-        numbers = self._parsed(values, rows, absent) if self.raw.is_text else values
-        kept = numbers if self.domain.whole else _as_real(numbers, real)
-        wrong = _outside(np.where(absent, self.domain.feasible, kept) if absent.any() else kept, self.domain)
-        if wrong is not None:
-            first = np.unravel_index(int(wrong.argmax()), wrong.shape)
-            raise self._outside(first, values[first], rows, int(wrong.sum()) - 1)
+        missing = absent(values, self.domain) if gaps else np.zeros((), dtype=bool)
+        numbers = self._parsed(values, rows, missing, unknown is not None) if self.raw.is_text else values
+        kept = self._as_kept(numbers, real)
+        strange = self._strange(numbers, kept, missing)
+        if strange.any():
+            if unknown is None:
+                first = np.unravel_index(int(strange.argmax()), strange.shape)
+                raise self._outside(first, values[first], rows, int(strange.sum()) - 1)
+            self._count(strange, values, rows, unknown)
+            missing = missing | strange
+            kept = np.where(strange, self.domain.feasible, kept)
+            numbers = np.where(strange, np.nan, numbers)
         if not self.domain.whole and _loses(numbers, kept):
             kept = _as_real(numbers, np.dtype(np.float64))
         if gaps:
             compact = kept if kept.dtype.kind == "f" else _compact(kept, self.domain)
-            return np.where(absent, np.nan, kept).astype(np.result_type(real, compact))
+            return np.where(missing, np.nan, kept).astype(np.result_type(real, compact))
         return _compact(kept, self.domain)
 
-    def _parsed(self, values: np.ndarray, rows: np.ndarray | None, absent: np.ndarray) -> np.ndarray:
-        """Text as numbers: labels as their codes, NaN what is ``absent``."""
+    def _count(self, strange: np.ndarray, values: np.ndarray, rows: np.ndarray | None, unknown: Unknown) -> None:
+        """Counts the strange ones of some rows' values."""
+        first = np.unravel_index(int(strange.argmax()), strange.shape)
+        column = self.raw.column or (self.variable if self.shape else self._element(first))
+        unknown.add(column, int(strange.sum()), self._written(first, values[first], rows))
+
+    def _as_kept(self, numbers: np.ndarray, real: np.dtype) -> np.ndarray:
+        """Numbers in the type in which they are checked."""
+        return numbers if self.domain.whole else _as_real(numbers, real)
+
+    def _strange(self, numbers: np.ndarray, kept: np.ndarray, missing: np.ndarray) -> np.ndarray:
+        """Finds the values that are there, and outside the domain: bool, of the values' shape or one for all of
+        them."""
+        outside = _outside(np.where(missing, self.domain.feasible, kept) if missing.any() else kept, self.domain)
+        return np.zeros((), dtype=bool) if outside is None else outside
+
+    def _element(self, index: tuple[np.intp, ...]) -> str:
+        """The element of the value at an index, as the spec writes it."""
+        element = int(np.ravel_multi_index(index[1:], self.shape)) if self.shape else 0
+        return self.names[element] if self.names else self.variable
+
+    def _written(self, index: tuple[np.intp, ...], value: object, rows: np.ndarray | None) -> object:
+        """The value at an index as the source has it."""
+        row = self._row(index, rows)
+        return value if self.raw.text is None else self.raw.text[row].as_py()
+
+    @staticmethod
+    def _row(index: tuple[np.intp, ...], rows: np.ndarray | None) -> int:
+        return int(index[0] if rows is None else np.flatnonzero(rows)[index[0]])
+
+    def _parsed(self, values: np.ndarray, rows: np.ndarray | None, missing: np.ndarray, unknown: bool) -> np.ndarray:
+        """Text as numbers: labels as their codes, NaN what is ``missing``, and with ``unknown`` what is no value."""
         texts = values.reshape(-1).tolist()
         if values.dtype.kind == "S":
             texts = [text.decode("utf-8", "replace") for text in texts]
         labels = self.domain.labels
         numbers = _codes(texts, labels) if labels else _numbers(texts, self.domain.spellings)
         numbers = numbers.reshape(values.shape)
-        wrong = np.isnan(numbers) & ~absent
-        if wrong.any():
+        wrong = np.isnan(numbers) & ~missing
+        if wrong.any() and not unknown:
             first = np.unravel_index(int(wrong.argmax()), values.shape)
             raise self._outside(first, str(values[first]), rows, int(wrong.sum()) - 1)
         return numbers
 
     def _outside(self, index: tuple[np.intp, ...], value: object, rows: np.ndarray | None, more: int) -> Exception:
-        row = int(index[0] if rows is None else np.flatnonzero(rows)[index[0]])
-        if self.raw.text is not None:
-            value = self.raw.text[row].as_py()
-        element = int(np.ravel_multi_index(index[1:], self.shape)) if self.shape else 0
+        value = self._written(index, value, rows)
         allowed, hint = self.domain.words, None
         if self.raw.is_text and self.domain.labels:
             allowed = f"one of {listed(self.domain.labels)}"
@@ -164,13 +212,26 @@ class Part:
         tail = f" (and {more:,} more like it)" if more else ""
         return data_error(
             OUTSIDE_DOMAIN,
-            place=self.raw.row(row),
-            element=self.names[element] if self.names else self.variable,
+            place=self.raw.row(self._row(index, rows)),
+            element=self._element(index),
             allowed=allowed,
             domain=self.domain.name,
             value=shown(value),
             more=tail + rest,
         )
+
+
+def absent(values: np.ndarray, domain: Domain) -> np.ndarray:
+    """Finds the missing values of a domain's numbers or text: bool, of the values' shape."""
+    if values.dtype.kind == "f":
+        return np.isnan(values)
+    if values.dtype.kind not in "OUS":
+        return np.zeros(values.shape, dtype=bool)
+    labels = set(domain.labels or ())
+    texts = values.reshape(-1).tolist()
+    missing = {value for value in set(texts) if _is_missing(value, MISSING_MARKS - labels)}
+    flags = map(missing.__contains__, texts) if missing else repeat(False, len(texts))
+    return np.fromiter(flags, bool, len(texts)).reshape(values.shape)
 
 
 def _is_missing(value: object, marks: frozenset[str] | set[str]) -> bool:

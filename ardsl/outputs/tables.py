@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,16 +16,18 @@ from ardsl.data.choices import choose, variables
 from ardsl.data.formats.cells import column_values
 from ardsl.data.formats.source import Source
 from ardsl.data.formats.tables import Table
+from ardsl.data.values import absent
 from ardsl.diagnostics.rules.data import BAD_OUTPUT
 from ardsl.errors import data_error
 from ardsl.families.domains import Domain
-from ardsl.outputs.cells import table_cell, table_cells, write_table
+from ardsl.outputs.cells import table_cells, write_table
 from ardsl.outputs.samples import write_samples
 from ardsl.queries.conditionals import Prediction
+from ardsl.queries.impute import Imputation
 from ardsl.spec import Spec
 
 _MOST_LISTED = 64
-_QUANTILES = (0.05, 0.5, 0.95)
+QUANTILES = (0.05, 0.5, 0.95)
 _LOOKED_AT = 1_000
 _WHOLE, _WHOLE_DECIMAL = re.compile(r"[-+]?\d+"), re.compile(r"[-+]?\d+\.0")
 
@@ -32,7 +35,7 @@ _WHOLE, _WHOLE_DECIMAL = re.compile(r"[-+]?\d+"), re.compile(r"[-+]?\d+\.0")
 def write_scores(path: str | Path, scores: np.ndarray) -> None:
     """A row for each example, in the data's order: its number from 0, and its log-probability in nats."""
     _check_csv(path, "scores")
-    write_table(Path(path), ["row", "log_prob"], ([row, repr(float(value))] for row, value in enumerate(scores)))
+    write_table(Path(path), ["row", "log_prob"], ([row, _number(value)] for row, value in enumerate(scores)))
 
 
 def write_cell_scores(path: str | Path, scores: np.ndarray, columns: Mapping[str, np.ndarray]) -> None:
@@ -50,21 +53,21 @@ def write_cell_scores(path: str | Path, scores: np.ndarray, columns: Mapping[str
     write_table(Path(path), [*own, *header], rows)
 
 
-def write_prediction(path: str | Path, prediction: Prediction) -> None:
-    """A row for each example: the most likely value and every value's probability, or for numbers without end the mean
-    and quantiles; and what the data says, with its log-probability, where it does."""
+def write_prediction(path: str | Path, prediction: Prediction, quantiles: Sequence[float] = QUANTILES) -> None:
+    """A row for each example: the most likely value; of numbers the mean and quantiles; where there are few values the
+    probability of each; and what the data says, with its log-probability, where it does."""
     _check_csv(path, "predictions")
     domain, name = prediction.cell.domain, prediction.cell.column
-    header = []
-    if prediction.finite and len(prediction.values) <= _MOST_LISTED:
-        labels = [table_cell(domain, value) for value in prediction.values]
-        header += [f"p({label})" for label in labels]
-        best = prediction.probabilities.argmax(1)
-        columns = [[labels[k] for k in best], *([f"{p:.6g}" for p in each] for each in prediction.probabilities.T)]
-    else:
-        header += ["mean", *(f"q{round(100 * q):02d}" for q in _QUANTILES)]
-        quantiles = [table_cells(prediction.quantile(q), domain) for q in _QUANTILES]
-        columns = [table_cells(prediction.most_likely, domain), list(map(number, prediction.mean)), *quantiles]
+    header: list[str] = []
+    columns = [table_cells(prediction.most_likely, domain)]
+    few = prediction.finite and len(prediction.values) <= _MOST_LISTED
+    if domain.ordered and prediction.cell.domain.levels != 2:
+        header += ["mean", *map(quantile_name, quantiles)]
+        columns.append(list(map(number, prediction.mean)))
+        columns += [table_cells(prediction.quantile(q), domain) for q in quantiles]
+    if few or not domain.ordered:
+        header += [f"p({label})" for label in table_cells(prediction.values, domain)]
+        columns += [[f"{p:.6g}" for p in each] for each in prediction.probabilities.T]
     known = ~np.isnan(prediction.actual)
     if known.any():
         header += ["actual", "log_prob"]
@@ -74,6 +77,12 @@ def write_prediction(path: str | Path, prediction: Prediction) -> None:
     rows = zip(*columns, strict=True)
     column = _distinct([name], ["row", *header])
     write_table(Path(path), ["row", *column, *header], ([n, *row] for n, row in enumerate(rows)))
+
+
+def quantile_name(q: float) -> str:
+    """The name of a quantile's column: ``q05``, ``q50``, ``q97.5``."""
+    percent = f"{100 * q:.6g}"
+    return f"q{percent.zfill(2) if '.' not in percent else percent}"
 
 
 def _distinct(names: Sequence[str], own: Sequence[str]) -> list[str]:
@@ -89,34 +98,62 @@ def _distinct(names: Sequence[str], own: Sequence[str]) -> list[str]:
     return distinct
 
 
-def write_filled(path: str | Path, spec: Spec, source: Source, split: str, filled: Mapping[str, Tensor]) -> None:
-    """The source with its missing cells filled in: a table keeps all its columns and every cell that is there as it was
-    written. Arrays go to ``.npz``."""
-    path = Path(path)
+def write_filled(path: str | Path, spec: Spec, source: Source, split: str, imputation: Imputation) -> tuple[int, int]:
+    """The source with its missing cells filled in, and how many cells and rows that took.
+
+    A table keeps all its columns and every cell that is there as it was written, also one whose value the model does
+    not know. Several draws stand one after the other, with their numbers from 1 in a column ``draw`` before all others.
+    Arrays go to ``.npz``.
+    """
+    path, draws = Path(path), imputation.draws
     if not isinstance(source, Table):
-        write_samples(path, spec, dict(filled))
-        return
+        if len(draws) > 1:
+            raise data_error(BAD_OUTPUT, path=path, problem="several draws are written of tables alone")
+        write_samples(path, spec, dict(draws[0]))
+        return imputation.cells, imputation.rows
     _check_csv(path, "filled tables")
+    header = list(source.keys)
+    counts: Counter[str] = Counter()
+    filled = (_filled_rows(source, _columns(spec, source, split, draw), counts) for draw in draws)
+    if len(draws) == 1:
+        write_table(path, header, next(filled))
+    else:
+        rows = ([number, *row] for number, table in enumerate(filled, 1) for row in table)
+        write_table(path, ["draw", *_distinct(header, ["draw"])], rows)
+    return counts["cells"] // len(draws), counts["rows"] // len(draws)
+
+
+def _columns(
+    spec: Spec, source: Source, split: str, filled: Mapping[str, Tensor]
+) -> dict[str, tuple[np.ndarray, Domain]]:
+    """The filled values and the domain of each of a table's columns."""
     columns: dict[str, tuple[np.ndarray, Domain]] = {}
     for variable in variables(spec):
         flat = filled[variable.name].cpu().reshape(len(filled[variable.name]), -1).numpy()
         for element, name in enumerate(choose(spec, variable, source, split).names):
             columns[name] = (flat[:, element], variable.element_domain(element))
-    write_table(path, list(source.keys), _filled_rows(source, columns))
+    return columns
 
 
-def _filled_rows(table: Table, columns: Mapping[str, tuple[np.ndarray, Domain]]) -> Iterator[list[Any]]:
+def _filled_rows(
+    table: Table, columns: Mapping[str, tuple[np.ndarray, Domain]], counts: Counter[str]
+) -> Iterator[list[Any]]:
+    """The rows of a table with its missing cells filled in, which ``counts`` counts."""
     for block, first in table.blocks(table.keys):
         written = {name: block[name].to_pylist() for name in block}
+        rows = len(next(iter(written.values())))
+        incomplete = np.zeros(rows, dtype=bool)
         for name, (values, domain) in columns.items():
-            numbers, _ = column_values(block[name], domain, f"{table.name}, column `{name}`")
-            cells = written[name]
-            gaps = np.flatnonzero(np.isnan(numbers))
+            raw, _ = column_values(block[name], domain, f"{table.name}, column `{name}`")
+            cells, missing = written[name], absent(raw, domain)
+            incomplete |= missing
+            gaps = np.flatnonzero(missing)
+            counts["cells"] += len(gaps)
             if len(gaps):
-                form = _form(domain, (cells[row] for row in np.flatnonzero(~np.isnan(numbers))))
+                form = _form(domain, (cells[row] for row in np.flatnonzero(~missing)))
                 for row in gaps:
                     cells[row] = form(table_cells(values[first + row : first + row + 1], domain)[0])
-        rows = len(next(iter(written.values())))
+        counts["rows"] += int(incomplete.sum())
         yield from (
             ["" if (cell := written[name][row]) is None else cell for name in table.keys] for row in range(rows)
         )

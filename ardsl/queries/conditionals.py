@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,18 +14,19 @@ from torch import Tensor
 
 from ardsl.common.wording import listed
 from ardsl.compiler.arrays.values import Values, data_type, value_type
-from ardsl.compiler.guards import evaluating, require_fixed_length_observed
+from ardsl.compiler.guards import require_fixed_length_observed
 from ardsl.compiler.model import AutoregressiveModel
+from ardsl.compiler.queries.ask import NotExact
 from ardsl.compiler.queries.cells import cell_log_probs, each_cell_log_prob, relative_log_probs
 from ardsl.compiler.queries.complete import OrderForbids
-from ardsl.data.splits import Examples, count, load_split
+from ardsl.data.splits import Examples, count, take
 from ardsl.diagnostics.rules.data import UNUSABLE_OPTION
 from ardsl.diagnostics.suggest import did_you_mean
-from ardsl.errors import data_error
+from ardsl.errors import ArdslError, data_error
 from ardsl.families.domains import Domain
 from ardsl.model.columns import column_names
 from ardsl.model.model import Variable
-from ardsl.queries.evaluate import values_in_batches
+from ardsl.queries.evaluate import load_counting, values_in_batches
 
 _EVALUATIONS = 1 << 14
 """Rows times candidate values in work at once."""
@@ -86,20 +87,37 @@ class Prediction:
 
     @property
     def mean(self) -> np.ndarray:
+        """The mean of each row, [rows]; of angles its direction. Raises ``ArdslError`` for categories."""
+        self._require_order("mean")
+        if self.cell.domain.circular:
+            direction: np.ndarray = np.angle(self.probabilities @ np.exp(1j * self.values))
+            return direction
         mean: np.ndarray = self.probabilities @ self.values
         return mean
 
+    @property
+    def median(self) -> np.ndarray:
+        """The median of each row, [rows]: a value of the domain. Raises ``ArdslError`` for categories."""
+        self._require_order("median")
+        return self.quantile(0.5)
+
     def quantile(self, q: float) -> np.ndarray:
-        """The value below which a share ``q`` of each row's probability lies, [rows]."""
+        """The value below which a share ``q`` of each row's probability lies, [rows]. Raises ``ArdslError`` for
+        categories."""
+        self._require_order("quantiles")
         up_to = self.probabilities.cumsum(1)
         rows = np.arange(len(up_to))
-        at = (up_to < q).sum(1).clip(max=len(self.values) - 1)
+        at = (up_to < q * up_to[:, -1:]).sum(1).clip(max=len(self.values) - 1)
         if self.finite:
             return self.values[at]
         share = self.probabilities[rows, at]
         into = (q - (up_to[rows, at] - share)) / np.maximum(share, np.finfo(share.dtype).tiny)
         quantile = self.starts[at] + self.widths[at] * into.clip(0, 1)
         return np.ceil(quantile - 0.5) if self.cell.domain.discrete else quantile
+
+    def _require_order(self, what: str) -> None:
+        if not self.cell.domain.ordered:
+            raise ArdslError(f"`{self.cell.column}` is a category, whose values are not in an order: it has no {what}")
 
     @property
     def accuracy(self) -> float | None:
@@ -108,6 +126,27 @@ class Prediction:
         if not self.finite or not known.any():
             return None
         return float((self.most_likely[known] == self.actual[known]).mean())
+
+    def compared(self, by: str | None = None) -> list[tuple[str, str, str]]:
+        """What the prediction comes to beside the known values: figures with their names and what they are of.
+
+        By the most ``likely`` value their share that it meets, by the ``mean`` the root of the mean square error, by
+        the ``median`` the mean absolute error; None: the first where values are finitely many, the second of numbers.
+        Raises ``ArdslError`` for a mean or a median of categories, and for a share of numbers without end.
+        """
+        known = ~np.isnan(self.actual)
+        if by is None:
+            by = "likely" if self.finite else "mean"
+        if by == "likely":
+            if self.accuracy is None:
+                raise ArdslError(f"`{self.cell.column}` has numbers without end: no value is met exactly")
+            return [("accuracy", f"{self.accuracy:.4f}", "the most likely value is the actual one")]
+        if by == "mean":
+            error = np.sqrt(((self.mean[known] - self.actual[known]) ** 2).mean())
+            return [("rms error", f"{error:.4g}", "of the mean")]
+        return [
+            ("mean error", f"{np.abs(self.median[known] - self.actual[known]).mean():.4g}", "absolute, of the median")
+        ]
 
 
 def cells(model: AutoregressiveModel, split: str = "test") -> list[Cell]:
@@ -138,83 +177,131 @@ def predict(
     *,
     split: str = "test",
     data_dir: str | Path | None = None,
+    unknown: str = "missing",
 ) -> Prediction:
     """The distribution of one column given the rest of each row: of a model trained on all orders by those that draw
     the column last, else by Bayes' rule from the joint density.
 
     The data may lack the column, or some of its cells. Other cells may be missing where the model was trained on all
-    orders; else that raises ``OrderForbids``.
+    orders, or where they can be summed out; else that raises ``OrderForbids``. Values outside their domains are missing
+    ones, with a warning; ``unknown = "error"`` refuses them.
     """
     require_fixed_length_observed(model)
     cell = find_cell(model, column)
     name = cell.variable.element_name(cell.element)
-    examples = _with_gaps(model, data, split, data_dir, [name])
+    return predict_cell(model, cell, load_with_gaps(model, data, split, data_dir, [name], unknown=unknown))
+
+
+def predict_cell(model: AutoregressiveModel, cell: Cell, examples: Examples) -> Prediction:
+    """The distribution of one cell given what is there of the rest of each example."""
     points, widths = _candidates(model, cell, examples)
     actual = examples[cell.variable.name].reshape(count(examples), -1)[:, cell.element].double().cpu().numpy()
-    shares, log_prob = [], []
-    for joint, own in _joint(model, cell, examples, points, widths):
-        shares.append(joint.double().softmax(1).cpu().numpy())  # their sum is 1 to the last digits
-        log_prob.append(own)
+    shares = np.zeros((len(actual), len(points)))
+    log_prob = np.full(len(actual), np.nan)
+    others = _lacking_others(model, cell, examples)
+    rows = np.flatnonzero(~others)
+    first = 0
+    if len(rows):
+        for joint, own in _joint(model, cell, take(examples, torch.from_numpy(rows)), points, widths):
+            batch = rows[first : first + len(own)]
+            shares[batch] = joint.double().softmax(1).cpu().numpy()  # their sum is 1 to the last digits
+            log_prob[batch] = own
+            first += len(own)
+    if others.any():
+        rows = np.flatnonzero(others)
+        shares[rows] = _summed_out(model, cell, take(examples, torch.from_numpy(rows)), rows)
+        known = rows[~np.isnan(actual[rows])]
+        codes = cell.domain.code(actual[known]).astype(np.int64)
+        log_prob[known] = np.log(np.maximum(shares[known, codes], np.finfo(np.float64).tiny))
     values, wide = points.double().cpu().numpy(), widths.double().cpu().numpy()
-    return Prediction(cell, values, wide, np.concatenate(shares), actual, np.concatenate(log_prob))
+    return Prediction(cell, values, wide, shares, actual, log_prob)
 
 
 def score_cells(
-    model: AutoregressiveModel, data: Any = None, *, split: str = "test", data_dir: str | Path | None = None
+    model: AutoregressiveModel,
+    data: Any = None,
+    *,
+    split: str = "test",
+    data_dir: str | Path | None = None,
+    unknown: str = "missing",
 ) -> dict[str, np.ndarray]:
     """log p of each cell given the rest of its row, in nats: float64 [rows] by column, NaN where it is missing.
 
     Of a model trained on all orders by those that draw the cell last, else by Bayes' rule from the joint density.
+    ``unknown`` is as of :func:`predict`.
     """
     require_fixed_length_observed(model)
-    examples = _with_gaps(model, data, split, data_dir)
+    examples = load_with_gaps(model, data, split, data_dir, unknown=unknown)
     last = {v.name: _last(model, v, examples) for v in model.spec.model.observed if v in model.may_miss}
     scores = {}
     for cell in cells(model, split):
         if cell.variable in model.may_miss:
             scores[cell.column] = last[cell.variable.name][:, cell.element]
         else:
-            batches = [own for _, own in _joint(model, cell, examples, *_candidates(model, cell, examples))]
-            scores[cell.column] = np.concatenate(batches)
+            scores[cell.column] = predict_cell(model, cell, examples).log_prob
     return scores
 
 
-def impute(
+def load_with_gaps(
     model: AutoregressiveModel,
-    data: Any = None,
+    data: Any,
+    split: str,
+    data_dir: str | Path | None,
+    absent: Sequence[str] = (),
     *,
-    split: str = "test",
-    data_dir: str | Path | None = None,
-    seed: int | None = None,
-    likely: bool = False,
-) -> tuple[Examples, int, int]:
-    """The data with every missing value filled, and how many cells and rows that took: an exact draw given the rest of
-    its row, or the most likely value at each draw. Raises ``OrderForbids`` where the spec's order does not give that
-    distribution."""
-    require_fixed_length_observed(model)
-    examples = _with_gaps(model, data, split, data_dir)
-    given = [v.name for v in model.spec.model.given]
-    conditioning = {name: examples[name] for name in given} or None
-    x = {name: value for name, value in examples.items() if name not in given}
-    gaps = torch.cat([value.reshape(len(value), -1).isnan() for value in x.values()], dim=1)
-    with evaluating(model):
-        filled = model.complete(x, conditioning, seed=seed, likely=likely)
-    whole = examples | (filled if isinstance(filled, dict) else {next(iter(x)): filled})
-    return whole, int(gaps.sum()), int(gaps.any(1).sum())
-
-
-def _with_gaps(
-    model: AutoregressiveModel, data: Any, split: str, data_dir: str | Path | None, absent: list[str] | None = None
+    unknown: str = "missing",
 ) -> Examples:
-    return load_split(
-        model.spec,
+    """Examples whose missing values are NaN; the columns of ``absent`` elements may be lacking. Values outside their
+    domains are missing ones, with a warning, or with ``unknown = "error"`` refused."""
+    return load_counting(
+        model,
         data,
         split,
-        data_dir=data_dir or model.data_directory,
-        dtype=model.like.dtype,
+        data_dir,
+        unknown,
         missing="keep",
-        absent=absent or (),
+        absent=absent,
     )
+
+
+def _lacking_others(model: AutoregressiveModel, cell: Cell, examples: Examples) -> np.ndarray:
+    """The examples that lack other cells than this, of variables that were not trained on all orders: bool
+    [examples]."""
+    lacking = np.zeros(count(examples), dtype=bool)
+    for variable in model.spec.model.observed:
+        if variable not in model.may_miss:
+            absent = examples[variable.name].reshape(len(lacking), -1).isnan().cpu().numpy()
+            lacking |= np.delete(absent, cell.element, axis=1).any(1) if variable is cell.variable else absent.any(1)
+    return lacking
+
+
+def _summed_out(model: AutoregressiveModel, cell: Cell, examples: Examples, rows: np.ndarray) -> np.ndarray:
+    """The probabilities of all values of a cell, [examples, values], the other missing cells being summed out. Raises
+    ``OrderForbids`` where they cannot be."""
+    try:
+        if not cell.domain.levels or cell.domain.levels > _MOST_LEVELS:
+            raise NotExact("its values are too many to sum over")
+        given = {name: value.double() for name, value in examples.items()}
+        probabilities: np.ndarray = model.conditional(cell.variable.element_name(cell.element), given).probs.numpy()
+        return probabilities
+    except NotExact:
+        name, row = _first_gap(model, cell, examples)
+        raise OrderForbids(
+            f"`{name}` is missing in row {rows[row]}: a column given the rest needs the rest, unless the model was "
+            'trained with `any(…, train = "all")`'
+        ) from None
+
+
+def _first_gap(model: AutoregressiveModel, cell: Cell, examples: Examples) -> tuple[str, int]:
+    """The name of the first cell beside this that is missing, and its row."""
+    for variable in model.spec.model.observed:
+        absent = examples[variable.name].reshape(count(examples), -1).isnan()
+        if variable is cell.variable:
+            absent[:, cell.element] = False
+        if variable not in model.may_miss and bool(absent.any()):
+            row, element = torch.nonzero(absent)[0].tolist()
+            return variable.element_name(element), row
+    raise ValueError("nothing is missing")
 
 
 @torch.no_grad()
@@ -225,7 +312,8 @@ def _joint(
     float64 [rows], in the data's units."""
     scale = model.units.scale(cell.variable, cell.element)
     mixed = cell.variable in model.may_miss
-    for values in _batches(model, cell, examples, 1 if mixed else len(points) + 1):
+    batch = min(_ROWS, max(1, _EVALUATIONS // (1 if mixed else len(points) + 1)))
+    for _, values in values_in_batches(model, examples, batch):
         own, candidate = _cell_values(values, cell)
         every = torch.cat([_standardized(model, cell, points).expand(len(own), -1), candidate], 1)
         ask = cell_log_probs if mixed else relative_log_probs
@@ -266,27 +354,6 @@ def _standardized(model: AutoregressiveModel, cell: Cell, points: Tensor) -> Ten
     whole = points.new_ones(len(points), cell.variable.size)
     whole[:, cell.element] = points
     return model.units.standardized({cell.variable.name: whole})[cell.variable.name][:, cell.element]
-
-
-def _batches(model: AutoregressiveModel, cell: Cell, examples: Examples, points: int) -> Iterator[Values]:
-    """Batches of standardized examples; raises ``OrderForbids`` for gaps that the model cannot marginalize."""
-    for first, values in values_in_batches(model, examples, min(_ROWS, max(1, _EVALUATIONS // points))):
-        _check_gaps(model, cell, values, first)
-        yield values
-
-
-def _check_gaps(model: AutoregressiveModel, cell: Cell, values: Values, first: int) -> None:
-    for name, value in values.items():
-        variable = model.spec.variables[name]
-        absent = value.isnan()
-        if variable is cell.variable:
-            absent[:, cell.element] = False
-        if absent.any() and variable not in model.may_miss:
-            row, element = torch.nonzero(absent)[0].tolist()
-            raise OrderForbids(
-                f"`{variable.element_name(element)}` is missing in row {first + row}: a column given the rest needs "
-                'the rest, unless the model was trained with `any(…, train = "all")`'
-            )
 
 
 @torch.no_grad()

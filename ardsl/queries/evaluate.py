@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
@@ -14,15 +15,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ardsl.arguments import checked_count
+from ardsl.arguments import checked_count, checked_name
 from ardsl.common.wording import plural
 from ardsl.compiler.arrays.values import Values
 from ardsl.compiler.base import CompiledModel, Rows
 from ardsl.compiler.compile import Compiled
 from ardsl.compiler.guards import at_once, evaluating
 from ardsl.compiler.likelihood.density import Density
-from ardsl.compiler.likelihood.missing import by_pattern
+from ardsl.compiler.likelihood.missing import by_pattern, may_miss
 from ardsl.data.splits import Examples, count, load_split, take
+from ardsl.data.values import Unknown
 from ardsl.errors import ArdslError
 from ardsl.system.processes import Processes
 
@@ -99,14 +101,36 @@ def score(
     split: str = "test",
     data_dir: str | Path | None = None,
     samples: int = 100,
+    unknown: str = "missing",
 ) -> np.ndarray:
     """log p of each example, float64 [examples], in nats and in the data's order; with latent variables the bound of
-    so many ``samples``."""
+    so many ``samples``.
+
+    Where the spec leaves incomplete rows out of the training (``missing = drop``), they have NaN here. Values outside
+    their domains are missing ones where there may be any, with a warning; ``unknown = "error"`` refuses them.
+    """
     samples, batch = checked_count(samples, "samples", 1), checked_batch(batch)
-    examples = _examples(model, data, split, data_dir)
-    batches = values_in_batches(model, examples, batch or default_batch(model))
+    require_model(model)
+    keeps = {"missing": "keep"} if model.spec.model.data.missing == "drop" else {}
+    examples = load_counting(model, data, split, data_dir, unknown, **keeps)
+    whole = torch.from_numpy(np.flatnonzero(~_incomplete(model, examples)))
+    log_probs = torch.full((count(examples),), math.nan, dtype=torch.float64)
     with torch.no_grad():
-        return torch.cat([_measured(model, values, samples, first)[0] for first, values in batches]).numpy()
+        for first, values in values_in_batches(model, take(examples, whole), batch or default_batch(model)):
+            log_prob, _ = _measured(model, values, samples, first)
+            log_probs[whole[first : first + len(log_prob)]] = log_prob
+    return log_probs.numpy()
+
+
+def _incomplete(model: Compiled, examples: Examples) -> np.ndarray:
+    """The examples that lack values without which they have no likelihood: bool [examples]."""
+    lacking = np.zeros(count(examples), dtype=bool)
+    marginalized = may_miss(model.spec.model)
+    for variable in (*model.spec.model.observed, *model.spec.model.given):
+        value = examples[variable.name]
+        if variable not in marginalized and not variable.varies and value.is_floating_point():
+            lacking |= value.reshape(len(lacking), -1).isnan().any(1).cpu().numpy()
+    return lacking
 
 
 def evaluate_examples(
@@ -257,8 +281,29 @@ def checked_batch(batch: object) -> int | None:
     return None if batch is None else checked_count(batch, "examples at once", 1)
 
 
-def _examples(model: Compiled, data: Any, split: str, data_dir: str | Path | None) -> Examples:
+def load_counting(
+    model: CompiledModel, data: Any, split: str, data_dir: str | Path | None, unknown: str, **options: Any
+) -> Examples:
+    """Examples of data in which values outside their domains are missing ones, with a warning that counts them; with
+    ``unknown = "error"`` these are refused."""
+    checked_name(unknown, "unknown", ("missing", "error"))
+    counted = Unknown() if unknown == "missing" else None
+    directory = data_dir or model.data_directory
+    examples = load_split(
+        model.spec, data, split, data_dir=directory, dtype=model.like.dtype, unknown=counted, **options
+    )
+    if counted is not None and counted.total:
+        warnings.warn(str(counted), stacklevel=3)
+    return examples
+
+
+def require_model(model: object) -> None:
+    """Refuses what is no model."""
     if not isinstance(model, CompiledModel):
         help = "restore one with `ardsl.restore(DIR)`, or take a run's `.model`"
         raise ArdslError(f"this takes a model, not {type(model).__name__}: {help}")
+
+
+def _examples(model: Compiled, data: Any, split: str, data_dir: str | Path | None) -> Examples:
+    require_model(model)
     return load_split(model.spec, data, split, data_dir=data_dir or model.data_directory, dtype=model.like.dtype)

@@ -95,3 +95,73 @@ def test_bad_use_is_one_line(words: list[str], message: str, trained: Path, monk
     monkeypatch.chdir(trained)
     found = run(*words)
     assert found.exit_code == 2 and len(found.output.splitlines()) == 1 and message in found.output
+
+
+UNKNOWN = (
+    "note: 2 values are outside the domains that the model knows, and taken as missing: 1 in `kind` such as 'yew', "
+    "1 in `rings` such as '77'\n"
+)
+
+
+@pytest.mark.thorough
+def test_gaps_are_filled_in_every_way_and_unknown_values_are_noted(trained: Path) -> None:
+    (trained / "few.csv").write_text("id,kind,size,rings\n7,oak,,2\n8,yew,1.5,3\n9,elm,,77\n")
+    data = ["--data", trained / "few.csv", "-o", trained / "f.csv"]
+    once = run("impute", trained / "run", *data, "--seed", 1)
+    assert once.output == f"{UNKNOWN}wrote {trained / 'f.csv'}: 2 cells filled in 2 rows\n"
+    assert [(row["kind"], row["rings"]) for row in rows(trained / "f.csv")] == [
+        ("oak", "2"),
+        ("yew", "3"),
+        ("elm", "77"),
+    ]
+    several = run("impute", trained / "run", *data, "--seed", 1, "--draws", 3)
+    assert several.output.endswith("filled in 2 rows, 3 times\n")
+    filled = rows(trained / "f.csv")
+    assert [row["draw"] for row in filled] == ["1"] * 3 + ["2"] * 3 + ["3"] * 3
+    assert len({row["size"] for row in filled if row["id"] == "7"}) == 3
+    for fill in ("--mean", "--median", "--likely"):
+        assert run("impute", trained / "run", *data, fill).exit_code == 0
+        assert all(row["size"] for row in rows(trained / "f.csv"))
+    refused = run("impute", trained / "run", *data, "--unknown", "error")
+    assert refused.exit_code == 2 and refused.output.endswith(
+        "few.csv, line 3, column `kind`: `row.kind` takes one of `ash`, `elm`, `oak` (category), not 'yew'\n"
+    )
+    scored = run("score", trained / "run", *data, "--by-column")
+    assert scored.output == f"{UNKNOWN}wrote the log-probabilities of 3 rows to {trained / 'f.csv'}\n"
+
+
+@pytest.mark.thorough
+def test_predictions_are_compared_as_asked(trained: Path) -> None:
+    data = ["--data", trained / "trees.csv"]
+    told = run("predict", trained / "run", "size", *data, "--quantiles", "0.1,0.975", "-o", trained / "p.csv")
+    assert told.exit_code == 0 and "rms error" in told.output and "(of the mean)" in told.output
+    assert [*rows(trained / "p.csv")[0]] == ["row", "size", "mean", "q10", "q97.5", "actual", "log_prob"]
+    assert "(absolute, of the median)" in run("predict", trained / "run", "size", *data, "--median").output
+    rings = run("predict", trained / "run", "rings", *data, "-o", trained / "p.csv")
+    assert "accuracy" in rings.output
+    numbers = ["mean", "q05", "q50", "q95", *(f"p({ring})" for ring in range(5))]
+    assert [*rows(trained / "p.csv")[0]] == ["row", "rings", *numbers, "actual", "log_prob"]
+    assert "rms error" in run("predict", trained / "run", "rings", *data, "--mean").output
+    for words, message in (
+        (["kind", "--mean"], "`kind` is a category, whose values are not in an order: it has no mean"),
+        (["size", "--likely"], "`size` has numbers without end: no value is met exactly"),
+    ):
+        refused = run("predict", trained / "run", *words, *data)
+        assert refused.exit_code == 2 and refused.output == f"error: {message}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["predict", "run", "size", "--quantiles", "5"], "takes shares between 0 and 1, such as 0.05,0.95, not 5"),
+        (["predict", "run", "size", "--mean", "--median"], "give --mean or --median"),
+        (
+            ["impute", "run", "-o", "f.csv", "--mean", "--draws", "2"],
+            "--mean is the same every time: leave --draws out",
+        ),
+        (["impute", "run", "-o", "f.csv", "--unknown", "drop"], "'drop' is not one of 'missing', 'error'"),
+    ],
+)
+def test_options_that_do_not_fit_are_said(words: list[str], message: str) -> None:
+    refused = run(*words)
+    assert refused.exit_code == 2 and message in refused.output

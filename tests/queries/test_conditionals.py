@@ -19,7 +19,8 @@ from ardsl.compiler.queries.complete import OrderForbids
 from ardsl.data.sources import open_source
 from ardsl.outputs.samples import write_samples
 from ardsl.outputs.tables import write_cell_scores, write_filled, write_prediction
-from ardsl.queries.conditionals import find_cell, impute, predict, score_cells
+from ardsl.queries.conditionals import find_cell, predict, score_cells
+from ardsl.queries.impute import impute
 from ardsl.sketch.draft import sketch
 from tests.support.runtime_specs import spec_in
 
@@ -144,18 +145,19 @@ def test_other_gaps_need_a_model_of_all_orders(tmp_path: Path) -> None:
 def test_a_filled_table_keeps_all_that_was_there(tmp_path: Path) -> None:
     m = model(ANY, tmp_path)
     (tmp_path / "u.csv").write_text(TABLE.replace("41.5", "?").replace(" Chur ", "").replace("12,7", ",7"))
-    filled, cells, rows = impute(m, "u.csv", data_dir=tmp_path, seed=3)
-    assert (cells, rows) == (3, 3)
+    imputation = impute(m, "u.csv", data_dir=tmp_path, seed=3)
+    filled = imputation.filled
+    assert (imputation.cells, imputation.rows) == (3, 3)
     source = open_source("u.csv", tmp_path)
-    write_filled(tmp_path / "f.csv", m.spec, source, "test", filled)
+    write_filled(tmp_path / "f.csv", m.spec, source, "test", imputation)
     before, after = ([*csv.reader((tmp_path / name).read_text().splitlines())] for name in ("u.csv", "f.csv"))
     differing = [(r, c) for r, row in enumerate(before) for c, cell in enumerate(row) if cell != after[r][c]]
     assert differing == [(1, 1), (2, 2), (3, 5)]
     assert after[2][2] in ("Bern", "Chur", "New York") and after[3][5].isdigit() and math.isfinite(float(after[1][1]))
-    again, _, _ = impute(m, "u.csv", data_dir=tmp_path, seed=3)
-    assert torch.equal(again["row"], filled["row"])
-    whole, cells, _ = impute(m, "f.csv", data_dir=tmp_path)
-    assert cells == 0 and torch.equal(whole["row"].float(), filled["row"].float())
+    again = impute(m, "u.csv", data_dir=tmp_path, seed=3)
+    assert torch.equal(again.filled["row"], filled["row"])
+    whole = impute(m, "f.csv", data_dir=tmp_path)
+    assert whole.cells == 0 and torch.equal(whole.filled["row"].float(), filled["row"].float())
 
 
 def test_predictions_and_scores_as_tables(tmp_path: Path) -> None:
@@ -216,10 +218,10 @@ def test_a_gap_is_filled_as_the_other_cells_are_written(cells: list[str], filled
     )
     (tmp_path / "t.csv").write_text("a,b\n" + "".join(f"{cell},1\n" for cell in cells))
     spec = spec_in(tmp_path, text)
-    whole, count, _ = impute(ardsl.compile(spec), tmp_path / "t.csv", seed=0)
-    write_filled(tmp_path / "f.csv", spec, open_source(tmp_path / "t.csv"), "test", whole)
+    imputation = impute(ardsl.compile(spec), tmp_path / "t.csv", seed=0)
+    write_filled(tmp_path / "f.csv", spec, open_source(tmp_path / "t.csv"), "test", imputation)
     written = [row["a"] for row in csv.DictReader((tmp_path / "f.csv").read_text().splitlines())]
-    assert count == 1 and written[:2] == cells[:2] and written[2] in filled
+    assert imputation.cells == 1 and written[:2] == cells[:2] and written[2] in filled
 
 
 def test_truth_values_of_a_table_stay_what_they_are(tmp_path: Path) -> None:
@@ -232,9 +234,9 @@ def test_truth_values_of_a_table_stay_what_they_are(tmp_path: Path) -> None:
     assert 'a : category("True", "False")' in text
     spec = spec_in(tmp_path, text)
     compiled = ardsl.compile(spec)
-    whole, count, _ = impute(compiled, tmp_path / "t.parquet", seed=0)
-    write_filled(tmp_path / "f.csv", spec, open_source(tmp_path / "t.parquet"), "test", whole)
-    assert count == 10
+    imputation = impute(compiled, tmp_path / "t.parquet", seed=0)
+    write_filled(tmp_path / "f.csv", spec, open_source(tmp_path / "t.parquet"), "test", imputation)
+    assert imputation.cells == 10
     assert {row["a"] for row in csv.DictReader((tmp_path / "f.csv").read_text().splitlines())} == {"True", "False"}
     write_samples(tmp_path / "s.csv", spec, compiled.sample(20, seed=0))
     assert {row["a"] for row in csv.DictReader((tmp_path / "s.csv").read_text().splitlines())} <= {"True", "False"}

@@ -44,7 +44,7 @@ def complete(density: Density, lender: Lender, values: Values, noise: Noise, *, 
         for v in variables
     }
     incomplete = torch.nonzero(torch.cat([mask.any(1, keepdim=True) for mask in missing.values()], 1).any(1)).flatten()
-    for rows in incomplete.split(_AT_ONCE):
+    for rows in incomplete.split(_AT_ONCE) if len(incomplete) else ():
         chunk = {name: value[rows] for name, value in completed.items()}
         gaps = {name: mask[rows] for name, mask in missing.items()}
         _complete_rows(density, lender, chunk, gaps, noise.rows(rows), likely)
