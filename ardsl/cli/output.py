@@ -48,9 +48,11 @@ def noting_warnings() -> Iterator[None]:
     """Says warnings as notes on standard error, one line each."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        yield
-    for warning in caught:
-        say(f"note: {one_line(str(warning.message))}", err=True)
+        try:
+            yield
+        finally:
+            for warning in caught:
+                say(f"note: {one_line(str(warning.message))}", err=True)
 
 
 def print_text(text: str, err: bool = False) -> None:

@@ -22,11 +22,10 @@ from ardsl.errors import data_error
 from ardsl.families.domains import Domain
 from ardsl.outputs.cells import table_cells, write_table
 from ardsl.outputs.samples import write_samples
-from ardsl.queries.conditionals import Prediction
+from ardsl.queries.conditionals import FEW, Prediction
 from ardsl.queries.impute import Imputation
 from ardsl.spec import Spec
 
-_MOST_LISTED = 64
 QUANTILES = (0.05, 0.5, 0.95)
 _LOOKED_AT = 1_000
 _WHOLE, _WHOLE_DECIMAL = re.compile(r"[-+]?\d+"), re.compile(r"[-+]?\d+\.0")
@@ -60,7 +59,7 @@ def write_prediction(path: str | Path, prediction: Prediction, quantiles: Sequen
     domain, name = prediction.cell.domain, prediction.cell.column
     header: list[str] = []
     columns = [table_cells(prediction.most_likely, domain)]
-    few = prediction.finite and len(prediction.values) <= _MOST_LISTED
+    few = prediction.finite and len(prediction.values) <= FEW
     if domain.ordered and prediction.cell.domain.levels != 2:
         header += ["mean", *map(quantile_name, quantiles)]
         columns.append(list(map(number, prediction.mean)))

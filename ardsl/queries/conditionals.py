@@ -1,4 +1,4 @@
-"""Queries of tables: a column given the rest, the likelihood of each cell, and gaps filled."""
+"""Queries of tables: a column given the rest, and the likelihood of each cell."""
 
 from __future__ import annotations
 
@@ -30,6 +30,8 @@ from ardsl.queries.evaluate import load_counting, values_in_batches
 
 _EVALUATIONS = 1 << 14
 """Rows times candidate values in work at once."""
+FEW = 64
+"""Up to so many values, the probability of each is worth a column."""
 _ROWS = 1 << 11
 """Rows whose cells are scored at once."""
 _SAMPLES = 2_000
@@ -131,12 +133,12 @@ class Prediction:
         """What the prediction comes to beside the known values: figures with their names and what they are of.
 
         By the most ``likely`` value their share that it meets, by the ``mean`` the root of the mean square error, by
-        the ``median`` the mean absolute error; None: the first where values are finitely many, the second of numbers.
+        the ``median`` the mean absolute error; None: the first where there are few values, else the second.
         Raises ``ArdslError`` for a mean or a median of categories, and for a share of numbers without end.
         """
         known = ~np.isnan(self.actual)
         if by is None:
-            by = "likely" if self.finite else "mean"
+            by = "likely" if not self.cell.domain.ordered or (self.finite and len(self.values) <= FEW) else "mean"
         if by == "likely":
             if self.accuracy is None:
                 raise ArdslError(f"`{self.cell.column}` has numbers without end: no value is met exactly")
