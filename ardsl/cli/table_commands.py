@@ -184,6 +184,10 @@ def predict_command(
         for name, figure, words in lines:
             say(f"{name:<13} {figure} ({words})")
         say(f"mean log p    {prediction.log_prob[known].mean():.4f} nats")
-    elif output is None:
+    if prediction.estimated.any():
+        say(
+            f"note: {plural(int(prediction.estimated.sum()), 'row')} estimated, since other cells are missing", err=True
+        )
+    if output is None and not known.any():
         say(f"`{column}` is not known in any row: give -o FILE.csv for its distribution")
     return 0

@@ -16,9 +16,9 @@ from ardsl.common.wording import listed
 from ardsl.compiler.arrays.values import Values, data_type, value_type
 from ardsl.compiler.guards import require_fixed_length_observed
 from ardsl.compiler.model import AutoregressiveModel
-from ardsl.compiler.queries.ask import NotExact
 from ardsl.compiler.queries.cells import cell_log_probs, each_cell_log_prob, relative_log_probs
 from ardsl.compiler.queries.complete import OrderForbids
+from ardsl.compiler.queries.elimination import MOST_CODES
 from ardsl.data.splits import Examples, count, take
 from ardsl.diagnostics.rules.data import UNUSABLE_OPTION
 from ardsl.diagnostics.suggest import did_you_mean
@@ -59,7 +59,8 @@ class Prediction:
 
     ``probabilities`` [rows, values] are those of ``values``: every value of a small finite domain; of others, points
     that stand for the stretches around them, ``widths`` wide. ``actual`` [rows] is what the data says, NaN where it
-    does not; ``log_prob`` [rows] the log-probability or -density of that, in nats.
+    does not; ``log_prob`` [rows] the log-probability or -density of that, in nats. ``estimated`` [rows] says which rows
+    have estimates in place of exact numbers.
     """
 
     cell: Cell
@@ -68,6 +69,7 @@ class Prediction:
     probabilities: np.ndarray
     actual: np.ndarray
     log_prob: np.ndarray
+    estimated: np.ndarray
 
     @property
     def starts(self) -> np.ndarray:
@@ -184,9 +186,9 @@ def predict(
     """The distribution of one column given the rest of each row: of a model trained on all orders by those that draw
     the column last, else by Bayes' rule from the joint density.
 
-    The data may lack the column, or some of its cells. Other cells may be missing where the model was trained on all
-    orders, or where they can be summed out; else that raises ``OrderForbids``. Values outside their domains are missing
-    ones, with a warning; ``unknown = "error"`` refuses them.
+    The data may lack the column, or some of its cells. Beside other missing cells the answer is exact where the model
+    was trained on all orders, or these can be summed out, else estimated; of numbers without end that raises
+    ``OrderForbids``. Values outside their domains are missing ones, with a warning; ``unknown = "error"`` refuses them.
     """
     require_fixed_length_observed(model)
     cell = find_cell(model, column)
@@ -200,6 +202,7 @@ def predict_cell(model: AutoregressiveModel, cell: Cell, examples: Examples) -> 
     actual = examples[cell.variable.name].reshape(count(examples), -1)[:, cell.element].double().cpu().numpy()
     shares = np.zeros((len(actual), len(points)))
     log_prob = np.full(len(actual), np.nan)
+    estimated = np.zeros(len(actual), dtype=bool)
     others = _lacking_others(model, cell, examples)
     rows = np.flatnonzero(~others)
     first = 0
@@ -211,12 +214,13 @@ def predict_cell(model: AutoregressiveModel, cell: Cell, examples: Examples) -> 
             first += len(own)
     if others.any():
         rows = np.flatnonzero(others)
-        shares[rows] = _summed_out(model, cell, take(examples, torch.from_numpy(rows)), rows)
+        shares[rows], exact = _beside_gaps(model, cell, take(examples, torch.from_numpy(rows)), rows)
+        estimated[rows] = not exact
         known = rows[~np.isnan(actual[rows])]
         codes = cell.domain.code(actual[known]).astype(np.int64)
         log_prob[known] = np.log(np.maximum(shares[known, codes], np.finfo(np.float64).tiny))
     values, wide = points.double().cpu().numpy(), widths.double().cpu().numpy()
-    return Prediction(cell, values, wide, shares, actual, log_prob)
+    return Prediction(cell, values, wide, shares, actual, log_prob, estimated)
 
 
 def score_cells(
@@ -277,21 +281,20 @@ def _lacking_others(model: AutoregressiveModel, cell: Cell, examples: Examples) 
     return lacking
 
 
-def _summed_out(model: AutoregressiveModel, cell: Cell, examples: Examples, rows: np.ndarray) -> np.ndarray:
-    """The probabilities of all values of a cell, [examples, values], the other missing cells being summed out. Raises
-    ``OrderForbids`` where they cannot be."""
-    try:
-        if not cell.domain.levels or cell.domain.levels > _MOST_LEVELS:
-            raise NotExact("its values are too many to sum over")
-        given = {name: value.double() for name, value in examples.items()}
-        probabilities: np.ndarray = model.conditional(cell.variable.element_name(cell.element), given).probs.numpy()
-        return probabilities
-    except NotExact:
+def _beside_gaps(
+    model: AutoregressiveModel, cell: Cell, examples: Examples, rows: np.ndarray
+) -> tuple[np.ndarray, bool]:
+    """The probabilities of all values of a cell beside missing ones, [examples, values], and whether these are exact:
+    else they are estimated. Raises ``OrderForbids`` for cells of too many values."""
+    if cell.domain.levels is None or cell.domain.levels > min(_MOST_LEVELS, MOST_CODES):
         name, row = _first_gap(model, cell, examples)
         raise OrderForbids(
-            f"`{name}` is missing in row {rows[row]}: a column given the rest needs the rest, unless the model was "
-            'trained with `any(…, train = "all")`'
-        ) from None
+            f"`{name}` is missing in row {rows[row]}: numbers without end given the rest need the rest, unless the "
+            'model was trained with `any(…, train = "all")`'
+        )
+    given = {name: value.double() for name, value in examples.items()}
+    distribution = model.conditional(cell.variable.element_name(cell.element), given, seed=0)
+    return distribution.probs.numpy(), distribution.effective_samples is None
 
 
 def _first_gap(model: AutoregressiveModel, cell: Cell, examples: Examples) -> tuple[str, int]:

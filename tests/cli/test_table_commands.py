@@ -76,9 +76,16 @@ def test_an_order_that_does_not_allow_it_is_exit_1(trained: Path) -> None:
     text = (trained / "trees.ar").read_text().replace('any(orders = 6, train = "all")', "[size, kind, rings]")
     (trained / "fixed.ar").write_text(text.replace("marginalize", "drop"))
     assert run("train", trained / "fixed.ar", "--out", trained / "fixed", "--epochs", 1, "-q").exit_code == 0
-    for command in (["impute", trained / "fixed"], ["predict", trained / "fixed", "kind"]):
-        found = run(*command, "--data", trained / "trees.csv", "-o", trained / "o.csv")
-        assert found.exit_code == 1 and len(found.output.splitlines()) == 1 and "is missing" in found.output
+    found = run("impute", trained / "fixed", "--data", trained / "trees.csv", "-o", trained / "o.csv")
+    assert found.exit_code == 1 and len(found.output.splitlines()) == 1 and "is missing" in found.output
+    (trained / "few.csv").write_text("kind,size,rings\n,1.5,2\noak,,3\n")
+    found = run("predict", trained / "fixed", "size", "--data", trained / "few.csv", "-o", trained / "o.csv")
+    assert found.exit_code == 1 and found.output == (
+        "error: `row.kind` is missing in row 0: numbers without end given the rest need the rest, unless the model was "
+        'trained with `any(…, train = "all")`\n'
+    )
+    beside = run("predict", trained / "fixed", "kind", "--data", trained / "few.csv", "-o", trained / "o.csv")
+    assert beside.exit_code == 0 and "note: 1 row estimated, since other cells are missing\n" in beside.output
 
 
 @pytest.mark.parametrize(

@@ -138,8 +138,13 @@ def test_other_gaps_need_a_model_of_all_orders(tmp_path: Path) -> None:
     fixed, every = model(FIXED, tmp_path), model(ANY, tmp_path)
     (tmp_path / "u.csv").write_text(TABLE.replace("33.25", ""))
     assert np.allclose(predict(every, "city", "u.csv", data_dir=tmp_path).probabilities.sum(1), 1)
-    with pytest.raises(OrderForbids, match="`row.age` is missing in row 1: a column given the rest needs the rest"):
-        predict(fixed, "city", "u.csv", data_dir=tmp_path)
+    message = "`row.age` is missing in row 1: numbers without end given the rest need the rest"
+    with pytest.raises(OrderForbids, match=message):
+        predict(fixed, "income", "u.csv", data_dir=tmp_path)
+    beside = predict(fixed, "city", "u.csv", data_dir=tmp_path)
+    assert np.allclose(beside.probabilities.sum(1), 1) and beside.estimated.tolist() == [False, True, False]
+    whole = predict(fixed, "city", "t.csv", data_dir=tmp_path)
+    np.testing.assert_array_equal(beside.probabilities[[0, 2]], whole.probabilities[[0, 2]])
 
 
 def test_a_filled_table_keeps_all_that_was_there(tmp_path: Path) -> None:
