@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import pytest
 
 from ardsl.testing.soundness import PROBLEMS
-from tests.faults import along_time, asked, dense, latent, lattice, nade, queries
+from tests.faults import along_time, asked, dense, exact, latent, lattice, nade, queries
 from tests.support.planting import Check, Fault, of_spec, planted
 
 DENSE = [of_spec(text, problems) for text in dense.CHECKED.values() for problems in PROBLEMS.values()]
@@ -33,7 +33,11 @@ FAULTS = (
     + [(fault, [fault.check] if fault.check else NADE) for fault in nade.FAULTS]
     + [(fault, LATTICE) for fault in lattice.FAULTS]
     + [(fault, ASKED if fault.check is None else [fault.check]) for fault in asked.FAULTS]
-    + [(fault, [fault.check]) for fault in along_time.FAULTS + latent.FAULTS + queries.FAULTS if fault.check]
+    + [
+        (fault, [fault.check])
+        for fault in along_time.FAULTS + latent.FAULTS + queries.FAULTS + exact.FAULTS
+        if fault.check
+    ]
 )
 
 
@@ -59,7 +63,7 @@ def test_a_fault_is_objected_to(fault: Fault, checks: Sequence[Check]) -> None:
 
 def test_names() -> None:
     names = [fault.name for fault, _ in FAULTS]
-    assert len(names) == len(set(names)) == 155
+    assert len(names) == len(set(names)) == 164
 
 
 @pytest.mark.thorough

@@ -202,6 +202,16 @@ def test_intervals() -> None:
     assert box.allowed["person", 3].intervals.tolist() == [[1.5, np.inf]]  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("text", ["visits < 3 and visits >= 3", "wide < 3 and not wide < 3", "gain < 3 and gain >= 3"])
+def test_nothing(text: str) -> None:
+    """A set and its complement have nothing in common, not even an end."""
+    assert read_event(text, SPEC.model).boxes == ()
+
+
+def test_ends() -> None:
+    test_nothing("visits < 3 and visits >= 3")
+
+
 @pytest.mark.parametrize("text", ["Sex = F or Sex = M", "not age > 4 or age >= 3", "age < 5 or age > 4 and member = 1"])
 def test_joined(text: str) -> None:
     """Boxes that differ in one cell are one."""
