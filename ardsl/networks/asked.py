@@ -94,6 +94,16 @@ class AskedNetwork(NetworkModule):
         """Inputs [batch, columns] with zeros for those of unknown elements."""
         return torch.where(known[:, self._feature_element], inputs, 0.0)
 
+    def of_draw(self, draw: int, inputs: Tensor, rank: Tensor) -> Tensor:
+        """The parameters of a draw, [batch, width], of a network of any order where each example is under an order of
+        its own: ``rank`` [batch or 1, elements] of the elements of the variable that is drawn."""
+        group, variable = self.plan.group, self.plan.group.targets[0].variable
+        own = torch.as_tensor(group.elements_of(variable), device=rank.device)
+        element = int(np.concatenate([target.elements[:, 0] for target in group.targets])[draw])
+        known = (rank[:, own] < rank[:, element, None]) | (own < 0)
+        first, last = np.searchsorted(group.output_draw, [draw, draw + 1])
+        return self.ask(inputs, known.expand(len(inputs), -1))[:, first:last]
+
     def questions(self, orders: Orders) -> Questions:
         """What is asked under some orders; kept for declared ones."""
         group = self.plan.group

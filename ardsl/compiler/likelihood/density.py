@@ -19,9 +19,13 @@ from ardsl.compiler.likelihood.spans import covering_spans
 from ardsl.compiler.standardization import Standardization
 from ardsl.families.distributions import build_family
 from ardsl.model.model import Variable
+from ardsl.networks.asked import AskedNetwork
 from ardsl.networks.module import NetworkModule, Span
 from ardsl.networks.stepper import Orders
 from ardsl.spec import Spec
+
+_FEW = 8
+"""Examples that miss the same elements, on average, up to which all patterns are evaluated together."""
 
 
 class Density(CompiledModel):
@@ -237,13 +241,9 @@ class Density(CompiledModel):
             under = with_last(own, orders, missing)
             log_probs = self.draw_log_probs(group, values, under, validate=validate, complete=complete)
         else:
-            parameters = [
-                self.conditional_parameters(group, own_values, with_last(own, orders, missing), validate=validate)
-                for own_values, missing in patterns
-            ]
             values = {name: torch.cat([own_values[name] for own_values, _ in patterns]) for name in patterns[0][0]}
-            together = [torch.cat(blocks) for blocks in zip(*parameters, strict=True)]
-            log_probs = self.block_log_probs(group, together, values, validate)
+            parameters = self._parameters_of_patterns(group, patterns, values, orders, validate)
+            log_probs = self.block_log_probs(group, parameters, values, validate)
         if not any(missing for _, missing in patterns):
             return log_probs
         masks = [present(target, patterns) for target in own.targets]
@@ -251,6 +251,26 @@ class Density(CompiledModel):
             log_prob if mask is None else torch.where(mask.to(log_prob.device), log_prob, 0.0)
             for log_prob, mask in zip(log_probs, masks, strict=True)
         ]
+
+    def _parameters_of_patterns(
+        self, group: int, patterns: Sequence[Pattern], values: Values, orders: Orders, validate: bool
+    ) -> list[Tensor]:
+        """The parameters of the examples of all patterns, which have ``values`` one after the other: one [examples,
+        draws, width] tensor per target block. A network asked with a mask evaluates many small patterns together."""
+        own, network = self.groups[group], self.networks_by_group[group]
+        under = [with_last(own, orders, missing) for _, missing in patterns]
+        counts = [len(next(iter(own_values.values()))) for own_values, _ in patterns]
+        if not isinstance(network, AskedNetwork) or not network.any_order or sum(counts) > _FEW * len(patterns):
+            by_pattern = [
+                self.conditional_parameters(group, own_values, pattern_orders, validate=validate)
+                for (own_values, _), pattern_orders in zip(patterns, under, strict=True)
+            ]
+            return [torch.cat(blocks) for blocks in zip(*by_pattern, strict=True)]
+        by_variable = [own.orders(chosen) if isinstance(chosen, int) else chosen for chosen in under]
+        ranks = np.stack([chosen[own.targets[0].variable.name].rank for chosen in by_variable])
+        inputs = self.inputs(group, values, validate=validate)
+        rank = torch.from_numpy(np.repeat(ranks, counts, axis=0)).to(inputs.device)
+        return self.split(group, torch.cat([network.of_draw(draw, inputs, rank) for draw in range(own.draws)], 1))
 
     def order_numbers(self, mixed: Variable | None, order: int | range | None) -> Sequence[int]:
         """The numbers of a variable's orders under ``any(…)``, or those asked for."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -91,7 +90,7 @@ class RankedVariable:
             if levels is not None and isinstance(network, DenseNetwork):
                 networks[index] = DenseByRank.of(network, levels, self.density.inputs(index, values), rank)
             elif isinstance(network, AskedNetwork) and network.any_order:
-                networks[index] = _ByQuestion(network, self.variable, self.density.inputs(index, values), rank)
+                networks[index] = _ByQuestion(network, self.density.inputs(index, values), rank)
             else:
                 networks[index] = _ByPattern(self.density, index, self.variable, values, rank)
         return Ranked(self, values[self.variable.name], networks)
@@ -148,7 +147,6 @@ class _ByQuestion:
     """Parameters of a network that may be asked given any elements: of each draw by one question."""
 
     network: AskedNetwork
-    variable: Variable
     inputs: Tensor
     rank: Tensor
     """Of each element, [batch or 1, elements]."""
@@ -157,15 +155,9 @@ class _ByQuestion:
         return replace(self, rank=rank)
 
     def parameters(self, draw: int, rows: Tensor | None = None) -> Tensor:
-        group = self.network.plan.group
-        own = torch.as_tensor(group.elements_of(self.variable), device=self.rank.device)
-        element = int(np.concatenate([target.elements[:, 0] for target in group.targets])[draw])
-        known = (self.rank[:, own] < self.rank[:, element, None]) | (own < 0)
-        known = known.expand(len(self.inputs), -1)
-        inputs = self.inputs if rows is None else self.inputs[rows]
-        answers = self.network.ask(inputs, known if rows is None else known[rows])
-        first, last = np.searchsorted(group.output_draw, [draw, draw + 1])
-        return answers[:, first:last]
+        if rows is None:
+            return self.network.of_draw(draw, self.inputs, self.rank)
+        return self.network.of_draw(draw, self.inputs[rows], self.rank if len(self.rank) == 1 else self.rank[rows])
 
 
 class _ByPattern:

@@ -40,10 +40,11 @@ def test_marginal_is_the_sum_over_what_is_missing(text: str, orders: int) -> Non
         torch.testing.assert_close(found, wanted, atol=1e-10, rtol=0)
 
 
+@pytest.mark.parametrize("text", [RECORD, DEEP])
 @torch.no_grad()
-def test_each_example_has_its_own_pattern() -> None:
+def test_each_example_has_its_own_pattern(text: str) -> None:
     """A batch of mixed patterns gives what its examples give one at a time, in the batch's order."""
-    model = compiled(RECORD, 3)
+    model = compiled(text, 3)
     generator = torch.Generator().manual_seed(5)
     x = model.sample(40, seed=1)
     x[torch.rand(x.shape, generator=generator) < 0.4] = torch.nan
