@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,6 +50,7 @@ STRING: /"[^"]*"|'[^']*'/
 NUMBER: /[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?(?!\w)/i
 %ignore /\s+/
 """
+_BAR = re.compile(r"""\||"[^"]*"|'[^']*'|`[^`]+`""")
 _SIGNS = {"==": "=", "<>": "!=", "≠": "!=", "≤": "<=", "≥": ">="}
 _TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _WRITE = {"&": "write `and`", "!": "write `not` or `!=`", ";": "write `and`", "%": "numbers have no unit"}
@@ -73,7 +75,7 @@ def read_question(text: str, model: Model) -> tuple[Event, Event | None]:
         raise data_error(BAD_EVENT, event=truncated(text), problem=f"it has more than {LONGEST:,} characters")
     try:
         parts: list[Parts] = _Reader(model).transform(_parser().parse(text))
-        events = [part.event(text) for part in parts]
+        events = [part.event(own) for part, own in zip(parts, _sides(text), strict=True)]
     except VisitError as error:
         if isinstance(error.orig_exc, Problem):
             raise data_error(BAD_EVENT, event=truncated(text), problem=str(error.orig_exc)) from None
@@ -85,6 +87,12 @@ def read_question(text: str, model: Model) -> tuple[Event, Event | None]:
     except UnexpectedInput as error:
         raise data_error(BAD_EVENT, event=truncated(text), problem=_unreadable(error, text)) from None
     return events[0], events[1] if len(events) > 1 else None
+
+
+def _sides(text: str) -> list[str]:
+    """The texts of an event and of its condition, which a bar outside of quotes parts."""
+    bar = next((match.start() for match in _BAR.finditer(text) if match[0] == "|"), None)
+    return [text.strip()] if bar is None else [text[:bar].strip(), text[bar + 1 :].strip()]
 
 
 class Problem(ArdslError):
@@ -174,8 +182,10 @@ class Cells:
         """The error of a name that no column has."""
         if name in self._latent:
             return Problem(f"`{name}` is latent: of such variables only `exact` ones can be asked about")
-        names = list(dict.fromkeys([*self._named, *self._variables]))
-        hint = did_you_mean(name, names) or f"there are {listed(names)}"
+        every = list(dict.fromkeys([*self._named, *self._variables]))
+        first = {cell: own for own, cells in reversed(self._named.items()) for cell in cells}
+        columns = [own for own in every if own in first.values() or own not in self._named]
+        hint = did_you_mean(name, every) or f"there are {listed(columns)}"
         return Problem(f"there is no column `{name}`: {hint}")
 
     def domain(self, variable: str, element: int) -> Domain:

@@ -172,6 +172,8 @@ def refusal(question: object, *arguments: object, **named: object) -> str:
 def test_refused(chain: ardsl.AutoregressiveModel) -> None:
     different = "`a = 1 or b = 2` fixes different continuous columns: it has no probability, and no density"
     assert refusal(chain.probability, "k = low", given="a = 1 or b = 2") == different
+    never = "`k = low and k = high` cannot hold: nothing can be asked given it"
+    assert refusal(chain.probability, "a > 0 | k = low and k = high") == never
     assert refusal(chain.probability, 3) == "an event is a text such as `age >= 65`, not int"
     twice = "the condition stands behind `|`, or in `given`, not in both"
     assert refusal(chain.probability, "k = low | a = 1", given="b = 2") == twice

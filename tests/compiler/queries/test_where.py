@@ -244,7 +244,7 @@ def test_spellings(text: str) -> None:
 WRONG = {
     "agee > 3": "there is no column `agee`: did you mean `Age`?",
     "zzzzzzzz > 3": "there is no column `zzzzzzzz`: there are `place`, `Age`, `Sex`, `Hours per week`, `and`, `share` "
-    "and 16 more",
+    "and 7 more",
     "x = 3": "`x` has 6 elements: name one, such as `x[0, 0]`",
     "person = 3": "`person` has 5 elements: name one, such as `person.age`",
     "x[2, 0] = 1": "`x[2, 0]` is outside: an index of `x` there is from 0 to 1",
@@ -280,6 +280,13 @@ def test_wrong(text: str) -> None:
     with pytest.raises(ardsl.DataError) as raised:
         read_event(text, SPEC.model)
     assert str(raised.value) == f"error[AR540]: `{truncated(text)}`: {WRONG[text]}"
+
+
+def test_texts() -> None:
+    """An event and its condition have texts of their own."""
+    event, condition = read_question("""Sex in {'F', "M"} and `and` = 2 | age >= 3 """, SPEC.model)
+    assert condition is not None
+    assert [event.text, condition.text] == ["""Sex in {'F', "M"} and `and` = 2""", "age >= 3"]
 
 
 def test_same_field_twice() -> None:
