@@ -227,7 +227,7 @@ def require_values(values: Values, variables: Sequence[Variable], may_miss: Sequ
     """Refuses NaN where a value has to be."""
     for variable in variables:
         if not variable.varies and variable not in may_miss and bool(values[variable.name].isnan().any()):
-            help = '`complete` draws them; only under `any(…, train = "all")` has the rest a density of its own'
+            help = "`marginal` gives log p of the others, and says how exact that is; `complete` draws what is missing"
             raise ArdslError(f"`{variable.name}` has missing values (NaN): {help}")
 
 

@@ -75,10 +75,15 @@ def test_nothing_observed_is_certain() -> None:
 
 @torch.no_grad()
 def test_only_models_of_all_orders_marginalize() -> None:
-    """Elsewhere a NaN has no likelihood, and is refused."""
+    """Elsewhere a NaN has no likelihood of its own, and is refused with a way out."""
     model = ardsl.compile(ardsl.loads("observed x[3] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden = [8])"))
-    with pytest.raises(ardsl.ArdslError, match="`x` has missing values"):
-        model.log_prob(torch.tensor([[0.0, torch.nan, 1.0]]))
+    x = torch.tensor([[0.0, torch.nan, 1.0]])
+    with pytest.raises(ardsl.ArdslError) as raised:
+        model.log_prob(x)
+    help = "`marginal` gives log p of the others, and says how exact that is; `complete` draws what is missing"
+    assert str(raised.value) == f"`x` has missing values (NaN): {help}"
+    filled = [model.log_prob(x.nan_to_num(value)) for value in (0.0, 1.0)]
+    torch.testing.assert_close(model.marginal(x).value, torch.stack(filled).logsumexp(0).double())
 
 
 def test_last_keeps_both_orders() -> None:
