@@ -50,7 +50,7 @@ def as_declared(right: Any, self: Any, group: Any, number: Any) -> int:
 
 def mean_of_logarithms(right: Any, self: Any, values: Any, *more: Any) -> Tensor:
     every = [elimination.log_joint(values) for elimination in self.eliminations(values, *more)]
-    return torch.stack(every).mean(0).expand(len(next(iter(values.values()))), *every[0].shape[1:])
+    return torch.stack(every).mean(0)
 
 
 def drawn_for_another(right: Any, self: Any, *more: Any) -> dict[Any, Tensor]:

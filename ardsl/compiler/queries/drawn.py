@@ -108,7 +108,7 @@ def _exact(joint: Joint, condition: Event, given: Values, noise: Noise, generato
         questions = Questions(joint.densities, joint.elements(box.known), first, {})
         for ordered, elimination in zip(questions.orders(), questions.eliminations(values, allowed), strict=True):
             options.append((box, values, ordered, elimination))
-            log_masses.append(elimination.log_joint(values).expand(examples))
+            log_masses.append(elimination.log_joint(values))
     if bool((torch.stack(log_masses) == -math.inf).all(0).any()):
         raise ArdslError(f"`{condition.text}` has probability 0 under the model: nothing can be drawn given it")
     shares = torch.stack(log_masses, 1).softmax(1).cumsum(1)[rows]

@@ -157,28 +157,38 @@ class Elimination:
         if largest > MOST_ENTRIES:
             raise TooCostly(f"a table of {largest:.2g} entries would be needed")
 
-    @property
-    def examples_at_once(self) -> int:
-        """The number of examples whose tables fit into memory together."""
-        return max(1, MOST_ENTRIES // self._largest)
-
     def log_joint(self, values: Values) -> Tensor:
-        """log p of what is known, [examples or 1, *codes of each cell asked for], float64 in nats.
+        """log p of what is known, [examples, *codes of each cell asked for], float64 in nats.
 
         Of ``values`` [examples, elements] by variable, in the data's own form; legal ones where they are not known.
         """
-        table, _ = self._eliminated(values)
-        return table.log_prob
+        parts = []
+        for examples, rows in self._portions(values):
+            log_prob = self._eliminated(rows)[0].log_prob
+            parts.append(log_prob.expand(len(examples), *log_prob.shape[1:]))
+        return torch.cat(parts)
 
     def draw(self, values: Values, rows: Tensor, generator: torch.Generator) -> dict[Cell, Tensor]:
         """Draws of every cell of ``codes`` given what is known: values, float64 [draws], one for each of ``rows``,
         int64 [draws], which say whose example it belongs to."""
-        _, steps = self._eliminated(values)
-        drawn: dict[Cell, Tensor] = {}
-        for step in reversed(steps):
-            drawn |= self._drawn(step, drawn, rows, generator)
         like = torch.zeros((), dtype=torch.float64)
-        return {cell: self._values_of(cell, like)[place] for cell, place in drawn.items()}
+        every = {cell: like.new_zeros(len(rows)) for cell in self.codes}
+        for examples, own in self._portions(values):
+            here = torch.nonzero((rows >= examples.start) & (rows < examples.stop)).flatten()
+            _, steps = self._eliminated(own)
+            drawn: dict[Cell, Tensor] = {}
+            for step in reversed(steps):
+                drawn |= self._drawn(step, drawn, rows[here] - examples.start, generator)
+            for cell, place in drawn.items():
+                every[cell][here] = self._values_of(cell, like)[place]
+        return every
+
+    def _portions(self, values: Values) -> Iterator[tuple[range, Values]]:
+        """As many examples at once as have room for their tables."""
+        count, most = len(next(iter(values.values()))), max(1, MOST_ENTRIES // self._largest)
+        for start in range(0, count, most):
+            examples = range(start, min(start + most, count))
+            yield examples, {name: value[examples.start : examples.stop] for name, value in values.items()}
 
     # What is relevant
 

@@ -78,7 +78,7 @@ class Questions:
         Of ``values`` [examples, elements] by variable in the data's own form, with legal ones where they are not
         known. Cells in ``points`` take these values alone, float64 [n]. Raises ``TooCostly``.
         """
-        under = [_log_joint(elimination, values) for elimination in self.eliminations(values, box, asked, points)]
+        under = [elimination.log_joint(values) for elimination in self.eliminations(values, box, asked, points)]
         return torch.stack(under).logsumexp(0) - math.log(len(under))
 
     def eliminations(
@@ -120,14 +120,3 @@ class Questions:
         if first.all() or then.all() or rest.all():
             return k
         return with_last(group, k, *({name: cells} for cells in (then, rest) if cells.any()))
-
-
-def _log_joint(elimination: Elimination, values: Values) -> Tensor:
-    """The joint table of an elimination for all examples, as many at once as fit into memory."""
-    examples, chunk = len(next(iter(values.values()))), elimination.examples_at_once
-    parts = []
-    for start in range(0, examples, chunk):
-        rows = {name: value[start : start + chunk] for name, value in values.items()}
-        own = elimination.log_joint(rows)
-        parts.append(own.expand(min(chunk, examples - start), *own.shape[1:]))
-    return torch.cat(parts)

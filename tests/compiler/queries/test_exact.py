@@ -287,6 +287,21 @@ def test_limits(limit: str, value: int, words: str, monkeypatch: pytest.MonkeyPa
         questions.log_joint({"x": torch.zeros(1, 6, dtype=torch.float64)})
 
 
+def test_portions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Examples whose tables have no room together are taken in turn, with the same answers."""
+    model = with_random_weights(ardsl.loads(RECORD))
+    rows = {"c": [2, 3, 4, 2, 3], "b": ["x", "y", "z", "z", "y"], "place": [0, 1, 2, 1, 0]}
+    together = model.conditional("a", given=rows).probs
+    places = torch.tensor([0, 1, 2] * 500)
+    drawn = model.sample(1_500, given={"place": places}, where="b = y", seed=0)
+    monkeypatch.setattr(elimination, "MOST_ENTRIES", 30)
+    torch.testing.assert_close(model.conditional("a", given=rows).probs, together)
+    apart = model.sample(1_500, given={"place": places}, where="b = y", seed=0)
+    for place in range(3):
+        some, others = (rows[places == place].mean(0) for rows in (drawn, apart))
+        torch.testing.assert_close(some, others, atol=0.2, rtol=0)
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_draws(model: ardsl.AutoregressiveModel, seed: int) -> None:
     """Draws given some cells, and a set of values of another, by their frequencies."""
