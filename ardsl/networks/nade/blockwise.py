@@ -116,12 +116,17 @@ def _index(order: np.ndarray, like: Tensor) -> Tensor | None:
 
 
 def evaluate(inputs: Tensor, weights: Weights, pieces: Pieces, activation: str) -> Tensor:
-    """The outputs [batch, outputs] of all rows for ``inputs`` [batch, places], both by place."""
+    """The outputs [batch, outputs] of all rows for ``inputs`` [batch, places], both by place; in the weights' own type
+    also where others would be cast to a smaller one."""
     if _plain(inputs, weights):
         return _evaluated(inputs, weights, pieces, activation)
+    device = inputs.device.type
+    if torch.is_autocast_enabled(device):
+        with torch.autocast(device, enabled=False):
+            return evaluate(inputs.to(weights.inputs.dtype), weights, pieces, activation)
     hidden = weights.inputs.shape[1]
     most = max((piece.rows.stop - piece.rows.start for piece in pieces.pieces), default=1)
-    chunk = max(1, CACHED // (most * hidden)) if inputs.device.type == "cpu" else len(inputs)
+    chunk = max(1, CACHED // (most * hidden)) if device == "cpu" else len(inputs)
     parts = []
     for start in range(0, max(len(inputs), 1), chunk):
         part = slice(start, start + chunk)
@@ -138,7 +143,7 @@ def evaluate(inputs: Tensor, weights: Weights, pieces: Pieces, activation: str) 
 def _plain(inputs: Tensor, weights: Weights) -> bool:
     """Says whether a tracer or a transform of ``torch.func`` looks in, which a function with a backward pass of its own
     would be in the way of."""
-    if torch.compiler.is_compiling() or torch.is_autocast_enabled(inputs.device.type):
+    if torch.compiler.is_compiling():
         return True
     return any(map(torch._C._functorch.is_functorch_wrapped_tensor, (inputs, weights.inputs, weights.outputs)))
 
@@ -236,6 +241,9 @@ class Blockwise(torch.autograd.Function):
         weights = Weights(inputs, bias, outputs, scale, kept)
         if torch.is_grad_enabled() or torch._C._functorch.is_legacy_batchedtensor(gradient):
             return _again(ctx, x, weights, gradient)
+        if torch.is_autocast_enabled(x.device.type):
+            with torch.autocast(x.device.type, enabled=False):
+                return Blockwise.backward(ctx, gradient)
         of_x = torch.zeros_like(x) if ctx.needs_input_grad[0] else None
         of_inputs, of_outputs = torch.zeros_like(weights.inputs), torch.empty_like(weights.outputs)
         of_scale = None if scale is None else torch.empty_like(scale)

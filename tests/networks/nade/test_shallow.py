@@ -201,6 +201,23 @@ def test_gradients_are_taken_again_and_several_at_once(network: str) -> None:
     torch.testing.assert_close(jacobian, reference)
 
 
+def test_autocast_leaves_sums_their_precision() -> None:
+    """Also where gradients are taken while it is on."""
+    torch.manual_seed(0)
+    spec = ardsl.loads(SPECS["a total order"].replace("{}", NETWORKS[1]))
+    net = ardsl.compile(spec, init="random").networks[0]
+    x = torch.randn(3, 40)
+    gradients = []
+    for enabled in (False, True):
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            parameters = net(x)
+            got = torch.autograd.grad(parameters.sum(), list(net.parameters()))
+        gradients.append((parameters, *got))
+    for own, cast in zip(*gradients, strict=True):
+        assert cast.dtype == torch.float32
+        torch.testing.assert_close(own, cast)
+
+
 def test_the_batch_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     net = with_random_weights(ardsl.loads(SPECS["a total order"].format("nade(hidden = 6)"))).networks[0]
