@@ -225,15 +225,19 @@ class Sampler:
         filters = Filters(len(examples), size, generator)
         copies = torch.arange(len(rows))
         cells = question.cells()
-        left = sum(int(cells[v.name].sum()) for density, _ in joint for v in _drawn(density) if v.name in cells)
-        for (density, orders), lender in zip(joint, self.lenders, strict=True):
+        asked = [sum(int(cells[v.name].sum()) for v in _drawn(d) if v.name in cells) for d, _ in joint]
+        left = sum(asked)
+        for (density, orders), lender, here in zip(joint, self.lenders, asked, strict=True):
+            if not (left or keep):
+                break
             own = {name: value for name, value in drawn.items() if name in density.spec.variables}
             standardized = density.units.standardized(own)
             standardized = {name: value.clone() for name, value in standardized.items()}  # it is written into
             draw = Confined(density, question, filters, generator, copies, left)
             make = partial(Evaluator, density, orders, len(rows))
             with lender.lend(density, ("particles", _key(orders), len(rows)), make) as evaluator:
-                evaluator.run(standardized, draw, None if keep else evaluator.steps_to(cells))
+                last = left == here and not keep  # what is drawn later has no bearing on the weights
+                evaluator.run(standardized, draw, evaluator.steps_to(cells) if last else None)
             copies, left = draw.copies, draw.left
             others = {name: value[draw.rows.to(value.device)] for name, value in drawn.items() if name not in own}
             drawn = others | density.units.restored(standardized)
@@ -418,9 +422,9 @@ def _code_intervals(domain: Domain, allowed: Allowed) -> np.ndarray:
 def _within(values: Values, question: Question, joint: Ordered) -> Values:
     """Values in the data's own form, with continuous ones that rounding took over an end of what is allowed at it."""
     kept = dict(values)
+    variables = {name: variable for density, _ in joint for name, variable in density.spec.variables.items()}
     for (name, element), allowed in question.allowed.items():
-        variable = joint[0][0].spec.variables[name]
-        if variable.element_domain(element).discrete or allowed.intervals is None:
+        if variables[name].element_domain(element).discrete or allowed.intervals is None:
             continue
         column = kept[name][:, element]
         kept[name][:, element] = _nearest_inside(column, torch.as_tensor(allowed.intervals, device=column.device))

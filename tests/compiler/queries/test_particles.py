@@ -294,6 +294,43 @@ def test_copies_are_counted() -> None:
     assert share.item() < 1
 
 
+HIDDEN = """
+latent z[2] : category(3)
+observed x[4] : binary
+observed y : real
+p(z[i] | z[<i]) = categorical via made(hidden = [6])
+p(x[i] | x[<i], z) = bernoulli via made(hidden = [8])
+p(y | x, z) = normal via mlp(hidden = [6])
+q(z) = exact
+"""
+
+
+@pytest.mark.parametrize("words", ["x[1] = 1 and x[3] = 0", "x[0] = 0", "x[2] = 1 and y > 0.5", "y < -1"])
+def test_conditionals_of_a_latent_model(words: str) -> None:
+    """Densities are walked one after the other, and a resampling concerns those before, too."""
+    model = wild(HIDDEN)
+    event = read_event(words, model.spec.model)
+    own = Sampler([[(density, [0] * len(density.groups)) for density in model.factors]], model.lenders)
+    values, asked = questions(model, event, 40)
+    drawn = model.sample(40_000, seed=1)
+    cells = {"x": drawn["x"].double(), "y": drawn["y"].double().unsqueeze(1)}
+    share = holds(event, cells, model.spec.variables).double().mean().item()
+    for keep in (False, True):
+        particles = own.particles(values[0], asked, 400, 3, keep=keep)
+        mean = particles.estimate().mean
+        spread = (mean.var() / 40 + share * (1 - share) / 40_000) ** 0.5
+        assert abs(mean.mean() - share) < 4.5 * spread
+    assert particles.values is not None
+    kept = {name: particles.values[name] for name in ("x", "y")}
+    assert bool(holds(event, kept, model.spec.variables).all())
+    seen = cells["x"][holds(event, cells, model.spec.variables)].mean(0)
+    weight = particles.log_weights.exp()
+    weighted = (weight.unsqueeze(2) * kept["x"].unflatten(0, (40, -1))).sum(1) / weight.sum(1, keepdim=True)
+    assert (
+        (weighted.mean(0) - seen).abs() < 5 * (weighted.std(0) / 40**0.5 + 0.5 / len(cells["x"]) ** 0.5) + 0.01
+    ).all()
+
+
 # Numbers
 
 
