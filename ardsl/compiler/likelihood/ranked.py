@@ -7,6 +7,7 @@ example knows; of other networks the examples of equal orders are evaluated toge
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -40,6 +41,9 @@ class ByRank(Protocol):
 
     def parameters(self, draw: int, rows: Tensor | None = None) -> Tensor:
         """The parameters of a draw, [batch, width]; of some examples alone where ``rows`` are given."""
+
+    def together(self, draws: Sequence[int]) -> list[Tensor]:
+        """The parameters of some draws, [batch, width] each."""
 
     def moved(self, rank: Tensor, same: int) -> ByRank:
         """The parameters under other orders, which begin with the ``same`` elements that they began with."""
@@ -117,9 +121,22 @@ class Ranked:
 
     def log_prob(self, element: int, rows: Tensor | None = None, *, validate: bool = False) -> Tensor:
         """log p of an element's values given what comes before it, [batch], in nats; standardized as the values are."""
+        return self._of(element, self.parameters(element, rows), rows, validate)
+
+    def log_probs(self, elements: Sequence[int], *, validate: bool = False) -> dict[int, Tensor]:
+        """:meth:`log_prob` of several elements."""
+        draws = self.variable.draws
+        log_probs = {}
+        for group, network in self.networks.items():
+            own = [element for element in elements if draws[element].group == group]
+            parameters = network.together([draws[element].within_group for element in own])
+            for element, raw in zip(own, parameters, strict=True):
+                log_probs[element] = self._of(element, raw, None, validate)
+        return log_probs
+
+    def _of(self, element: int, parameters: Tensor, rows: Tensor | None, validate: bool) -> Tensor:
         value = self.value[:, element] if rows is None else self.value[rows, element]
-        conditional = self.variable.draws[element].conditional
-        return conditional.log_prob(self.parameters(element, rows), value, validate=validate)
+        return self.variable.draws[element].conditional.log_prob(parameters, value, validate=validate)
 
 
 def observed_log_prob(under: Ranked, absent: Tensor, validate: bool) -> Tensor:
@@ -133,10 +150,11 @@ def log_probs_of(under: Ranked, asked: Tensor, validate: bool) -> Tensor:
     [examples, elements]. ``validate``: values may be outside their domains."""
     log_probs = under.value.new_zeros(asked.shape)
     everywhere, anywhere = asked.all(0).tolist(), asked.any(0).tolist()
+    whole = [element for element in range(asked.shape[1]) if everywhere[element]]
+    for element, log_prob in under.log_probs(whole, validate=validate).items():
+        log_probs[:, element] = log_prob
     for element in range(asked.shape[1]):
-        if everywhere[element]:
-            log_probs[:, element] = under.log_prob(element, validate=validate)
-        elif anywhere[element]:
+        if anywhere[element] and not everywhere[element]:
             rows = torch.nonzero(asked[:, element]).flatten()
             log_probs[rows, element] = under.log_prob(element, rows, validate=validate).to(log_probs.dtype)
     return log_probs
@@ -153,6 +171,9 @@ class _ByQuestion:
 
     def moved(self, rank: Tensor, same: int) -> _ByQuestion:
         return replace(self, rank=rank)
+
+    def together(self, draws: Sequence[int]) -> list[Tensor]:
+        return [self.parameters(draw) for draw in draws]
 
     def parameters(self, draw: int, rows: Tensor | None = None) -> Tensor:
         if rows is None:
@@ -182,6 +203,9 @@ class _ByPattern:
 
     def moved(self, rank: Tensor, same: int) -> _ByPattern:
         return _ByPattern(self._density, self._group, self._variable, self._values, rank)
+
+    def together(self, draws: Sequence[int]) -> list[Tensor]:
+        return [self._parameters[draw] for draw in draws]
 
     def parameters(self, draw: int, rows: Tensor | None = None) -> Tensor:
         parameters = self._parameters[draw]

@@ -14,6 +14,7 @@ Orders whose first ``same`` elements are alike give the units of the levels up t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,9 @@ from torch.nn import functional as F
 from ardsl.networks.dense.module import DenseNetwork
 from ardsl.networks.dense.plan import relations
 from ardsl.networks.module import in_order
+
+_BLOCK = 96
+"""Units of a layer that are computed by one product."""
 
 
 @dataclass(frozen=True)
@@ -105,8 +109,7 @@ class DenseByRank:
             if number == 0:
                 new = self._first_layer(weight, bias, unit_levels[first:])
             else:
-                mask = self._levels.masks[number - 1]
-                new = F.linear(hidden[-1], weight if mask is None else weight * mask[first:], bias)
+                new = self._further_layer(number, hidden[-1], weight, bias, first)
             new = network.activation(new)
             if network.plan.options["residual"] and number and len(unit_levels) == hidden[-1].shape[1]:
                 new = new + hidden[-1][:, first:]
@@ -124,6 +127,41 @@ class DenseByRank:
             read = torch.where(self._source_level <= level, self._inputs, 0.0)
             torch.addmm(bias[start:stop], read, weight[start:stop].T, out=new[:, start:stop])
         return new
+
+    def _further_layer(self, number: int, below: Tensor, weight: Tensor, bias: Tensor, first: int) -> Tensor:
+        """Some units of a layer, from ``first`` on, each of which reads units below of its own level and lower ones: in
+        blocks, which leave out the columns that no unit of theirs reads."""
+        mask, units = self._levels.masks[number - 1], self._levels.units
+        if mask is None:
+            return F.linear(below, weight, bias)
+        new = below.new_empty(len(below), len(weight))
+        for start in range(0, len(weight), _BLOCK):
+            stop = min(start + _BLOCK, len(weight))
+            read = int(np.searchsorted(units[number - 1], units[number][first + stop - 1], side="right"))
+            masked = weight[start:stop, :read] * mask[first + start : first + stop, :read]
+            torch.addmm(bias[start:stop], below[:, :read], masked.T, out=new[:, start:stop])
+        return new
+
+    def together(self, draws: Sequence[int]) -> list[Tensor]:
+        """The parameters of some draws, [batch, width] each, as of :meth:`parameters`: under one order for all examples
+        by one product."""
+        if len(self._rank) > 1 or len(draws) < 2:
+            return [self.parameters(draw) for draw in draws]
+        network, levels = self._network, self._levels
+        own = torch.cat([levels.rows[draw] for draw in draws])
+        widths = [len(levels.rows[draw]) for draw in draws]
+        drawn = self._rank[0, [levels.elements[draw] for draw in draws]]
+        level = drawn.repeat_interleave(torch.tensor(widths, device=drawn.device))[:, None]
+        parameters = network.biases[-1][own, None].expand(-1, len(self._inputs))
+        if self._hidden:
+            count = int(np.searchsorted(levels.units[-1], int(drawn.max()), side="right"))
+            unit_levels = torch.as_tensor(levels.units[-1][:count], device=drawn.device)
+            weight = in_order(network.weights)[-1][own, :count] * (unit_levels <= level)
+            parameters = torch.addmm(parameters, weight, self._hidden[-1][:, :count].T)
+        if network.direct is not None:
+            direct = network.direct[own] * (self._source_level <= level)
+            parameters = torch.addmm(parameters, direct, self._inputs.T)
+        return [block.T for block in parameters.split(widths)]
 
     def parameters(self, draw: int, rows: Tensor | None = None) -> Tensor:
         """The parameters of a draw, [batch, width]; of some examples alone where ``rows`` are given. The numbers of the
