@@ -75,9 +75,11 @@ def _under(
     """log p of a variable given those it reads, under its k-th order with some cells moved to the front."""
     total = torch.zeros(len(values[name]), dtype=torch.float64)
     for index, group in enumerate(model.groups):
+        if name not in {target.variable.name for target in group.targets}:
+            continue
         chosen = {}
         for variable in {t.variable.name: t.variable for t in group.targets}.values():
-            order = variable.orders.orders[k if variable is group.mixed else 0]
+            order = variable.orders.orders[k if variable.name == name else 0]
             if variable.orders.train_all and not order.event_axes and not variable.varies:
                 turn = [
                     0 if (variable.name, e) in first else 1 if (variable.name, e) in then else 2
