@@ -6,6 +6,7 @@ import time
 
 import pytest
 import torch
+from torch import Tensor
 
 import ardsl
 from ardsl.testing import with_random_weights
@@ -61,6 +62,11 @@ def alarm() -> ardsl.AutoregressiveModel:
     return with_random_weights(ardsl.loads("\n".join(lines)))
 
 
+@pytest.fixture(scope="module")
+def samples(alarm: ardsl.AutoregressiveModel) -> dict[str, Tensor]:
+    return alarm.sample(200_000, seed=1)
+
+
 def test_size() -> None:
     assert len(ALARM) == 37
     assert sum(len(parents.split(", ")) for _, parents in ALARM.values() if parents) == 46
@@ -76,7 +82,9 @@ def test_size() -> None:
         ({"kinkedtube": 1, "intubation": 2}, {"minvol": 1, "cvp": 0}),
     ],
 )
-def test_against_samples(alarm: ardsl.AutoregressiveModel, event: dict[str, int], condition: dict[str, int]) -> None:
+def test_against_samples(
+    alarm: ardsl.AutoregressiveModel, samples: dict[str, Tensor], event: dict[str, int], condition: dict[str, int]
+) -> None:
     start = time.perf_counter()
     text = " and ".join(f"{name} = {value}" for name, value in event.items())
     answer = alarm.probability(text, given=condition)
@@ -85,7 +93,6 @@ def test_against_samples(alarm: ardsl.AutoregressiveModel, event: dict[str, int]
     assert answer.exact
     assert not bool(torch.stack([drawn[name] == value for name, value in event.items()]).all(0).any())
     assert all(bool((drawn[name] == value).all()) for name, value in condition.items())
-    samples = alarm.sample(200_000, seed=1)
     given = torch.stack([samples[name] == value for name, value in condition.items()]).all(0)
     inside = torch.stack([samples[name] == value for name, value in event.items()]).all(0)[given].double()
     error = (float(answer.value) * (1 - float(answer.value)) / len(inside)) ** 0.5

@@ -292,11 +292,11 @@ def test_portions(monkeypatch: pytest.MonkeyPatch) -> None:
     model = with_random_weights(ardsl.loads(RECORD))
     rows = {"c": [2, 3, 4, 2, 3], "b": ["x", "y", "z", "z", "y"], "place": [0, 1, 2, 1, 0]}
     together = model.conditional("a", given=rows).probs
-    places = torch.tensor([0, 1, 2] * 500)
-    drawn = model.sample(1_500, given={"place": places}, where="b = y", seed=0)
+    places = torch.tensor([0, 1, 2] * 200)
+    drawn = model.sample(600, given={"place": places}, where="b = y", seed=0)
     monkeypatch.setattr(elimination, "MOST_ENTRIES", 30)
     torch.testing.assert_close(model.conditional("a", given=rows).probs, together)
-    apart = model.sample(1_500, given={"place": places}, where="b = y", seed=0)
+    apart = model.sample(600, given={"place": places}, where="b = y", seed=0)
     for place in range(3):
         some, others = (rows[places == place].mean(0) for rows in (drawn, apart))
         torch.testing.assert_close(some, others, atol=0.2, rtol=0)
