@@ -72,7 +72,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, s
     return dict(zip(COMMANDS, zip(codes, said, strict=True), strict=True))
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="takes Linux")
 @pytest.mark.parametrize("words", COMMANDS)
 def test_without_memory(words: str, outcomes: dict[str, tuple[int, str]]) -> None:

@@ -55,7 +55,11 @@ TRAIN = ["train", "long.ar", "--data", "train=x.npy", "--checkpoint-every", "0"]
 
 
 @pytest.mark.parametrize(
-    "number, code, word", [(signal.SIGINT, 130, "The run is in"), (signal.SIGTERM, 143, "terminated; resume with")]
+    "number, code, word",
+    [
+        (signal.SIGINT, 130, "The run is in"),
+        pytest.param(signal.SIGTERM, 143, "terminated; resume with", marks=pytest.mark.slow),
+    ],
 )
 def test_a_signal_ends_the_command_with_its_code_and_the_way_on(
     long: Path, number: signal.Signals, code: int, word: str
@@ -85,6 +89,7 @@ def test_sigterm_ends_a_script_once_the_run_is_kept(long: Path) -> None:
     assert ardsl.restore("runs/long").sample(1).shape == (1, 4, 4)
 
 
+@pytest.mark.slow
 def test_a_second_interrupt_ends_the_command_at_once(long: Path) -> None:
     """In a step that takes a minute."""
     with _start(IMPATIENT + COMMAND, TRAIN) as process:

@@ -126,7 +126,10 @@ def test_closed_streams_are_as_good_as_nowhere(here: Path) -> None:
 
 @pytest.mark.thorough
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="takes Linux's /dev/full")
-@pytest.mark.parametrize("redirected, code", [(">/dev/full 2>&1", 2), ("2>&1 | true; exit ${PIPESTATUS[0]}", 141)])
+@pytest.mark.parametrize(
+    "redirected, code",
+    [(">/dev/full 2>&1", 2), pytest.param("2>&1 | true; exit ${PIPESTATUS[0]}", 141, marks=pytest.mark.slow)],
+)
 def test_a_training_outlives_its_output(spec: str, redirected: str, code: int) -> None:
     if "|" in redirected:  # a pipe takes no `exec`
         program = f"{sys.executable} -c 'from ardsl.cli import main; main()' train {spec} --data train=x.npy"

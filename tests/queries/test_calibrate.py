@@ -332,7 +332,7 @@ def test_the_band_is_binomial(n: int) -> None:
     assert band(n) == (int(binom.ppf(0.005, n, 0.05)), int(binom.ppf(0.995, n, 0.05)))
 
 
-@pytest.mark.parametrize("count", [0, 1, 5, 40])
+@pytest.mark.parametrize("count", [0, 1, 5, pytest.param(40, marks=pytest.mark.slow)])
 def test_pictures_of_any_number_of_panels(count: int, tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     elements = []

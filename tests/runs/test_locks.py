@@ -102,7 +102,7 @@ def test_a_training_that_fails_lets_go(tmp_path: Path) -> None:
     assert kept.tb is not None and not (tmp_path / "run" / LOCK).exists()
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_a_killed_training_keeps_nobody_out(tmp_path: Path) -> None:
     program = (
         "import ardsl, sys\nfrom tests.support.runtime_specs import correlated\n"

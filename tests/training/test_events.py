@@ -131,7 +131,7 @@ def test_events_need_a_run_folder() -> None:
     assert train(None, fast_dev_run=True).metrics
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_tensorboard_is_not_imported_unasked(tmp_path: Path) -> None:
     program = (
         "import sys, torch, ardsl\n"

@@ -102,7 +102,9 @@ def same(a: Path, b: Path) -> bool:
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("name", SPECS)
-@pytest.mark.parametrize("breaks", [[3], [7], [1, 2, 9, 14]])
+@pytest.mark.parametrize(
+    "breaks", [pytest.param([3], marks=pytest.mark.slow), pytest.param([7], marks=pytest.mark.slow), [1, 2, 9, 14]]
+)
 def test_broken_and_unbroken_trainings_agree(name: str, breaks: list[int], tmp_path: Path) -> None:
     train(SPECS[name], tmp_path / "whole")
     resume = False

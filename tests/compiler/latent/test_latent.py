@@ -177,7 +177,7 @@ def test_which_divergences_have_a_closed_form() -> None:
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("samples", [1, 4])
+@pytest.mark.parametrize("samples", [1, pytest.param(4, marks=pytest.mark.slow)])
 def test_the_score_function_has_the_gradient_of_the_bound(samples: int) -> None:
     """Against that of the bound with the guide's draws summed over."""
     model = model_of(
@@ -473,7 +473,7 @@ def test_pyros_tools_take_the_programs() -> None:
     pyro.clear_param_store()
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_nuts_samples_the_posterior() -> None:
     """Of the linear Gaussian model, whose posterior is known."""
     model, x, _ = gaussian()

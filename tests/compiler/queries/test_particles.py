@@ -356,8 +356,8 @@ def measured() -> ardsl.AutoregressiveModel:
     ("words", "fixed"),
     [
         ("v > 150 and w < 130", {}),
-        ("u >= 4 and (w < 90 or w > 140)", {}),
-        ("v <= 100 and w > 150", {}),
+        pytest.param("u >= 4 and (w < 90 or w > 140)", {}, marks=pytest.mark.slow),
+        pytest.param("v <= 100 and w > 150", {}, marks=pytest.mark.slow),
         ("u > 3", {"w": 120.0}),
         ("w >= 100 and w <= 150", {"v": 90.0}),
     ],
@@ -415,7 +415,7 @@ def test_a_normal_vector_with_known_elements() -> None:
     known = {"x": np.array([False, True, False, True, False, False])}
     values = {"x": torch.tensor([[0.0, 0.7, 0, -0.2, 0, 0]], dtype=torch.float64)}
     (box,) = event.boxes
-    estimate = sampler(model, event).particles(values, [Question(known, box.allowed)], 20_000, 1).estimate()
+    estimate = sampler(model, event).particles(values, [Question(known, box.allowed)], 4_000, 1).estimate()
     drawn = model.sample(100_000, seed=1).flatten(1)
     near = (drawn[:, [1, 3]] - values["x"][0, [1, 3]]).abs().amax(1) < 0.2
     hits = near & (drawn[:, 5] > 0.2) & (drawn[:, 0] < 0.4)

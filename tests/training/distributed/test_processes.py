@@ -90,6 +90,7 @@ def test_one_process_agrees_with_itself() -> None:
     assert alone.gather(3) == [3] and alone.from_first(lambda: 4) == 4
 
 
+@pytest.mark.slow
 def test_several_agree() -> None:
     some = {(False, False), (False, True)}
     assert launch(Job("talk"), 3) == [(rank, some, "made by 0", "AR520") for rank in range(3)]

@@ -89,7 +89,15 @@ def test_a_sweep_is_its_trainings_the_best_first(tmp_path: Path) -> None:
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("over, options", [(GRID, {}), (SEARCH, {"trials": 4})], ids=["grid", "search"])
-@pytest.mark.parametrize("breaks", [[1], [STEPS - 1], [6, 5], [0, 2, STEPS, 1]])
+@pytest.mark.parametrize(
+    "breaks",
+    [
+        pytest.param([1], marks=pytest.mark.slow),
+        pytest.param([STEPS - 1], marks=pytest.mark.slow),
+        [6, 5],
+        [0, 2, STEPS, 1],
+    ],
+)
 def test_broken_and_unbroken_sweeps_agree(
     over: dict[str, Any],
     options: dict[str, Any],
