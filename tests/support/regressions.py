@@ -108,4 +108,8 @@ REGRESSIONS = {
         "p(x[t, r] | x[<]) = bernoulli via linear(tied = true)\np(y) = discretized(logistic)\n"
         "p(u[*] | x[0, 0], y) = default via linear(by = y)\n"
     ),
+    "a map that conditions a draw without free parameters": (
+        "given x[2, 2, 1] : binary\nobserved u[1, 1] : binary\n"
+        "p(u[t, r] | u[<], x[t, r, *]) = bernoulli(logits = 0.5) via pixelcnn(layers = 0, features = 2, first = 3)\n"
+    ),
 }

@@ -191,7 +191,8 @@ class Convolution(nn.Module):
             self.sources.append(RankedWeight(relation, *sizes) if layer.ranked else StencilWeight(stencil, *sizes))
         self.bias = None if layer.added else nn.Parameter(torch.empty(outputs))
         self.condition = nn.Parameter(torch.empty(outputs, whole)) if layer.conditioned and whole else None
-        self.locate = nn.Parameter(torch.empty(outputs, located)) if located else None
+        # A family without free parameters leaves no output, and torch has no convolution to none.
+        self.locate = nn.Parameter(torch.empty(outputs, located)) if located and outputs else None
         self._initialize(wiring, whole, located)
 
     def _initialize(self, wiring: Wiring, whole: int, located: int) -> None:
