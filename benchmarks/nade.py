@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from paired import paired
+from paired import paired, step_of
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
@@ -34,17 +34,6 @@ class HandWritten(nn.Module):
         hidden = torch.sigmoid(torch.cat([torch.zeros_like(added[:, :1]), added], 1) + self.bias)
         logits = (hidden * self.outputs).sum(2) + self.biases
         return binary_cross_entropy_with_logits(logits, x, reduction="none").sum(1)
-
-
-def step_of(network: nn.Module, loss: Callable[[], torch.Tensor]) -> Callable[[], None]:
-    optimizer = torch.optim.Adam(network.parameters(), 1e-3, fused=True)
-
-    def step() -> None:
-        optimizer.zero_grad()
-        loss().backward()
-        optimizer.step()
-
-    return step
 
 
 def steps() -> dict[str, Callable[[], None]]:

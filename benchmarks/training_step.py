@@ -8,11 +8,9 @@ log_prob with that of the MADE.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from fit import HandWritten
-from paired import paired
+from paired import paired, step_of
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits, relu
 
@@ -38,16 +36,6 @@ def main() -> None:
     x = (torch.rand(100, 784) < 0.3).float()
     model = ardsl.compile(ardsl.loads(SPEC)).train()
     made, dense = HandWritten(784, [500, 500]), Dense()
-
-    def step_of(network: nn.Module, loss: Callable[[], torch.Tensor]) -> Callable[[], None]:
-        optimizer = torch.optim.Adam(network.parameters(), 1e-3, fused=True)
-
-        def step() -> None:
-            optimizer.zero_grad()
-            loss().backward()
-            optimizer.step()
-
-        return step
 
     ours = step_of(model, lambda: model.loss({"x": x}))
     masked = step_of(made, lambda: made(x).mean())

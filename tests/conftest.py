@@ -18,7 +18,7 @@ if os.environ.get("CI"):
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--quick", action="store_true", help="of each test's parameters two sets only: under a minute")
+    parser.addoption("--quick", action="store_true", help="two of each test's sets of parameters, none that is long")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -168,9 +168,9 @@ class Density(CompiledModel):
     # Likelihoods
 
     def log_prob_of(self, values: Values, order: int | range | None = None, *, complete: bool = False) -> Tensor:
-        """log p of each example, [batch], in nats: under any orders of the mixture of all, or of some, or under one.
-        ``complete``: all values are there and inside their domains, which
-        is not checked."""
+        """log p of each example, [batch], in nats: under ``any(…)`` that of the mixture of all orders, of a range of
+        them, or of one ``order``. ``complete``: all values are there and inside their domains, which is not
+        checked."""
         if self.plain and complete:  # what the general way gives, in fewer calls, whose time shows in small models
             by_group = [
                 self.draw_log_probs(index, values, validate=False, complete=True) for index in range(len(self.groups))
