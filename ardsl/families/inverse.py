@@ -1,6 +1,7 @@
 """Draws as functions of uniform numbers where no library has an inverse distribution function.
 
-All of it works in float64, elementwise: what an element comes to does not depend on the others in the call.
+All of it works in float64, elementwise: what an element comes to does not depend on the others in the call, but for its
+last bit.
 """
 
 from __future__ import annotations
@@ -24,11 +25,12 @@ _LOWEST_BITS = -(2**63)
 def log_gamma_draw(concentration: Tensor, uniform: Tensor) -> Tensor:
     """The logarithm y of the point where a Gamma(α, 1) variable's distribution function is u. Shape [...].
 
-    Newton steps in y, kept inside a bracket: P(α, x) ≤ x^α / Γ(α + 1) bounds x from below, and the sub-gamma tail
+    Halley steps in y, kept inside a bracket: P(α, x) ≤ x^α / Γ(α + 1) bounds x from below, and the sub-gamma tail
     P(X > α + √(2αt) + t) ≤ e^−t from above (Boucheron, Lugosi & Massart, Concentration Inequalities, 2.4). In the
-    logarithm a tiny α, whose draws underflow, is no exception.
+    logarithm a tiny α, whose draws underflow, is no exception. The start is the cube of a normal variable (Wilson &
+    Hilferty, 1931), and for a small α, for which this is far off, the lower bound.
     """
-    alpha, u = torch.broadcast_tensors(concentration.double(), uniform.double())
+    alpha, u = torch.broadcast_tensors(concentration.double(), uniform.double().clamp(max=1 - 2**-53))
     log_norm = torch.lgamma(alpha + 1)
     low = (u.log() + log_norm) / alpha
     tail = -torch.log1p(-u)
@@ -37,18 +39,29 @@ def log_gamma_draw(concentration: Tensor, uniform: Tensor) -> Tensor:
     tiny = low < -300.0
     low = torch.minimum(low, high)
     high = torch.where(tiny, low, high)
-    upper = u > 0.5
-    survival = 1 - u
+    root = 1 - 1 / (9 * alpha) + torch.special.ndtri(u) / (3 * alpha.sqrt())
+    cube = alpha.log() + 3 * root.clamp(min=torch.finfo(torch.float64).tiny).log()
 
-    def excess(y: Tensor) -> Tensor:
+    def function(y: Tensor, alpha: Tensor, u: Tensor, log_gamma: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         x = y.exp()
-        return torch.where(upper, survival - torch.special.gammaincc(alpha, x), torch.special.gammainc(alpha, x) - u)
+        upper = u > 0.5
+        mass = _gamma_mass(alpha, x, above=upper)
+        excess = torch.where(upper, 1 - u - mass, mass - u)
+        return excess, alpha * y - x - log_gamma, alpha - x
 
-    def log_slope(y: Tensor) -> Tensor:
-        return alpha * y - y.exp() - torch.lgamma(alpha)
+    start = torch.where(alpha < 0.5, low, cube.clamp(low, high))
+    return _halley(
+        function, (alpha, u, torch.lgamma(alpha)), low, high, start, accuracy=1e-13 + 4e-15 / alpha, residual=0.0
+    )
 
-    start = torch.where(alpha < 1, low, alpha.log().clamp(low, high))
-    return _newton(excess, log_slope, low, high, start, accuracy=1e-13 + 4e-15 / alpha, residual=0.0)
+
+def _gamma_mass(alpha: Tensor, x: Tensor, above: Tensor) -> Tensor:
+    """P(X > x) of a Gamma(α, 1) variable where ``above`` says so, elsewhere P(X ≤ x): each has a function of its own,
+    exact where it is small. Shape [n]."""
+    mass = torch.empty_like(x)
+    mass[above] = torch.special.gammaincc(alpha[above], x[above])
+    mass[~above] = torch.special.gammainc(alpha[~above], x[~above])
+    return mass
 
 
 def gamma_draw(concentration: Tensor, rate: Tensor, uniform: Tensor) -> Tensor:
@@ -69,11 +82,9 @@ def poisson_draw(rate: Tensor, uniform: Tensor) -> Tensor:
     high = (rate + (2 * rate * tail).sqrt() + tail + 2).ceil().clamp(max=LARGEST_COUNT)
     while bool((high - low > 1).any()):
         middle = ((low + high) / 2).floor()
-        reached = torch.where(
-            upper,
-            torch.special.gammainc(middle + 1, rate) <= survival,
-            torch.special.gammaincc(middle + 1, rate) >= u,
-        )
+        # P(K ≤ k) = Q(k + 1, λ), and P(K > k) = P(k + 1, λ).
+        mass = _gamma_mass(middle + 1, rate, above=~upper)
+        reached = torch.where(upper, mass <= survival, mass >= u)
         open_ = high - low > 1
         high = torch.where(open_ & reached, middle, high)
         low = torch.where(open_ & ~reached, middle, low)
@@ -94,25 +105,28 @@ def von_mises_draw(concentration: Tensor, uniform: Tensor) -> Tensor:
     """The angle from the mode, in [−π, π], where a von Mises variable's distribution function is u. Shape [...].
 
     The distribution function is ½ plus an integral from 0, by Gauss-Legendre over the part of [0, π] that carries the
-    mass: with B = min(π, 14/√κ), exp(−κ(1 − cos B)) is below the rounding of the total.
+    mass: with B = min(π, 9/√κ), exp(−κ(1 − cos B)) is below the rounding of the total. Halley steps start from the
+    angle of a normal variable, or of a uniform one where κ is small.
     """
     kappa, u = torch.broadcast_tensors(concentration.double(), uniform.double())
-    bound = (14 / kappa.clamp(min=1e-12).sqrt()).clamp(max=math.pi)
+    root = kappa.clamp(min=1e-12).sqrt()
+    bound = (9 / root).clamp(max=math.pi)
     side = torch.where(u < 0.5, -1.0, 1.0)
     target = (u - 0.5).abs()
-    nodes, weights = (torch.tensor(values, dtype=torch.float64, device=u.device) for values in legendre(80))
+    nodes, weights = (torch.tensor(values, dtype=torch.float64, device=u.device) for values in legendre(32))
     log_total = torch.log(2 * math.pi * torch.special.i0e(kappa))
 
-    def log_density(x: Tensor) -> Tensor:
-        return -2 * kappa * torch.sin(x / 2) ** 2 - log_total
-
-    def excess(x: Tensor) -> Tensor:
-        half = x[..., None] / 2
-        inner = -2 * kappa[..., None] * torch.sin(half * (1 + nodes) / 2) ** 2 - log_total[..., None]
-        return (inner.exp() * weights).sum(-1) * half.squeeze(-1) - target
+    def function(x: Tensor, kappa: Tensor, target: Tensor, log_total: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        half = x[:, None] / 2
+        inner = -2 * kappa[:, None] * torch.sin(half * (1 + nodes) / 2) ** 2 - log_total[:, None]
+        excess = (inner.exp() * weights).sum(-1) * half.squeeze(-1) - target
+        return excess, -2 * kappa * torch.sin(x / 2) ** 2 - log_total, -kappa * torch.sin(x)
 
     zero = torch.zeros_like(u)
-    return side * _newton(excess, log_density, zero, bound, start=zero, accuracy=zero + 1e-14, residual=4e-16)
+    normal = 2 * torch.asin((torch.special.ndtri(0.5 + target) / (2 * root)).clamp(max=1.0))
+    start = torch.minimum(torch.where(kappa > 1.5, normal, 2 * math.pi * target), bound)
+    of = (kappa, target, log_total)
+    return side * _halley(function, of, zero, bound, start, accuracy=zero + 1e-14, residual=4e-16)
 
 
 def least_reached(reached: Callable[[Tensor], Tensor], low: Tensor, high: Tensor) -> Tensor:
@@ -163,37 +177,46 @@ def least_float_reached(reached: Callable[[Tensor], Tensor], low: Tensor, high: 
     return number(least_reached(lambda middle: reached(number(middle)), key(low) - 1, key(high)))
 
 
-def _newton(
-    excess: Callable[[Tensor], Tensor],
-    log_slope: Callable[[Tensor], Tensor],
+def _halley(
+    function: Callable[..., tuple[Tensor, Tensor, Tensor]],
+    of: tuple[Tensor, ...],
     low: Tensor,
     high: Tensor,
     start: Tensor,
     accuracy: Tensor,
     residual: float,
 ) -> Tensor:
-    """The root of an increasing function in [low, high]: Newton steps, and halvings where a step leaves the bracket.
+    """The root in [low, high] of an increasing function: Halley steps, and halvings where one leaves the bracket.
 
-    It ends with the first step below ``accuracy``, relative to 1 + |x| (the root is then nearer by far, as Newton steps
-    square the error), or where the function is within ``residual`` of 0: both are what rounding leaves. An element
-    stays as it is once it has converged, so that the others' slower convergence cannot change it.
+    ``function`` takes points [n] and ``of`` for these, and gives its values f, log f′ and f″/f′. An element ends with
+    a step after which rounding alone is left: one below ``accuracy``, relative to 1 + |x|, or below 10⁻⁵ of what f′
+    changes over (steps cube the error), or where f is within ``residual`` of 0. It is left out of what follows, so
+    that the others' slower convergence neither changes it nor evaluates it again.
     """
-    x = start
-    done = torch.zeros_like(x, dtype=torch.bool)
+    roots = start.flatten()
+    rest = torch.arange(len(roots), device=start.device)
+    x, low, high, accuracy = roots.clone(), low.flatten(), high.flatten(), accuracy.flatten()
+    of = tuple(tensor.flatten() for tensor in of)
     for _ in range(100):
-        value = excess(x)
-        high = torch.where(~done & (value > 0), x, high)
-        low = torch.where(~done & (value <= 0), x, low)
-        step = x - value * torch.exp(-log_slope(x))
+        value, log_slope, bend = function(x, *of)
+        high = torch.where(value > 0, x, high)
+        low = torch.where(value <= 0, x, low)
+        newton = value * torch.exp(-log_slope)
+        step = x - newton / (1 - newton * bend / 2).clamp(min=0.5)
         inside = (step >= low) & (step <= high)  # not so for nan, where value and slope have both underflowed
         following = torch.where(inside, step, (low + high) / 2)
-        moved = (following - x).abs() > accuracy * (1 + x.abs())
-        converged = value.abs() <= residual
-        x = torch.where(done | converged, x, following)
-        done = done | converged | ~moved
-        if bool(done.all()):
+        exact = value.abs() <= residual
+        near = inside & (newton.abs() * (1 + bend.abs()) < 1e-5)
+        still = (following - x).abs() <= accuracy * (1 + x.abs())
+        x = torch.where(exact, x, following)
+        roots[rest] = x
+        going = torch.nonzero(~(exact | near | still)).flatten()
+        if not len(going):
             break
-    return x
+        rest, x, low, high, accuracy, *of = (  # type: ignore[assignment]
+            tensor[going] for tensor in (rest, x, low, high, accuracy, *of)
+        )
+    return roots.view(start.shape)
 
 
 @lru_cache(maxsize=4)
