@@ -16,9 +16,10 @@ from ardsl.families.code_distribution import CodeDistribution, RawParameters
 from ardsl.families.constraints import SCALAR, constrain, wide
 from ardsl.families.density import LOG_DENSITIES
 from ardsl.families.family import Family
-from ardsl.families.masses import LOG_MASSES
+from ardsl.families.masses import LOG_MASSES, SUPPORTS
+from ardsl.families.quantiles import Continuous, count_quantile
 from ardsl.families.resolve import component_name
-from ardsl.families.sampling import SAMPLERS, choose, inverse, weights_of_possible
+from ardsl.families.sampling import SAMPLERS, choose, weights_of_possible
 from ardsl.families.special import log_softmax
 from ardsl.families.starting import Start, starting_values
 from ardsl.families.truncation import Elements
@@ -53,19 +54,15 @@ class CatalogueDistribution(CodeDistribution):
 
     def log_density(self, parameters: Parameters, code: Tensor) -> Tensor:
         """The log-probability under parameters that are in their sets already."""
-        own = LOG_DENSITIES.get(self.entry.name)
-        return own(parameters, code) if own is not None else self._distribution(parameters).log_prob(code)
+        return _log_density(self.entry.name, parameters, code)
 
     def sample(self, raw: RawParameters, uniforms: Tensor) -> Tensor:
-        sampler = SAMPLERS.get(self.entry.name)
-        if sampler is not None:
-            return sampler.draw(self.parameters(raw), uniforms)
-        if self.levels is not None and self.entry.discrete:
+        if self.entry.name not in SAMPLERS and self.levels is not None and self.entry.discrete:
             return choose(self.log_table(raw, self.levels), uniforms[..., 0]).to(uniforms.dtype)
-        return self._distribution(self.parameters(raw)).icdf(uniforms[..., 0])
+        return _draw(self.entry.name, self.parameters(raw), uniforms)
 
     def distribution(self, raw: RawParameters) -> Distribution:
-        return self._distribution(self.parameters(raw))
+        return _distribution(self.entry.name, self.parameters(raw))
 
     def initial(self, position: float) -> dict[str, Tensor]:
         return {slot.name: starting_values(self.entry, slot, self.start, position) for slot in self.family.slots}
@@ -76,15 +73,20 @@ class CatalogueDistribution(CodeDistribution):
         return super().log_table(raw, levels)
 
     def log_mass(self, raw: RawParameters, low: Tensor, high: Tensor) -> Tensor:
-        parameters = {name: wide(parameter) for name, parameter in self.parameters(raw).items()}
-        return LOG_MASSES[self.entry.name](parameters, low, high)
+        return LOG_MASSES[self.entry.name](self._wide_parameters(raw), low, high)
 
     def sample_between(self, raw: RawParameters, uniforms: Tensor, low: Tensor, high: Tensor) -> Tensor:
-        return inverse(partial(self.log_mass, raw), uniforms[..., 0], low, high, whole=self.entry.discrete)
+        parameters = self._wide_parameters(raw)
+        if self.entry.discrete:
+            return count_quantile(partial(LOG_MASSES[self.entry.name], parameters), uniforms[..., 0], low, high)
+        return continuous(self.entry.name).quantile(parameters, uniforms[..., 0], low, high)
+
+    def _wide_parameters(self, raw: RawParameters) -> dict[str, Tensor]:
+        return {name: wide(parameter) for name, parameter in self.parameters(raw).items()}
 
     def sample_elements(self, raw: RawParameters, uniforms: Tensor, elements: Elements) -> tuple[Tensor, Tensor]:
         """Of the normal distribution of vectors, by its triangle: each element is normal given those before it."""
-        p = {name: wide(parameter) for name, parameter in self.parameters(raw).items()}
+        p = self._wide_parameters(raw)
         loc, scale = p["loc"], p["scale_tril"]
         codes: list[Tensor] = []
         standard: list[Tensor] = []
@@ -96,15 +98,12 @@ class CatalogueDistribution(CodeDistribution):
                 uniforms[..., number],
                 partial(LOG_DENSITIES["normal"], own),
                 partial(LOG_MASSES["normal"], own),
-                whole=False,
+                partial(continuous("normal").quantile, own),
             )
             codes.append(code)
             standard.append((code - shift) / own["scale"])
             log_weight = log_weight + weight
         return torch.stack(torch.broadcast_tensors(*codes), -1), log_weight
-
-    def _distribution(self, parameters: Parameters) -> Any:
-        return _class(self.entry.library, self.entry.distribution)(**parameters, validate_args=False)
 
 
 class MixtureDistribution(CodeDistribution):
@@ -190,6 +189,36 @@ class MixtureDistribution(CodeDistribution):
             for outer, name in self.names.items()
         }
         return RawParameters(slots, raw.dtype, raw.device, scalars)
+
+
+def continuous(name: str) -> Continuous:
+    """A continuous family of single numbers, by its functions."""
+    entry = CATALOGUE[name]
+    log_density, draw = partial(_log_density, name), partial(_draw, name)
+    return Continuous(LOG_MASSES[name], log_density, draw, entry.uniforms, *SUPPORTS[entry.support])
+
+
+def _log_density(name: str, parameters: Parameters, code: Tensor) -> Tensor:
+    """The log-probability of a family under parameters that are in their sets already."""
+    own = LOG_DENSITIES.get(name)
+    log_density: Tensor = _distribution(name, parameters).log_prob(code) if own is None else own(parameters, code)
+    return log_density
+
+
+def _draw(name: str, parameters: Parameters, uniforms: Tensor) -> Tensor:
+    """The draw of a family under such parameters."""
+    sampler = SAMPLERS.get(name)
+    drawn: Tensor = (
+        _distribution(name, parameters).icdf(uniforms[..., 0])
+        if sampler is None
+        else sampler.draw(parameters, uniforms)
+    )
+    return drawn
+
+
+def _distribution(name: str, parameters: Parameters) -> Any:
+    entry = CATALOGUE[name]
+    return _class(entry.library, entry.distribution)(**parameters, validate_args=False)
 
 
 def _own_share(position: float) -> float:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from ardsl.families.catalogue_distributions import continuous
 from ardsl.families.code_distribution import CodeDistribution, RawParameters
 from ardsl.families.constraints import constrain, unconstrain
 from ardsl.families.discretized import Grid, cell_of, logistic_mass
@@ -69,7 +70,7 @@ class ColorMixtureDistribution(CodeDistribution):
                 uniforms[..., None, 1 + channel],
                 lambda code, own=own: logistic_mass(own, cell_of(self.cells, code)),  # type: ignore[misc]
                 partial(self._log_mass, own),
-                whole=True,
+                partial(self._between, own),
             )
             codes.append(code.expand(log_weight.shape))
             log_weight = log_weight + weight
@@ -79,9 +80,11 @@ class ColorMixtureDistribution(CodeDistribution):
         return self._picked(torch.stack(codes, -1), chosen), log_weight.logsumexp(-1)
 
     def _log_mass(self, own: dict[str, Tensor], low: Tensor, high: Tensor) -> Tensor:
-        below = torch.where(low < 0, -torch.inf, self.cells.middle + low * self.cells.step)
-        above = torch.where(high > self.levels - 1, torch.inf, self.cells.middle + high * self.cells.step)
-        return LOG_MASSES["logistic"](own, below, above)
+        return LOG_MASSES["logistic"](own, *self.cells.edges(low, high))
+
+    def _between(self, own: dict[str, Tensor], uniform: Tensor, low: Tensor, high: Tensor) -> Tensor:
+        value = continuous("logistic").quantile(own, uniform, *self.cells.edges(low, high))
+        return self.cells.code_between(value, low, high)
 
     def parameters(self, raw: RawParameters) -> dict[str, Tensor]:
         """``weights`` [..., components]; ``loc``, ``scale`` [..., components, channels]; ``coefficients`` in (−1, 1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -19,7 +18,6 @@ from ardsl.families.density import in_double
 from ardsl.families.domains import Domain
 from ardsl.families.intervals import LOG_INTERVALS, Interval
 from ardsl.families.inverse import LARGEST_COUNT
-from ardsl.families.sampling import inverse
 from ardsl.families.special import log1mexp
 from ardsl.families.starting import Start
 
@@ -42,6 +40,24 @@ class Grid:
     def origin(self) -> float:
         """The lower edge of the first cell, were it closed."""
         return self.middle - self.step / 2
+
+    @property
+    def last(self) -> float:
+        """The greatest code."""
+        return math.inf if self.levels is None else self.levels - 1
+
+    def edges(self, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+        """The ends of what the cells between two codes' halves cover."""
+        below = torch.where(low < 0, -math.inf, self.middle + low * self.step)
+        return below, torch.where(high > self.last, math.inf, self.middle + high * self.step)
+
+    def code(self, value: Tensor) -> Tensor:
+        """The codes of the cells that values fall into."""
+        return ((value - self.origin) / self.step).floor().clamp(0, min(self.last, LARGEST_COUNT))
+
+    def code_between(self, value: Tensor, low: Tensor, high: Tensor) -> Tensor:
+        """The same of values between the edges of ``low`` and ``high``, also where an edge is rounded away."""
+        return torch.minimum(torch.maximum(self.code(value), low.ceil()), high.floor())
 
 
 def grid(domain: Domain, support: str) -> tuple[Grid, Start]:
@@ -90,20 +106,17 @@ class DiscretizedDistribution(CodeDistribution):
 
     def sample(self, raw: RawParameters, uniforms: Tensor) -> Tensor:
         """The cell in which the continuous distribution's own draw falls: exactly as probable as log_prob says."""
-        value = self.base.sample(raw, uniforms)
-        code = ((value - self.cells.origin) / self.cells.step).floor()
-        return code.clamp(0, LARGEST_COUNT if self.cells.levels is None else self.cells.levels - 1)
+        return self.cells.code(self.base.sample(raw, uniforms))
 
     def log_mass(self, raw: RawParameters, low: Tensor, high: Tensor) -> Tensor:
         """That of the continuous distribution between the cells' edges, the first and the last of which are open."""
-        last = math.inf if self.cells.levels is None else self.cells.levels - 1
-        below = torch.where(low < 0, -math.inf, self.cells.middle + low * self.cells.step)
-        above = torch.where(high > last, math.inf, self.cells.middle + high * self.cells.step)
-        log_mass = self.base.log_mass(raw, below, above)
-        return torch.where(high.clamp(max=last + 0.5) > low.clamp(min=-0.5), log_mass, -math.inf)
+        log_mass = self.base.log_mass(raw, *self.cells.edges(low, high))
+        return torch.where(high.clamp(max=self.cells.last + 0.5) > low.clamp(min=-0.5), log_mass, -math.inf)
 
     def sample_between(self, raw: RawParameters, uniforms: Tensor, low: Tensor, high: Tensor) -> Tensor:
-        return inverse(partial(self.log_mass, raw), uniforms[..., 0], low, high, whole=True)
+        """The cell of the continuous distribution's draw between the edges."""
+        value = self.base.sample_between(raw, uniforms, *self.cells.edges(low, high))
+        return self.cells.code_between(value, low, high)
 
     def parameters(self, raw: RawParameters) -> dict[str, Tensor]:
         return self.base.parameters(raw)

@@ -16,11 +16,6 @@ from torch import Tensor
 LARGEST_COUNT = 2.0**53
 """The largest count that is drawn: up to here floating-point numbers hold every integer."""
 
-_ROUNDED_BITS = 12
-"""The last bits of a float64's 52, which an inverse by halving leaves out."""
-_LOWEST_BITS = -(2**63)
-"""The bits of −0 as an integer."""
-
 
 def log_gamma_draw(concentration: Tensor, uniform: Tensor) -> Tensor:
     """The logarithm y of the point where a Gamma(α, 1) variable's distribution function is u. Shape [...].
@@ -154,27 +149,6 @@ def least_count_reached(reached: Callable[[Tensor], Tensor], low: Tensor, high: 
             break
         distance = torch.where(there, distance, 2 * distance)
     return least_reached(reached, low + distance // 2, torch.minimum(low + distance, high))
-
-
-def least_float_reached(reached: Callable[[Tensor], Tensor], low: Tensor, high: Tensor) -> Tensor:
-    """The least number between ``low`` and ``high`` from which on a condition holds, to a relative 10⁻¹². Shape [...],
-    float64.
-
-    Floating-point numbers are in the order of their bits as integers: halving these takes as many steps for any scale,
-    and for ends that are infinite.
-    """
-
-    def number(key: Tensor) -> Tensor:
-        bits = key << _ROUNDED_BITS
-        return torch.where(bits < 0, _LOWEST_BITS - bits, bits).view(torch.float64).clamp(low, high)
-
-    def key(x: Tensor) -> Tensor:
-        bits = x.contiguous().view(torch.int64)
-        return torch.where(bits < 0, _LOWEST_BITS - bits, bits) >> _ROUNDED_BITS
-
-    largest = torch.finfo(torch.float64).max
-    low, high = (end.clamp(-largest, largest) for end in torch.broadcast_tensors(low, high))
-    return number(least_reached(lambda middle: reached(number(middle)), key(low) - 1, key(high)))
 
 
 def _halley(

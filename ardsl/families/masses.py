@@ -25,7 +25,13 @@ LogMass = Callable[[Parameters, Tensor, Tensor], Tensor]
 Tails = Callable[[Parameters, Tensor], tuple[Tensor, Tensor]]
 """Parameters and a value to log F and log(1 − F)."""
 
-_ENDS = {"real": (-math.inf, math.inf), "positive": (0.0, math.inf), "unit_interval": (0.0, 1.0)}
+SUPPORTS = {
+    "angle": (-math.pi, math.pi),
+    "positive": (0.0, math.inf),
+    "real": (-math.inf, math.inf),
+    "unit_interval": (0.0, 1.0),
+}
+"""Where continuous families begin and end, by the names of their supports."""
 _CLOSE = 1e-4
 """Where two tails differ by a smaller share, their difference has lost digits that quadrature has."""
 _FARTHEST = 1e140
@@ -36,7 +42,7 @@ _FEW = 4
 
 def _by_interval(name: str) -> LogMass:
     """Of a family whose intervals have a closed form: :data:`~ardsl.families.intervals.LOG_INTERVALS`."""
-    log_interval, (least, greatest) = LOG_INTERVALS[name], _ENDS[CATALOGUE[name].support]
+    log_interval, (least, greatest) = LOG_INTERVALS[name], SUPPORTS[CATALOGUE[name].support]
 
     def log_mass(p: Parameters, low: Tensor, high: Tensor) -> Tensor:
         low, high = torch.broadcast_tensors(low.clamp(min=least), high.clamp(max=greatest))
@@ -60,7 +66,7 @@ def _by_interval(name: str) -> LogMass:
 def _by_tails(name: str, tails: Tails) -> LogMass:
     """Of a family with two tails: their difference on the side where both are small."""
     entry = CATALOGUE[name]
-    least, greatest = _ENDS["positive" if entry.discrete else entry.support]
+    least, greatest = SUPPORTS["positive" if entry.discrete else entry.support]
 
     def bounded(p: Parameters, x: Tensor) -> tuple[Tensor, Tensor]:
         before, after = (x < 0, x.isinf()) if entry.discrete else (x <= least, x >= greatest)

@@ -13,8 +13,6 @@ from torch.nn.functional import logsigmoid
 from ardsl.families.inverse import (
     LARGEST_COUNT,
     gamma_draw,
-    least_count_reached,
-    least_float_reached,
     log_gamma_draw,
     poisson_draw,
     student_t_draw,
@@ -56,21 +54,6 @@ def weights_of_possible(log_weights: Tensor) -> Tensor:
     """Log-weights [..., n] that :func:`choose` can take: where all are −inf, so that nothing is possible, all are 0."""
     nothing = (log_weights == -math.inf).all(-1, keepdim=True)
     return torch.where(nothing, 0.0, log_weights)
-
-
-def inverse(
-    log_mass: Callable[[Tensor, Tensor], Tensor], uniform: Tensor, low: Tensor, high: Tensor, *, whole: bool
-) -> Tensor:
-    """The point x between two ends at which P(low < X < x) reaches a share u of P(low < X < high): by halving, from
-    the log-probability of an interval, which keeps its digits in the tails. ``whole``: X is a whole number, and the
-    ends are half-way between such. Shape [...], float64."""
-    uniform, low, high = torch.broadcast_tensors(uniform.double(), low, high)
-    target = uniform.log() + log_mass(low, high)
-    if not whole:
-        return least_float_reached(lambda x: log_mass(low, x) >= target, low, high)
-    before = low.floor().clamp(min=-1)
-    last = torch.maximum(high.floor().clamp(max=LARGEST_COUNT), before + 1)
-    return least_count_reached(lambda code: log_mass(low, code + 0.5) >= target, before.long(), last.long()).double()
 
 
 def _bernoulli(p: Parameters, u: Tensor) -> Tensor:

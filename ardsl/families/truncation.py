@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from ardsl.families.sampling import choose_and_rest, inverse, weights_of_possible
+from ardsl.families.sampling import choose_and_rest, weights_of_possible
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +47,17 @@ class Element:
         uniform: Tensor,
         log_prob: Callable[[Tensor], Tensor],
         log_mass: Callable[[Tensor, Tensor], Tensor],
-        *,
-        whole: bool,
+        between: Callable[[Tensor, Tensor, Tensor], Tensor],
     ) -> tuple[Tensor, Tensor]:
         """The element's code and its log-weight, [...] each, under a distribution of it by itself: the log-probability
-        of a code that is known, of the intervals where these confine it, and 0 of a free draw."""
+        of a code that is known, of the intervals where these confine it, and 0 of a free draw. ``between`` takes
+        uniform numbers and the two ends of an interval to a draw in it."""
         everywhere = uniform.new_tensor([[-math.inf, math.inf]])
         ends = everywhere if self.intervals is None else self.intervals
         masses = torch.stack([log_mass(low, high) for low, high in ends.unbind(0)], -1)
         masses, place = torch.broadcast_tensors(masses, uniform.unsqueeze(-1))
         chosen, rest = choose_and_rest(weights_of_possible(masses), place[..., 0])
-        drawn = inverse(log_mass, rest, ends[chosen, 0], ends[chosen, 1], whole=whole)
+        drawn = between(rest, ends[chosen, 0], ends[chosen, 1])
         log_weight = torch.where(self.known, log_prob(self.code), masses.logsumexp(-1))
         return torch.where(self.known, self.code, drawn), log_weight
 
