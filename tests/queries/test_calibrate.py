@@ -280,20 +280,20 @@ def test_an_element_that_is_never_there_is_not_tested() -> None:
 @pytest.mark.parametrize("name", SPECS)
 def test_transforms_are_a_function_of_the_seed_alone(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     model = compiled(SPECS[name])
-    x = drawn(model, 40)
+    x = drawn(model, 12)
 
     def pits(seed: int, batch: int | None = None) -> np.ndarray:
         found = ardsl.calibrate(model, x, batch, seed=seed).pits.values()
-        return np.concatenate([each.reshape(40, -1) for each in found], axis=1)
+        return np.concatenate([each.reshape(12, -1) for each in found], axis=1)
 
     first = pits(3)
     torch.manual_seed(5)
     np.testing.assert_array_equal(pits(3), first)
     assert (pits(4) != first).mean() > 0.9
-    for batch in (1, 7, 32):
+    for batch in (1, 5, 8):
         np.testing.assert_allclose(pits(3, batch), first, atol=1e-6)
     monkeypatch.setattr("ardsl.queries.transforms._NUMBERS", 50)
-    np.testing.assert_allclose(pits(3, 20), first, atol=1e-6)
+    np.testing.assert_allclose(pits(3, 7), first, atol=1e-6)
 
 
 def test_tables_and_ranks_tell_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

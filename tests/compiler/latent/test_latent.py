@@ -52,28 +52,20 @@ def test_what_is_summed_out_is_exact(name: str) -> None:
     with torch.no_grad():
         log_prob = model.log_prob(x)
     assert log_prob.exp().sum().item() == pytest.approx(1, abs=1e-9)
-    some = [0, 3, len(log_prob) - 1]
-    joint = [
-        sum(model.log_prob_given(part, known(model, x[row : row + 1], z)).item() for part in model.p.values())
-        for row in some
-        for z in every_latent(model)
-    ]
-    expected = torch.tensor(joint, dtype=torch.float64).view(len(some), -1).logsumexp(1)
-    torch.testing.assert_close(log_prob[some], expected)
+    for row in (0, 3, len(log_prob) - 1):
+        torch.testing.assert_close(log_prob[row], log_joint(model, x[row : row + 1]).logsumexp(0))
 
 
-def every_latent(model: LatentModel) -> list[dict[str, Tensor]]:
+@torch.no_grad()
+def log_joint(model: LatentModel, x: Tensor) -> Tensor:
+    """log p(x, z) of one example, with every z: [assignments]."""
     variables = [model.spec.variables[name] for name in model.latent]
     levels = [v.element_domain(0).levels for v in variables for _ in range(v.size)]
-    found = []
-    for codes in itertools.product(*(range(n) for n in levels if n)):
-        parts = torch.tensor(codes, dtype=torch.float64).split([v.size for v in variables])
-        found.append({v.name: part.view(1, *v.shape) for v, part in zip(variables, parts, strict=True)})
-    return found
-
-
-def known(model: LatentModel, x: Tensor, z: dict[str, Tensor]) -> dict[str, Tensor]:
-    return model.values(x) | z
+    codes = torch.tensor(list(itertools.product(*(range(n) for n in levels if n))), dtype=torch.float64)
+    parts = codes.split([v.size for v in variables], 1)
+    z = {v.name: part.view(-1, *v.shape) for v, part in zip(variables, parts, strict=True)}
+    values = model.values(x.expand(len(codes), *x.shape[1:])) | z
+    return torch.stack([model.log_prob_given(part, values) for part in model.p.values()]).sum(0)
 
 
 @pytest.mark.thorough
@@ -84,9 +76,7 @@ def test_the_bound_rises_to_the_enumerated_likelihood(guide: str) -> None:
     x = only(every_value(exact.spec))
     log_prob = exact.log_prob(x)
     with torch.no_grad():
-        bounds = [
-            torch.stack([guided.log_prob_bound(x, samples=k, seed=s) for s in range(400 // k)]) for k in (1, 8, 200)
-        ]
+        bounds = [guided.log_prob_bound(x.repeat(400 // k, 1), samples=k, seed=0).view(-1, len(x)) for k in (1, 8, 200)]
     means = [bound.mean().item() for bound in bounds]
     errors = [bound.mean(1).std().item() / math.sqrt(len(bound)) if len(bound) > 1 else 0.0 for bound in bounds]
     assert means[0] < means[1] < means[2]
@@ -130,8 +120,8 @@ def test_a_linear_gaussian_model_has_its_closed_form() -> None:
         error = elbo.mean(0).std().item() / math.sqrt(len(x))
         assert (elbo.mean(0) <= exact + 6 * elbo.std(0) / math.sqrt(50)).all()
         assert elbo.mean().item() <= exact.mean().item() + error
-        bound = model.log_prob_bound(x, samples=5000, seed=0)
-    assert bound.mean().item() == pytest.approx(exact.mean().item(), abs=0.02)
+        bound = model.log_prob_bound(x, samples=1000, seed=0)
+    assert bound.mean().item() == pytest.approx(exact.mean().item(), abs=0.01)
 
 
 @pytest.mark.thorough
@@ -176,32 +166,37 @@ def test_which_divergences_have_a_closed_form() -> None:
 # Gradients
 
 
-@pytest.mark.thorough
-@pytest.mark.parametrize("samples", [1, pytest.param(4, marks=pytest.mark.slow)])
-def test_the_score_function_has_the_gradient_of_the_bound(samples: int) -> None:
-    """Against that of the bound with the guide's draws summed over."""
+@pytest.mark.parametrize("samples", [1, 2])
+def test_the_score_function_has_the_gradient_of_the_bound(samples: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mean over all that the guide may draw for both examples, against the gradient of the bound with its draws
+    summed over."""
     model = model_of(
         "latent k : category(3)\nobserved x[2] : binary\np(k) = categorical\np(x | k) = bernoulli\n"
         f"q(k | x) = categorical\ntrain {{ samples = {samples} }}\n"
     )
     x = torch.tensor([[0.0, 1.0], [1.0, 1.0]], dtype=torch.float64)
     values = model.values(x)
-    terms = []
+    terms, chances = [], []
     for k in range(3):
         z = values | {"k": torch.full((2,), float(k), dtype=torch.float64)}
         log_q = model.log_prob_given(model.q["k"], z)
         log_p = sum(model.log_prob_given(part, z) for part in model.p.values())
         terms.append(log_q.exp() * (log_p - log_q))
+        chances.append(log_q.detach().exp())
+    chance = torch.stack(chances)
     parameters = [p for p in model.parameters() if p.numel()]
     expected = torch.autograd.grad(-torch.stack(terms).sum(0).mean(), parameters)
-    torch.manual_seed(0)
-    repeats = 2000 // samples
     found = [torch.zeros_like(p) for p in parameters]
-    for _ in range(repeats):
+    for codes in itertools.product(range(3), repeat=2 * samples):
+        drawn = torch.tensor(codes, dtype=torch.float64).view(samples, 2)
+        rows = iter(drawn)
+        monkeypatch.setattr("ardsl.compiler.latent.bound.as_data", lambda *_, rows=rows: next(rows))
+        weight = chance.gather(0, drawn.long()).prod()
         for total, part in zip(found, torch.autograd.grad(model.loss({"x": x}), parameters), strict=True):
-            total += part / repeats
+            total += weight * part
+        assert next(rows, None) is None
     for one, other in zip(found, expected, strict=True):
-        torch.testing.assert_close(one, other, atol=0.04, rtol=0)
+        torch.testing.assert_close(one, other)
 
 
 @pytest.mark.parametrize("samples", [1, 2])
@@ -275,9 +270,9 @@ def test_pathwise_gradients_are_those_of_the_bound() -> None:
     divergence = (0.5 * (mean**2 + spread**2 - 1) - spread.log()).sum(1)
     expected = torch.autograd.grad((divergence - likelihood).mean(), [q_weight, q_bias])
     torch.manual_seed(0)
-    found = torch.autograd.grad(sum(model.loss({"x": x}) for _ in range(400)) / 400, [q_weight, q_bias])
+    found = torch.autograd.grad(model.loss({"x": x.repeat(6400, 1)}), [q_weight, q_bias])
     for one, other in zip(found, expected, strict=True):
-        torch.testing.assert_close(one, other, atol=0.05 * other.abs().max().item(), rtol=0)
+        torch.testing.assert_close(one, other, atol=0.03 * other.abs().max().item(), rtol=0)
 
 
 @pytest.mark.thorough
@@ -295,11 +290,8 @@ def test_relaxed_draws_are_binary_and_have_gradients() -> None:
     gradients = []
     for model, repeats in ((score, 800), (relaxed, 200)):
         parameters = [p for p in model.guide.parameters() if p.numel()]
-        total = [torch.zeros_like(p) for p in parameters]
-        for _ in range(repeats):
-            for each, part in zip(total, torch.autograd.grad(model.loss({"x": x}), parameters), strict=True):
-                each += part / repeats
-        gradients.append(torch.cat([each.flatten() for each in total]))
+        found = torch.autograd.grad(model.loss({"x": x.repeat(repeats, 1)}), parameters)
+        gradients.append(torch.cat([each.flatten() for each in found]))
     assert torch.nn.functional.cosine_similarity(*gradients, dim=0) > 0.8
 
 
@@ -368,16 +360,11 @@ def test_reconstructions_keep_what_was_inferred() -> None:
 def test_exact_posteriors_are_drawn_from() -> None:
     model = model_of(latent_specs.EXACT)
     x = torch.tensor([[1, 0, 1]])
-    posterior = torch.stack(
-        [
-            sum(model.log_prob_given(part, known(model, x, z)) for part in model.p.values())  # type: ignore[misc]
-            for z in every_latent(model)
-        ]
-    )[:, 0].softmax(0)
+    posterior = log_joint(model, x).softmax(0)
     found = model.infer(x.expand(20_000, -1), seed=0)
     code = found["k"] * 4 + found["b"][:, 0] * 2 + found["b"][:, 1]
     counted = torch.bincount(code, minlength=12) / 20_000
-    torch.testing.assert_close(counted.double(), posterior.detach(), atol=0.02, rtol=0)
+    torch.testing.assert_close(counted.double(), posterior, atol=0.02, rtol=0)
 
 
 # Pyro
@@ -428,13 +415,22 @@ def test_model_and_guide_are_the_program_by_hand() -> None:
 @pytest.mark.parametrize("name", ["hierarchy", "conditional", "autoregressive prior"])
 @torch.no_grad()
 def test_pyros_bound_is_ours(name: str) -> None:
+    """Over 800 draws for each of two examples."""
     model = model_of(SPECS[name])
     x, given = drawn(model, 2)
+    x = repeated(x, 8)
     torch.manual_seed(0)
-    theirs = torch.tensor([-Trace_ELBO().loss(model.pyro_model, model.pyro_guide, x, given) for _ in range(400)])
-    ours = torch.stack([model.elbo(x, given).sum() for _ in range(400)])
-    error = ((theirs.var() + ours.var()) / 400).sqrt()
+    theirs = torch.tensor([-Trace_ELBO().loss(model.pyro_model, model.pyro_guide, x, given) for _ in range(100)])
+    ours = model.elbo(repeated(x, 100), given).view(100, 16).sum(1)
+    error = ((theirs.var() + ours.var()) / 100).sqrt()
     assert abs(theirs.mean() - ours.mean()) < 4.5 * error
+
+
+def repeated(values: Any, times: int) -> Any:
+    """Examples in any of their forms, all of them so many times over."""
+    if isinstance(values, Tensor):
+        return values.repeat(times, *[1] * (values.ndim - 1))
+    return {name: repeated(value, times) for name, value in values.items()}
 
 
 @pytest.mark.parametrize(

@@ -450,7 +450,7 @@ def test_filters_that_do_not_fit_are_split(monkeypatch: pytest.MonkeyPatch) -> N
     model = wild(SEVERAL)
     event = read_event("y = 2 and z != 1", model.spec.model)
     right = exact(model, event)[1].sum()
-    monkeypatch.setattr("ardsl.compiler.queries.particles.at_once", lambda plan, device: 10)
+    monkeypatch.setattr("ardsl.compiler.queries.particles.at_once", lambda plan, device: 40)
     estimate = union(run(model, event, 20, 400))
     assert estimate.samples == 400
     assert abs(estimate.mean.mean() - right) < 4 * estimate.mean.std() / 20**0.5
