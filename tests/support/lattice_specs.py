@@ -87,7 +87,7 @@ for stack, option in STACKS.items():
         f"pixelcnn({small})\n"
     )
     SPECS[f"{stack}, colours after a map through a network, by snake"] = (
-        "given label : category(3)\nobserved low[1, 2] : category(3)\nobserved x[3, 2, 2] : binary\n"
+        "given label : category(3)\nobserved low[1, 2] : category(2)\nobserved x[3, 2, 2] : binary\n"
         "order x by snake\np(low[i] | low[<i]) = categorical via made(hidden = [4])\n"
         "net grown = deconv(hidden = [3, 4])\n"
         f"p(x[r, c, k] | x[<], low via grown, label) = bernoulli via pixelcnn({small})\n"

@@ -93,7 +93,7 @@ def test_a_latent_variable_that_is_not_used_is_told(capsys: pytest.CaptureFixtur
     """No decoder uses one less than that which does not read it."""
     text = (
         "latent z : real\nobserved x[4] : binary\np(z) = normal(0, 1)\np(x) = bernoulli\n"
-        "q(z | x) = normal via linear\ntrain { epochs = 20  batch = 10  optimizer = adam(rate = 0.05) }\n"
+        "q(z | x) = normal via linear\ntrain { epochs = 8  batch = 10  optimizer = adam(rate = 0.05) }\n"
     )
     ardsl.fit(ardsl.loads(text), DATA, device="cpu")
     line = next(line for line in capsys.readouterr().err.splitlines() if line.startswith("warning"))

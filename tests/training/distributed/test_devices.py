@@ -170,11 +170,12 @@ class Rows(Callback):
         self.rows.clear()
 
 
-def test_every_row_is_trained_on_once_an_epoch(tmp_path: Path) -> None:
-    """Three processes; the last batch has one row."""
+@pytest.mark.parametrize("devices", [2, pytest.param(3, marks=pytest.mark.slow)])
+def test_every_row_is_trained_on_once_an_epoch(devices: int, tmp_path: Path) -> None:
+    """The last batch has one row."""
     text = "observed x : real\np(x) = normal via free\ntrain { batch = 10  epochs = 3  precision = 64 }\n"
     rows = torch.arange(31, dtype=torch.float64)
-    fit(text, data={"train": rows, "valid": rows}, devices=3, callbacks=[Rows(tmp_path)])
+    fit(text, data={"train": rows, "valid": rows}, devices=devices, callbacks=[Rows(tmp_path)])
     epochs = [map(json.loads, path.read_text().splitlines()) for path in sorted(tmp_path.iterdir())]
     seen = list(zip(*epochs, strict=True))
     assert len(seen) == 3
