@@ -31,8 +31,11 @@ if TYPE_CHECKING:
     from ardsl.probing.audit import audit as audit
     from ardsl.probing.probe import verify_numeric as verify_numeric
     from ardsl.queries.calibrate import calibrate as calibrate
+    from ardsl.queries.conditionals import predict as predict
+    from ardsl.queries.conditionals import score_cells as score_cells
     from ardsl.queries.evaluate import evaluate as evaluate
     from ardsl.queries.evaluate import score as score
+    from ardsl.queries.impute import impute as impute
     from ardsl.runs.restore import restore as restore
     from ardsl.spec import Spec as Spec
     from ardsl.spec import dependence as dependence
@@ -57,7 +60,10 @@ _HOME = {
     "SpecError": "errors:SpecError",
     "calibrate": "queries.calibrate:calibrate",
     "evaluate": "queries.evaluate:evaluate",
+    "impute": "queries.impute:impute",
+    "predict": "queries.conditionals:predict",
     "score": "queries.evaluate:score",
+    "score_cells": "queries.conditionals:score_cells",
     "save_reach": "outputs.reach:save_reach",
     "restore": "runs.restore:restore",
     "fit": "training.fit:fit",

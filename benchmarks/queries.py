@@ -41,7 +41,7 @@ _AT_ONCE = 20_000
 
 def trained(table: Path, epochs: int) -> ardsl.AutoregressiveModel:
     """The model of a table as `ardsl new` writes it, but for its order; rows that lack a cell are left out."""
-    text, _ = sketch(table, table.with_suffix(".ar"))
+    text, _, _ = sketch(table, table.with_suffix(".ar"))
     text = re.sub(r"^order row by .*$", "", text, flags=re.MULTILINE)
     text = re.sub(r"missing = marginalize", "missing = drop", text)
     return ardsl.fit(ardsl.loads(text), data_dir=table.parent, epochs=epochs, progress=False).model

@@ -187,8 +187,23 @@ def predict(
     the column last, else by Bayes' rule from the joint density.
 
     The data may lack the column, or some of its cells. Beside other missing cells the answer is exact where the model
-    was trained on all orders, or these can be summed out, else estimated; of numbers without end that raises
-    ``OrderForbids``. Values outside their domains are missing ones, with a warning; ``unknown = "error"`` refuses them.
+    was trained on all orders, or these can be summed out, else estimated.
+
+    Args:
+        column: its name, or that of an element, ``x[3]``.
+        data: any form that ``fit`` takes, NaN being a missing cell; by default the spec's own ``split``.
+        unknown: ``"missing"`` takes values outside their domains as missing ones, with a warning; ``"error"`` refuses
+            them.
+
+    Raises:
+        ArdslError: where the model has no such column, and for data that do not fit the spec.
+        OrderForbids: for numbers without end beside other missing cells, unless the model was trained on all orders.
+
+    >>> import ardsl, numpy
+    >>> spec = ardsl.loads("observed x[3] : integer(0, 4)\\np(x[i] | x[<i]) = categorical via linear")
+    >>> prediction = ardsl.predict(ardsl.compile(spec, seed=0), "x[1]", {"x": numpy.array([[3, 0, 1], [2, 4, 0]])})
+    >>> prediction.probabilities.shape, prediction.quantile(0.9).shape
+    ((2, 5), (2,))
     """
     require_fixed_length_observed(model)
     cell = find_cell(model, column)
@@ -234,7 +249,13 @@ def score_cells(
     """log p of each cell given the rest of its row, in nats: float64 [rows] by column, NaN where it is missing.
 
     Of a model trained on all orders by those that draw the cell last, else by Bayes' rule from the joint density.
-    ``unknown`` is as of :func:`predict`.
+    Arguments are as of :func:`predict`.
+
+    >>> import ardsl, numpy
+    >>> spec = ardsl.loads("observed x[3] : binary\\np(x[i] | x[<i]) = bernoulli via linear")
+    >>> scores = ardsl.score_cells(ardsl.compile(spec, seed=0), {"x": numpy.array([[1, 0, 1], [0, 0, 0]])})
+    >>> list(scores), scores["x[2]"].shape
+    (['x[0]', 'x[1]', 'x[2]'], (2,))
     """
     require_fixed_length_observed(model)
     examples = load_with_gaps(model, data, split, data_dir, unknown=unknown)

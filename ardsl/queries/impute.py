@@ -61,8 +61,22 @@ def impute(
     numbers are rounded, and of categories it is the most likely value. That distribution is exact under a model trained
     on all orders, and where nothing else is missing; else it is that of 100 draws of the row.
 
-    Values outside their domains are missing ones, with a warning; ``unknown = "error"`` refuses them. Raises
-    ``OrderForbids`` where the spec's order does not give what is asked for.
+    Args:
+        data: any form that ``fit`` takes, NaN being a missing cell; by default the spec's own ``split``.
+        seed: decides the draws; by default they are fresh.
+        unknown: ``"missing"`` takes values outside their domains as missing ones, with a warning; ``"error"`` refuses
+            them.
+
+    Raises:
+        ArdslError: for data that do not fit the spec, and several ``draws`` of what is the same every time.
+        OrderForbids: where the spec's order does not give what is asked for.
+
+    >>> import ardsl, numpy
+    >>> spec = ardsl.loads("observed x[3] : binary\\np(x[i] | x[<i]) = bernoulli via linear")
+    >>> gaps = {"x": numpy.array([[1, 0, numpy.nan], [0, numpy.nan, numpy.nan]])}
+    >>> imputation = ardsl.impute(ardsl.compile(spec, seed=0), gaps, draws=5, seed=0)
+    >>> imputation.cells, len(imputation.draws), imputation.filled["x"].shape
+    (3, 5, torch.Size([2, 3]))
     """
     require_fixed_length_observed(model)
     checked_name(fill, "fill", FILLS)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import doctest
-import inspect
-
 import pyro
 import pytest
 import torch
 
 import ardsl
 from ardsl.compiler.base import CompiledModel
+from tests.support.docstrings import run
 
 PUBLIC = ("log_prob", "sample", "noise", "measure", "loss")
 OF = {
@@ -19,16 +17,6 @@ OF = {
         *PUBLIC, "elbo", "log_prob_bound", "infer", "reconstruct", "between", "pyro_model", "pyro_guide",
     ),
 }  # fmt: skip
-
-
-def run(docstring: str, names: dict[str, object], where: str) -> int:
-    """Runs the examples of a docstring, whose names go into ``names``; gives how many there are."""
-    test = doctest.DocTestParser().get_doctest(inspect.cleandoc(docstring), names, where, None, None)
-    runner = doctest.DocTestRunner(verbose=False, optionflags=doctest.NORMALIZE_WHITESPACE)
-    runner.run(test, clear_globs=False)
-    names.update(test.globs)
-    assert not runner.failures, where
-    return len(test.examples)
 
 
 @pytest.mark.parametrize("model", OF, ids=lambda model: model.__name__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
 
 import ardsl
@@ -48,6 +49,9 @@ again: torch.Tensor = restored.like
 if isinstance(restored, ardsl.AutoregressiveModel):
     calibration = ardsl.calibrate(restored)
     examples: int = calibration.examples
+    median: np.ndarray = ardsl.predict(restored, "x[0, 0]").median
+    filled: torch.Tensor = ardsl.impute(restored, {"x": samples}, draws=2, seed=0).filled["x"]
+    by_column: dict[str, np.ndarray] = ardsl.score_cells(restored, {"x": samples})
 
 
 def shifted(x: torch.Tensor) -> torch.Tensor:
