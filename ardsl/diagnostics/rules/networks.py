@@ -422,15 +422,16 @@ NOT_RELAXED = Rule(
     ),
 )
 
-ONE_LAYER = Rule(
+OTHER_FORM = Rule(
     code="AR432",
-    title="an option of one hidden layer alone",
-    message="`{option}` is an option of `{network}` with one hidden layer, `hidden = {width}`",
-    label="not for a list of layers",
+    title="an option of the other form of a network",
+    message="`{option}` is an option of `{network}` with {form}, `hidden = {hidden}`",
+    label="not for {own}",
     explanation=(
-        "With a number, `nade` has one hidden layer for each draw, a sum over what it reads, and these options change "
-        "this sum. With a list, of one width too, it is one network of so many layers for all draws, which is asked "
-        "with a mask of what is known."
+        "With a number, `nade` has one hidden layer for each draw, a sum over what it reads, which `transposed`, "
+        "`scaled` and `tied` change. With a list, of one width too, it is one network of so many layers for all draws, "
+        "which is asked with a mask of what is known, and `residual` adds a layer's input to its output. An option of "
+        "the other form would have no effect at any width."
     ),
     wrong="observed x[4] : binary\np(x[i] | x[<i]) = bernoulli via nade(hidden = [8], scaled = true)\n",
     right="observed x[4] : binary\np(x[i] | x[<i]) = bernoulli via nade(hidden = 8, scaled = true)\n",

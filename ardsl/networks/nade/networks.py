@@ -15,6 +15,11 @@ from ardsl.networks.nade.designs import design_shallow
 from ardsl.networks.nade.plan import shares_weights
 from ardsl.networks.network import Network, Option
 
+_OF_A_SUM = ("transposed", "scaled", "tied")
+"""Options of one hidden layer for each draw."""
+_OF_LAYERS = ("residual",)
+"""Options of several layers for all draws."""
+
 
 class Nade(Network):
     name = "nade"
@@ -129,20 +134,27 @@ class Nade(Network):
     )
 
     def design(self, group: Group, options: Mapping[str, Any]) -> Design | list[Diagnostic]:
-        deep = isinstance(options["hidden"], tuple)
+        hidden = options["hidden"]
+        deep = isinstance(hidden, tuple)
+        alien = next((name for name in (_OF_A_SUM if deep else _OF_LAYERS) if options[name]), None)
+        if alien is not None:
+            return [self._of_other_form(group, alien, hidden)]
         options = {**options, "activation": options["activation"] or ("relu" if deep else "sigmoid")}
         return self._deep(group, options) if deep else self._shallow(group, options)
 
+    def _of_other_form(self, group: Group, option: str, hidden: int | tuple[int, ...]) -> Diagnostic:
+        """Reports an option of the form that the network does not have here."""
+        if isinstance(hidden, tuple):
+            form, other, own = "one hidden layer", f"{hidden[0]}", "a list of layers"
+        else:
+            form, other, own = "a list of layers", f"[{hidden}, {hidden}]", "one hidden layer"
+        span = group.call.option_spans[option]
+        return rules.OTHER_FORM.at(span, option=option, network=self.name, form=form, hidden=other, own=own)
+
     def _deep(self, group: Group, options: Mapping[str, Any]) -> Design | list[Diagnostic]:
         """A network of several layers, asked with a mask."""
-        of_a_sum = ("transposed", "scaled", "tied")
-        for name in of_a_sum:
-            if options[name]:
-                width = options["hidden"][0]
-                span = group.call.option_spans[name]
-                return [rules.ONE_LAYER.at(span, option=name, network=self.name, width=width)]
         too_many = too_many_pairs(self.name, group)
-        own = {name: value for name, value in options.items() if name not in of_a_sum}
+        own = {name: value for name, value in options.items() if name not in _OF_A_SUM}
         return design_deep(group, self.name, own) if too_many is None else [too_many]
 
     def _shallow(self, group: Group, options: Mapping[str, Any]) -> Design | list[Diagnostic]:
