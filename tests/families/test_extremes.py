@@ -62,6 +62,7 @@ def test_draws_stay_finite(case: family_cases.Case) -> None:
         assert torch.isfinite(case.law.sample(raw.to(dtype), case.noise(5))).all()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 def test_discretized_logistic_against_long_decimals(dtype: torch.dtype) -> None:
     """Deep in both tails, against the formula itself in decimals long enough for it."""

@@ -228,6 +228,7 @@ def test_a_shortest_cycle_is_shown_among_others() -> None:
     assert found.message == "these variables depend on each other: `x31` -> `x30` -> `x31`"
 
 
+@pytest.mark.thorough
 def test_the_search_for_a_cycle_grows_with_the_graph(monkeypatch: pytest.MonkeyPatch) -> None:
     """Edges that are looked at: at most as many as are allowed, and those of one search."""
     looked: list[int] = []

@@ -31,6 +31,7 @@ def check(contexts: Contexts, matrix: np.ndarray) -> None:
         assert np.array_equal(rows[number], new | before)
 
 
+@pytest.mark.thorough
 @settings(max_examples=100, deadline=None)
 @given(st.data(), shapes(axes=2, extent=4))
 def test_any_relation(data: st.DataObject, shape: tuple[int, ...]) -> None:

@@ -65,6 +65,7 @@ def test_events_are_the_curve_and_the_rate(valid: bool, tmp_path: Path) -> None:
     assert found["rate"] == [(epoch, pytest.approx(0.02 * 0.5 ** (epoch - 1))) for epoch in (1, 2, 3, 4)]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("breaks", [[4], [1, 7, 9], [15]])
 def test_an_epoch_is_there_once_however_often_the_training_was_cut_short(breaks: list[int], tmp_path: Path) -> None:
     for step in breaks:

@@ -256,6 +256,7 @@ def test_states_come_back_as_they_were(tmp_path: Path) -> None:
         save_state(tmp_path / "s", {"f": lambda: 0})
 
 
+@pytest.mark.thorough
 def test_an_earlier_run_is_kept(tmp_path: Path) -> None:
     text = SPECS["adagrad, exponential"]
     train(text, tmp_path / "run")

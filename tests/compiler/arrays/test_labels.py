@@ -124,6 +124,7 @@ def test_text_that_fits_nothing(spec: str, call: object, problem: str) -> None:
         call(compiled(spec))  # type: ignore[operator]
 
 
+@pytest.mark.thorough
 @given(st.lists(st.lists(st.sampled_from(["one", "2", "three "]), min_size=3, max_size=3), min_size=1, max_size=4))
 def test_shapes_are_kept(rows: list[list[str]]) -> None:
     variable = ardsl.loads('observed x[3] : category("one", "2", "three ")\np(x) = categorical\n').variables["x"]

@@ -79,6 +79,7 @@ def test_equalities_of_continuous_cells(chain: ardsl.AutoregressiveModel) -> Non
     assert chain.probability("a > 0 | a = 0.2 or b > -100 and a > 1", samples=2_000, seed=0).value == pytest.approx(1)
 
 
+@pytest.mark.thorough
 def test_estimates(chain: ardsl.AutoregressiveModel) -> None:
     """A continuous cell that is read by what is asked about is summed over by particles."""
     answer = chain.probability("b > 1", seed=0)

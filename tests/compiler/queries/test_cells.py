@@ -95,6 +95,7 @@ def slow_cell(table: Table, row: int, element: int, candidates: torch.Tensor) ->
     return torch.stack(joints).logsumexp(0) - torch.stack(rest).logsumexp(0)
 
 
+@pytest.mark.thorough
 @settings(max_examples=25, deadline=None)
 @given(tables(any_order=True), st.data())
 @torch.no_grad()

@@ -168,6 +168,7 @@ def test_an_order_is_chosen_by_what_is_observed_alone() -> None:
         assert abs(frequency - wanted) < 5 * (wanted * (1 - wanted) / n) ** 0.5
 
 
+@pytest.mark.thorough
 @settings(max_examples=20, deadline=None)
 @given(tables(any_order=True), st.booleans())
 @torch.no_grad()

@@ -287,6 +287,7 @@ def test_limits(limit: str, value: int, words: str, monkeypatch: pytest.MonkeyPa
         questions.log_joint({"x": torch.zeros(1, 6, dtype=torch.float64)})
 
 
+@pytest.mark.thorough
 def test_portions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Examples whose tables have no room together are taken in turn, with the same answers."""
     model = with_random_weights(ardsl.loads(RECORD))

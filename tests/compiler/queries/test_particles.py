@@ -305,6 +305,7 @@ q(z) = exact
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("words", ["x[1] = 1 and x[3] = 0", "x[0] = 0", "x[2] = 1 and y > 0.5", "y < -1"])
 def test_conditionals_of_a_latent_model(words: str) -> None:
     """Densities are walked one after the other, and a resampling concerns those before, too."""
@@ -352,6 +353,7 @@ def measured() -> ardsl.AutoregressiveModel:
     return model
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("words", "fixed"),
     [
@@ -398,6 +400,7 @@ def test_numbers_in_the_units_of_the_data(words: str, fixed: dict[str, float]) -
         assert (particles.values[name] - value).abs().max() < 1e-9
 
 
+@pytest.mark.thorough
 def test_rounding_takes_no_sample_over_an_end() -> None:
     """In single precision, where units of the data are coarse."""
     model = measured().float()
@@ -408,6 +411,7 @@ def test_rounding_takes_no_sample_over_an_end() -> None:
     assert bool(holds(event, {name: value.double() for name, value in chosen.items()}, model.spec.variables).all())
 
 
+@pytest.mark.thorough
 def test_a_normal_vector_with_known_elements() -> None:
     text = "observed x[2, 3] : real\np(x[t, *] | x[<]) = multivariate_normal via made(hidden = [8])"
     model = wild(text, spread=0.3)

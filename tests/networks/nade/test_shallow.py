@@ -186,6 +186,7 @@ def test_every_function_of_soundness() -> None:
     assert check_network(Nade) == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("network", NETWORKS[:2])
 def test_gradients_are_taken_again_and_several_at_once(network: str) -> None:
     """As penalties on gradients and Jacobians take them."""
