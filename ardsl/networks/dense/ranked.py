@@ -20,7 +20,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from ardsl.networks.dense.module import DenseNetwork
 from ardsl.networks.dense.plan import relations
@@ -69,10 +68,12 @@ def levels_of(network: DenseNetwork) -> DenseLevels | None:
 
 
 class DenseByRank:
-    """The parameters of a dense network's draws for inputs [batch, columns] under an order of each example.
+    """The parameters of a dense network's draws for inputs [columns, batch] under an order of each example.
 
     ``rank`` [batch, elements] is the place of each element of the variable in an example's order; [1, elements] where
-    all have the same. ``like`` are parameters for the same inputs under orders with the ``same`` first elements.
+    all have the same. ``like`` are parameters for the same inputs under orders with the ``same`` first elements. The
+    numbers of the examples are next to each other in memory, so that units of some levels, and the parameters of a
+    draw, are blocks.
     """
 
     def __init__(
@@ -84,109 +85,118 @@ class DenseByRank:
         like: DenseByRank | None = None,
         same: int = -1,
     ) -> None:
-        self._network, self._levels, self._inputs, self._rank = network, levels, inputs, rank
-        own = rank[:, levels.column.clamp(min=0)] + 1
-        self._source_level = torch.where(levels.column < 0, 0, own)
-        self._hidden: list[Tensor] = self._activations([] if like is None else like._hidden, same)
+        self._network, self._levels, self._inputs = network, levels, inputs
+        self._rank = rank.to(torch.int32).T.contiguous()  # [elements, batch or 1]
+        own = self._rank[levels.column.clamp(min=0)] + 1
+        self._source_level = own.masked_fill_((levels.column < 0).unsqueeze(1), 0)  # [columns, batch or 1]
+        self._hidden: list[Tensor] = []  # [units, batch] of each hidden layer
+        self._evaluate([] if like is None else like._hidden, same)
 
     @classmethod
     def of(cls, network: DenseNetwork, levels: DenseLevels, inputs: Tensor, rank: Tensor) -> DenseByRank:
-        """The parameters for inputs in the group's own order."""
-        return cls(network, levels, network.sorted_inputs(inputs), rank)
+        """The parameters for inputs [batch, columns] in the group's own order."""
+        return cls(network, levels, network.sorted_inputs(inputs).T.contiguous(), rank)
 
     def moved(self, rank: Tensor, same: int) -> DenseByRank:
         """The parameters under other orders, which begin with the ``same`` elements that they began with."""
         return DenseByRank(self._network, self._levels, self._inputs, rank, self, same)
 
-    def _activations(self, before: list[Tensor], same: int) -> list[Tensor]:
-        """The activations of each hidden layer; ``before`` are those of the units of the levels up to ``same``."""
+    def _evaluate(self, before: list[Tensor], same: int) -> None:
+        """Computes the activations of each hidden layer; ``before`` are those of the units of the levels up to
+        ``same``."""
         network = self._network
         weights, biases = in_order(network.weights), in_order(network.biases)
-        hidden: list[Tensor] = []
         for number, unit_levels in enumerate(self._levels.units):
             first = int(np.searchsorted(unit_levels, same, side="right")) if before else 0
             weight, bias = weights[number][first:], biases[number][first:]
             if number == 0:
                 new = self._first_layer(weight, bias, unit_levels[first:])
             else:
-                new = self._further_layer(number, hidden[-1], weight, bias, first)
+                new = self._further_layer(number, weight, bias, first)
             new = network.activation(new)
-            if network.plan.options["residual"] and number and len(unit_levels) == hidden[-1].shape[1]:
-                new = new + hidden[-1][:, first:]
-            hidden.append(torch.cat([before[number][:, :first], new], 1) if first else new)
-        return hidden
+            if network.plan.options["residual"] and number and len(unit_levels) == len(self._hidden[number - 1]):
+                new = new + self._hidden[number - 1][first:]
+            self._hidden.append(torch.cat([before[number][:first], new]) if first else new)
 
     def _first_layer(self, weight: Tensor, bias: Tensor, unit_levels: np.ndarray) -> Tensor:
-        if len(self._source_level) == 1:
+        if self._uniform:
             levels = torch.as_tensor(unit_levels, device=weight.device)[:, None]
-            return F.linear(self._inputs, weight * (self._source_level <= levels), bias)
-        new = self._inputs.new_empty(len(self._inputs), len(weight))
+            return torch.addmm(bias[:, None], weight * (levels >= self._source_level.T), self._inputs)
+        new = self._inputs.new_empty(len(weight), self._inputs.shape[1])
         distinct, starts = np.unique(unit_levels, return_index=True)
         ends = np.append(starts, len(unit_levels))[1:]
         for level, start, stop in zip(distinct.tolist(), starts, ends, strict=True):
             read = torch.where(self._source_level <= level, self._inputs, 0.0)
-            torch.addmm(bias[start:stop], read, weight[start:stop].T, out=new[:, start:stop])
+            torch.addmm(bias[start:stop, None], weight[start:stop], read, out=new[start:stop])
         return new
 
-    def _further_layer(self, number: int, below: Tensor, weight: Tensor, bias: Tensor, first: int) -> Tensor:
+    def _further_layer(self, number: int, weight: Tensor, bias: Tensor, first: int) -> Tensor:
         """Some units of a layer, from ``first`` on, each of which reads units below of its own level and lower ones: in
         blocks, which leave out the columns that no unit of theirs reads."""
-        mask, units = self._levels.masks[number - 1], self._levels.units
+        mask, units, below = self._levels.masks[number - 1], self._levels.units, self._hidden[number - 1]
         if mask is None:
-            return F.linear(below, weight, bias)
-        new = below.new_empty(len(below), len(weight))
+            return torch.addmm(bias[:, None], weight, below)
+        new = below.new_empty(len(weight), below.shape[1])
         for start in range(0, len(weight), _BLOCK):
             stop = min(start + _BLOCK, len(weight))
             read = int(np.searchsorted(units[number - 1], units[number][first + stop - 1], side="right"))
             masked = weight[start:stop, :read] * mask[first + start : first + stop, :read]
-            torch.addmm(bias[start:stop], below[:, :read], masked.T, out=new[:, start:stop])
+            torch.addmm(bias[start:stop, None], masked, below[:read], out=new[start:stop])
         return new
+
+    @property
+    def _uniform(self) -> bool:
+        """True where all examples are under one order."""
+        return self._rank.shape[1] == 1
 
     def together(self, draws: Sequence[int]) -> list[Tensor]:
         """The parameters of some draws, [batch, width] each, as of :meth:`parameters`: under one order for all examples
         by one product."""
-        if len(self._rank) > 1 or len(draws) < 2:
+        if not self._uniform or len(draws) < 2:
             return [self.parameters(draw) for draw in draws]
         network, levels = self._network, self._levels
         own = torch.cat([levels.rows[draw] for draw in draws])
         widths = [len(levels.rows[draw]) for draw in draws]
-        drawn = self._rank[0, [levels.elements[draw] for draw in draws]]
+        drawn = self._rank[[levels.elements[draw] for draw in draws], 0]
         level = drawn.repeat_interleave(torch.tensor(widths, device=drawn.device))[:, None]
-        parameters = network.biases[-1][own, None].expand(-1, len(self._inputs))
+        parameters = network.biases[-1][own, None]
         if self._hidden:
             count = int(np.searchsorted(levels.units[-1], int(drawn.max()), side="right"))
             unit_levels = torch.as_tensor(levels.units[-1][:count], device=drawn.device)
             weight = in_order(network.weights)[-1][own, :count] * (unit_levels <= level)
-            parameters = torch.addmm(parameters, weight, self._hidden[-1][:, :count].T)
+            parameters = torch.addmm(parameters, weight, self._hidden[-1][:count])
         if network.direct is not None:
-            direct = network.direct[own] * (self._source_level <= level)
-            parameters = torch.addmm(parameters, direct, self._inputs.T)
-        return [block.T for block in parameters.split(widths)]
+            direct = network.direct[own] * (level >= self._source_level.T)
+            parameters = torch.addmm(parameters, direct, self._inputs)
+        return [block.T for block in parameters.expand(-1, self._inputs.shape[1]).split(widths)]
 
     def parameters(self, draw: int, rows: Tensor | None = None) -> Tensor:
-        """The parameters of a draw, [batch, width]; of some examples alone where ``rows`` are given. The numbers of the
-        examples are next to each other in memory, since families take them one parameter after another."""
+        """The parameters of a draw, [batch, width]; of some examples alone where ``rows`` are given."""
+        if (
+            rows is not None and 2 * len(rows) > self._inputs.shape[1]
+        ):  # to choose most of them takes longer than it saves
+            return self.parameters(draw)[rows]
         network, levels = self._network, self._levels
         own = levels.rows[draw]
-        level = self._rank[:, levels.elements[draw], None]
-        uniform = len(level) == 1
+        level = self._rank[levels.elements[draw]]  # [batch or 1]
         inputs, source_level = self._inputs, self._source_level
         units = self._hidden[-1] if self._hidden else None
         if rows is not None:
-            inputs, units = inputs[rows], None if units is None else units[rows]
-            if not uniform:
-                level, source_level = level[rows], source_level[rows]
-        parameters = network.biases[-1][own, None].expand(-1, len(inputs))
+            inputs, units = inputs[:, rows], None if units is None else units[:, rows]
+            if not self._uniform:
+                level, source_level = level[rows], source_level[:, rows]
+        parameters = network.biases[-1][own, None]
         if units is not None:
             weight = in_order(network.weights)[-1][own]
-            if uniform:
+            if self._uniform:
                 count = int(np.searchsorted(levels.units[-1], int(level), side="right"))
-                units, weight = units[:, :count], weight[:, :count]
+                units, weight = units[:count], weight[:, :count]
             else:
-                units = torch.where(torch.as_tensor(levels.units[-1], device=units.device) <= level, units, 0.0)
-            parameters = torch.addmm(parameters, weight, units.T)
+                unit_levels = torch.as_tensor(levels.units[-1], device=units.device, dtype=level.dtype)[:, None]
+                units = torch.where(unit_levels <= level, units, 0.0)
+            parameters = torch.addmm(parameters, weight, units)
         if network.direct is not None:
             direct, read = network.direct[own], source_level <= level
-            direct, inputs = (direct * read, inputs) if uniform else (direct, torch.where(read, inputs, 0.0))
-            parameters = torch.addmm(parameters, direct, inputs.T)
-        return parameters.T
+            direct, inputs = (direct * read.T, inputs) if self._uniform else (direct, torch.where(read, inputs, 0.0))
+            parameters = torch.addmm(parameters, direct, inputs)
+        return parameters.expand(-1, inputs.shape[1]).T
