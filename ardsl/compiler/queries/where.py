@@ -60,8 +60,8 @@ _WRITE = {"&": "write `and`", "!": "write `not` or `!=`", ";": "write `and`", "%
 def read_event(text: str, model: Model) -> Event:
     """The event that a text says, as disjoint boxes.
 
-    Raises ``DataError``, one line, for a text that says none: unknown columns, values outside their domains,
-    comparisons of categories other than by equality.
+    A number outside a column's domain is none of its values. Raises ``DataError``, one line, for a text that says no
+    event: unknown columns and categories, comparisons of categories other than by equality.
     """
     event, condition = read_question(text, model)
     if condition is not None:
@@ -252,8 +252,7 @@ class _Reader(Transformer_NonRecursive[Token, Any]):
     def membership(self, children: list[Any]) -> Parts:
         operand, values = children
         cell = self._column(operand)
-        domain = self._domains(*cell)
-        return self._parts(cell, only((self._value(cell, value) for value in values), domain))
+        return self._parts(cell, self._only(cell, values))
 
     def absence(self, children: list[Any]) -> Parts:
         return self.membership(children).others()
@@ -270,7 +269,7 @@ class _Reader(Transformer_NonRecursive[Token, Any]):
         if columns[1] is not None and right.kind != "STRING" and str(right) not in labels:
             raise Problem(f"`{left}` is compared with another column, `{right}`: compare a column with a value")
         if sign in ("=", "!="):
-            allowed = only([self._value(cell, right)], domain)
+            allowed = self._only(cell, [right])
             return self._parts(cell, allowed if sign == "=" else allowed.others(domain))
         if not domain.ordered:
             raise Problem(f"the values of `{left}` have no order: compare by `=`, `!=` or `in {{…}}`")
@@ -291,8 +290,13 @@ class _Reader(Transformer_NonRecursive[Token, Any]):
             raise self._cells.unknown(operand.text)
         return cell
 
-    def _value(self, cell: Cell, operand: _Operand) -> float:
-        """The value that is written, in the data's own form, which is in the column's domain."""
+    def _only(self, cell: Cell, operands: Sequence[_Operand]) -> Allowed:
+        """The set of those of the values that are written which the column can have."""
+        values = [self._value(cell, operand) for operand in operands]
+        return only([value for value in values if value is not None], self._domains(*cell))
+
+    def _value(self, cell: Cell, operand: _Operand) -> float | None:
+        """The value that is written, in the data's own form; None for a number that is outside the column's domain."""
         domain = self._domains(*cell)
         if domain.labels is not None:
             if str(operand) in domain.labels:
@@ -302,6 +306,8 @@ class _Reader(Transformer_NonRecursive[Token, Any]):
             raise Problem(f"`{self._cells.name(cell)}` takes one of {listed(domain.labels)}, {written}")
         value = self._number(cell, operand)
         if not domain.inside(np.array([value])).all():
+            if domain.ordered:
+                return None
             raise Problem(f"`{self._cells.name(cell)}` takes {domain.words}, not {number(value)}")
         return float(domain.quantized(np.array([value]))[0])
 
