@@ -264,7 +264,7 @@ def sample_command(
         place = " … ".join(str(Path(output).with_stem(f"{Path(output).stem}-{row}")) for row in (0, count - 1))
     say(f"wrote {plural(count, 'sample')} to {place}")
     if draws is not None and not draws.exact:
-        say(f"weighted: {draws.distinct:.1%} of them are distinct, effective samples {draws.effective_samples:,.0f}")
+        say(draws.accuracy)
 
 
 def _with_latent(

@@ -15,27 +15,31 @@ from ardsl.compiler.arrays.users import conditioning, expand_given, observed_val
 from ardsl.compiler.arrays.values import Values
 from ardsl.compiler.queries.answer import Answer
 from ardsl.compiler.queries.cell import CellDistribution
-from ardsl.compiler.queries.elimination import TooCostly
+from ardsl.compiler.queries.elimination import MOST_ENTRIES, Budget, TooCostly
 from ardsl.compiler.queries.events import MOST_CODES, Box, Cell, Event, both
-from ardsl.compiler.queries.exact import Questions
+from ardsl.compiler.queries.exact import Questions, mixed_log_joint
 from ardsl.compiler.queries.grid import DRAWN, REFINEMENTS, refine, spread, stretches
 from ardsl.compiler.queries.joint import (
     Joint,
     Masks,
     by_known,
     continuous,
-    continuous_cells,
     events,
     find_cell,
     of_box,
+    of_least_dimension,
     require_all_given,
     require_given,
+    rows_of,
     values_of,
 )
 from ardsl.compiler.queries.particles import Particles, Question, joined
 from ardsl.compiler.queries.seeds import as_number
 from ardsl.compiler.queries.where import Cells
 from ardsl.errors import ArdslError
+
+_OF_PARTICLES = 8
+"""Numbers held for each that a particle has: copies, weights and ancestors."""
 
 # Marginals
 
@@ -49,21 +53,29 @@ def marginal(joint: Joint, x: Any, given: Any, samples: int, seed: int | None) -
     values = observed_values(x, joint.observed, joint.model.like)
     count = len(next(iter(values.values())))
     values |= expand_given(conditioning(given, joint.given, joint.model.like), count)
-    log_prob = torch.zeros(count, dtype=torch.float64)
+    log_prob, budget = torch.zeros(count, dtype=torch.float64), Budget()
     error, effective, drawn = torch.zeros_like(log_prob), torch.full_like(log_prob, math.inf), None
     for known, rows in by_known(joint, values):
-        own = joint.filled({name: value[rows] for name, value in values.items()}, len(rows))
+        own = rows_of(joint, values, rows)
         try:
-            log_prob[rows] = Questions(joint.densities, known, known, {}).log_joint(own)
+            questions = Questions(joint.densities, known, known, {}, samples=samples, budget=budget)
+            log_prob[rows] = questions.log_joint(own)
         except TooCostly:
-            question = Question(known, {})
-            estimate = joint.sampler(known, {}).particles(own, [question], samples, seed).estimate()
-            log_prob[rows], error[rows] = estimate.log_mean, estimate.relative_error
-            effective[rows], drawn = estimate.effective_samples, estimate.samples
+            sampler = joint.sampler(known, {})
+            for number, some in enumerate(rows.split(_examples_at_once(samples))):
+                own = rows_of(joint, values, some)
+                estimate = sampler.particles(own, [Question(known, {})], samples, seed + number).estimate()
+                log_prob[some], error[some] = estimate.log_mean, estimate.relative_error
+                effective[some], drawn = estimate.effective_samples, estimate.samples
     words = joint.words("what is there")
     if drawn is None:
         return Answer(log_prob, exact=True, joint=words)
     return Answer(log_prob, False, words, error, effective, drawn)
+
+
+def _examples_at_once(numbers: int) -> int:
+    """The number of examples whose particles, of so many numbers for each, are held at once."""
+    return max(1, MOST_ENTRIES // (_OF_PARTICLES * numbers))
 
 
 # Probabilities
@@ -87,8 +99,7 @@ def probability(joint: Joint, event: str | Event, given: Any, samples: int, seed
     ways: list[frozenset[Cell] | None] = [None, asked.cells] if len(whole) == 1 else [None]
     for about in ways:  # what has no bearing on the event, given a condition of one box, divides out
         try:
-            log_whole = log_mass(joint, whole, first, then, about)
-            log_part = log_mass(joint, part, first, then, about)
+            log_whole, log_part = _log_masses(joint, [whole, part], first, then, about, samples)
         except TooCostly:
             continue
         if log_whole == -math.inf:
@@ -105,26 +116,29 @@ def probability(joint: Joint, event: str | Event, given: Any, samples: int, seed
     return Answer(float(estimate.mean), False, words, error, effective, estimate.samples)
 
 
-def of_least_dimension(joint: Joint, boxes: Sequence[Box], text: str) -> tuple[int, list[Box]]:
-    """The disjoint boxes that fix the fewest continuous cells, beside which others have no probability; and how many
-    these cells are."""
-    dimensions = min((continuous(joint, box) for box in boxes), default=0)
-    chosen = [box for box in boxes if continuous(joint, box) == dimensions]
-    if len({frozenset(continuous_cells(joint, box)) for box in chosen}) > 1:
-        raise ArdslError(f"`{text}` fixes different continuous columns: it has no probability, and no density")
-    return dimensions, chosen
-
-
-def log_mass(
-    joint: Joint, boxes: Sequence[Box], first: Masks, then: Masks, about: frozenset[Cell] | None = None
-) -> float:
-    """The log-probability of disjoint boxes, or their log-density over continuous cells that they fix, in nats: of that
-    alone which has a bearing on the cells in ``about``. Raises ``TooCostly``."""
-    log_masses = [
-        Questions(joint.densities, joint.elements(box.known), first, then, about).log_joint(*of_box(joint, box))
-        for box in boxes
-    ]
-    return float(torch.stack(log_masses).logsumexp(0)) if log_masses else -math.inf
+def _log_masses(
+    joint: Joint,
+    unions: Sequence[Sequence[Box]],
+    first: Masks,
+    then: Masks,
+    about: frozenset[Cell] | None,
+    samples: int,
+) -> list[float]:
+    """The log-probability of each union of disjoint boxes, or its log-density over continuous cells that they fix, in
+    nats: of that alone which has a bearing on the cells in ``about``. Raises ``TooCostly``, before anything is
+    computed, where all together take more than is affordable beside an estimate from so many ``samples``."""
+    budget = Budget()
+    planned = []
+    for boxes in unions:
+        each = math.ceil(samples / max(1, len(boxes)))
+        for box in boxes:
+            values, allowed = of_box(joint, box)
+            known = joint.elements(box.known)
+            questions = Questions(joint.densities, known, first, then, about, each, budget)
+            planned.append((questions.eliminations(values, allowed), values))
+    log_masses = [mixed_log_joint(eliminations, values) for eliminations, values in planned]
+    parts = torch.cat(log_masses).split([len(boxes) for boxes in unions]) if log_masses else ()
+    return [float(part.logsumexp(0)) for part in parts]
 
 
 def _particles(joint: Joint, boxes: Sequence[Box], first: Masks, then: Masks, samples: int, seed: int) -> Particles:
@@ -160,25 +174,28 @@ def conditional(joint: Joint, cell: str, given: Any, samples: int, seed: int | N
     values[name][:, element] = torch.nan
     for about in (None, frozenset([found])):  # what has no bearing on the cell, given what is known, divides out
         try:
-            return _exact_conditional(joint, found, values, about)
+            return _exact_conditional(joint, found, values, about, samples)
         except TooCostly:
             continue
     return _estimated_conditional(joint, found, values, samples, seed)
 
 
-def _exact_conditional(joint: Joint, cell: Cell, values: Values, about: frozenset[Cell] | None) -> CellDistribution:
-    """The distribution of a cell by elimination, on a grid where its values are infinitely many. Raises
-    ``TooCostly``."""
+def _exact_conditional(
+    joint: Joint, cell: Cell, values: Values, about: frozenset[Cell] | None, samples: int
+) -> CellDistribution:
+    """The distribution of a cell by elimination, on a grid where its values are infinitely many. Raises ``TooCostly``
+    where that takes more than is affordable beside an estimate from so many ``samples`` of each row."""
     domain = joint.variables[cell[0]].element_domain(cell[1])
-    words = joint.words("what is given")
+    words, budget = joint.words("what is given"), Budget()
     if domain.levels is not None and domain.levels <= MOST_CODES:
         codes = torch.arange(domain.levels, dtype=torch.float64)
-        probs = _log_table(joint, values, cell, None, about).softmax(1)
+        probs = _log_table(joint, values, cell, None, about, samples, budget).softmax(1)
         return CellDistribution(domain.value(codes), probs, joint=words, labels=domain.labels)
     points = spread(_drawn(joint, values, cell), domain)
     for turn in range(REFINEMENTS + 1):
         widths = stretches(points, domain)
-        probs = (_log_table(joint, values, cell, points, about) + torch.from_numpy(widths).log()).softmax(1)
+        table = _log_table(joint, values, cell, points, about, samples // (REFINEMENTS + 1), budget)
+        probs = (table + torch.from_numpy(widths).log()).softmax(1)
         if turn < REFINEMENTS:
             points = refine(points, widths, probs.mean(0).numpy(), domain)
     grid, ends = torch.from_numpy(points), torch.from_numpy(widths)
@@ -186,14 +203,20 @@ def _exact_conditional(joint: Joint, cell: Cell, values: Values, about: frozense
 
 
 def _log_table(
-    joint: Joint, values: Values, cell: Cell, points: np.ndarray | None, about: frozenset[Cell] | None
+    joint: Joint,
+    values: Values,
+    cell: Cell,
+    points: np.ndarray | None,
+    about: frozenset[Cell] | None,
+    samples: int,
+    budget: Budget,
 ) -> Tensor:
     """log p of what each row knows together with each code of a cell, or each of its ``points``: [rows, n]."""
     count = len(next(iter(values.values())))
     every = torch.zeros(0)
     for known, rows in by_known(joint, values):
-        own = joint.filled({other: value[rows] for other, value in values.items()}, len(rows))
-        questions = Questions(joint.densities, known, known, joint.elements([cell]), about)
+        own = rows_of(joint, values, rows)
+        questions = Questions(joint.densities, known, known, joint.elements([cell]), about, samples, budget)
         table = questions.log_joint(own, None, [cell], None if points is None else {cell: points})
         _require_possible((table == -math.inf).all(1), rows)
         every = every if len(every) else table.new_zeros(count, table.shape[1])
@@ -225,15 +248,17 @@ def _estimated_conditional(joint: Joint, cell: Cell, values: Values, samples: in
     drawn: list[Tensor] = [torch.zeros(0)] * count
     shares: list[Tensor] = [torch.zeros(0)] * count
     effective = torch.zeros(count, dtype=torch.float64)
+    elements = sum(variable.size for variable in joint.variables.values())
     for known, rows in by_known(joint, values):
-        own = joint.filled({other: value[rows] for other, value in values.items()}, len(rows))
         sampler = joint.sampler(known, asked)
-        particles = sampler.particles(own, [Question(known, {})], samples, seed, keep=True)
-        _require_possible((particles.log_weights == -math.inf).all(1), rows)
-        column = (particles.values or {})[cell[0]][:, cell[1]].double().view(len(rows), -1)
-        for number, row in enumerate(rows.tolist()):
-            drawn[row], shares[row] = column[number].contiguous(), particles.log_weights[number].softmax(0)
-        effective[rows] = particles.effective_samples
+        for turn, some in enumerate(rows.split(_examples_at_once(samples * elements))):
+            own = rows_of(joint, values, some)
+            particles = sampler.particles(own, [Question(known, {})], samples, seed + turn, keep=True)
+            _require_possible((particles.log_weights == -math.inf).all(1), some)
+            column = (particles.values or {})[cell[0]][:, cell[1]].double().view(len(some), -1)
+            for number, row in enumerate(some.tolist()):
+                drawn[row], shares[row] = column[number].contiguous(), particles.log_weights[number].softmax(0)
+            effective[some] = particles.effective_samples
     widths = None
     if domain.levels is not None and domain.levels <= MOST_CODES:
         points = domain.value(torch.arange(domain.levels, dtype=torch.float64))

@@ -14,11 +14,11 @@ from ardsl.compiler.arrays.users import conditioning
 from ardsl.compiler.arrays.values import Values
 from ardsl.compiler.likelihood.density import Density
 from ardsl.compiler.queries.complete import draw_unknown
-from ardsl.compiler.queries.elimination import Elimination, TooCostly
+from ardsl.compiler.queries.elimination import Budget, Elimination, TooCostly
 from ardsl.compiler.queries.events import Allowed, Box, Cell, Event, both
 from ardsl.compiler.queries.exact import Questions
-from ardsl.compiler.queries.joint import Joint, Masks, as_event, of_box
-from ardsl.compiler.queries.particles import Ordered, Question, joined, truncation
+from ardsl.compiler.queries.joint import Joint, Masks, as_event, of_box, of_least_dimension
+from ardsl.compiler.queries.particles import Ordered, Question, joined, to_choose_among, truncation, within
 from ardsl.compiler.queries.seeds import apart_from_noise, as_number
 from ardsl.compiler.queries.where import Cells, read_event
 from ardsl.compiler.steps.draws import FromNoise
@@ -28,16 +28,14 @@ from ardsl.errors import ArdslError
 from ardsl.families.distributions import Conditional
 from ardsl.networks.group import TargetBlock
 
-_MORE, _LEAST = 4, 1_000
-"""Particles for each draw that is chosen among them, and in all at least."""
-
 
 @dataclass(frozen=True, eq=False)
 class Draws:
     """Draws given something: ``values``, in the form of the data, and whether they are ``exact``.
 
     Those that are not are chosen among weighted particles: ``distinct`` is the share of different ones,
-    ``effective_samples`` what the particles are worth. ``joint`` names in words the joint distribution.
+    ``effective_samples`` what the particles, so many ``samples``, are worth. ``joint`` names in words the joint
+    distribution.
     """
 
     values: Any
@@ -45,6 +43,15 @@ class Draws:
     joint: str
     distinct: float = 1.0
     effective_samples: float | None = None
+    samples: int | None = None
+
+    @property
+    def accuracy(self) -> str:
+        """How exact the draws are, in words."""
+        if self.exact or self.effective_samples is None:
+            return "exact"
+        among = f"effective samples {self.effective_samples:,.0f} of {self.samples:,}"
+        return f"weighted: {self.distinct:.1%} of them are distinct, {among}"
 
 
 def names_cells(joint: Joint, given: Any) -> bool:
@@ -60,6 +67,8 @@ def draw_where(joint: Joint, given: Any, where: str | Event | None, noise: Noise
     condition, conditions = _condition(joint, given, where, noise.count)
     if not condition.boxes:
         raise ArdslError(f"`{condition.text}` cannot hold: nothing can be drawn given it")
+    _, boxes = of_least_dimension(joint, condition.boxes, condition.text)  # others have no probability
+    condition = Event(boxes, condition.text)
     words, number = joint.words("what is given"), as_number(seed)
     try:
         return Draws(_exact(joint, condition, conditions, noise, apart_from_noise(number)), True, words)
@@ -96,19 +105,19 @@ def _rows(values: Values, given: Values, examples: int) -> Values:
 
 def _exact(joint: Joint, condition: Event, given: Values, noise: Noise, generator: torch.Generator) -> Values:
     """Exact draws: a box and an order by their probabilities, then what had to be summed over, then the rest. Raises
-    ``TooCostly``."""
+    ``TooCostly`` where that takes more than is affordable beside as many particles as would be taken."""
     count, first = noise.count, joint.elements(condition.cells)
     same = all(len(value) == 1 for value in given.values())
     examples, rows = (1, torch.zeros(count, dtype=torch.long)) if same else (count, torch.arange(count))
     options: list[tuple[Box, Values, Ordered, Elimination]] = []
-    log_masses: list[Tensor] = []
+    budget, samples = Budget(), math.ceil(to_choose_among(count // examples) / len(condition.boxes))
     for box in condition.boxes:
         own, allowed = of_box(joint, box)
         values = _rows(own, given, examples)
-        questions = Questions(joint.densities, joint.elements(box.known), first, {})
-        for ordered, elimination in zip(questions.orders(), questions.eliminations(values, allowed), strict=True):
-            options.append((box, values, ordered, elimination))
-            log_masses.append(elimination.log_joint(values))
+        questions = Questions(joint.densities, joint.elements(box.known), first, {}, None, samples, budget)
+        planned = questions.eliminations(values, allowed, draws=count)
+        options += [(box, values, *option) for option in zip(questions.orders(), planned, strict=True)]
+    log_masses = [elimination.log_joint(values) for _, values, _, elimination in options]
     if bool((torch.stack(log_masses) == -math.inf).all(0).any()):
         raise ArdslError(f"`{condition.text}` has probability 0 under the model: nothing can be drawn given it")
     shares = torch.stack(log_masses, 1).softmax(1).cumsum(1)[rows]
@@ -133,16 +142,15 @@ def _draw_rest(
     joint: Joint, ordered: Ordered, values: Values, known: Masks, confined: Mapping[Cell, Allowed], noise: Noise
 ) -> None:
     """Draws all that is not known, on which nothing known depends, into values in the data's own form: some of it
-    confined to allowed values."""
+    confined to allowed values. They get the type of samples."""
     ((density, orders),) = ordered
-    if all(mask.all() for mask in known.values()):
-        return
     masks = {name: torch.from_numpy(mask).expand(noise.count, -1) for name, mask in known.items()}
     standardized = density.units.standardized(values)
     key = tuple(o if isinstance(o, int) else tuple(rank.rank.tobytes() for rank in o.values()) for o in orders)
     draw = Truncated(noise.draws, density, confined) if confined else FromNoise(noise.draws)
-    draw_unknown(density, joint.lenders[0], standardized, masks, orders, key, draw)
-    restored = density.units.restored(standardized)
+    if not all(mask.all() for mask in known.values()):
+        draw_unknown(density, joint.lenders[0], standardized, masks, orders, key, draw)
+    restored = within(density.units.restored(standardized), confined, density.spec.variables)
     for name, mask in masks.items():
         values[name] = torch.where(mask, values[name].to(restored[name].dtype), restored[name])
 
@@ -178,7 +186,7 @@ def _estimated(joint: Joint, condition: Event, given: Values, count: int, seed: 
     same = all(len(value) == 1 for value in given.values())
     examples, each = (1, count) if same else (count, 1)
     sampler = joint.sampler(joint.elements(condition.cells), {})
-    wanted = math.ceil(max(_MORE * each, _LEAST) / len(condition.boxes))
+    wanted = math.ceil(to_choose_among(each) / len(condition.boxes))
     parts = []
     for number, box in enumerate(condition.boxes):
         own, allowed = of_box(joint, box)
@@ -192,4 +200,5 @@ def _estimated(joint: Joint, condition: Event, given: Values, count: int, seed: 
         )
     drawn, distinct = particles.choose(each, torch.Generator().manual_seed(seed + len(parts)))
     effective = float(particles.effective_samples.min())
-    return Draws(drawn, False, joint.words("what is given"), float(distinct.mean()), effective)
+    words, samples = joint.words("what is given"), particles.log_weights.shape[1]
+    return Draws(drawn, False, words, float(distinct.mean()), effective, samples)

@@ -3,7 +3,8 @@ order in which the model draws them.
 
 Each draw of the model is a factor: a table of log-probabilities over those cells, of its own and of its realized
 context, that are not observed. Draws that no answer depends on are left out before, so what comes last is marginalized
-for nothing, also where it is continuous. Costs are known before any table is made.
+for nothing, also where it is continuous. Costs are known before any table is made: the numbers that are held at once,
+and the operations of networks, of families and of sums.
 """
 
 from __future__ import annotations
@@ -28,20 +29,45 @@ from ardsl.model.model import Variable
 from ardsl.networks.group import Group
 from ardsl.relations import Relation
 
-MOST_ENTRIES = 1 << 24
-"""Entries of the largest table that is made for one example."""
+MOST_ENTRIES = 1 << 25
+"""Numbers, float64, that are held at once: of all tables, and of what is in work beside them."""
 MOST_CELLS = 24
 """Unknown cells that one draw may read."""
-MOST_WORK = 1 << 40
-"""Floating-point operations that an exact answer may take, of networks and of sums, for all examples together."""
+MOST_WORK = 1 << 35
+"""Floating-point operations that exact answers may take for all examples together, some seconds of one core, where an
+estimate takes fewer."""
+PER_NUMBER = 200
+"""Floating-point operations that a number takes in a family's log-probabilities, or in a sum of tables."""
 MOST_ELEMENTS = 1 << 18
 """Elements of a model whose draws are listed."""
 MOST_PAIRS = 1 << 26
 """Pairs of a draw and an element of its context that are listed."""
+_IN_WORK = 1 << 20
+"""Numbers of a family's log-probabilities that are computed at once."""
+_COPIES = 4
+"""Tables of the size of a product that there are while it is summed, or drawn from."""
+_PER_MASS = 20
+"""Numbers that the probability of an interval takes for each parameter."""
 
 
 class TooCostly(Exception):
     """The error of a question that elimination cannot answer, or not at an affordable cost: its text says why."""
+
+
+class Budget:
+    """The floating-point operations that the exact answers of one question may still take."""
+
+    def __init__(self) -> None:
+        self._left: float = MOST_WORK
+
+    def spend(self, work: float, instead: float) -> None:
+        """Takes the work of an answer, and nothing for one that takes no more than the estimate ``instead`` of it.
+        Raises ``TooCostly`` where not so much is left."""
+        if work <= instead:
+            return
+        if work > self._left:
+            raise TooCostly(f"{work:.2g} floating-point operations would be needed")
+        self._left -= work
 
 
 @dataclass(frozen=True)
@@ -79,6 +105,11 @@ class Grid:
 
     cells: tuple[Cell, ...]
     factors: tuple[Factor, ...]
+
+    @property
+    def place(self) -> Place:
+        """The place of one of them: all have the same density and group."""
+        return self.factors[0].place
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,25 +168,57 @@ class Elimination:
         self._sizes = {cell: len(codes) for cell, codes in self.codes.items()}
         self._grids = list(self._covering_grids())
         self._scopes = [factor.scope for grid in self._grids for factor in grid.factors if factor.scope]
-        self._require_small([self._size(scope) for scope in self._scopes])
-        self._path, self._largest, self._sums = self._cheapest_path()
+        self._require_room(max(map(self._size, self._scopes), default=1))
+        self._path = self._cheapest_path()
+        self._sums = [(self._size(together), self._size(left)) for together, left in self._steps(self._path)]
+        self._held = self._numbers_held()
+        self._require_room(self._held)
 
-    def require_affordable(self, examples: int) -> None:
-        """Raises ``TooCostly`` where the tables, or the arithmetic for so many examples, would be too large."""
-        self._require_small([self._largest])
-        work = self._sums
+    def work(self, values: Values, draws: int = 0) -> float:
+        """The floating-point operations of an answer about examples, and of so many ``draws``."""
+        examples = len(next(iter(values.values())))
+        numbers = examples * sum(together for together, _ in self._sums)
+        numbers += sum(min(draws, examples * left) * together // left for together, left in self._sums)
+        flops = 0
         for grid in self._grids:
-            place = grid.factors[0].place
-            design = self._ordered[place.density][0].spec.plan.groups[place.group]
-            work += self._size(grid.cells) * max(design.flops, 1)
-        if examples * work > MOST_WORK:
-            raise TooCostly(f"{examples * work:.2g} floating-point operations would be needed")
+            distinct, _ = self._distinct(grid, values)
+            design = self._ordered[grid.place.density][0].spec.plan.groups[grid.place.group]
+            flops += len(distinct) * self._size(grid.cells) * design.flops
+            numbers += len(distinct) * sum(self._size(f.read) * self._numbers_for_one(f) for f in grid.factors)
+        return flops + PER_NUMBER * numbers
 
     @staticmethod
-    def _require_small(sizes: Sequence[int]) -> None:
-        largest = max(sizes, default=1)
-        if largest > MOST_ENTRIES:
-            raise TooCostly(f"a table of {largest:.2g} entries would be needed")
+    def _require_room(numbers: int) -> None:
+        if numbers > MOST_ENTRIES:
+            raise TooCostly(f"tables of {numbers:.2g} numbers would be needed")
+
+    def _numbers_held(self) -> int:
+        """The numbers that are held at once for one example: its tables, by themselves and among those of others; what
+        sums leave of them; a product while it is summed; and a family's log-probabilities in work."""
+        tables = 2 * sum(map(self._size, self._scopes)) + sum(left for _, left in self._sums)
+        product = max((together for together, _ in self._sums), default=1)
+        in_work = max((self._numbers_for_one(f) for grid in self._grids for f in grid.factors), default=1)
+        return tables + _COPIES * max(product, in_work)
+
+    def _numbers_for_one(self, factor: Factor) -> int:
+        """The numbers that a draw's log-probabilities take in work, of all codes of its free cells, for one state of
+        what it reads."""
+        width = self._width(factor)
+        if factor.confined is not None:
+            allowed = self._allowed[factor.confined]
+            return _PER_MASS * width * (1 if allowed.intervals is None else len(allowed.intervals))
+        return width * (1 if self._lists_all(factor) else self._size(factor.free))
+
+    def _width(self, factor: Factor) -> int:
+        """The number of a draw's parameters; 1 where it has none."""
+        return max(1, self._conditional(factor).family.width)
+
+    def _lists_all(self, factor: Factor) -> bool:
+        """Says whether a draw has a parameter for each code of its free cell, or more: its table costs no more than
+        they."""
+        levels = self._conditional(factor).domain.levels
+        one = len(factor.own) == len(factor.free) == 1 and factor.free[0] not in self._points
+        return one and levels is not None and self._width(factor) >= levels
 
     def log_joint(self, values: Values) -> Tensor:
         """log p of what is known, [examples, *codes of each cell asked for], float64 in nats.
@@ -185,7 +248,7 @@ class Elimination:
 
     def _portions(self, values: Values) -> Iterator[tuple[range, Values]]:
         """As many examples at once as have room for their tables."""
-        count, most = len(next(iter(values.values()))), max(1, MOST_ENTRIES // self._largest)
+        count, most = len(next(iter(values.values()))), max(1, MOST_ENTRIES // self._held)
         for start in range(0, count, most):
             examples = range(start, min(start + most, count))
             yield examples, {name: value[examples.start : examples.stop] for name, value in values.items()}
@@ -291,63 +354,90 @@ class Elimination:
                     grids.append((factor.read, [factor]))
             yield from (Grid(cells, tuple(members)) for cells, members in grids)
 
-    def _grid_tables(self, grid: Grid, values: Values) -> Iterator[Table]:
-        """The tables of the factors of a grid. Examples that agree in all that these factors depend on share one."""
+    def _distinct(self, grid: Grid, values: Values) -> tuple[np.ndarray, np.ndarray]:
+        """The first example of each of those that agree in all that the factors of a grid depend on, and which of them
+        each example agrees with."""
         evidence = {cell for f in grid.factors for cell in f.own + f.context if self._is_known(cell)}
         columns = [values[name][:, element].double() for name, element in sorted(evidence)]
-        examples = len(next(iter(values.values())))
-        distinct = np.zeros(1, dtype=np.int64)
-        which = np.zeros(examples, dtype=np.int64)
-        if columns:
-            together = torch.stack(columns, 1).cpu().numpy()
-            _, distinct, which = np.unique(together, axis=0, return_index=True, return_inverse=True)
-        points = self._places(grid.cells)
-        count = points.shape[1]
-        place = grid.factors[0].place
-        most = at_once(self._ordered[place.density][0].spec.plan, next(iter(values.values())).device)
-        chunk = max(1, min(most, MOST_ENTRIES // max(self._size(f.free) for f in grid.factors)) // count)
-        parts: list[list[Tensor]] = []
-        for first in range(0, len(distinct), chunk):
-            rows = torch.from_numpy(distinct[first : first + chunk])
-            expanded = {name: v[rows.to(v.device)].repeat_interleave(count, 0) for name, v in values.items()}
-            for cell, place in zip(grid.cells, points, strict=True):
-                self._set(expanded, cell, self._values_of(cell, expanded[cell[0]])[place].repeat(len(rows)))
-            parts.append(list(self._log_probs(grid, expanded, count)))
-        for factor, log_probs in zip(grid.factors, zip(*parts, strict=True), strict=True):
-            every = torch.cat(log_probs)
-            yield Table(factor.scope, every[which.reshape(-1)] if len(every) > 1 else every)
+        if not columns:
+            return np.zeros(1, dtype=np.int64), np.zeros(len(next(iter(values.values()))), dtype=np.int64)
+        together = torch.stack(columns, 1).cpu().numpy()
+        _, distinct, which = np.unique(together, axis=0, return_index=True, return_inverse=True)
+        return distinct, which.reshape(-1)
 
-    def _log_probs(self, grid: Grid, values: Values, count: int) -> Iterator[Tensor]:
-        """The log-probabilities of each factor of a grid, [examples, *codes of its scope], from values [examples ·
-        points, elements]."""
-        place = grid.factors[0].place
-        density, orders = self._ordered[place.density]
-        own_values = density.units.standardized({name: values[name] for name in density.spec.variables})
-        with torch.no_grad():
-            parameters = density.conditional_parameters(place.group, own_values, orders[place.group], validate=True)
-            for factor in grid.factors:
-                table = self._factor_log_probs(factor, density, parameters, own_values)
-                sizes = [self._sizes[cell] for cell in grid.cells]
-                table = table.unflatten(0, (-1, *sizes)) if sizes else table
-                for axis in reversed(range(len(grid.cells))):  # what the factor does not read makes no difference
-                    if grid.cells[axis] not in factor.read:
-                        table = table.select(axis + 1, 0)
-                kept = tuple(cell for cell in grid.cells if cell in factor.read)
-                yield Table(kept + factor.free, table.double().cpu()).over(factor.scope)
+    def _grid_tables(self, grid: Grid, values: Values) -> Iterator[Table]:
+        """The tables of the factors of a grid. Examples that agree in all that these factors depend on share one."""
+        distinct, which = self._distinct(grid, values)
+        tables = [
+            torch.empty(len(distinct) * self._size(f.read), *map(self._sizes.__getitem__, f.free), dtype=torch.float64)
+            for f in grid.factors
+        ]
+        filled = [0] * len(tables)
+        for parts in self._log_probs(grid, values, distinct):
+            for number, log_probs in parts:
+                tables[number][filled[number] : filled[number] + len(log_probs)] = log_probs
+                filled[number] += len(log_probs)
+        for factor, every in zip(grid.factors, tables, strict=True):
+            kept = tuple(cell for cell in grid.cells if cell in factor.read)
+            shaped = every.view(len(distinct), *(self._sizes[cell] for cell in kept + factor.free))
+            table = Table(kept + factor.free, shaped).over(factor.scope)
+            yield Table(factor.scope, table[which] if len(table) > 1 else table)
 
-    def _factor_log_probs(
-        self, factor: Factor, density: Density, parameters: Sequence[Tensor], values: Values
-    ) -> Tensor:
-        """The log-probabilities of a draw, [examples · points, *codes of its free cells]."""
+    def _log_probs(self, grid: Grid, values: Values, examples: np.ndarray) -> Iterator[Iterator[tuple[int, Tensor]]]:
+        """The log-probabilities of the factors of a grid for some examples, as many evaluations of the network at once
+        as fit into memory: each factor's number with those of some states of what it reads, [states, *codes of its free
+        cells], first by example, then by the codes of the grid's cells."""
+        density, orders = self._ordered[grid.place.density]
+        device = next(iter(values.values())).device
+        sizes = [self._sizes[cell] for cell in grid.cells]
+        points, most = prod(sizes), at_once(density.spec.plan, device)
+        cell_values = {cell: self._values_of(cell, values[cell[0]]) for cell in grid.cells}
+        for first in range(0, len(examples) * points, most):
+            states = np.arange(first, min(first + most, len(examples) * points))
+            rows = torch.from_numpy(examples[states // points]).to(device)
+            expanded = {name: values[name][rows] for name in density.spec.variables}
+            codes = dict(zip(grid.cells, np.unravel_index(states % points, sizes) if sizes else (), strict=True))
+            for (name, element), code in codes.items():
+                expanded[name][:, element] = cell_values[name, element][code]
+            own_values = density.units.standardized(expanded)
+            with torch.no_grad():
+                parameters = density.conditional_parameters(
+                    grid.place.group, own_values, orders[grid.place.group], validate=True
+                )
+            yield self._of_factors(grid, density, parameters, own_values, codes)
+
+    def _of_factors(
+        self,
+        grid: Grid,
+        density: Density,
+        parameters: Sequence[Tensor],
+        values: Values,
+        codes: Mapping[Cell, np.ndarray],
+    ) -> Iterator[tuple[int, Tensor]]:
+        """The log-probabilities of each factor under the parameters that a network gives for some states, of which one
+        alone is needed of those that differ in what the factor does not read."""
+        states = np.arange(len(parameters[0]))
+        for number, factor in enumerate(grid.factors):
+            unread = [codes[cell] for cell in grid.cells if cell not in factor.read]
+            needed = torch.from_numpy(states[~np.any(unread, axis=0)] if unread else states)
+            raw = parameters[factor.place.block][:, factor.place.draw]
+            own = values[factor.own[0][0]]
+            for some in needed.split(max(1, _IN_WORK // self._numbers_for_one(factor))) if len(needed) else ():
+                some = some.to(raw.device)
+                yield number, self._factor_log_probs(factor, density, raw[some], own[some]).double().cpu()
+
+    def _factor_log_probs(self, factor: Factor, density: Density, raw: Tensor, values: Tensor) -> Tensor:
+        """The log-probabilities of a draw, [states, *codes of its free cells], under its parameters [states, width];
+        values of its variable, [states, elements], are standardized."""
         place, conditional = factor.place, self._conditional(factor)
-        raw = parameters[place.block][:, place.draw]
         if factor.confined is not None:
             allowed = truncation(density, conditional, factor.confined, self._allowed[factor.confined])
             return conditional.log_mass(raw, allowed)
-        name = factor.own[0][0]
         if factor.free and not conditional.joint and factor.free[0] not in self._points:
-            return conditional.log_table(raw)[:, self.codes[factor.free[0]]]
-        own = values[name][:, [element for _, element in factor.own]]
+            codes = self.codes[factor.free[0]]
+            if self._lists_all(factor) or len(codes) == conditional.domain.levels:
+                return conditional.log_table(raw)[:, codes]
+        own = values[:, [element for _, element in factor.own]]
         log_scale = density.units.log_scale(place.group, place.block)
         if factor.free:
             places = self._places(factor.free)
@@ -379,25 +469,19 @@ class Elimination:
         domain = self._variable(cell[0]).element_domain(cell[1])
         return torch.from_numpy(domain.value(self.codes[cell].astype(np.float64))).to(like)
 
-    @staticmethod
-    def _set(values: Values, cell: Cell, column: Tensor) -> None:
-        values[cell[0]][:, cell[1]] = column
-
     # Sums
 
-    def _cheapest_path(self) -> tuple[list[tuple[int, ...]], int, int]:
-        """The order in which tables are multiplied, cells being summed out as soon as no other table has them; and the
-        size of the largest table on the way, and of all together."""
+    def _cheapest_path(self) -> list[tuple[int, ...]]:
+        """The order in which tables are multiplied, cells being summed out as soon as no other table has them."""
         scopes = self._scopes
         if not scopes:
-            return [], 1, 1
+            return []
         symbols = {cell: opt_einsum.get_symbol(number) for number, cell in enumerate(self.codes)}
         terms = ",".join("".join(symbols[cell] for cell in scope) for scope in scopes)
         equation = f"{terms}->{''.join(symbols[cell] for cell in self._asked)}"
         shapes = [tuple(self._sizes[cell] for cell in scope) for scope in scopes]
         path, _ = opt_einsum.contract_path(equation, *shapes, shapes=True, optimize="auto")
-        sizes = [self._size(together) for together, _ in self._steps(list(path))]
-        return list(path), max(sizes), sum(sizes)
+        return list(path)
 
     def _steps(self, path: Sequence[tuple[int, ...]]) -> Iterator[tuple[tuple[Cell, ...], tuple[Cell, ...]]]:
         """The cells of the tables that each step multiplies, all together, and those of what it leaves."""
@@ -434,27 +518,34 @@ class Elimination:
     def _drawn(
         self, step: Contraction, drawn: Mapping[Cell, Tensor], rows: Tensor, generator: torch.Generator
     ) -> dict[Cell, Tensor]:
-        """The cells that a step summed out, drawn given those of the steps after it: places among their codes."""
+        """The cells that a step summed out, drawn given those of the steps after it: places among their codes. Draws
+        that these are the same for have one distribution."""
         if not step.summed:
             return {}
         sizes = [self._sizes[cell] for cell in step.summed]
-        chunk = max(1, MOST_ENTRIES // prod(sizes))
-        uniforms = torch.rand(len(rows), 1, generator=generator, dtype=torch.float64)
-        chosen = []
-        for first in range(0, len(rows), chunk):
-            part = slice(first, first + chunk)
-            log_prob = torch.zeros(len(rows[part]), *sizes, dtype=torch.float64)
+        last = tuple(dict.fromkeys(cell for t in step.tables for cell in t.cells if cell not in step.summed))
+        shared = all(len(table.log_prob) == 1 for table in step.tables)
+        given = [torch.zeros_like(rows) if shared else rows, *(drawn[cell] for cell in last)]
+        distinct, which = torch.stack(given, 1).unique(dim=0, return_inverse=True)
+        uniforms = torch.rand(len(rows), generator=generator, dtype=torch.float64)
+        chosen = torch.zeros_like(rows)
+        for states in torch.arange(len(distinct)).split(max(1, MOST_ENTRIES // (_COPIES * prod(sizes)))):
+            example, *codes = distinct[states].unbind(1)
+            code = dict(zip(last, codes, strict=True))
+            log_prob = torch.zeros(len(states), *sizes, dtype=torch.float64)
             for table in step.tables:
                 kept = tuple(cell for cell in table.cells if cell in step.summed)
-                last = tuple(cell for cell in table.cells if cell not in step.summed)
-                moved = table.over(last + kept)
-                example = rows[part] if len(moved) > 1 else torch.zeros_like(rows[part])
-                index = (example, *(drawn[cell][part] for cell in last))
-                own = moved[index]
-                log_prob = log_prob + Table(kept, own).over(step.summed)
-            shares = log_prob.flatten(1).softmax(1).cumsum(1)
-            chosen.append((uniforms[part] >= shares[:, :-1]).sum(1))
-        places = np.unravel_index(torch.cat(chosen).numpy(), sizes)
+                others = tuple(cell for cell in table.cells if cell not in step.summed)
+                moved = table.over(others + kept)
+                own = moved[(example if len(moved) > 1 else torch.zeros_like(example), *(code[c] for c in others))]
+                log_prob += Table(kept, own).over(step.summed)
+            up_to = log_prob.flatten(1).softmax(1).cumsum(1).clamp(max=1)
+            here = torch.nonzero((which >= states[0]) & (which <= states[-1])).flatten()
+            number = which[here] - states[0]  # the distribution of each, which stands in the line of all after so many
+            line = (up_to + torch.arange(len(states)).unsqueeze(1)).flatten()
+            place = torch.searchsorted(line, uniforms[here] + number, right=True) - number * prod(sizes)
+            chosen[here] = place.clamp(max=prod(sizes) - 1)
+        places = np.unravel_index(chosen.numpy(), sizes)
         return {cell: torch.from_numpy(place) for cell, place in zip(step.summed, places, strict=True)}
 
 

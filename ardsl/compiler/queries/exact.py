@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 
 import numpy as np
@@ -14,7 +14,7 @@ from torch import Tensor
 from ardsl.compiler.arrays.values import Values
 from ardsl.compiler.likelihood.density import Density
 from ardsl.compiler.likelihood.missing import Cells, with_last
-from ardsl.compiler.queries.elimination import Elimination, TooCostly
+from ardsl.compiler.queries.elimination import PER_NUMBER, Budget, Elimination, TooCostly
 from ardsl.compiler.queries.events import Allowed, Cell
 from ardsl.compiler.queries.particles import Ordered
 from ardsl.model.model import Variable
@@ -51,19 +51,36 @@ def joint_words(densities: Sequence[Density], first: str) -> str:
     return f"the mixture over {orders:,} orders" if mixed else "the joint distribution of the spec"
 
 
+def mixed_log_joint(eliminations: Sequence[Elimination], values: Values) -> Tensor:
+    """log p of what is known under the mean over orders, each of which has an elimination: [examples, *codes of each
+    cell asked for], float64 in nats."""
+    under = [elimination.log_joint(values) for elimination in eliminations]
+    return torch.stack(under).logsumexp(0) - math.log(len(under))
+
+
+def _walk(densities: Sequence[Density]) -> int:
+    """The floating-point operations of a particle's walk through all conditionals."""
+    designs = [design for density in densities for design in density.spec.plan.groups]
+    parameters = sum(target.draws * target.family.width for design in designs for target in design.group.targets)
+    return sum(design.flops for design in designs) + PER_NUMBER * parameters
+
+
 @dataclass(frozen=True, eq=False)
 class Questions:
     """Questions of a joint distribution about examples that know the same cells: ``densities`` are its conditionals,
     ``known`` says of which elements the values are known, bool [elements] by variable. Under orders that may be any,
     the cells of ``first`` are drawn first, those of ``then`` next, and all others last. With ``about`` what has no
     bearing on these cells is left out of the joint distribution, which is then divided by a number that is the same for
-    all their values."""
+    all their values. Answers that take more than an estimate from so many ``samples`` of each example are taken from
+    the ``budget``."""
 
     densities: Sequence[Density]
     known: Mapping[str, np.ndarray]
     first: Cells
     then: Cells
     about: frozenset[Cell] | None = None
+    samples: int = 0
+    budget: Budget = field(default_factory=Budget)
 
     def log_joint(
         self,
@@ -78,8 +95,7 @@ class Questions:
         Of ``values`` [examples, elements] by variable in the data's own form, with legal ones where they are not
         known. Cells in ``points`` take these values alone, float64 [n]. Raises ``TooCostly``.
         """
-        under = [elimination.log_joint(values) for elimination in self.eliminations(values, box, asked, points)]
-        return torch.stack(under).logsumexp(0) - math.log(len(under))
+        return mixed_log_joint(self.eliminations(values, box, asked, points), values)
 
     def eliminations(
         self,
@@ -87,14 +103,16 @@ class Questions:
         box: Mapping[Cell, Allowed] | None = None,
         asked: Sequence[Cell] = (),
         points: Points | None = None,
+        draws: int = 0,
     ) -> list[Elimination]:
-        """The elimination under each order, all of which are affordable."""
+        """The elimination under each order, all of which are affordable, with so many ``draws``."""
         orders = list(self.orders())
         if self.about is not None and len(orders) > 1:
             raise TooCostly("the orders that are mixed weigh what is left out differently")
         every = [Elimination(ordered, self.known, box, asked, points, self.about) for ordered in orders]
-        for elimination in every:
-            elimination.require_affordable(len(next(iter(values.values()))) * len(every))
+        examples = len(next(iter(values.values())))
+        work = sum(elimination.work(values, draws) for elimination in every)
+        self.budget.spend(work, examples * self.samples * _walk(self.densities))
         return every
 
     def orders(self) -> Iterator[Ordered]:

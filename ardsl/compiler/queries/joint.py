@@ -105,6 +105,11 @@ def by_known(joint: Joint, values: Values) -> Iterator[tuple[Masks, Tensor]]:
         yield joint.elements() | masks, torch.from_numpy(np.flatnonzero(which.reshape(-1) == number))
 
 
+def rows_of(joint: Joint, values: Values, rows: Tensor) -> Values:
+    """Some rows of values, with legal ones for those that are missing."""
+    return joint.filled({name: value[rows] for name, value in values.items()}, len(rows))
+
+
 def find_cell(joint: Joint, name: str) -> Cell:
     """The cell of a name. Raises ``ArdslError`` for a name that none has."""
     cells = Cells(joint.model.spec.model)
@@ -231,6 +236,16 @@ def continuous_cells(joint: Joint, box: Box) -> Iterator[Cell]:
         variable = joint.variables[name]
         if variable.kind != "given" and not variable.element_domain(element).discrete:
             yield name, element
+
+
+def of_least_dimension(joint: Joint, boxes: Sequence[Box], text: str) -> tuple[int, list[Box]]:
+    """The disjoint boxes that fix the fewest continuous cells, beside which others have no probability; and how many
+    these cells are."""
+    dimensions = min((continuous(joint, box) for box in boxes), default=0)
+    chosen = [box for box in boxes if continuous(joint, box) == dimensions]
+    if len({frozenset(continuous_cells(joint, box)) for box in chosen}) > 1:
+        raise ArdslError(f"`{text}` fixes different continuous columns: it has no probability, and no density")
+    return dimensions, chosen
 
 
 def of_box(joint: Joint, box: Box) -> tuple[Values, dict[Cell, Allowed]]:

@@ -109,6 +109,11 @@ class Particles:
         return {name: value[rows.to(value.device)] for name, value in (self.values or {}).items()}, share
 
 
+def to_choose_among(count: int) -> int:
+    """The number of particles of an example that so many samples are chosen among."""
+    return max(_MORE * count, _LEAST_TO_CHOOSE)
+
+
 def joined(parts: Sequence[Particles]) -> Particles:
     """The particles of a union of disjoint events, of each of which there are some of the same examples."""
     examples = len(parts[0].log_weights)
@@ -164,9 +169,9 @@ class Sampler:
         self, values: Values, questions: Sequence[Question], count: int, seed: int
     ) -> tuple[Values, Tensor, Particles]:
         """So many weighted draws of each example given that one of the questions' events holds, chosen among four times
-        as many particles: their values [examples · count, elements] by variable, the share of different ones among
-        those of each example, and the particles."""
-        particles = self.particles(values, questions, max(_MORE * count, _LEAST_TO_CHOOSE), seed, keep=True)
+        as many particles, a thousand at least: their values [examples · count, elements] by variable, the share of
+        different ones among those of each example, and the particles."""
+        particles = self.particles(values, questions, to_choose_among(count), seed, keep=True)
         chosen, share = particles.choose(count, torch.Generator().manual_seed(seed + 1))
         return chosen, share, particles
 
@@ -241,7 +246,10 @@ class Sampler:
             copies, left = draw.copies, draw.left
             others = {name: value[draw.rows.to(value.device)] for name, value in drawn.items() if name not in own}
             drawn = others | density.units.restored(standardized)
-        return filters, copies, _within(drawn, question, joint) if keep else {}
+        if not keep:
+            return filters, copies, {}
+        variables = {name: variable for density, _ in joint for name, variable in density.spec.variables.items()}
+        return filters, copies, within(drawn, question.allowed, variables)
 
 
 def _drawn(density: Density) -> list[Variable]:
@@ -419,11 +427,10 @@ def _code_intervals(domain: Domain, allowed: Allowed) -> np.ndarray:
     return edges.reshape(-1, 2) - 0.5
 
 
-def _within(values: Values, question: Question, joint: Ordered) -> Values:
+def within(values: Values, confined: Mapping[Cell, Allowed], variables: Mapping[str, Variable]) -> Values:
     """Values in the data's own form, with continuous ones that rounding took over an end of what is allowed at it."""
     kept = dict(values)
-    variables = {name: variable for density, _ in joint for name, variable in density.spec.variables.items()}
-    for (name, element), allowed in question.allowed.items():
+    for (name, element), allowed in confined.items():
         if variables[name].element_domain(element).discrete or allowed.intervals is None:
             continue
         column = kept[name][:, element]
