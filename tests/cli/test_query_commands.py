@@ -59,7 +59,7 @@ def test_rows_in_which_something_holds(trees: Path, tmp_path: Path) -> None:
     done = run("sample", trees, "-n", 200, "--where", "width > 1.3 and kind = elm", "--seed", 0, "-o", table)
     first, second = done.output.splitlines()
     assert first == f"wrote 200 samples to {table}"
-    assert re.fullmatch(r"weighted: \d+\.\d% of them are distinct, effective samples [\d,]+", second)
+    assert re.fullmatch(r"weighted: \d+\.\d% of them are distinct, effective samples [\d,]+ of [\d,]+", second)
     rows = list(csv.DictReader(table.read_text().splitlines()))
     assert len(rows) == 200
     assert all(float(row["width"]) > 1.3 and row["kind"] == "elm" for row in rows)
