@@ -537,8 +537,8 @@ class Elimination:
                 kept = tuple(cell for cell in table.cells if cell in step.summed)
                 others = tuple(cell for cell in table.cells if cell not in step.summed)
                 moved = table.over(others + kept)
-                own = moved[(example if len(moved) > 1 else torch.zeros_like(example), *(code[c] for c in others))]
-                log_prob += Table(kept, own).over(step.summed)
+                index = (example if len(moved) > 1 else torch.zeros_like(example), *(code[cell] for cell in others))
+                log_prob += Table(kept, moved[index]).over(step.summed)
             up_to = log_prob.flatten(1).softmax(1).cumsum(1).clamp(max=1)
             here = torch.nonzero((which >= states[0]) & (which <= states[-1])).flatten()
             number = which[here] - states[0]  # the distribution of each, which stands in the line of all after so many
