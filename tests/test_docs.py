@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import runpy
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ardsl.diagnostics import Diagnostic, Sink, Source
@@ -58,6 +60,20 @@ def test_a_shipped_spec_is_clean_and_in_the_canonical_layout(path: Path) -> None
 def test_links_lead_somewhere(page: Path) -> None:
     gone = [target for target in _LINK.findall(page.read_text()) if not (page.parent / target).exists()]
     assert not gone
+
+
+@pytest.mark.parametrize("name", ["asia", "eeg", "planes", "sentences"])
+def test_a_script_that_writes_data_makes_its_folder(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "folder"
+    arguments = [folder]
+    if name == "planes":
+        digits = {
+            f"{split}_{kind}": np.zeros((2, 3, 3)) for split in ("train", "test") for kind in ("images", "labels")
+        }
+        np.savez(tmp_path / "digits.npz", **digits)
+        arguments = [tmp_path / "digits.npz", folder]
+    runpy.run_path(str(ROOT / "specs" / "data" / f"make_{name}.py"))["main"](*map(str, arguments))
+    assert any(folder.iterdir())
 
 
 def test_every_code_a_page_names_is_known() -> None:

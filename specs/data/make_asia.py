@@ -47,6 +47,7 @@ def sample(count: int, generator: np.random.Generator) -> list[dict[str, int]]:
 
 
 def main(folder: str) -> None:
+    Path(folder).mkdir(parents=True, exist_ok=True)
     generator = np.random.default_rng(0)
     for split, count in ROWS.items():
         with Path(folder, f"asia_{split}.csv").open("w", newline="") as file:

@@ -13,6 +13,7 @@ from matplotlib import cbook
 
 
 def main(folder: str) -> None:
+    Path(folder).mkdir(parents=True, exist_ok=True)
     with cbook.get_sample_data("eeg.dat") as file:
         recording = np.frombuffer(file.read(), dtype=np.float64).reshape(800, 4)
     np.savez(Path(folder, "eeg.npz"), train=recording[None, :600], test=recording[None, 600:])

@@ -15,6 +15,7 @@ import numpy as np
 
 
 def main(digits: str, folder: str) -> None:
+    Path(folder).mkdir(parents=True, exist_ok=True)
     with np.load(digits) as arrays:
         found = {name: arrays[name] for name in ("train_labels", "test_labels")}
         for split in ("train", "test"):

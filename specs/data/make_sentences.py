@@ -24,6 +24,7 @@ def sentences() -> list[str]:
 
 
 def main(folder: str) -> None:
+    Path(folder).mkdir(parents=True, exist_ok=True)
     left = sentences()
     random.Random(0).shuffle(left)
     everyone = len(left)
