@@ -272,8 +272,9 @@ def _text(path: Path, output: Path, rows: int, fields: Sequence[_Field], left_ou
         by_information = "# By mutual information: what tells most of the others comes first."
         lines += [by_information if len(fields) <= _MOST_ORDERED else "# As in the table, which has many columns."]
         lines += [f"order row by [{', '.join(f.name for f in fields)}]"]
-    hidden = f"made(hidden = [{width}, {width}], activation = gelu, dropout = {dropout})"
-    lines += ["", f"p(row[i] | row[<i]) = default via {hidden}", "", "data {"]
+    kind = "nade" if gaps else "made"  # of all orders: a made's first conditionals are far off there
+    network = f"{kind}(hidden = [{width}, {width}], activation = gelu, dropout = {dropout})"
+    lines += ["", f"p(row[i] | row[<i]) = default via {network}", "", "data {"]
     where = os.path.relpath(Path(path).absolute(), Path(output).absolute().parent)
     lines += [f"  train = {string(Path(where).as_posix())}", f"  valid = {share}"]
     lines += ["  missing = marginalize"] if gaps else []

@@ -153,6 +153,7 @@ def test_two_columns_have_two_orders(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("a,b\n" + "".join(f"{k % 5 or ''},{k % 3}\n" for k in range(40)))
     text, _, _ = sketch(tmp_path / "t.csv", tmp_path / "t.ar")
     assert 'any(orders = 2, train = "all")' in text
+    assert "default via nade(hidden = [64, 64], activation = gelu, dropout = 0.1)" in text
     ardsl.loads(text)
 
 
