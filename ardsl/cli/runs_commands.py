@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ardsl.cli.output import complain, noting_warnings, print_json, say
+from ardsl.cli.output import noting_warnings, print_json, say
 from ardsl.cli.specs import json_option, literal, pairs, split_values
 from ardsl.cli.train_commands import from_here
 from ardsl.common.wording import plural
@@ -34,7 +34,8 @@ unknown_option = click.option(
     type=click.Choice(["missing", "error"]),
     default="missing",
     show_default=True,
-    help="What values outside their domains are, such as a category that training never saw.",
+    help="What values outside their domains are, such as a category that training never saw; and columns that are not "
+    "there.",
 )
 bound_option = click.option(
     "--samples",
@@ -146,36 +147,34 @@ def score_command(
     unknown: str,
     bound: int,
     device: str,
-) -> int:
-    """Write the log-probability of every row, in nats and in the data's order, or with latent variables a bound."""
+) -> None:
+    """Write the log-probability of every row, in nats and in the data's order, or with latent variables a bound: of
+    rows with empty cells that of what is there, where it has to be estimated with its standard error."""
     import numpy as np
 
-    from ardsl.compiler.queries.complete import OrderForbids
     from ardsl.outputs.tables import write_cell_scores, write_scores
     from ardsl.queries.conditionals import score_cells
-    from ardsl.queries.evaluate import score
+    from ardsl.queries.evaluate import scores
     from ardsl.runs.restore import restore
 
     model = restored(directory, restore, device)
     chosen = data_of(directory, model.spec, data, split, data_dir)
     with noting_warnings():
-        scores = score(model, samples=bound, unknown=unknown, **chosen)
+        scored = scores(model, samples=bound, unknown=unknown, **chosen)
     if by_column:
-        try:
-            with warnings.catch_warnings():  # unknown values were counted above
-                warnings.simplefilter("ignore", UserWarning)
-                by_cell = score_cells(model, unknown=unknown, **chosen)
-        except OrderForbids as error:
-            complain(str(error))
-            return 1
-        write_cell_scores(output, scores, by_cell)
+        with warnings.catch_warnings():  # unknown values were counted above
+            warnings.simplefilter("ignore", UserWarning)
+            by_cell = score_cells(model, unknown=unknown, **chosen)
+        write_cell_scores(output, scored.log_prob, by_cell, scored.standard_error)
     else:
-        write_scores(output, scores)
-    say(f"wrote the log-probabilities of {plural(len(scores), 'row')} to {output}")
-    lacking = int(np.isnan(scores).sum())
+        write_scores(output, scored.log_prob, scored.standard_error)
+    say(f"wrote the log-probabilities of {plural(len(scored.log_prob), 'row')} to {output}")
+    estimated = int((scored.standard_error > 0).sum())
+    if estimated:
+        say(f"note: {plural(estimated, 'row')} estimated, since values are missing: see `standard_error`", err=True)
+    lacking = int(np.isnan(scored.log_prob).sum())
     if lacking:
         say(f"note: {plural(lacking, 'row')} of these without one, since values are missing", err=True)
-    return 0
 
 
 @click.command("sample")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from ardsl.cli.output import complain, noting_warnings, say
+from ardsl.cli.output import noting_warnings, say
 from ardsl.cli.runs_commands import (
     data_of,
     data_options,
@@ -98,9 +98,10 @@ def impute_command(
     seed: int | None,
     unknown: str,
     device: str,
-) -> int:
-    """Fill the empty cells of a table by draws from the model, given the rest of each row."""
-    from ardsl.compiler.queries.complete import OrderForbids
+) -> None:
+    """Fill the empty cells of a table by draws from the model, given the rest of each row: exact ones, or weighted ones
+    where no exact ones can be had, which is said then."""
+    from ardsl.compiler.queries.answer import worth
     from ardsl.data.sources import open_source
     from ardsl.outputs.tables import write_filled
     from ardsl.queries.impute import impute
@@ -111,18 +112,16 @@ def impute_command(
         raise click.UsageError(f"--{fill} is the same every time: leave --draws out")
     model = restored(directory, restore, device)
     chosen = data_of(directory, model.spec, data, split, data_dir)
-    try:
-        with noting_warnings():
-            imputation = impute(model, **chosen, fill=fill, draws=draws, seed=seed, unknown=unknown)
-    except OrderForbids as error:
-        complain(str(error))
-        return 1
+    with noting_warnings():
+        imputation = impute(model, **chosen, fill=fill, draws=draws, seed=seed, unknown=unknown)
     source = chosen["data"] if chosen["data"] is not None else getattr(model.spec.model.data, split)
     source = open_source(source, chosen["data_dir"] or ".")
     cells, rows = write_filled(output, model.spec, source, split, imputation)
     times = f", {draws} times" if draws > 1 else ""
     say(f"wrote {output}: {plural(cells, 'cell')} filled in {plural(rows, 'row')}{times}")
-    return 0
+    if imputation.effective_samples is not None:
+        least = worth(imputation.effective_samples)
+        say(f"note: {plural(imputation.estimated, 'row')} estimated, from samples ({least} at least)", err=True)
 
 
 @click.command("predict")
@@ -155,25 +154,18 @@ def predict_command(
     median: bool,
     unknown: str,
     device: str,
-) -> int:
+) -> None:
     """Give the distribution of a column given the rest of each row; the data may lack the column."""
     import numpy as np
 
-    from ardsl.compiler.queries.complete import OrderForbids
     from ardsl.outputs.tables import write_prediction
     from ardsl.queries.conditionals import predict
     from ardsl.runs.restore import restore
 
     compared = _one_of({"likely": likely, "mean": mean, "median": median}, "")
     model = restored(directory, restore, device)
-    try:
-        with noting_warnings():
-            prediction = predict(
-                model, column, **data_of(directory, model.spec, data, split, data_dir), unknown=unknown
-            )
-    except OrderForbids as error:
-        complain(str(error))
-        return 1
+    with noting_warnings():
+        prediction = predict(model, column, **data_of(directory, model.spec, data, split, data_dir), unknown=unknown)
     known = ~np.isnan(prediction.actual)
     lines = prediction.compared(compared or None) if known.any() else []
     if output is not None:
@@ -190,4 +182,3 @@ def predict_command(
         )
     if output is None and not known.any():
         say(f"`{column}` is not known in any row: give -o FILE.csv for its distribution")
-    return 0

@@ -30,7 +30,7 @@ from ardsl.compiler.likelihood.density import Density
 from ardsl.compiler.likelihood.elementwise import by_element
 from ardsl.compiler.likelihood.estimate import estimate
 from ardsl.compiler.queries.complete import complete
-from ardsl.compiler.queries.drawn import Draws, draw_where, names_cells
+from ardsl.compiler.queries.drawn import Completions, Draws, completions, draw_where, names_cells
 from ardsl.compiler.queries.events import Event
 from ardsl.compiler.queries.queryable import Queryable
 from ardsl.compiler.steps.evaluator import Lender
@@ -374,6 +374,33 @@ class AutoregressiveModel(Density, Queryable):
             new = drawn[variable.name]
             completed[variable.name] = shaped(torch.where(there.isnan(), new, there.to(new.dtype)), variable)
         return next(iter(completed.values())) if len(completed) == 1 else completed
+
+    def completions(
+        self, x: Any, given: Any = None, *, draws: int = 1, seed: int | None = None, likely: bool = False
+    ) -> Completions:
+        """``x`` with every NaN drawn given the rest of its example, as often as asked for, with how exact that is.
+
+        Exact where that is affordable: see ``docs/queries.md``. Elsewhere the draws are chosen among weighted
+        particles.
+
+        Args:
+            x: the observed variables, as in :meth:`log_prob`, with NaN for missing values.
+            given: the given variables, as in :meth:`log_prob`.
+            draws: how often each example is completed: one after the other, [batch · draws, *shape].
+            seed: decides the draws; by default they are fresh.
+            likely: fills in the most likely value of one cell after another instead, each given those before it.
+
+        Raises:
+            ArdslError: for arrays that the model cannot take, and examples that have probability 0.
+
+        >>> gap = torch.tensor([[torch.nan, 1, torch.nan, 0]])
+        >>> completions = model.completions(gap, draws=5, seed=0)
+        >>> completions.values.shape, completions.exact.tolist()
+        (torch.Size([5, 4]), [True])
+        """
+        with evaluating(self):
+            completed = completions(self._joint, x, given, checked_count(draws, "draws", 1), seed, likely)
+        return replace(completed, values=self._users_form(completed.values))
 
     def distribution(self, given: Any = None) -> ModelDistribution:
         """The model as a ``torch.distributions.Distribution``, for any program of torch or Pyro.

@@ -18,6 +18,7 @@ from ardsl.data.formats.source import LENGTHS, Source
 from ardsl.data.formats.texts import Text
 from ardsl.data.lengths import padded
 from ardsl.data.values import Part, Raw, Unknown
+from ardsl.diagnostics import did_you_mean
 from ardsl.diagnostics.rules.data import MISSING_VALUES, NO_SUCH_KEY, UNREADABLE, WRONG_FORMAT, WRONG_SHAPE
 from ardsl.errors import data_error
 from ardsl.model.model import Variable
@@ -65,7 +66,8 @@ def read_examples(
 
     ``missing`` overrides the spec's treatment of missing values: ``keep`` leaves NaN wherever a cell is empty.
     ``absent`` are elements, by their names in the spec, whose column may be lacking: all their values are missing then.
-    ``unknown`` counts values outside the domains, which are then treated as missing ones are, where these are allowed.
+    ``unknown`` notes values outside the domains and columns that are not there, which are then treated as missing ones
+    are, where these are allowed.
     """
     policy = missing or spec.model.data.missing
     real = np.dtype(np.float64 if dtype == torch.float64 else np.float32)
@@ -165,8 +167,13 @@ class _Reader:
         names = list(choice.names)
         known = set(self.source.keys)
         if choice.each and len(names) == variable.size:
-            lacks = [names[e] not in known and variable.element_name(e) in absent for e in range(variable.size)]
-            names = ["" if lack else name for name, lack in zip(names, lacks, strict=True)]
+            lacking = [e for e in range(variable.size) if names[e] not in known]
+            unnamed = [e for e in lacking if variable.element_name(e) not in absent]
+            unknown = self._unknown_of(variable)
+            if unknown is not None and len(lacking) < variable.size:
+                unknown.columns |= {names[e]: did_you_mean(names[e], self.source.keys) for e in unnamed}
+                unnamed = []
+            names = ["" if e in lacking and e not in unnamed else name for e, name in enumerate(names)]
         for name in filter(None, names):
             if name not in known:
                 raise no_such(variable, name, self.source)
@@ -217,8 +224,7 @@ class _Reader:
         own = [part for part in parts if part.variable == variable.name]
         if self.spec.model.data.dequantize:
             own = [part.dequantized((self.split, variable.name, number)) for number, part in enumerate(own)]
-        unknown = self.unknown if gaps and variable.kind == "observed" and not variable.varies else None
-        arrays = [part.converted(rows, self.real, gaps, unknown) for part in own]
+        arrays = [part.converted(rows, self.real, gaps, self._unknown_of(variable)) for part in own]
         if len(arrays) == 1 and arrays[0].shape[1:] == variable.shape and not variable.is_record:
             return arrays[0]
         floating = [array.dtype for array in arrays if array.dtype.kind == "f"]
@@ -227,6 +233,11 @@ class _Reader:
         for element, array in enumerate(arrays):
             stacked[:, element] = array
         return stacked.reshape(-1, *variable.shape)
+
+    def _unknown_of(self, variable: Variable) -> Unknown | None:
+        """What notes values of a variable that are taken as missing; None where none may be."""
+        may_miss = variable.name in self.gaps and variable.kind == "observed" and not variable.varies
+        return self.unknown if may_miss else None
 
     def _missing(self) -> Exception:
         where = sorted(self.lacking.items(), key=lambda item: -item[1])

@@ -57,10 +57,12 @@ class Raw:
 
 @dataclass
 class Unknown:
-    """Values outside their domains that are taken as missing ones: how many there are, and the first, by column."""
+    """What is taken as missing though the data does not say so: values outside their domains, how many there are and
+    the first, by column; and ``columns`` that are not there, each with a hint."""
 
     counts: dict[str, int] = field(default_factory=dict)
     first: dict[str, str] = field(default_factory=dict)
+    columns: dict[str, str | None] = field(default_factory=dict)
 
     def add(self, column: str, count: int, value: object) -> None:
         self.counts[column] = self.counts.get(column, 0) + count
@@ -70,7 +72,19 @@ class Unknown:
     def total(self) -> int:
         return sum(self.counts.values())
 
-    def __str__(self) -> str:
+    @property
+    def notes(self) -> list[str]:
+        """What was taken as missing, a line each for columns and for values."""
+        notes = []
+        if self.columns:
+            names, hints = listed(self.columns), [hint for hint in self.columns.values() if hint is not None]
+            there, taken = ("is", "it is") if len(self.columns) == 1 else ("are", "they are")
+            kind = "column" if len(self.columns) == 1 else "columns"
+            hint = f": {hints[0]}" if hints else ""
+            notes.append(f"there {there} no {kind} {names}, and {taken} taken as missing in every row{hint}")
+        return [*notes, self._values()] if self.total else notes
+
+    def _values(self) -> str:
         most = sorted(self.counts, key=lambda column: -self.counts[column])
         columns = ", ".join(f"{self.counts[c]:,} in `{c}` such as {self.first[c]}" for c in most[:_MOST_NAMED])
         more = f", and in {len(most) - _MOST_NAMED} columns more" if len(most) > _MOST_NAMED else ""

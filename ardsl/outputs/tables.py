@@ -31,13 +31,28 @@ _LOOKED_AT = 1_000
 _WHOLE, _WHOLE_DECIMAL = re.compile(r"[-+]?\d+"), re.compile(r"[-+]?\d+\.0")
 
 
-def write_scores(path: str | Path, scores: np.ndarray) -> None:
-    """A row for each example, in the data's order: its number from 0, and its log-probability in nats."""
+def write_scores(path: str | Path, scores: np.ndarray, errors: np.ndarray | None = None) -> None:
+    """A row for each example, in the data's order: its number from 0, and its log-probability in nats; where some are
+    estimated, with ``errors`` above 0, their standard error."""
     _check_csv(path, "scores")
-    write_table(Path(path), ["row", "log_prob"], ([row, _number(value)] for row, value in enumerate(scores)))
+    header, rows = _scored(scores, errors)
+    write_table(Path(path), header, rows)
 
 
-def write_cell_scores(path: str | Path, scores: np.ndarray, columns: Mapping[str, np.ndarray]) -> None:
+def _scored(scores: np.ndarray, errors: np.ndarray | None) -> tuple[list[str], list[list[Any]]]:
+    """The columns of scores, and their rows."""
+    header = ["row", "log_prob"]
+    rows = [[row, _number(value)] for row, value in enumerate(scores)]
+    if errors is not None and errors.any():
+        header.append("standard_error")
+        for row, error in zip(rows, errors, strict=True):
+            row.append(_number(error) if error else "")
+    return header, rows
+
+
+def write_cell_scores(
+    path: str | Path, scores: np.ndarray, columns: Mapping[str, np.ndarray], errors: np.ndarray | None = None
+) -> None:
     """:func:`write_scores` with log p of each cell given the rest of its row, and the column that is the most unlikely,
     each measured by its own mean and spread over the rows."""
     _check_csv(path, "scores")
@@ -46,9 +61,10 @@ def write_cell_scores(path: str | Path, scores: np.ndarray, columns: Mapping[str
     spread = np.maximum(known.std(axis=0), 1e-9)
     unlikely = ((known - known.mean(axis=0)) / spread).filled(np.inf).argmin(axis=1)
     names = list(columns)
-    own = ["row", "log_prob", "most_unlikely"]
+    scored, of_rows = _scored(scores, errors)
+    own = [*scored, "most_unlikely"]
     header = _distinct(names, own)
-    rows = ([row, _number(score), header[unlikely[row]], *map(_number, every[row])] for row, score in enumerate(scores))
+    rows = ([*first, header[unlikely[row]], *map(_number, every[row])] for row, first in enumerate(of_rows))
     write_table(Path(path), [*own, *header], rows)
 
 
@@ -101,8 +117,8 @@ def write_filled(path: str | Path, spec: Spec, source: Source, split: str, imput
     """The source with its missing cells filled in, and how many cells and rows that took.
 
     A table keeps all its columns and every cell that is there as it was written, also one whose value the model does
-    not know. Several draws stand one after the other, with their numbers from 1 in a column ``draw`` before all others.
-    Arrays go to ``.npz``.
+    not know; columns of the model that it lacks come last. Several draws stand one after the other, with their numbers
+    from 1 in a column ``draw`` before all others. Arrays go to ``.npz``.
     """
     path, draws = Path(path), imputation.draws
     if not isinstance(source, Table):
@@ -111,9 +127,10 @@ def write_filled(path: str | Path, spec: Spec, source: Source, split: str, imput
         write_samples(path, spec, dict(draws[0]))
         return imputation.cells, imputation.rows
     _check_csv(path, "filled tables")
-    header = list(source.keys)
+    by_draw = [_columns(spec, source, split, draw) for draw in draws]
+    header = [*source.keys, *(name for name in by_draw[0] if name not in source.keys)]
     counts: Counter[str] = Counter()
-    filled = (_filled_rows(source, _columns(spec, source, split, draw), counts) for draw in draws)
+    filled = (_filled_rows(source, columns, counts) for columns in by_draw)
     if len(draws) == 1:
         write_table(path, header, next(filled))
     else:
@@ -141,10 +158,14 @@ def _filled_rows(
     for block, first in table.blocks(table.keys):
         written = {name: block[name].to_pylist() for name in block}
         rows = len(next(iter(written.values())))
+        lacking = [name for name in columns if name not in block]
+        written |= {name: [None] * rows for name in lacking}
         incomplete = np.zeros(rows, dtype=bool)
         for name, (values, domain) in columns.items():
-            raw, _ = column_values(block[name], domain, f"{table.name}, column `{name}`")
-            cells, missing = written[name], absent(raw, domain)
+            cells, missing = written[name], np.ones(rows, dtype=bool)
+            if name not in lacking:
+                raw, _ = column_values(block[name], domain, f"{table.name}, column `{name}`")
+                missing = absent(raw, domain)
             incomplete |= missing
             gaps = np.flatnonzero(missing)
             counts["cells"] += len(gaps)
@@ -154,7 +175,8 @@ def _filled_rows(
                     cells[row] = form(table_cells(values[first + row : first + row + 1], domain)[0])
         counts["rows"] += int(incomplete.sum())
         yield from (
-            ["" if (cell := written[name][row]) is None else cell for name in table.keys] for row in range(rows)
+            ["" if (cell := written[name][row]) is None else cell for name in (*table.keys, *lacking)]
+            for row in range(rows)
         )
 
 

@@ -17,8 +17,6 @@ from ardsl.compiler.arrays.values import Values, data_type, value_type
 from ardsl.compiler.guards import require_fixed_length_observed
 from ardsl.compiler.model import AutoregressiveModel
 from ardsl.compiler.queries.cells import cell_log_probs, each_cell_log_prob, relative_log_probs
-from ardsl.compiler.queries.complete import OrderForbids
-from ardsl.compiler.queries.elimination import MOST_CODES
 from ardsl.data.splits import Examples, count, take
 from ardsl.diagnostics.rules.data import UNUSABLE_OPTION
 from ardsl.diagnostics.suggest import did_you_mean
@@ -74,9 +72,7 @@ class Prediction:
     @property
     def starts(self) -> np.ndarray:
         """The start of each value's stretch."""
-        ends = np.cumsum(self.widths)
-        starts: np.ndarray = ends - self.widths + self.values[0] - self.widths[0] / 2
-        return starts
+        return _starts(self.values, self.widths)
 
     @property
     def finite(self) -> bool:
@@ -197,7 +193,6 @@ def predict(
 
     Raises:
         ArdslError: where the model has no such column, and for data that do not fit the spec.
-        OrderForbids: for numbers without end beside other missing cells, unless the model was trained on all orders.
 
     >>> import ardsl, numpy
     >>> spec = ardsl.loads("observed x[3] : integer(0, 4)\\np(x[i] | x[<i]) = categorical via linear")
@@ -215,6 +210,7 @@ def predict_cell(model: AutoregressiveModel, cell: Cell, examples: Examples) -> 
     """The distribution of one cell given what is there of the rest of each example."""
     points, widths = _candidates(model, cell, examples)
     actual = examples[cell.variable.name].reshape(count(examples), -1)[:, cell.element].double().cpu().numpy()
+    values, wide = points.double().cpu().numpy(), widths.double().cpu().numpy()
     shares = np.zeros((len(actual), len(points)))
     log_prob = np.full(len(actual), np.nan)
     estimated = np.zeros(len(actual), dtype=bool)
@@ -229,12 +225,9 @@ def predict_cell(model: AutoregressiveModel, cell: Cell, examples: Examples) -> 
             first += len(own)
     if others.any():
         rows = np.flatnonzero(others)
-        shares[rows], exact = _beside_gaps(model, cell, take(examples, torch.from_numpy(rows)), rows)
+        lacking = take(examples, torch.from_numpy(rows))
+        shares[rows], log_prob[rows], exact = _beside_gaps(model, cell, lacking, actual[rows], values, wide)
         estimated[rows] = not exact
-        known = rows[~np.isnan(actual[rows])]
-        codes = cell.domain.code(actual[known]).astype(np.int64)
-        log_prob[known] = np.log(np.maximum(shares[known, codes], np.finfo(np.float64).tiny))
-    values, wide = points.double().cpu().numpy(), widths.double().cpu().numpy()
     return Prediction(cell, values, wide, shares, actual, log_prob, estimated)
 
 
@@ -303,31 +296,28 @@ def _lacking_others(model: AutoregressiveModel, cell: Cell, examples: Examples) 
 
 
 def _beside_gaps(
-    model: AutoregressiveModel, cell: Cell, examples: Examples, rows: np.ndarray
-) -> tuple[np.ndarray, bool]:
-    """The probabilities of all values of a cell beside missing ones, [examples, values], and whether these are exact:
-    else they are estimated. Raises ``OrderForbids`` for cells of too many values."""
-    if cell.domain.levels is None or cell.domain.levels > min(_MOST_LEVELS, MOST_CODES):
-        name, row = _first_gap(model, cell, examples)
-        raise OrderForbids(
-            f"`{name}` is missing in row {rows[row]}: numbers without end given the rest need the rest, unless the "
-            'model was trained with `any(…, train = "all")`'
-        )
+    model: AutoregressiveModel, cell: Cell, examples: Examples, actual: np.ndarray, values: np.ndarray, wide: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, bool]:
+    """The probabilities of a cell beside missing ones: of its ``values``, or of the stretches around them, so ``wide``,
+    [examples, values]; log p of what it holds, [examples], NaN where that is missing; and whether these are exact, else
+    they are estimated."""
     given = {name: value.double() for name, value in examples.items()}
     distribution = model.conditional(cell.variable.element_name(cell.element), given, seed=0)
-    return distribution.probs.numpy(), distribution.effective_samples is None
+    shares = distribution.probs
+    if len(distribution.values) != len(values) or distribution.widths is not None:
+        edges = torch.from_numpy(np.append(_starts(values, wide), _starts(values, wide)[-1] + wide[-1]))
+        up_to = torch.stack([distribution.cdf(edge.expand(len(actual))) for edge in edges], 1)
+        shares = up_to.diff(dim=1)
+        shares = shares / shares.sum(1, keepdim=True)
+    log_prob = distribution.log_prob(torch.from_numpy(np.nan_to_num(actual, nan=float(values[0])))).numpy()
+    log_prob = np.maximum(log_prob, math.log(np.finfo(np.float64).tiny))
+    return shares.numpy(), np.where(np.isnan(actual), np.nan, log_prob), distribution.effective_samples is None
 
 
-def _first_gap(model: AutoregressiveModel, cell: Cell, examples: Examples) -> tuple[str, int]:
-    """The name of the first cell beside this that is missing, and its row."""
-    for variable in model.spec.model.observed:
-        absent = examples[variable.name].reshape(count(examples), -1).isnan()
-        if variable is cell.variable:
-            absent[:, cell.element] = False
-        if variable not in model.may_miss and bool(absent.any()):
-            row, element = torch.nonzero(absent)[0].tolist()
-            return variable.element_name(element), row
-    raise ValueError("nothing is missing")
+def _starts(values: np.ndarray, widths: np.ndarray) -> np.ndarray:
+    """The starts of the stretches around values."""
+    starts: np.ndarray = np.cumsum(widths) - widths + values[0] - widths[0] / 2
+    return starts
 
 
 @torch.no_grad()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
@@ -23,9 +23,11 @@ from ardsl.compiler.compile import Compiled
 from ardsl.compiler.guards import at_once, evaluating
 from ardsl.compiler.likelihood.density import Density
 from ardsl.compiler.likelihood.missing import by_pattern, may_miss
+from ardsl.compiler.model import AutoregressiveModel
 from ardsl.data.splits import Examples, count, load_split, take
 from ardsl.data.values import Unknown
 from ardsl.errors import ArdslError
+from ardsl.model.model import Variable
 from ardsl.system.processes import Processes
 
 
@@ -103,30 +105,65 @@ def score(
     samples: int = 100,
     unknown: str = "missing",
 ) -> np.ndarray:
-    """log p of each example, float64 [examples], in nats and in the data's order; with latent variables the bound of
-    so many ``samples``.
+    """log p of what each example has, float64 [examples], in nats and in the data's order; with latent variables the
+    bound of so many ``samples``, and NaN where values are missing.
 
-    Where the spec leaves incomplete rows out of the training (``missing = drop``), they have NaN here. Values outside
-    their domains are missing ones where there may be any, with a warning; ``unknown = "error"`` refuses them.
+    Of incomplete rows that the spec leaves out of the training (``missing = drop``) it is the marginal, exact or
+    estimated as :meth:`AutoregressiveModel.marginal` gives it. Values outside their domains, and columns that are not
+    there, are missing ones where there may be any, with a warning; ``unknown = "error"`` refuses them.
     """
+    return scores(model, data, batch, split=split, data_dir=data_dir, samples=samples, unknown=unknown).log_prob
+
+
+@dataclass(frozen=True)
+class Scores:
+    """log p of each example, ``log_prob`` [examples] in nats, and the ``standard_error`` of those that are estimated,
+    [examples]: 0 of exact ones."""
+
+    log_prob: np.ndarray
+    standard_error: np.ndarray
+
+
+def scores(
+    model: Compiled,
+    data: Any = None,
+    batch: int | None = None,
+    *,
+    split: str = "test",
+    data_dir: str | Path | None = None,
+    samples: int = 100,
+    unknown: str = "missing",
+) -> Scores:
+    """:func:`score`, and how exact each is."""
     samples, batch = checked_count(samples, "samples", 1), checked_batch(batch)
     require_model(model)
     keeps = {"missing": "keep"} if model.spec.model.data.missing == "drop" else {}
     examples = load_counting(model, data, split, data_dir, unknown, **keeps)
-    whole = torch.from_numpy(np.flatnonzero(~_incomplete(model, examples)))
+    incomplete = _incomplete(model, examples, model.spec.model.observed)
+    unconditioned = _incomplete(model, examples, model.spec.model.given)
+    whole = torch.from_numpy(np.flatnonzero(~(incomplete | unconditioned)))
     log_probs = torch.full((count(examples),), math.nan, dtype=torch.float64)
+    errors = torch.zeros_like(log_probs)
     with torch.no_grad():
         for first, values in values_in_batches(model, take(examples, whole), batch or default_batch(model)):
             log_prob, _ = _measured(model, values, samples, first)
             log_probs[whole[first : first + len(log_prob)]] = log_prob
-    return log_probs.numpy()
+    gaps = torch.from_numpy(np.flatnonzero(incomplete & ~unconditioned))
+    if len(gaps) and isinstance(model, AutoregressiveModel) and not any(v.varies for v in model.spec.model.observed):
+        given = [v.name for v in model.spec.model.given]
+        own = take(examples, gaps)
+        conditioning = {name: own.pop(name) for name in given} or None
+        answer = model.marginal(own, conditioning, seed=0)
+        log_probs[gaps] = torch.as_tensor(answer.value)
+        errors[gaps] = torch.as_tensor(0.0 if answer.standard_error is None else answer.standard_error).double()
+    return Scores(log_probs.numpy(), errors.numpy())
 
 
-def _incomplete(model: Compiled, examples: Examples) -> np.ndarray:
-    """The examples that lack values without which they have no likelihood: bool [examples]."""
+def _incomplete(model: Compiled, examples: Examples, variables: Sequence[Variable]) -> np.ndarray:
+    """The examples that lack values of some variables without which they have no likelihood: bool [examples]."""
     lacking = np.zeros(count(examples), dtype=bool)
     marginalized = may_miss(model.spec.model)
-    for variable in (*model.spec.model.observed, *model.spec.model.given):
+    for variable in variables:
         value = examples[variable.name]
         if variable not in marginalized and not variable.varies and value.is_floating_point():
             lacking |= value.reshape(len(lacking), -1).isnan().any(1).cpu().numpy()
@@ -284,16 +321,16 @@ def checked_batch(batch: object) -> int | None:
 def load_counting(
     model: CompiledModel, data: Any, split: str, data_dir: str | Path | None, unknown: str, **options: Any
 ) -> Examples:
-    """Examples of data in which values outside their domains are missing ones, with a warning that counts them; with
-    ``unknown = "error"`` these are refused."""
+    """Examples of data in which values outside their domains, and columns that are not there, are missing ones, with a
+    warning; with ``unknown = "error"`` these are refused."""
     checked_name(unknown, "unknown", ("missing", "error"))
     counted = Unknown() if unknown == "missing" else None
     directory = data_dir or model.data_directory
     examples = load_split(
         model.spec, data, split, data_dir=directory, dtype=model.like.dtype, unknown=counted, **options
     )
-    if counted is not None and counted.total:
-        warnings.warn(str(counted), stacklevel=3)
+    for note in counted.notes if counted is not None else ():
+        warnings.warn(note, stacklevel=3)
     return examples
 
 

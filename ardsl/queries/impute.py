@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ardsl.arguments import checked_count, checked_name
-from ardsl.compiler.guards import evaluating, require_fixed_length_observed
+from ardsl.compiler.guards import require_fixed_length_observed
 from ardsl.compiler.model import AutoregressiveModel
 from ardsl.data.splits import Examples, count, take
 from ardsl.errors import ArdslError
@@ -30,11 +30,14 @@ _ROWS = 1 << 10
 @dataclass(frozen=True)
 class Imputation:
     """Data with every missing value filled: ``draws`` has it as often as was asked for, and ``cells`` missing values in
-    ``rows`` rows were filled in each."""
+    ``rows`` rows were filled in each. So many rows are ``estimated``, from weighted samples of which the least are
+    worth ``effective_samples``; None where all are exact."""
 
     draws: tuple[Examples, ...]
     cells: int
     rows: int
+    estimated: int = 0
+    effective_samples: float | None = None
 
     @property
     def filled(self) -> Examples:
@@ -55,11 +58,13 @@ def impute(
 ) -> Imputation:
     """The data with every missing value filled.
 
-    ``fill = "draw"`` fills in an exact draw given the rest of its row, ``draws`` times (multiple imputation);
-    ``likely`` the most likely value at each draw, given the draws before it. ``mean`` and ``median`` are those of each
-    missing cell's own distribution given what is observed of its row, the other missing cells being marginalized; whole
-    numbers are rounded, and of categories it is the most likely value. That distribution is exact under a model trained
-    on all orders, and where nothing else is missing; else it is that of 100 draws of the row.
+    ``fill = "draw"`` fills in a draw given the rest of its row, ``draws`` times (multiple imputation); ``likely`` the
+    most likely value at each draw, given the draws before it. Draws are exact under a model trained on all orders,
+    where the order draws last what is missing, and where few values are to be summed over; else they are chosen among
+    weighted samples. ``mean`` and ``median`` are those of each missing cell's own distribution given what is observed
+    of its row, the other missing cells being marginalized; whole numbers are rounded, and of categories it is the most
+    likely value. That distribution is exact under a model trained on all orders, and where nothing else is missing;
+    else it is that of 100 draws of the row.
 
     Args:
         data: any form that ``fit`` takes, NaN being a missing cell; by default the spec's own ``split``.
@@ -68,8 +73,8 @@ def impute(
             them.
 
     Raises:
-        ArdslError: for data that do not fit the spec, and several ``draws`` of what is the same every time.
-        OrderForbids: where the spec's order does not give what is asked for.
+        ArdslError: for data that do not fit the spec, several ``draws`` of what is the same every time, and rows that
+            have probability 0.
 
     >>> import ardsl, numpy
     >>> spec = ardsl.loads("observed x[3] : binary\\np(x[i] | x[<i]) = bernoulli via linear")
@@ -88,8 +93,16 @@ def impute(
     if fill in ("mean", "median"):
         filled = [_by_cell(model, examples, fill, seed)]
     else:
-        filled = [_completed(model, examples, _seed(seed, number), fill == "likely") for number in range(draws)]
-    return Imputation(tuple(filled), int(gaps.sum()), int(gaps.any(1).sum()))
+        filled = [_completed(model, examples, _seed(seed, number), likely=fill == "likely") for number in range(draws)]
+    worth = torch.stack([effective for _, effective in filled]).amin(0)
+    estimated = int(worth.isfinite().sum())
+    return Imputation(
+        tuple(examples | completed for completed, _ in filled),
+        int(gaps.sum()),
+        int(gaps.any(1).sum()),
+        estimated,
+        float(worth.min()) if estimated else None,
+    )
 
 
 def _seed(seed: int | None, number: int) -> int | None:
@@ -103,17 +116,22 @@ def _flat(examples: Examples, name: str) -> Tensor:
     return examples[name].reshape(count(examples), -1)
 
 
-def _completed(model: AutoregressiveModel, examples: Examples, seed: int | None, likely: bool) -> Examples:
+def _completed(
+    model: AutoregressiveModel, examples: Examples, seed: int | None, *, draws: int = 1, likely: bool = False
+) -> tuple[Examples, Tensor]:
+    """The observed variables with what is missing drawn, so often, and how many samples that is worth: [examples], ∞
+    where exact."""
     given = [v.name for v in model.spec.model.given]
     conditioning = {name: examples[name] for name in given} or None
     x = {name: value for name, value in examples.items() if name not in given}
-    with evaluating(model):
-        filled = model.complete(x, conditioning, seed=seed, likely=likely)
-    return examples | (filled if isinstance(filled, dict) else {next(iter(x)): filled})
+    completions = model.completions(x, conditioning, draws=draws, seed=seed, likely=likely)
+    filled = completions.values if isinstance(completions.values, dict) else {next(iter(x)): completions.values}
+    return filled, completions.effective_samples
 
 
-def _by_cell(model: AutoregressiveModel, examples: Examples, fill: str, seed: int | None) -> Examples:
-    """Examples with the mean or the median of each missing cell's own distribution."""
+def _by_cell(model: AutoregressiveModel, examples: Examples, fill: str, seed: int | None) -> tuple[Examples, Tensor]:
+    """The observed variables with the mean or the median of each missing cell's own distribution, and how many samples
+    that is worth: [examples], ∞ where exact."""
     missing = {v.name: _flat(examples, v.name).isnan().cpu().numpy() for v in model.spec.model.observed}
     alone = sum(mask.sum(1) for mask in missing.values()) == 1
     any_order = {v.name for v in model.may_miss}
@@ -128,9 +146,11 @@ def _by_cell(model: AutoregressiveModel, examples: Examples, fill: str, seed: in
             rows = torch.from_numpy(np.flatnonzero(exact))
             prediction = predict_cell(model, cell, take(examples, rows))
             filled[name][rows, element] = torch.from_numpy(_middle(prediction, fill)).to(filled[name].dtype)
+    worth = torch.full((count(examples),), torch.inf, dtype=torch.float64)
     drawn_rows = torch.from_numpy(np.flatnonzero(by_draws))
     for number, rows in enumerate(drawn_rows.split(_ROWS) if len(drawn_rows) else ()):
-        drawn = _drawn(model, take(examples, rows), _seed(seed, number))
+        drawn, effective = _drawn(model, take(examples, rows), _seed(seed, number))
+        worth[rows] = effective.clamp(max=SAMPLES)
         for cell in _with_gaps(model, missing):
             name, element = cell.variable.name, cell.element
             own = torch.from_numpy(missing[name][rows.numpy(), element])
@@ -138,7 +158,7 @@ def _by_cell(model: AutoregressiveModel, examples: Examples, fill: str, seed: in
                 values = drawn[name][:, own, element].double().cpu().numpy()
                 middle = _middle_of_draws(values, cell.domain, fill)
                 filled[name][rows[own], element] = torch.from_numpy(middle).to(filled[name].dtype)
-    return examples | {name: value.reshape(examples[name].shape) for name, value in filled.items()}
+    return {name: value.reshape(examples[name].shape) for name, value in filled.items()}, worth
 
 
 def _with_gaps(model: AutoregressiveModel, missing: dict[str, np.ndarray]) -> Iterator[Cell]:
@@ -152,11 +172,11 @@ def _middle(prediction: Prediction, fill: str) -> np.ndarray:
     return _as_values(prediction.mean, domain) if fill == "mean" else prediction.median
 
 
-def _drawn(model: AutoregressiveModel, examples: Examples, seed: int | None) -> Examples:
-    """Draws of rows, [draws, rows, elements] by variable."""
-    repeated = {name: value.repeat(SAMPLES, *[1] * (value.ndim - 1)) for name, value in examples.items()}
-    completed = _completed(model, repeated, seed, likely=False)
-    return {name: value.reshape(SAMPLES, count(examples), -1) for name, value in completed.items()}
+def _drawn(model: AutoregressiveModel, examples: Examples, seed: int | None) -> tuple[Examples, Tensor]:
+    """Draws of rows, [draws, rows, elements] by variable, and how many samples they are worth."""
+    completed, effective = _completed(model, examples, seed, draws=SAMPLES)
+    shape = (count(examples), SAMPLES, -1)
+    return {name: value.reshape(shape).transpose(0, 1) for name, value in completed.items()}, effective
 
 
 def _middle_of_draws(values: np.ndarray, domain: Domain, fill: str) -> np.ndarray:

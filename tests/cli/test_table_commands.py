@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 
 import numpy as np
@@ -72,20 +73,41 @@ def test_every_question_of_a_table_s_user(trained: Path) -> None:
     assert "rms error" in run("predict", trained / "run", "size", *data).output
 
 
-def test_an_order_that_does_not_allow_it_is_exit_1(trained: Path) -> None:
+def test_what_one_order_does_not_give_is_summed_over_or_estimated(trained: Path) -> None:
     text = (trained / "trees.ar").read_text().replace('any(orders = 6, train = "all")', "[size, kind, rings]")
     (trained / "fixed.ar").write_text(text.replace("marginalize", "drop"))
     assert run("train", trained / "fixed.ar", "--out", trained / "fixed", "--epochs", 1, "-q").exit_code == 0
-    found = run("impute", trained / "fixed", "--data", trained / "trees.csv", "-o", trained / "o.csv")
-    assert found.exit_code == 1 and len(found.output.splitlines()) == 1 and "is missing" in found.output
-    (trained / "few.csv").write_text("kind,size,rings\n,1.5,2\noak,,3\n")
-    found = run("predict", trained / "fixed", "size", "--data", trained / "few.csv", "-o", trained / "o.csv")
-    assert found.exit_code == 1 and found.output == (
-        "error: `row.kind` is missing in row 0: numbers without end given the rest need the rest, unless the model was "
-        'trained with `any(…, train = "all")`\n'
-    )
-    beside = run("predict", trained / "fixed", "kind", "--data", trained / "few.csv", "-o", trained / "o.csv")
-    assert beside.exit_code == 0 and "note: 1 row estimated, since other cells are missing\n" in beside.output
+    (trained / "few.csv").write_text("kind,size,rings\n,1.5,2\noak,,3\n,,1\nelm,0.5,2\n")
+    data = ["--data", trained / "few.csv", "-o", trained / "o.csv"]
+    for options, note in (
+        ([], r"note: 2 rows estimated, from samples \(effective samples [\d,]+ at least\)"),
+        (["--likely"], ""),  # a number alone, or first, is summed over a grid
+        (["--median"], r"note: 1 row estimated, from samples \(effective samples \d+ at least\)"),
+    ):
+        found = run("impute", trained / "fixed", *data, "--seed", 0, *options)
+        assert found.exit_code == 0, found.output
+        wrote, *said = found.output.splitlines()
+        assert wrote.endswith("4 cells filled in 3 rows") and re.fullmatch(note, "".join(said))
+        assert all(row["kind"] and row["size"] for row in rows(trained / "o.csv"))
+    found = run("predict", trained / "fixed", "size", *data)
+    assert found.exit_code == 0 and "estimated" not in found.output
+    found = run("predict", trained / "fixed", "kind", *data)
+    assert found.exit_code == 0 and "note: 2 rows estimated, since other cells are missing\n" in found.output
+    for options in ([], ["--by-column"]):
+        found = run("score", trained / "fixed", *data, *options)
+        assert found.output == (
+            f"wrote the log-probabilities of 4 rows to {trained / 'o.csv'}\n"
+            "note: 2 rows estimated, since values are missing: see `standard_error`\n"
+        )
+        scored = rows(trained / "o.csv")
+        assert all(np.isfinite(float(row["log_prob"])) for row in scored)
+        assert [row["standard_error"] != "" for row in scored] == [False, True, True, False]
+
+
+def test_an_exact_answer_says_that_it_is_of_one_joint_of_several(trained: Path) -> None:
+    number, joint = run("probability", trained / "run", "rings > 2 | kind = oak").output.splitlines()
+    assert re.fullmatch(r"probability   0\.\d+ exact \(of one joint of several\)", number)
+    assert joint == "of            the mean over 6 orders, each of which draws what is given first"
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 import ardsl
 from ardsl.compiler.model import AutoregressiveModel
-from ardsl.compiler.queries.complete import OrderForbids
 from ardsl.data.sources import open_source
 from ardsl.outputs.samples import write_samples
 from ardsl.outputs.tables import write_cell_scores, write_filled, write_prediction
@@ -134,17 +133,51 @@ def test_a_lacking_column_can_be_predicted(tmp_path: Path) -> None:
     assert np.isnan(without.log_prob).all() and without.accuracy is None
 
 
-def test_other_gaps_need_a_model_of_all_orders(tmp_path: Path) -> None:
+def test_a_column_of_another_name_is_noted(tmp_path: Path) -> None:
+    m = model(ANY, tmp_path)
+    (tmp_path / "u.csv").write_text(TABLE.replace("income", "incomes"))
+    note = "no column `income`, and it is taken as missing in every row: did you mean `incomes`[?]"
+    with pytest.warns(UserWarning, match=note):
+        predict(m, "city", "u.csv", data_dir=tmp_path)
+
+
+def test_beside_other_gaps_a_model_of_one_order_estimates(tmp_path: Path) -> None:
     fixed, every = model(FIXED, tmp_path), model(ANY, tmp_path)
     (tmp_path / "u.csv").write_text(TABLE.replace("33.25", ""))
     assert np.allclose(predict(every, "city", "u.csv", data_dir=tmp_path).probabilities.sum(1), 1)
-    message = "`row.age` is missing in row 1: numbers without end given the rest need the rest"
-    with pytest.raises(OrderForbids, match=message):
-        predict(fixed, "income", "u.csv", data_dir=tmp_path)
-    beside = predict(fixed, "city", "u.csv", data_dir=tmp_path)
-    assert np.allclose(beside.probabilities.sum(1), 1) and beside.estimated.tolist() == [False, True, False]
-    whole = predict(fixed, "city", "t.csv", data_dir=tmp_path)
-    np.testing.assert_array_equal(beside.probabilities[[0, 2]], whole.probabilities[[0, 2]])
+    for column in ("city", "income"):
+        beside = predict(fixed, column, "u.csv", data_dir=tmp_path)
+        assert np.allclose(beside.probabilities.sum(1), 1) and beside.estimated.tolist() == [False, True, False]
+        assert np.isfinite(beside.log_prob).all()
+        whole = predict(fixed, column, "t.csv", data_dir=tmp_path)
+        np.testing.assert_array_equal(beside.probabilities[[0, 2]], whole.probabilities[[0, 2]])
+
+
+BESIDE = """
+record row { a : real  b : binary  c : real }
+order row by [a, b, c]
+p(row[i] | row[<i]) = default via linear
+"""
+
+
+def test_a_number_without_end_beside_a_gap_has_the_distribution_of_the_sum(tmp_path: Path) -> None:
+    """p(c | a) is the mixture of p(c | a, b) over the b that is missing, and log p of what c holds is of that."""
+    m = ardsl.compile(ardsl.loads(BESIDE), seed=2, init="random", dtype=torch.float64)
+    data = torch.tensor([[0.4, torch.nan, -0.3], [1.0, 1.0, 0.2]], dtype=torch.float64)
+    found = predict(m, "c", {"row": data.numpy()})
+    both = torch.tensor([[0.4, 0, -0.3], [0.4, 1, -0.3]], dtype=torch.float64)
+    with torch.no_grad():
+        a_and_c = m.log_prob(both).logsumexp(0)
+        alone = torch.stack([m.log_prob(both, elementwise=True)["row"][:, 0]]).mean()
+    assert not found.estimated.any()
+    assert found.log_prob[0] == pytest.approx((a_and_c - alone).item(), abs=0.03)
+    grid = torch.linspace(-12, 12, 4_001, dtype=torch.float64)
+    with torch.no_grad():
+        p = sum(
+            m.log_prob(torch.stack([torch.full_like(grid, 0.4), torch.full_like(grid, b), grid], 1)).exp()
+            for b in (0.0, 1.0)
+        )
+    assert found.mean[0] == pytest.approx(((p / p.sum()) * grid).sum().item(), abs=0.03)
 
 
 def test_a_filled_table_keeps_all_that_was_there(tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ardsl
-from ardsl.compiler.queries.complete import OrderForbids
 from ardsl.data.sources import open_source
 from ardsl.outputs.tables import write_filled
 from ardsl.queries.conditionals import cells, find_cell, predict, score_cells
@@ -84,7 +83,7 @@ def test_cells_get_the_middle_of_their_own_distribution(fill: str) -> None:
 
 @pytest.mark.parametrize("fill", ["mean", "median"])
 def test_one_gap_of_a_row_is_exact_under_any_order(fill: str) -> None:
-    """Also where the order draws it first, and a draw would be refused."""
+    """Also where the order draws it first."""
     m = model(FIXED)
     whole, _ = rows_with_gaps(m)
     gaps = whole.clone()
@@ -94,8 +93,75 @@ def test_one_gap_of_a_row_is_exact_under_any_order(fill: str) -> None:
     for row in range(len(gaps)):
         ordered = m.spec.variables["row"].element_domain(row % 4).ordered
         assert filled[row, row % 4] == middle(*exact(m, gaps[row], row % 4), fill, ordered)
-    with pytest.raises(OrderForbids, match="which the order draws after it"):
-        impute(m, {"row": gaps.numpy()})
+
+
+@pytest.mark.parametrize("order", [FIXED, "any(orders = 3, seed = 1)"])
+def test_draws_of_one_order_follow_the_distribution_of_the_gaps(order: str) -> None:
+    """Whatever the order draws after them: what is missing is summed over."""
+    m = model(order)
+    _, gaps = rows_with_gaps(m, rows=2, share=0.5)
+    repeated = gaps.repeat(1_500, 1)
+    imputation = impute(m, {"row": repeated.numpy()}, seed=3)
+    assert imputation.estimated == 0 and imputation.effective_samples is None
+    filled = imputation.filled["row"].double()
+    assert torch.equal(filled[~repeated.isnan()], repeated[~repeated.isnan()])
+    for row in range(2):
+        for element in torch.nonzero(gaps[row].isnan()).flatten().tolist():
+            drawn = filled[row::2, element]
+            for value, p in zip(*exact(m, gaps[row], element), strict=True):
+                frequency = (drawn == value).double().mean().item()
+                assert abs(frequency - p) < 5 * np.sqrt(p * (1 - p) / len(drawn)) + 1e-9
+
+
+def test_the_most_likely_values_of_one_order_are_those_of_cell_after_cell() -> None:
+    m = model(FIXED)
+    _, gaps = rows_with_gaps(m, rows=6, share=0.5)
+    filled = impute(m, {"row": gaps.numpy()}, fill="likely").filled["row"]
+    order = m.spec.variables["row"].orders.orders[0]
+    for row, gap in enumerate(gaps):
+        missing = torch.nonzero(gap.isnan()).flatten().tolist()
+        if min((order.rank[e] for e in missing), default=4) > max(order.rank[e] for e in range(4) if e not in missing):
+            continue  # drawn in the model's own order
+        known = gap.clone()
+        for element in missing:
+            values, probabilities = exact(m, known, element)
+            known[element] = float(values[probabilities.argmax()])
+        assert torch.equal(filled[row].double(), known)
+
+
+CONTINUOUS = """
+record row { a : real  b : real  c : binary }
+order row by [a, b, c]
+p(row[i] | row[<i]) = default via linear
+"""
+
+
+def test_what_no_sum_gives_is_drawn_by_weights_and_said_to_be() -> None:
+    """A continuous cell that others were drawn from: p(a | b, c) by Bayes' rule, here on a grid of its values."""
+    m = ardsl.compile(ardsl.loads(CONTINUOUS), seed=3, dtype=torch.float64)
+    gaps = torch.tensor([[torch.nan, 0.7, 1], [0.3, 0.7, torch.nan], [torch.nan, torch.nan, 1]], dtype=torch.float64)
+    imputation = impute(m, {"row": gaps.numpy()}, draws=300, seed=1)
+    assert imputation.estimated == 2 and 10 < imputation.effective_samples < 4_000
+    grid = torch.linspace(-60, 60, 24_001, dtype=torch.float64)
+    with torch.no_grad():
+        p = m.log_prob(torch.stack([grid, torch.full_like(grid, 0.7), torch.ones_like(grid)], 1)).softmax(0)
+    mean = (p * grid).sum().item()
+    spread = ((p * (grid - mean) ** 2).sum().item()) ** 0.5
+    drawn = torch.stack([draw["row"][0, 0] for draw in imputation.draws]).double()
+    assert abs(drawn.mean().item() - mean) < 5 * spread / 300**0.5
+    assert drawn.std().item() == pytest.approx(spread, rel=0.25)
+    middle = impute(m, {"row": gaps.numpy()}, fill="mean", seed=1)
+    assert middle.estimated == 1 and middle.effective_samples <= SAMPLES
+    assert abs(middle.filled["row"][0, 0].item() - mean) < 0.05 * spread
+
+
+def test_gaps_of_different_rows_are_filled_independently() -> None:
+    """Also where each row misses other cells."""
+    m = ardsl.compile(ardsl.loads(CONTINUOUS), seed=3, dtype=torch.float64)
+    gaps = torch.tensor([[torch.nan, 0.7, 1], [torch.nan, torch.nan, 1]], dtype=torch.float64)
+    draws = impute(m, {"row": gaps.numpy()}, draws=200, seed=1).draws
+    first, second = torch.stack([draw["row"][:, 0] for draw in draws], 1).double()
+    assert abs(np.corrcoef(first, second)[0, 1]) < 0.3
 
 
 def test_several_gaps_under_one_order_are_filled_from_draws() -> None:
@@ -259,9 +325,58 @@ def test_an_unknown_value_stays_as_it_was_written(tmp_path: Path) -> None:
     assert isinstance(imputation, Imputation) and imputation.cells == 4
 
 
+LACKING = [
+    ("id,b,c,d\nr,y,3,0\ns,,4,2\n", "there is no column `a`, and it is taken as missing in every row"),
+    (
+        "b,cc,d\ny,3,0\n,4,2\n",
+        "there are no columns `a`, `c`, and they are taken as missing in every row",
+    ),
+]
+
+
+@pytest.mark.parametrize("order", [ANY, FIXED])
+@pytest.mark.parametrize(("table", "note"), LACKING)
+def test_a_column_that_is_not_there_is_one_of_gaps(tmp_path: Path, table: str, note: str, order: str) -> None:
+    (tmp_path / "l.csv").write_text(table)
+    header, *lines = table.splitlines()
+    empty = [name for name in "abc" if name not in header.split(",")]
+    (tmp_path / "e.csv").write_text(
+        "\n".join([f"{header},{','.join(empty)}", *(f"{s}{',' * len(empty)}" for s in lines)])
+    )
+    missing = "marginalize" if order == ANY else "drop"
+    text = DISCRETE.replace("ORDER", order) + f'data {{ train = "m.csv"  missing = {missing} }}\n'
+    m = ardsl.compile(spec_in(tmp_path, text), seed=0, dtype=torch.float64)
+    for ask in (
+        lambda path: ardsl.score(m, path),
+        lambda path: predict(m, "d", path).probabilities,
+        lambda path: score_cells(m, path)["b"],
+        lambda path: impute(m, path, seed=1).filled["row"].numpy(),
+    ):
+        with pytest.warns(UserWarning) as warned:
+            found = ask(tmp_path / "l.csv")
+        assert [str(warning.message) for warning in warned] == [note]
+        np.testing.assert_array_equal(found, ask(tmp_path / "e.csv"))
+    with pytest.warns(UserWarning, match="taken as missing"):
+        imputation = impute(m, tmp_path / "l.csv", seed=1)
+    write_filled(tmp_path / "f.csv", m.spec, open_source(tmp_path / "l.csv"), "test", imputation)
+    filled = [*csv.DictReader((tmp_path / "f.csv").read_text().splitlines())]
+    assert [*filled[0]] == [*header.split(","), *empty]
+    assert all(row[name] in "01xyz2345" and row[name] for row in filled for name in [*empty, "b"])
+    assert imputation.cells == 2 * len(empty) + 1
+
+
+def test_columns_that_are_not_there_can_be_refused(tmp_path: Path) -> None:
+    m = model(ANY)
+    (tmp_path / "l.csv").write_text("b,c,d\ny,3,0\n")
+    (tmp_path / "none.csv").write_text("e,f\n1,2\n")
+    for table, options in (("l.csv", {"unknown": "error"}), ("none.csv", {})):
+        with pytest.raises(ardsl.DataError, match="AR502.*there is no column `a` for `row`"):
+            impute(m, tmp_path / table, **options)
+
+
 def test_scores_of_rows_with_unknown_values(tmp_path: Path) -> None:
-    """Marginalized where the spec says so; a row without a likelihood has none where incomplete rows are left out; and
-    refused where nothing may be missing."""
+    """Marginalized where the spec says so, and where incomplete rows are left out of the training; refused where
+    nothing may be missing."""
     in_files(tmp_path)
     (tmp_path / "t.csv").write_text(TABLE.replace("v,1,,2,3\n", ""))
     (tmp_path / "s.csv").write_text(SEEN.replace("v,1,,2,3\n", ""))
@@ -276,10 +391,14 @@ def test_scores_of_rows_with_unknown_values(tmp_path: Path) -> None:
         with pytest.warns(UserWarning, match="3 values are outside"):
             scores = ardsl.score(m, tmp_path / "t.csv")
         np.testing.assert_array_equal(scores, ardsl.score(m, tmp_path / "s.csv"))
-        assert np.isnan(scores).tolist() == [missing == "drop" and row > 0 for row in range(4)]
         with torch.no_grad():
             own = m.log_prob(torch.tensor([[1.0, 1, 3, 0]], dtype=torch.float64))
+            without_c = [m.log_prob(torch.tensor([[1.0, 2, c, 1]], dtype=torch.float64)) for c in (2, 3, 4, 5)]
         assert scores[0] == pytest.approx(own.item())
+        if missing == "drop":
+            assert scores[2] == pytest.approx(torch.cat(without_c).logsumexp(0).item())
+            assert not ardsl.queries.evaluate.scores(m, tmp_path / "s.csv").standard_error.any()
+        assert np.isfinite(scores).all()
 
 
 def test_training_and_given_values_take_no_unknown_value(tmp_path: Path) -> None:

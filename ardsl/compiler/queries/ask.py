@@ -38,6 +38,8 @@ from ardsl.compiler.queries.seeds import as_number
 from ardsl.compiler.queries.where import Cells
 from ardsl.errors import ArdslError
 
+SAMPLES = 2_000
+"""Particles that the distribution of one cell is estimated from, where it is not exact."""
 _OF_PARTICLES = 8
 """Numbers held for each that a particle has: copies, weights and ancestors."""
 
@@ -69,8 +71,8 @@ def marginal(joint: Joint, x: Any, given: Any, samples: int, seed: int | None) -
                 effective[some], drawn = estimate.effective_samples, estimate.samples
     words = joint.words("what is there")
     if drawn is None:
-        return Answer(log_prob, exact=True, joint=words)
-    return Answer(log_prob, False, words, error, effective, drawn)
+        return Answer(log_prob, exact=True, joint=words, several=joint.several)
+    return Answer(log_prob, False, words, error, effective, drawn, joint.several)
 
 
 def _examples_at_once(numbers: int) -> int:
@@ -104,16 +106,16 @@ def probability(joint: Joint, event: str | Event, given: Any, samples: int, seed
             continue
         if log_whole == -math.inf:
             raise ArdslError(f"`{condition.text}` has probability 0 under the model: nothing can be asked given it")
-        return Answer(min(math.exp(log_part - log_whole), 1.0), True, words)
+        return Answer(min(math.exp(log_part - log_whole), 1.0), True, words, several=joint.several)
     if not part:
-        return Answer(0.0, True, words)
+        return Answer(0.0, True, words, several=joint.several)
     of_condition = _particles(joint, whole, first, then, samples, seed)
     if bool(of_condition.estimate().log_mean == -math.inf):
         raise ArdslError(f"`{condition.text}` held in none of {samples:,} samples: it may be impossible")
     of_both = _particles(joint, part, first, then, samples, seed)
     estimate = of_both.estimate() if unconditional else of_both.given(of_condition)
     error, effective = float(estimate.standard_error), float(estimate.effective_samples)
-    return Answer(float(estimate.mean), False, words, error, effective, estimate.samples)
+    return Answer(float(estimate.mean), False, words, error, effective, estimate.samples, joint.several)
 
 
 def _log_masses(
@@ -161,8 +163,7 @@ def conditional(joint: Joint, cell: str, given: Any, samples: int, seed: int | N
     joint.require_fixed_length()
     samples, seed = checked_count(samples, "samples", 1), as_number(seed)
     found = find_cell(joint, cell)
-    name, element = found
-    variable = joint.variables[name]
+    variable = joint.variables[found[0]]
     if variable.kind == "given":
         raise ArdslError(f"`{cell}` is given, and has no distribution")
     values = values_of(joint, given, "given")
@@ -170,14 +171,21 @@ def conditional(joint: Joint, cell: str, given: Any, samples: int, seed: int | N
     count = len(next(iter(values.values()))) if values else 1
     for v in joint.modelled:
         values.setdefault(v.name, torch.full((count, v.size), torch.nan, dtype=torch.float64))
-    values[name] = values[name].clone()
+    return cell_distribution(joint, found, values, samples, seed)
+
+
+def cell_distribution(joint: Joint, cell: Cell, values: Values, samples: int, seed: int) -> CellDistribution:
+    """:func:`conditional` of a cell given all ``values``, [rows, elements] by variable with NaN for what is not known;
+    the cell's own value is not looked at."""
+    name, element = cell
+    values = values | {name: values[name].clone()}
     values[name][:, element] = torch.nan
-    for about in (None, frozenset([found])):  # what has no bearing on the cell, given what is known, divides out
+    for about in (None, frozenset([cell])):  # what has no bearing on the cell, given what is known, divides out
         try:
-            return _exact_conditional(joint, found, values, about, samples)
+            return _exact_conditional(joint, cell, values, about, samples)
         except TooCostly:
             continue
-    return _estimated_conditional(joint, found, values, samples, seed)
+    return _estimated_conditional(joint, cell, values, samples, seed)
 
 
 def _exact_conditional(

@@ -37,8 +37,10 @@ def complete(density: Density, lender: Lender, values: Values, noise: Noise, *, 
     """
     variables = density.spec.model.observed
     missing = {v.name: values[v.name].isnan() for v in variables}
-    for pattern in _patterns(missing):
-        _check_order(density, pattern)
+    for pattern, _ in _patterns(missing):
+        forbidden = _forbidden(density, pattern)
+        if forbidden is not None:
+            raise OrderForbids(f"{forbidden}: `model.draws` draws given any cells, and `impute` fills any gap")
     completed = values | {
         v.name: torch.where(missing[v.name], blank(v, len(values[v.name]), values[v.name]), values[v.name])
         for v in variables
@@ -51,6 +53,15 @@ def complete(density: Density, lender: Lender, values: Values, noise: Noise, *, 
         for name in missing:
             completed[name][rows] = chunk[name]
     return completed
+
+
+def gives(density: Density, missing: Mapping[str, Tensor]) -> Tensor:
+    """Says of which examples the orders draw what is missing after all that it depends on, so that :func:`complete`
+    fills them: bool [examples]. ``missing``, bool [examples, elements] by variable."""
+    given = torch.ones(len(next(iter(missing.values()))), dtype=torch.bool)
+    for pattern, rows in _patterns(missing):
+        given[rows] = _forbidden(density, pattern) is None
+    return given
 
 
 def _complete_rows(
@@ -131,12 +142,18 @@ def draw_unknown(
         evaluator.run(values, draw)
 
 
-def _patterns(missing: Mapping[str, Tensor]) -> list[Cells]:
-    """The different sets of elements that examples miss; an example that misses nothing gives an empty one."""
+def _patterns(missing: Mapping[str, Tensor]) -> list[tuple[Cells, Tensor]]:
+    """The different sets of elements that examples miss, with the rows of these; an example that misses nothing has an
+    empty one."""
     ends = np.cumsum([mask.shape[1] for mask in missing.values()])[:-1]
-    distinct = np.unique(torch.cat(tuple(missing.values()), 1).cpu().numpy(), axis=0)
-    split = (zip(missing, np.split(pattern, ends), strict=True) for pattern in distinct)
-    return [{name: mask for name, mask in cells if mask.any()} for cells in split]
+    together = torch.cat(tuple(missing.values()), 1).cpu().numpy()
+    distinct, which = np.unique(together, axis=0, return_inverse=True)
+    patterns: list[tuple[Cells, Tensor]] = []
+    for number, pattern in enumerate(distinct):
+        cells = zip(missing, np.split(pattern, ends), strict=True)
+        rows = torch.from_numpy(np.flatnonzero(which.reshape(-1) == number))
+        patterns.append(({name: mask for name, mask in cells if mask.any()}, rows))
+    return patterns
 
 
 def _choose_orders(
@@ -189,28 +206,28 @@ def _by_orders(
         yield orders, distinct[number].cpu().numpy().tobytes(), rows
 
 
-def _check_order(model: Density, missing: Cells) -> None:
+def _forbidden(model: Density, missing: Cells) -> str | None:
+    """Why the orders do not give what is missing from what is there; None where they do."""
     variables = model.spec.variables
     for name, mask in missing.items():
         variable = variables[name]
         if variable not in model.may_miss and not mask.all():
-            for order in variable.orders.orders:
+            orders = variable.orders.orders
+            for order in orders:
                 rank = order.rank
                 together = len(order.event_axes) > 0  # one draw covers elements of one rank, or they are independent
                 if rank[mask].min() < rank[~mask].max() + together:
                     early = variable.element_name(int(np.flatnonzero(mask)[rank[mask].argmin()]))
                     late = variable.element_name(int(np.flatnonzero(~mask)[rank[~mask].argmax()]))
                     when = "after" if rank[mask].min() < rank[~mask].max() else "together with"
-                    target = "a target without `*`, " if together else ""
-                    raise OrderForbids(
-                        f"`{early}` is missing and `{late}`, which the order draws {when} it, is there: a spec with "
-                        f'{target}`order {name} by any(orders = 8, train = "all")` and a dense network fills any gap'
-                    )
+                    which = "the order draws" if len(orders) == 1 else f"one of its {len(orders):,} orders draws"
+                    return f"`{early}` is missing and `{late}`, which {which} {when} it, is there"
         for factor in model.spec.model.factors:
             reader = factor.variable
             reads = reader != name and any(context.variable == name for context in factor.contexts)
             if reads and not (reader in missing and missing[reader].all()):
-                raise OrderForbids(f"`{name}` has missing values and `{reader}`, which is drawn given them, is there")
+                return f"`{name}` has missing values and `{reader}`, which is drawn given them, is there"
+    return None
 
 
 def drawn_order(log_probs: Tensor, uniforms: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from ardsl.compiler.base import CompiledModel
 from ardsl.compiler.likelihood.density import Density
 from ardsl.compiler.queries.elimination import TooCostly
 from ardsl.compiler.queries.events import Allowed, Box, Cell, Event
-from ardsl.compiler.queries.exact import Questions, joint_words
+from ardsl.compiler.queries.exact import Questions, joint_words, mixed_variables, takes_any_order
 from ardsl.compiler.queries.particles import Sampler
 from ardsl.compiler.queries.where import Cells, read_event, read_question
 from ardsl.compiler.steps.evaluator import Lender
@@ -85,6 +85,11 @@ class Joint:
             return Sampler(list(Questions(self.densities, {}, first, then).orders()), self.lenders)
         except TooCostly as error:
             raise ArdslError(f"{error}, which are too many to ask one by one") from None
+
+    @property
+    def several(self) -> bool:
+        """True where each set of cells that is asked about or given has a joint distribution of its own."""
+        return any(takes_any_order(variable) for variable in mixed_variables(self.densities))
 
     def words(self, first: str) -> str:
         """The words for the joint distribution of answers, ``first`` being those for the cells drawn first."""

@@ -10,7 +10,7 @@ from ardsl.compiler.base import CompiledModel
 from ardsl.compiler.guards import evaluating
 from ardsl.compiler.likelihood.density import Density
 from ardsl.compiler.queries.answer import Answer
-from ardsl.compiler.queries.ask import conditional, marginal, probability
+from ardsl.compiler.queries.ask import SAMPLES, conditional, marginal, probability
 from ardsl.compiler.queries.cell import CellDistribution
 from ardsl.compiler.queries.events import Event
 from ardsl.compiler.queries.joint import Joint
@@ -59,7 +59,7 @@ class Queryable(CompiledModel):
             return marginal(self._joint, x, given, samples, seed)
 
     def conditional(
-        self, cell: str, given: Any = None, *, samples: int = 2_000, seed: int | None = None
+        self, cell: str, given: Any = None, *, samples: int = SAMPLES, seed: int | None = None
     ) -> CellDistribution:
         """The distribution of one cell given values of others, for each row of these.
 

@@ -133,8 +133,8 @@ def test_whole_variables_are_filled_in_their_order() -> None:
         (
             TOGETHER,
             torch.tensor([[[0.0, 1], [torch.nan, 1]]]),
-            "`x\\[1, 0\\]` is missing and `x\\[1, 1\\]`, which the order draws together with it, is there: a spec with "
-            "a target without `\\*`, `order x by any",
+            "`x\\[1, 0\\]` is missing and `x\\[1, 1\\]`, which the order draws together with it, is there: "
+            "`model.draws` draws given any cells, and `impute` fills any gap",
         ),
         (
             TOGETHER,
@@ -145,6 +145,11 @@ def test_whole_variables_are_filled_in_their_order() -> None:
             MIXED,
             {"z": torch.tensor([torch.nan]), "x": torch.zeros(1, 3), "y": torch.tensor([1])},
             "`z` has missing values and `x`, which is drawn given them, is there",
+        ),
+        (
+            FIXED.replace("[c, a, d, b]", "any(orders = 4)"),
+            torch.tensor([[0.0, 1, torch.nan, 1]]),
+            "`row.c` is missing and `row.[abd]`, which one of its 4 orders draws after it, is there: `model.draws`",
         ),
     ],
 )
