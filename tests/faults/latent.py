@@ -102,7 +102,7 @@ FAULTS = [
         "a baseline that knows the draw",
         f"{BOUND}:_baseline",
         lambda right, gain: gain,
-        of_test(test_latent.test_the_score_function_has_the_gradient_of_the_bound, 4),
+        of_test(test_latent.test_the_score_function_has_the_gradient_of_the_bound, 2),
     ),
     Fault(
         "free bits that the score function pays for",

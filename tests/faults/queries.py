@@ -126,8 +126,8 @@ FAULTS = [
     ),
     Fault(
         "draws from the whole of a component",
-        "ardsl.families.sampling:inverse",
-        lambda right, log_mass, u, low, high, whole: right(log_mass, u, low - 1, high, whole=whole),
+        "ardsl.families.quantiles:Continuous.quantile",
+        lambda right, self, parameters, u, low, high: right(self, parameters, u, low - 1, high),
         of_test(
             test_truncation.test_a_partition_and_its_draws,
             next(case for case in family_cases.ALL if str(case) == "mixture(normal, components = 3) of real"),

@@ -172,7 +172,7 @@ def test_draws_of_wide_columns() -> None:
         assert float(distance) < 2.2 / math.sqrt(2_000)  # Kolmogorov's, of probability 1e-4
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_memory() -> None:
     """The plainest question takes little more memory than the program."""
     code = (
