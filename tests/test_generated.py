@@ -30,7 +30,7 @@ def run(shard: int, examples: int) -> None:
     (seed(shard)(holds) if settings().derandomize else holds)()
 
 
-@pytest.mark.parametrize("shard", range(SHARDS))
+@pytest.mark.parametrize("shard", [0, *(pytest.param(k, marks=pytest.mark.thorough) for k in range(1, SHARDS))])
 def test_generated_specs(shard: int) -> None:
     run(shard, EACH)
 
