@@ -11,7 +11,7 @@ from abc import abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -23,9 +23,13 @@ from ardsl.networks.design import Design
 from ardsl.networks.group import Group
 from ardsl.networks.module import NetworkModule
 from ardsl.networks.stepper import Orders, Run, Stepper
+from ardsl.relations import Sparse
+from ardsl.relations.arrays import expanded
 
 MOST_NUMBERS = 1 << 24
-"""Numbers of activations that contexts are evaluated with at once."""
+"""Numbers of activations that contexts are evaluated with at once, and of contexts' elements that are kept ready."""
+TRACED = 16
+"""Contexts that are evaluated at once while a tracer looks in: the batch may have any size then."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,16 +62,50 @@ class Questions:
         """Where the outputs of each context begin among :attr:`by_context`, with the end: int64 [contexts + 1]."""
         return np.searchsorted(self.output_context[self.by_context], np.arange(len(self) + 1))
 
+    @cached_property
+    def added_columns(self) -> Sparse:
+        """The columns that each context has beyond the one before, contexts × columns, of a layer that reads all of a
+        group's features and, after these, which of its elements are known."""
+        sizes, added = self.group.element_features, self.contexts.added
+        owner, feature = expanded((np.cumsum(sizes) - sizes)[added.read], sizes[added.read])
+        contexts = np.concatenate([added.target[owner], added.target])
+        columns = np.concatenate([feature, self.group.features + added.read])
+        return Sparse.of_pairs(len(self), self.group.features + self.group.elements, contexts, columns)
+
+    def columns(self, context: int, beyond: int | None = None) -> np.ndarray:
+        """All columns that a context has, or those that it has beyond an earlier one of its chain."""
+        start = self.contexts.chain[context] if beyond is None else beyond + 1
+        return self.added_columns.read[self.added_columns.starts[start] : self.added_columns.starts[context + 1]]
+
     def outputs(self, first: int, last: int) -> np.ndarray:
         """The outputs of the contexts from ``first`` until ``last``, contexts ascending."""
         return self.by_context[self.ends[first] : self.ends[last]]
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Consecutive contexts: which elements each knows, bool [contexts, elements], and the outputs that are asked for,
+    with the place of each one's context, [outputs]."""
+
+    known: Tensor
+    context: Tensor
+    outputs: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """All questions in parts that are evaluated one after the other, and the place of each output among their
+    answers."""
+
+    parts: tuple[Any, ...]
+    places: Tensor
 
 
 class AskedNetwork(NetworkModule):
     """The torch side of a network that is asked with a mask.
 
     ``ask`` is all that a network has to define. ``answers`` gives the outputs that some contexts are asked for, by
-    ``ask``; a network that can leave out what nobody asks for defines it anew.
+    ``ask`` and the indices that ``part`` makes; a network that can leave out what nobody asks for defines both anew.
     """
 
     asked: ClassVar[bool] = True
@@ -78,12 +116,13 @@ class AskedNetwork(NetworkModule):
         self.any_order = _any_order(plan.group)
         """True where any set of draws may be known: training draws from all orders, and each draw reads all that is
         earlier."""
-        self._questions: dict[int, Questions] = {}
-        if plan.group.order_count * plan.group.elements <= MOST_NUMBERS:
-            for number in range(plan.group.order_count):
-                self.questions(number)  # made before a tracer looks in
         self.register_buffer("_feature_element", torch.as_tensor(plan.group.feature_element), persistent=False)
         self._feature_element: Tensor
+        self._questions: dict[int, Questions] = {}
+        self._parts: dict[tuple[int, int], Parts] = {}
+        if self._keeps():
+            for number in range(plan.group.order_count):
+                self.parts(number, min(TRACED, len(self.questions(number))))  # made before a tracer looks in
 
     @abstractmethod
     def ask(self, inputs: Tensor, known: Tensor) -> Tensor:
@@ -102,7 +141,7 @@ class AskedNetwork(NetworkModule):
         element = int(np.concatenate([target.elements[:, 0] for target in group.targets])[draw])
         known = (rank[:, own] < rank[:, element, None]) | (own < 0)
         first, last = np.searchsorted(group.output_draw, [draw, draw + 1])
-        return self.ask(inputs, known.expand(len(inputs), -1))[:, first:last]
+        return self.ask(inputs, known.expand(inputs.shape[0], -1))[:, first:last]
 
     def questions(self, orders: Orders) -> Questions:
         """What is asked under some orders; kept for declared ones."""
@@ -114,38 +153,67 @@ class AskedNetwork(NetworkModule):
         return self._questions[orders]
 
     def forward(self, inputs: Tensor, orders: Orders = 0) -> Tensor:
-        asked = self.questions(orders)
-        size = self._at_once(inputs)
-        if size >= len(asked):
-            answers = self.answers(inputs, asked, 0, len(asked))
+        ready = self.parts(orders, self._at_once(inputs, len(self.questions(orders))))
+        if len(ready.parts) == 1:
+            answers = self.answers(inputs, ready.parts[0])
         else:
-            parts = [(first, min(first + size, len(asked))) for first in range(0, len(asked), size)]
-            answers = torch.cat([self._part(inputs, asked, *part) for part in parts], 1)
-        return answers.index_select(1, torch.as_tensor(asked.places, device=answers.device))
+            answers = torch.cat([self._answered(inputs, part) for part in ready.parts], 1)
+        return answers.index_select(1, ready.places)
 
-    def _at_once(self, inputs: Tensor) -> int:
-        """The number of contexts that are evaluated at once."""
-        if torch.compiler.is_compiling():  # the batch may have any size then
-            return 16
-        return max(1, MOST_NUMBERS // (max(1, len(inputs)) * max(1, self.plan.activations)))
+    def _at_once(self, inputs: Tensor, contexts: int) -> int:
+        """The number of contexts that are evaluated at once: all, or a power of two, so that few ways of parting them
+        are kept."""
+        if torch.compiler.is_compiling():
+            return min(TRACED, contexts)
+        most = MOST_NUMBERS // (max(1, inputs.shape[0]) * max(1, self.plan.activations))
+        return min(1 << max(0, most.bit_length() - 1), contexts)
 
-    def _part(self, inputs: Tensor, asked: Questions, first: int, last: int) -> Tensor:
+    def _answered(self, inputs: Tensor, part: Any) -> Tensor:
         """The answers to some questions; with gradients they are computed again where these are taken, as the
         activations of all would take as much memory as the questions are many."""
         if torch.is_grad_enabled():
-            answers: Tensor = checkpoint(self.answers, inputs, asked, first, last, use_reentrant=False)
+            answers: Tensor = checkpoint(self.answers, inputs, part, use_reentrant=False)
             return answers
-        return self.answers(inputs, asked, first, last)
+        return self.answers(inputs, part)
 
-    def answers(self, inputs: Tensor, asked: Questions, first: int, last: int) -> Tensor:
-        """The outputs of the contexts from ``first`` until ``last``, [batch, outputs], in the order of
-        ``asked.outputs``."""
-        known = torch.as_tensor(asked.contexts.rows(np.arange(first, last)), device=inputs.device)
-        every = self.ask(inputs.repeat(last - first, 1), known.repeat_interleave(len(inputs), 0))
+    def parts(self, orders: Orders, size: int) -> Parts:
+        """The questions under some orders, ``size`` contexts at a time; kept for declared orders, if they are few."""
+        if not isinstance(orders, int):
+            return self._make_parts(orders, size)
+        kept = self._parts.get((orders, size))
+        if kept is None or kept.places.device != self._feature_element.device:
+            kept = self._make_parts(orders, size)
+            if self._keeps():
+                self._parts[orders, size] = kept
+        return kept
+
+    def _keeps(self) -> bool:
+        group = self.plan.group
+        return group.order_count * group.draws * group.elements <= MOST_NUMBERS
+
+    @torch.inference_mode(False)  # what is kept may serve a pass with gradients later
+    def _make_parts(self, orders: Orders, size: int) -> Parts:
+        asked = self.questions(orders)
+        starts = range(0, max(len(asked), 1), max(size, 1))
+        parts = tuple(self.part(asked, first, min(first + size, len(asked))) for first in starts)
+        return Parts(parts, self.index(asked.places))
+
+    def part(self, asked: Questions, first: int, last: int) -> Any:
+        """What :meth:`answers` needs to know of the contexts from ``first`` until ``last``, as tensors."""
         outputs = asked.outputs(first, last)
-        context = torch.as_tensor(asked.output_context[outputs] - first, device=inputs.device)
-        chosen = every.unflatten(0, (last - first, len(inputs)))
-        return chosen[context, :, torch.as_tensor(outputs, device=inputs.device)].T
+        known = asked.contexts.rows(np.arange(first, last))
+        return Part(self.index(known), self.index(asked.output_context[outputs] - first), self.index(outputs))
+
+    def index(self, numbers: np.ndarray) -> Tensor:
+        """Numbers as a tensor where the weights are."""
+        return torch.as_tensor(numbers, device=self._feature_element.device)
+
+    def answers(self, inputs: Tensor, part: Any) -> Tensor:
+        """The outputs of some contexts, [batch, outputs], in the order of ``Questions.outputs``."""
+        batch, contexts = inputs.shape[0], part.known.shape[0]
+        every = self.ask(inputs.repeat(contexts, 1), part.known.repeat_interleave(batch, 0))
+        chosen = every.unflatten(0, (contexts, batch))
+        return chosen[part.context, :, part.outputs].T
 
 
 def _any_order(group: Group) -> bool:

@@ -31,6 +31,10 @@ MODELS: dict[str, tuple[str, Make]] = {
         "observed x[20] : binary\np(x[i] | x[<i]) = bernoulli via nade(hidden = 8, scaled = true, transposed = true)",
         codes(2, 20),
     ),
+    "tied nade": (
+        "observed x[6, 2] : binary\np(x[t] | x[<t]) = bernoulli via nade(hidden = 4, tied = true)",
+        codes(2, 6, 2),
+    ),
     "pixelcnn": (
         "observed x[6, 6] : binary\np(x[i] | x[<i]) = bernoulli via pixelcnn(layers = 2, features = 6, gated = true)",
         codes(2, 6, 6),
@@ -150,12 +154,7 @@ def test_no_value_is_looked_at(case: tuple[ardsl.AutoregressiveModel, Tensor]) -
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")  # of torch's own tracer
 def test_export_with_any_batch(case: tuple[ardsl.AutoregressiveModel, Tensor]) -> None:
-    model, x = case
-    sizes = ({0: torch.export.Dim("batch", min=2, max=64)},)
-    exported = torch.export.export(LogProb(model), (x,), dynamic_shapes=sizes, strict=False).module()
-    torch.testing.assert_close(exported(x), model.log_prob(x), rtol=1e-4, atol=1e-4)
-    more = torch.cat([x, x[:3]])
-    torch.testing.assert_close(exported(more), model.log_prob(more), rtol=1e-4, atol=1e-4)
+    exports_with_any_batch(*case)
 
 
 @pytest.mark.slow
@@ -166,9 +165,21 @@ def test_compile_in_one_graph(case: tuple[ardsl.AutoregressiveModel, Tensor]) ->
 
 @pytest.mark.thorough
 @pytest.mark.filterwarnings("default")
-def test_a_made_compiles_in_one_graph() -> None:
-    text, make = MODELS["made"]
-    compiles_in_one_graph(with_random_weights(ardsl.loads(text)).float(), make(4))
+@pytest.mark.parametrize("name", ["made", "nade", "asked with a mask", "asked over an array"])
+def test_networks_are_traced(name: str) -> None:
+    """One of each kind of evaluation, so that the slow checks of all find nothing new."""
+    text, make = MODELS[name]
+    model = with_random_weights(ardsl.loads(text)).float()
+    exports_with_any_batch(model, make(4))
+    compiles_in_one_graph(model, make(4))
+
+
+def exports_with_any_batch(model: ardsl.AutoregressiveModel, x: Tensor) -> None:
+    sizes = ({0: torch.export.Dim("batch", min=2, max=64)},)
+    exported = torch.export.export(LogProb(model), (x,), dynamic_shapes=sizes, strict=False).module()
+    torch.testing.assert_close(exported(x), model.log_prob(x), rtol=1e-4, atol=1e-4)
+    more = torch.cat([x, x[:3]])
+    torch.testing.assert_close(exported(more), model.log_prob(more), rtol=1e-4, atol=1e-4)
 
 
 def compiles_in_one_graph(model: ardsl.AutoregressiveModel, x: Tensor) -> None:

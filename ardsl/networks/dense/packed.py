@@ -107,7 +107,7 @@ class PackedNetwork(NetworkModule):
             if self.training and self.plan.options["dropout"]:
                 above = F.dropout(above, self.plan.options["dropout"])
             if layer_units is not None:
-                above, computed = inputs.new_zeros(len(inputs), layer.rows), above
+                above, computed = inputs.new_zeros(inputs.shape[0], layer.rows), above
                 above[:, layer_units] = computed
             hidden = above
         parts = [layer(hidden, outputs) for layer in layers[-1:]]

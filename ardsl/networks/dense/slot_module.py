@@ -153,7 +153,7 @@ class TiedNetwork(NetworkModule):
         """Those of each draw, by its place and the first output of its kind, out of [batch, places, outputs]."""
         at_place = parameters[:, torch.as_tensor(place, device=parameters.device)]
         outputs = first[:, None] + torch.arange(self._width, device=first.device)
-        return at_place.gather(2, outputs.expand(len(parameters), -1, -1))
+        return at_place.gather(2, outputs.expand(parameters.shape[0], -1, -1))
 
     def _evaluate(self, inputs: Tensor, gather: Tensor) -> Tensor:
         """The outputs at some places, [batch, places, outputs]."""

@@ -186,7 +186,7 @@ def _everywhere(x: Tensor, weights: Weights, pieces: Pieces) -> Tensor:
 def _evaluated(x: Tensor, weights: Weights, pieces: Pieces, activation: str) -> Tensor:
     """The same with torch's own derivatives, for which it keeps all units."""
     start = common = _everywhere(x, weights, pieces)
-    parts = [x.new_zeros(len(x), 0)]
+    parts = [x.new_zeros(x.shape[0], 0)]
     for piece in pieces.pieces:
         common = _common(x, weights, piece, common if piece.carried else start)
         units, _ = _sums(x, weights, piece, common)

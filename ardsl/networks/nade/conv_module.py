@@ -77,7 +77,7 @@ class _Convolution(nn.Module):
 
     def forward(self, value: Tensor) -> Tensor:
         if not len(self.bias):  # draws have no parameters, and torch no such convolution
-            return value.new_zeros(len(value), 0, *self._target)
+            return value.new_zeros(value.shape[0], 0, *self._target)
         return self._convolved(value, self.weight, self.bias, padding=self._padding)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,6 @@ from ardsl.networks.design import Design
 from ardsl.networks.group import Group
 from ardsl.networks.module import in_order, linear_
 from ardsl.networks.stepper import Run
-from ardsl.relations import Sparse
-from ardsl.relations.arrays import expanded
 
 
 class DenseLayers(nn.Module):
@@ -56,6 +55,20 @@ class DenseLayers(nn.Module):
         return F.linear(below, in_order(self.weights)[number], in_order(self.biases)[number])
 
 
+@dataclass(frozen=True, eq=False)
+class DeepPart:
+    """Consecutive contexts by what their first layer reads and what their last layer gives."""
+
+    chains: tuple[tuple[Tensor, Tensor | None], ...]
+    """The columns of the first context of each chain, and those that each further one adds, [contexts, most]: fewer
+    are filled up with the column after the last."""
+    products: tuple[tuple[Tensor | None, Tensor], ...]
+    """The outputs that are asked for, [contexts, count], and of which contexts, of all where None: those of as many
+    outputs are one product."""
+    back: Tensor
+    """The place of each output among those of the products."""
+
+
 class DeepNade(AskedNetwork):
     """Dense layers asked with a mask."""
 
@@ -70,69 +83,60 @@ class DeepNade(AskedNetwork):
     def ask(self, inputs: Tensor, known: Tensor) -> Tensor:
         return self.layers(self.known_features(inputs, known), known)
 
-    def answers(self, inputs: Tensor, asked: Questions, first: int, last: int) -> Tensor:
+    def part(self, asked: Questions, first: int, last: int) -> DeepPart:
+        starts = np.flatnonzero(~asked.contexts.continues[first:last]) + first
+        starts = np.concatenate([[first], starts[starts > first]])
+        ends = [*starts[1:], last] if last > first else []
+        chains = tuple(self._chain(asked, start, end) for start, end in zip(starts.tolist(), ends, strict=False))
+        outputs, counts = asked.outputs(first, last), np.diff(asked.ends[first : last + 1])
+        begins = asked.ends[first:last] - asked.ends[first]
+        products, places = [], [np.zeros(0, dtype=np.int64)]
+        for count in np.unique(counts[counts > 0]):
+            contexts = np.flatnonzero(counts == count)
+            place = begins[contexts][:, None] + np.arange(count)
+            places.append(place.ravel())
+            products.append(
+                (None if len(contexts) == last - first else self.index(contexts), self.index(outputs[place]))
+            )
+        return DeepPart(chains, tuple(products), self.index(np.argsort(np.concatenate(places))))
+
+    def _chain(self, asked: Questions, start: int, end: int) -> tuple[Tensor, Tensor | None]:
+        held = self.index(asked.columns(start))
+        if end - start == 1:
+            return held, None
+        added = asked.added_columns.select(np.arange(start + 1, end))
+        columns = np.full((added.targets, added.most), added.sources)
+        columns[added.target, np.arange(len(added.read)) - added.starts[added.target]] = added.read
+        return held, self.index(columns)
+
+    def answers(self, inputs: Tensor, part: DeepPart) -> Tensor:
         """The first layer is carried on from one context to the next, and of the last one only what is asked for is
         computed."""
-        hidden = self.layers.hidden(self._first_layer(inputs, asked, first, last))
+        hidden = self.layers.hidden(self._first_layer(inputs, part))
         weight, bias = in_order(self.layers.weights)[-1], in_order(self.layers.biases)[-1]
-        outputs, counts = asked.outputs(first, last), np.diff(asked.ends[first : last + 1])
-        starts = asked.ends[first:last] - asked.ends[first]
-        answers, places = [], []
-        for count in np.unique(counts[counts > 0]):  # those of as many outputs are one product
-            contexts = np.flatnonzero(counts == count)
-            place = starts[contexts][:, None] + np.arange(count)
-            index = torch.as_tensor(outputs[place], device=inputs.device)
-            read = hidden if len(contexts) == last - first else hidden[torch.as_tensor(contexts, device=inputs.device)]
-            answers.append(torch.baddbmm(bias[index][:, :, None], weight[index], read.transpose(1, 2)).flatten(0, 1))
-            places.append(place.ravel())
-        if len(answers) == 1:
-            return answers[0].T
-        back = np.argsort(np.concatenate([np.zeros(0, dtype=np.int64), *places]))
-        return torch.cat([hidden.new_zeros(0, len(inputs)), *answers])[torch.as_tensor(back, device=inputs.device)].T
+        answers = [hidden.new_zeros(0, inputs.shape[0])]
+        for contexts, outputs in part.products:
+            read = hidden if contexts is None else hidden[contexts]
+            answers.append(
+                torch.baddbmm(bias[outputs][:, :, None], weight[outputs], read.transpose(1, 2)).flatten(0, 1)
+            )
+        return answers[1].T if len(answers) == 2 else torch.cat(answers)[part.back].T
 
-    def _first_layer(self, inputs: Tensor, asked: Questions, first: int, last: int) -> Tensor:
+    def _first_layer(self, inputs: Tensor, part: DeepPart) -> Tensor:
         """The sums of the first layer given each context, [contexts, batch, units]: of one that continues the one
         before, that one's and what it adds."""
-        group, columns = self.plan.group, added_columns(asked)
         weight, bias = in_order(self.layers.weights)[0], in_order(self.layers.biases)[0]
-        # Contexts add different numbers of columns: the last column of all, of zeros, stands for those that one lacks.
-        read = torch.cat([inputs, inputs.new_ones(len(inputs), group.elements), inputs.new_zeros(len(inputs), 1)], 1)
-        padded = torch.cat([weight, weight.new_zeros(len(weight), 1)], 1).T
-        starts = np.flatnonzero(~asked.contexts.continues[first:last])
-        starts = np.concatenate([[0], starts[starts > 0]])
-        ends = [*starts[1:], last - first]
-        chains = []
-        for start, end in zip(starts.tolist(), ends, strict=True):
-            held = _tensor(columns_of(asked, columns, first + start), inputs)
+        batch, elements = inputs.shape[0], self.plan.group.elements
+        read = torch.cat([inputs, inputs.new_ones(batch, elements), inputs.new_zeros(batch, 1)], 1)
+        padded = torch.cat([weight, weight.new_zeros(weight.shape[0], 1)], 1).T
+        chains = [bias.new_zeros(0, batch, bias.shape[0])]
+        for held, added in part.chains:
             sums = torch.addmm(bias, read[:, held], padded[held])[None]
-            if end - start > 1:
-                added = columns.select(np.arange(first + start + 1, first + end))
-                index = np.full((added.targets, added.most), len(padded) - 1)
-                index[added.target, np.arange(len(added.read)) - added.starts[added.target]] = added.read
-                places = _tensor(index, inputs)
-                steps = torch.bmm(read.T[places].transpose(1, 2), padded[places])
+            if added is not None:
+                steps = torch.bmm(read.T[added].transpose(1, 2), padded[added])
                 sums = torch.cat([sums, steps]).cumsum(0)
             chains.append(sums)
-        return chains[0] if len(chains) == 1 else torch.cat(chains)
-
-
-def added_columns(asked: Questions) -> Sparse:
-    """The columns of the first layer that each context has beyond the one before: contexts × columns."""
-    group, added = asked.group, asked.contexts.added
-    sizes = group.element_features
-    owner, feature = expanded((np.cumsum(sizes) - sizes)[added.read], sizes[added.read])
-    contexts = np.concatenate([added.target[owner], added.target])
-    columns = np.concatenate([feature, group.features + added.read])
-    return Sparse.of_pairs(len(asked), group.features + group.elements, contexts, columns)
-
-
-def columns_of(asked: Questions, added: Sparse, context: int) -> np.ndarray:
-    """All columns of the first layer that a context has."""
-    return added.read[added.starts[asked.contexts.chain[context]] : added.starts[context + 1]]
-
-
-def _tensor(index: np.ndarray, like: Tensor) -> Tensor:
-    return torch.as_tensor(index, device=like.device)
+        return chains[1] if len(chains) == 2 else torch.cat(chains)
 
 
 class DeepStepper(AskedStepper):
@@ -141,7 +145,6 @@ class DeepStepper(AskedStepper):
     def __init__(self, network: DeepNade, run: Run) -> None:
         super().__init__(network, run)
         self._layers, group = network.layers, network.plan.group
-        self._added = added_columns(self._asked)
         like = self._inputs
         self._ones = like.new_ones(group.elements, run.batch)
         self._read = torch.cat([self._inputs, self._ones])
@@ -162,14 +165,13 @@ class DeepStepper(AskedStepper):
         self._at = -1
 
     def _answer(self, context: int, outputs: Tensor) -> Tensor:
-        chain, added = self._asked.contexts.chain, self._added
-        if 0 <= self._at <= context and chain[self._at] == chain[context]:
-            columns = added.read[added.starts[self._at + 1] : added.starts[context + 1]]
-        else:
+        chain = self._asked.contexts.chain
+        carried = 0 <= self._at <= context and chain[self._at] == chain[context]
+        if not carried:
             self._sums.copy_(self._layers.biases[0][:, None].expand_as(self._sums))
-            columns = columns_of(self._asked, added, context)
+        columns = self._asked.columns(context, self._at if carried else None)
         self._at = context
-        index = _tensor(columns, self._sums)
+        index = torch.as_tensor(columns, device=self._sums.device)
         self._sums.addmm_(self._weight[index].T, self._read[index])
         hidden = self._layers.hidden(self._sums.T)
         return torch.addmm(self._layers.biases[-1][outputs][:, None], self._layers.weights[-1][outputs], hidden.T)

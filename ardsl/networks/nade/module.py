@@ -124,7 +124,7 @@ class ShallowNade(NetworkModule):
             return self._evaluate(placed, pieces, 1)
         padded = F.pad(F.pad(inputs, (0, 1)), (0, 1), value=1.0)
         parameters = self._evaluate(padded[:, gather].flatten(0, 1), pieces, len(gather))
-        return parameters.unflatten(0, (len(inputs), len(gather))).flatten(1).index_select(1, rows)
+        return parameters.unflatten(0, (inputs.shape[0], len(gather))).flatten(1).index_select(1, rows)
 
     def _evaluate(self, placed: Tensor, pieces: Pieces, places: int) -> Tensor:
         """The parameters of all kinds of draws, [batch · places, outputs], for the inputs in order of their places."""
@@ -132,7 +132,7 @@ class ShallowNade(NetworkModule):
         weight = weight if pieces.features is None else weight.index_select(0, pieces.features)
         sorted_outputs = outputs if pieces.outputs is None else outputs.index_select(0, pieces.outputs)
         if self.training and self.plan.options["dropout"]:
-            ones = placed.new_ones(len(placed) // places, len(self.bias))
+            ones = placed.new_ones(placed.shape[0] // places, len(self.bias))
             kept = F.dropout(ones, self.plan.options["dropout"])  # the same units of all draws of an example
             kept = kept.repeat_interleave(places, 0)
         scale = None if self.scale is None else self.scale.index_select(0, pieces.draw)

@@ -121,7 +121,8 @@ def test_what_is_carried_on_is_what_is_asked(name: str) -> None:
             inputs = torch.rand(5, group.features, generator=generator, dtype=torch.float64)
             for number in range(group.order_count):
                 asked = network.questions(number)
-                one_by_one = AskedNetwork.answers(network, inputs, asked, 0, len(asked))
+                every = AskedNetwork.part(network, asked, 0, len(asked))
+                one_by_one = AskedNetwork.answers(network, inputs, every)
                 torch.testing.assert_close(network(inputs, number), one_by_one[:, asked.places])
 
 
