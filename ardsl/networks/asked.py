@@ -28,6 +28,7 @@ from ardsl.relations.arrays import expanded
 
 MOST_NUMBERS = 1 << 24
 """Numbers of activations that contexts are evaluated with at once, and of contexts' elements that are kept ready."""
+EVERY = slice(None)
 TRACED = 16
 """Contexts that are evaluated at once while a tracer looks in: the batch may have any size then."""
 
@@ -125,9 +126,9 @@ class AskedNetwork(NetworkModule):
                 self.parts(number, min(TRACED, len(self.questions(number))))  # made before a tracer looks in
 
     @abstractmethod
-    def ask(self, inputs: Tensor, known: Tensor) -> Tensor:
+    def ask(self, inputs: Tensor, known: Tensor, outputs: slice = EVERY) -> Tensor:
         """The parameters of all draws, [batch, rows], given the source elements that are ``known``, bool [batch,
-        elements]: the inputs [batch, columns] of others change nothing."""
+        elements]: the inputs [batch, columns] of others change nothing. ``outputs`` limits the rows to some."""
 
     def known_features(self, inputs: Tensor, known: Tensor) -> Tensor:
         """Inputs [batch, columns] with zeros for those of unknown elements."""
@@ -141,7 +142,7 @@ class AskedNetwork(NetworkModule):
         element = int(np.concatenate([target.elements[:, 0] for target in group.targets])[draw])
         known = (rank[:, own] < rank[:, element, None]) | (own < 0)
         first, last = np.searchsorted(group.output_draw, [draw, draw + 1])
-        return self.ask(inputs, known.expand(inputs.shape[0], -1))[:, first:last]
+        return self.ask(inputs, known.expand(inputs.shape[0], -1), slice(int(first), int(last)))
 
     def questions(self, orders: Orders) -> Questions:
         """What is asked under some orders; kept for declared ones."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ardsl.networks.asked import AskedNetwork
+from ardsl.networks.asked import EVERY, AskedNetwork
 from ardsl.networks.dense.module import ACTIVATIONS
 from ardsl.networks.design import Design
 from ardsl.networks.nade.conv_plan import Convolution, Positions, other_columns
@@ -47,7 +47,7 @@ class ConvNetwork(AskedNetwork):
             else:
                 bias.copy_(parameters[: len(bias)])  # one position's draws: all positions begin with the same
 
-    def ask(self, inputs: Tensor, known: Tensor) -> Tensor:
+    def ask(self, inputs: Tensor, known: Tensor, outputs: slice = EVERY) -> Tensor:
         features = self.known_features(inputs, known)
         read = torch.cat([features, known.to(features.dtype)], 1)
         value = F.pad(read, (0, 1))[:, self._own].movedim(2, 1).unflatten(2, self._shape)
@@ -57,8 +57,8 @@ class ConvNetwork(AskedNetwork):
                 value = value + self.given(read[:, self._others]).unflatten(1, (-1, *[1] * len(self._shape)))
             if number < len(self.layers) - 1:
                 value = self._activation(value)
-        parameters = value.flatten(2).transpose(1, 2).flatten(1)
-        return parameters if self.dense is None else parameters + self.dense(features, known)
+        parameters = value.flatten(2).transpose(1, 2).flatten(1)[:, outputs]
+        return parameters if self.dense is None else parameters + self.dense(features, known, outputs)
 
 
 class _Convolution(nn.Module):

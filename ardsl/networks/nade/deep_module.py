@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ardsl.networks.asked import AskedNetwork, AskedStepper, Questions
+from ardsl.networks.asked import EVERY, AskedNetwork, AskedStepper, Questions
 from ardsl.networks.dense.module import ACTIVATIONS
 from ardsl.networks.design import Design
 from ardsl.networks.group import Group
@@ -34,10 +34,11 @@ class DenseLayers(nn.Module):
         self._activation = ACTIVATIONS[options["activation"]]
         self._residual, self._dropout = options["residual"], options["dropout"]
 
-    def forward(self, features: Tensor, known: Tensor) -> Tensor:
-        """Features [batch, columns] of known elements, and which these are, bool [batch, elements], to all outputs."""
-        read = torch.cat([features, known.to(features.dtype)], 1)
-        return F.linear(self.hidden(self._linear(0, read)), in_order(self.weights)[-1], in_order(self.biases)[-1])
+    def forward(self, features: Tensor, known: Tensor, outputs: slice = EVERY) -> Tensor:
+        """Features [batch, columns] of known elements, and which these are, bool [batch, elements], to all outputs, or
+        to some."""
+        hidden = self.hidden(self._linear(0, torch.cat([features, known.to(features.dtype)], 1)))
+        return F.linear(hidden, in_order(self.weights)[-1][outputs], in_order(self.biases)[-1][outputs])
 
     def hidden(self, first: Tensor) -> Tensor:
         """The last hidden layer, [..., units], from what the first one sums up, [..., units]."""
@@ -80,8 +81,8 @@ class DeepNade(AskedNetwork):
         with torch.no_grad():
             self.layers.biases[-1].copy_(parameters)
 
-    def ask(self, inputs: Tensor, known: Tensor) -> Tensor:
-        return self.layers(self.known_features(inputs, known), known)
+    def ask(self, inputs: Tensor, known: Tensor, outputs: slice = EVERY) -> Tensor:
+        return self.layers(self.known_features(inputs, known), known, outputs)
 
     def part(self, asked: Questions, first: int, last: int) -> DeepPart:
         starts = np.flatnonzero(~asked.contexts.continues[first:last]) + first
