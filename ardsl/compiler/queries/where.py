@@ -259,7 +259,7 @@ class _Reader(Transformer_NonRecursive[Token, Any]):
 
     def _compared(self, left: _Operand, sign: str, right: _Operand) -> Parts:
         """One comparison of a column with a value, in whichever order they stand."""
-        columns = [self._cells.find(side.text, side.index) if side.kind != "NUMBER" else None for side in (left, right)]
+        columns = [self._side(left, right), self._side(right, left)]
         if columns[0] is None and (columns[1] is not None or left.kind == "NUMBER"):
             left, right, sign = right, left, _TURNED.get(sign, sign)
             columns.reverse()
@@ -274,6 +274,26 @@ class _Reader(Transformer_NonRecursive[Token, Any]):
         if not domain.ordered:
             raise Problem(f"the values of `{left}` have no order: compare by `=`, `!=` or `in {{…}}`")
         return self._parts(cell, compared(sign, self._number(cell, right), domain))
+
+    def _side(self, side: _Operand, other: _Operand) -> Cell | None:
+        """The column that a side of a comparison names; None where it is a value. A label of the other side's column
+        may be spelled as a name that stands for no single column."""
+        if side.kind == "NUMBER":
+            return None
+        try:
+            return self._cells.find(side.text, side.index)
+        except Problem:
+            if not self._is_value_of(side, other):
+                raise
+            return None
+
+    def _is_value_of(self, side: _Operand, other: _Operand) -> bool:
+        """Says whether the other side is a column, of which this side is a label, or in quotes."""
+        try:
+            cell = None if other.kind == "NUMBER" else self._cells.find(other.text, other.index)
+        except Problem:
+            return False
+        return cell is not None and (side.kind == "STRING" or str(side) in (self._domains(*cell).labels or ()))
 
     def _parts(self, cell: Cell, allowed: Allowed) -> Parts:
         if allowed.empty:

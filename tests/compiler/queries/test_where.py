@@ -338,3 +338,21 @@ def test_deep(text: str) -> None:
 def test_long() -> None:
     with pytest.raises(ardsl.DataError, match="it has more than 10,000 characters"):
         read_event("age = 3 or " * 1_000 + "age = 3", SPEC.model)
+
+
+@pytest.mark.parametrize("event", ['kind = "age"', "kind = age", "'person' = kind", "kind in {age, person}"])
+def test_labels_spelled_as_variables_of_several_elements(event: str) -> None:
+    spec = ardsl.loads("""
+        record person { kind : category("age", "person", "f")  f : binary }
+        observed age[2] : binary
+        p(person[i] | person[<i]) = default
+        p(age) = bernoulli
+    """)
+    kinds = [code for code, label in enumerate(["age", "person"]) if label in event.replace("kind", "")]
+    rows = {"person": np.array([[0, 0], [1, 0], [2, 0]]), "age": np.zeros((3, 2))}
+    inside = read_event(event, spec.model).contains(rows, Cells(spec.model).domain)
+    assert np.flatnonzero(inside).tolist() == kinds
+    with pytest.raises(ardsl.ArdslError, match="`age` has 2 elements"):
+        read_event("person.f = age", spec.model)
+    with pytest.raises(ardsl.ArdslError, match="takes binary values|takes"):
+        read_event('person.f = "age"', spec.model)
