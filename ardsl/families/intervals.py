@@ -35,6 +35,13 @@ class Interval:
         """log F(high) of the first ones, log(1 − F(low)) of the last, and of the others what is between."""
         return torch.where(self.first, below, torch.where(self.last, above, between))
 
+    @property
+    def log_growth(self) -> Tensor:
+        """log(high / low) of positive edges: of near ones by their width, of others that are too far apart for a
+        quotient by their logarithms."""
+        share = self.width / self.low
+        return torch.where(share.isinf(), self.high.log() - self.low.log(), torch.log1p(share))
+
     def standardized(self, p: Parameters) -> Interval:
         """The interval of (x − loc) / scale. Edges of a narrow one are taken from its middle, which may be more exact;
         of a wide one the nearer edge would be lost to rounding so."""
@@ -166,7 +173,7 @@ def _skew_logistic(p: Parameters, x: Interval) -> Tensor:
 
 def _log_normal(p: Parameters, x: Interval) -> Tensor:
     low, high = ((edge.log() - p["loc"]) / p["scale"] for edge in (x.low, x.high))
-    width = torch.log1p(x.width / x.low) / p["scale"]
+    width = x.log_growth / p["scale"]
     return _standard_normal(Interval((low + high) / 2, low, high, width, x.first, x.last))
 
 
@@ -192,7 +199,7 @@ def _weibull(p: Parameters, x: Interval) -> Tensor:
     k = p["concentration"]
     log_low, log_high = (k * (edge.log() - p["scale"].log()) for edge in (x.low, x.high))
     above = -log_low.clamp(max=LARGEST_EXPONENT).exp()
-    growth = k * torch.log1p(x.width / x.low)
+    growth = k * x.log_growth
     log_rise = log_low + growth + log1mexp(-growth)
     return x.choose(_log_fall(log_high), above, above + _log_fall(log_rise))
 
@@ -205,7 +212,7 @@ def _kumaraswamy(p: Parameters, x: Interval) -> Tensor:
     a, b = p["concentration1"], p["concentration0"]
     log_low, log_high = (a * edge.log() for edge in (x.low, x.high))
     survival = log1mexp(log_low)
-    log_share = log_high + log1mexp(-a * torch.log1p(x.width / x.low)) - survival
+    log_share = log_high + log1mexp(-a * x.log_growth) - survival
     log_rise = b.log() + _log_hazard(log_share)
     return x.choose(_log_fall(b.log() + _log_hazard(log_high)), b * survival, b * survival + _log_fall(log_rise))
 

@@ -11,6 +11,8 @@ _LARGE = 1e4
 _LEAST = 2.0**-53
 _UNDERFLOW = 1e-290
 """Tails below this are computed as logarithms."""
+_FARTHEST = 1e300
+"""What overflowed is taken as so much."""
 _TERMS = 200
 """Terms of what converges like a geometric series."""
 _FRACTIONS = 10_000
@@ -90,7 +92,7 @@ def log_gamma_tails(shape: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
     Where a tail is too small for a float, by the beginning of its series or of its continued fraction: that far out
     both converge like a geometric series (Abramowitz & Stegun, 6.5.29 and 6.5.31).
     """
-    shape, x = torch.broadcast_tensors(shape, x)
+    shape, x = torch.broadcast_tensors(shape, x.clamp(max=_FARTHEST))
     below, above = torch.special.gammainc(shape, x), torch.special.gammaincc(shape, x)
     log_below = torch.where(below < 0.5, below.log(), torch.log1p(-above))
     log_above = torch.where(above < 0.5, above.log(), torch.log1p(-below))

@@ -47,7 +47,7 @@ def _intervals(name: str, rng: np.random.Generator, p: dict[str, float]) -> list
         width = p["scale"] * 10 ** float(rng.uniform(-6, 1))
         return [(low, low + width), (-math.inf, low), (low, math.inf)]
     if entry.support == "positive":
-        return [(far, far * (1 + 10 ** float(rng.uniform(-6, 1)))), (0, far), (far, math.inf)]
+        return [(far, far * (1 + 10 ** float(rng.uniform(-6, 1)))), (0, far), (far, math.inf), (1e-310, far)]
     if entry.support == "unit_interval":
         low = float(rng.uniform())
         return [(low, low + (1 - low) * 10 ** float(rng.uniform(-6, 0))), (0, low), (low, 1)]

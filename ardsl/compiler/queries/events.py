@@ -117,6 +117,14 @@ def everything(domain: Domain) -> Allowed:
     return _intervals([(low, high)])
 
 
+def ends_of_distribution(ends: np.ndarray, domain: Domain) -> np.ndarray:
+    """Intervals of a continuous domain, [n, 2], as a distribution has them: one that begins with the least number of
+    the domain, or ends with the greatest, goes as far as the domain itself, which may be open there."""
+    (least, greatest), (low, high) = everything(domain)._ends[0], domain.bounds
+    starts, stops = ends[:, 0], ends[:, 1]
+    return np.stack([np.where(starts <= least, low, starts), np.where(stops >= greatest, high, stops)], 1)
+
+
 def only(values: Iterable[float], domain: Domain) -> Allowed:
     """The set of some values of a domain, in the data's own form."""
     numbers = np.unique(np.fromiter(values, dtype=np.float64))

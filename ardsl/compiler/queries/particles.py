@@ -22,7 +22,7 @@ from torch import Tensor
 from ardsl.compiler.arrays.values import Values
 from ardsl.compiler.guards import at_once
 from ardsl.compiler.likelihood.density import Density
-from ardsl.compiler.queries.events import Allowed, Cell
+from ardsl.compiler.queries.events import Allowed, Cell, ends_of_distribution
 from ardsl.compiler.queries.filters import FILTERS, Estimate, Filters, effective, mean_of, ratio_of, systematic
 from ardsl.compiler.steps.draws import Draw
 from ardsl.compiler.steps.evaluator import Evaluator, Lender
@@ -421,7 +421,9 @@ def _codes(domain: Domain, allowed: Allowed) -> np.ndarray:
 
 def _code_intervals(domain: Domain, allowed: Allowed) -> np.ndarray:
     """Allowed values as intervals of codes, or of a continuous domain's values: float64 [n, 2]."""
-    if allowed.intervals is not None and (domain.whole or not domain.discrete):
+    if allowed.intervals is not None and not domain.discrete:
+        return ends_of_distribution(allowed.intervals, domain)
+    if allowed.intervals is not None and domain.whole:
         return allowed.intervals - (domain.bounds[0] if domain.coded else 0)
     edges = np.flatnonzero(np.diff(_codes(domain, allowed), prepend=False, append=False))
     return edges.reshape(-1, 2) - 0.5

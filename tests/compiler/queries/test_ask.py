@@ -12,6 +12,7 @@ from torch.distributions import Normal
 import ardsl
 from ardsl.compiler.queries.answer import Answer
 from ardsl.compiler.queries.cell import CellDistribution
+from ardsl.families.truncation import Truncation
 
 SLOPE, BEFORE, AFTER = 1.5, 0.8, 0.6
 CHAIN = f"""
@@ -267,3 +268,28 @@ def test_the_distribution_of_a_cell() -> None:
     assert grid.log_prob(number(7.0)).tolist() == [-math.inf, -math.inf]
     whole = CellDistribution(points, probs, joint="p", widths=widths)
     assert whole.icdf(number(0.85)).tolist() == [5, 2] and whole.cdf(number(4.0))[0] == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize(
+    ("domain", "family"),
+    [
+        ("positive", "weibull(2, 0.5)"),
+        ("positive", "log_normal(0, 30)"),
+        ("positive", "gamma(0.01, 1)"),
+        ("positive", "half_cauchy(1e-3)"),
+        ("unit_interval", "beta(0.01, 0.01)"),
+        ("unit_interval", "kumaraswamy(0.02, 0.02)"),
+        ("unit_interval", "continuous_bernoulli"),
+    ],
+)
+@pytest.mark.parametrize("value", [1e-9, 0.3, 0.9])
+def test_an_event_and_its_complement(domain: str, family: str, value: float) -> None:
+    """A half-line of an open domain goes to the domain's end, beyond the last number before it."""
+    model = ardsl.compile(ardsl.loads(f"observed x : {domain}\np(x) = {family}"), seed=0)
+    below, above = model.probability(f"x < {value}"), model.probability(f"x >= {value}")
+    conditional = model.conditionals[0][0]
+    raw = torch.zeros(conditional.family.width)
+    mass = conditional.log_mass(raw, Truncation(intervals=torch.tensor([[0, value]], dtype=torch.float64))).exp()
+    assert below.exact and above.exact
+    assert float(below) == pytest.approx(float(mass), abs=1e-6)
+    assert float(below) + float(above) == pytest.approx(1, abs=1e-9)
