@@ -303,15 +303,31 @@ def _beside_gaps(
     they are estimated."""
     given = {name: value.double() for name, value in examples.items()}
     distribution = model.conditional(cell.variable.element_name(cell.element), given, seed=0)
-    shares = distribution.probs
+    shares, exact = distribution.probs, distribution.effective_samples is None
     if len(distribution.values) != len(values) or distribution.widths is not None:
         edges = torch.from_numpy(np.append(_starts(values, wide), _starts(values, wide)[-1] + wide[-1]))
         up_to = torch.stack([distribution.cdf(edge.expand(len(actual))) for edge in edges], 1)
         shares = up_to.diff(dim=1)
         shares = shares / shares.sum(1, keepdim=True)
     log_prob = distribution.log_prob(torch.from_numpy(np.nan_to_num(actual, nan=float(values[0])))).numpy()
+    asked = ~np.isnan(actual) & (np.isneginf(log_prob) | (not exact))  # beyond a grid, or in none of the samples
+    if asked.any():
+        log_prob[asked] = _marginal_ratio(model, cell, take(examples, torch.from_numpy(np.flatnonzero(asked))))
     log_prob = np.maximum(log_prob, math.log(np.finfo(np.float64).tiny))
-    return shares.numpy(), np.where(np.isnan(actual), np.nan, log_prob), distribution.effective_samples is None
+    return shares.numpy(), np.where(np.isnan(actual), np.nan, log_prob), exact
+
+
+def _marginal_ratio(model: AutoregressiveModel, cell: Cell, examples: Examples) -> np.ndarray:
+    """log p of what each example has less that of all of it but the cell: log p(cell | what is there), float64
+    [examples]."""
+    given = {v.name: examples[v.name] for v in model.spec.model.given} or None
+    x = {v.name: examples[v.name].double() for v in model.spec.model.observed}
+    without = x[cell.variable.name].reshape(count(examples), -1).clone()
+    without[:, cell.element] = torch.nan
+    rest = x | {cell.variable.name: without.reshape(x[cell.variable.name].shape)}
+    own, others = (model.marginal(each, given, samples=_SAMPLES, seed=0) for each in (x, rest))
+    ratio: np.ndarray = (torch.as_tensor(own.value) - torch.as_tensor(others.value)).numpy()
+    return ratio.clip(max=0.0) if cell.domain.discrete else ratio
 
 
 def _starts(values: np.ndarray, widths: np.ndarray) -> np.ndarray:

@@ -180,6 +180,30 @@ def test_a_number_without_end_beside_a_gap_has_the_distribution_of_the_sum(tmp_p
     assert found.mean[0] == pytest.approx(((p / p.sum()) * grid).sum().item(), abs=0.03)
 
 
+def test_a_likelihood_beside_a_gap_is_of_the_density_and_not_of_the_samples() -> None:
+    """A value in the tail, near which none of the particles lie, has the log-density that quadrature finds."""
+    spec = ardsl.loads("""
+        observed a : real
+        observed b : real
+        observed c : real
+        p(a) = normal(0, 1)
+        p(b | a) = normal(scale = 0.8) via linear
+        p(c | a, b) = normal(scale = 0.6) via linear
+    """)
+    m = ardsl.compile(spec, seed=3, init="random", dtype=torch.float64)
+    gap, line = {"a": [0.4], "b": [math.nan], "c": [2.5]}, torch.linspace(-20, 20, 4_001, dtype=torch.float64)
+
+    def log_marginal(c: float) -> float:
+        every = {"a": torch.full_like(line, 0.4), "b": line, "c": torch.full_like(line, c)}
+        with torch.no_grad():
+            return float(m.log_prob(every).logsumexp(0)) + math.log(0.01)
+
+    found = predict(m, "c", {name: np.array(value) for name, value in gap.items()})
+    others = -0.5 * 0.4**2 - 0.5 * math.log(2 * math.pi)  # log p(a)
+    assert found.estimated.all()
+    assert found.log_prob[0] == pytest.approx(log_marginal(2.5) - others, abs=0.05)
+
+
 def test_a_filled_table_keeps_all_that_was_there(tmp_path: Path) -> None:
     m = model(ANY, tmp_path)
     (tmp_path / "u.csv").write_text(TABLE.replace("41.5", "?").replace(" Chur ", "").replace("12,7", ",7"))
