@@ -30,6 +30,7 @@ _MOST_LEVELS = 32
 """Up to this many values an integer has a probability for each; past it, a smooth distribution cut into integers."""
 _LARGEST_INTEGER = 1 << 24
 """Up to here single precision holds every integer."""
+_LARGEST_REAL = float(np.finfo(np.float32).max)
 _ORDERS = 8
 _BINS = 12
 _MOST_COUNTED = 1 << 29
@@ -121,6 +122,8 @@ def _why_not(column: Column) -> str | None:
         return "empty"
     if column.numeric and not (math.isfinite(column.least) and math.isfinite(column.most)):
         return "holds infinite numbers"
+    if column.numeric and max(-column.least, column.most) > _LARGEST_REAL:
+        return f"holds numbers beyond {_LARGEST_REAL:.1e}, which single precision does not hold"
     if not column.many and column.distinct == 1:
         return f"constant, {next(iter(column.counts))!r} in every row"
     unique = column.many or column.distinct == column.present
@@ -140,8 +143,9 @@ def _domain(column: Column) -> tuple[str, str | None, str]:
         labels = column.labels()
         return f"category({', '.join(map(string, labels))})", None, f"text, {len(labels)} values{_number_hint(column)}"
     low, high = column.least, column.most
-    span = f"{int(low):,} to {int(high):,}" if column.whole else _span(low, high)
-    if column.whole and max(abs(low), abs(high)) < _LARGEST_INTEGER / 2:
+    size = max(abs(low), abs(high))
+    span = f"{int(low):,} to {int(high):,}" if column.whole and size < 1e15 else _span(low, high)
+    if column.whole and size < _LARGEST_INTEGER / 2:
         return _integer(int(low), int(high), span)
     known = column.sample()
     known = known[~np.isnan(known)]

@@ -163,6 +163,16 @@ def test_infinite_numbers_are_left_out(tmp_path: Path) -> None:
     assert left_out == ["a: holds infinite numbers"] and "a :" not in text
 
 
+@pytest.mark.parametrize(("size", "taken"), [(1e30, True), (-1e30, True), (1e39, False), (-1e300, False)])
+def test_numbers_that_a_model_does_not_hold_are_left_out(tmp_path: Path, size: float, taken: bool) -> None:
+    (tmp_path / "t.csv").write_text("a,b\n" + "".join(f"{size * (1 + (7 * k % 40))},{k % 3}\n" for k in range(40)))
+    text, _, left_out = sketch(tmp_path / "t.csv", tmp_path / "t.ar")
+    ardsl.loads(text)
+    assert ("  a : " in text) == taken
+    assert left_out == ([] if taken else ["a: holds numbers beyond 3.4e+38, which single precision does not hold"])
+    assert max(map(len, text.splitlines())) <= 120
+
+
 def test_text_that_a_person_reads_as_numbers_is_told(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("a;b\n" + "".join(f"{k % 4},5;{k % 3}%\n" for k in range(40)))
     text, _, _ = sketch(tmp_path / "t.csv", tmp_path / "t.ar")
