@@ -41,6 +41,7 @@ def probability_command(directory: str, event: str, samples: int, seed: int | No
                 "effective_samples": answer.effective_samples,
                 "samples": answer.samples,
                 "joint": answer.joint,
+                "several": answer.several,
             }
         )
         return

@@ -48,7 +48,8 @@ def test_probability(trees: Path) -> None:
     estimate = run(*words).output.splitlines()[0]
     assert re.fullmatch(r"probability   0\.\d+ ± [\d.e-]+ \(effective samples [\d,]+ of 4,000\)", estimate)
     shown = json.loads(run(*words, "--json").output)
-    assert list(shown) == ["probability", "exact", "standard_error", "effective_samples", "samples", "joint"]
+    assert list(shown) == ["probability", "exact", "standard_error", "effective_samples", "samples", "joint", "several"]
+    assert shown["several"] is False
     assert not shown["exact"] and shown["samples"] == 4_000
     assert f"{shown['probability']:.6g}" == estimate.split()[1]
 

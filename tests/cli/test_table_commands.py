@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 from pathlib import Path
 
@@ -108,6 +109,8 @@ def test_an_exact_answer_says_that_it_is_of_one_joint_of_several(trained: Path) 
     number, joint = run("probability", trained / "run", "rings > 2 | kind = oak").output.splitlines()
     assert re.fullmatch(r"probability   0\.\d+ exact \(of one joint of several\)", number)
     assert joint == "of            the mean over 6 orders, each of which draws what is given first"
+    shown = json.loads(run("probability", trained / "run", "rings > 2 | kind = oak", "--json").output)
+    assert shown["exact"] and shown["several"]
 
 
 @pytest.mark.parametrize(
