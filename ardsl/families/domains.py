@@ -263,11 +263,7 @@ class Integer(Domain):
 
     def code(self, value: Any) -> Any:
         # In the data's own type: large integers need not be exact in a network's.
-        code = value - self.low if self.coded else value
-        if self.levels <= 1 << 53:
-            return code
-        last = self.levels - 1  # only the greatest value has it, though others would be rounded to it
-        return library(code).where(value < self.high, code.clip(None, math.nextafter(last, 0)), code)
+        return value - self.low if self.coded else value
 
     def value(self, code: Any, dtype: Any = None) -> Any:
         exact = typed(code, library(code).float64) + self.low

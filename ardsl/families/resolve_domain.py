@@ -26,8 +26,8 @@ from ardsl.language import syntax
 MAX_LEVELS = 65_536
 """The most values that are given a probability each."""
 
-MAX_INTEGER = 2**53
-"""The integers up to here are exact as floating-point numbers."""
+MAX_INTEGER = 2**50
+"""The integers up to here, their differences, and the halves between them are exact as floating-point numbers."""
 
 _PLAIN: dict[str, Domain] = {
     domain.name: domain for domain in (Binary(), Count(), Real(), Positive(), UnitInterval(), Angle())
@@ -144,7 +144,7 @@ def _integer(span: Span, arguments: Sequence[syntax.Argument], evaluate: Evaluat
     low, high = values
     whole = arguments[0].span.to(arguments[-1].span)
     if max(abs(low), abs(high)) > MAX_INTEGER:
-        problem = f"takes bounds up to ±2^53, not {shown(low if abs(low) > MAX_INTEGER else high)}"
+        problem = f"takes bounds up to ±2^50, not {shown(low if abs(low) > MAX_INTEGER else high)}"
         sink.add(rules.DOMAIN_ARGUMENTS.at(whole, name="integer", problem=problem))
         return None
     if low > high:

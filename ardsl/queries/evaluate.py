@@ -108,9 +108,9 @@ def score(
     """log p of what each example has, float64 [examples], in nats and in the data's order; with latent variables the
     bound of so many ``samples``, and NaN where values are missing.
 
-    Of incomplete rows that the spec leaves out of the training (``missing = drop``) it is the marginal, exact or
-    estimated as :meth:`AutoregressiveModel.marginal` gives it. Values outside their domains, and columns that are not
-    there, are missing ones where there may be any, with a warning; ``unknown = "error"`` refuses them.
+    Of incomplete rows it is the marginal, exact or estimated as :meth:`AutoregressiveModel.marginal` gives it, also
+    where the spec refuses them, or leaves them out, as training data. Values outside their domains, and columns that
+    are not there, are missing ones where there may be any, with a warning; ``unknown = "error"`` refuses them.
     """
     return scores(model, data, batch, split=split, data_dir=data_dir, samples=samples, unknown=unknown).log_prob
 
@@ -137,8 +137,7 @@ def scores(
     """:func:`score`, and how exact each is."""
     samples, batch = checked_count(samples, "samples", 1), checked_batch(batch)
     require_model(model)
-    keeps = {"missing": "keep"} if model.spec.model.data.missing == "drop" else {}
-    examples = load_counting(model, data, split, data_dir, unknown, **keeps)
+    examples = load_counting(model, data, split, data_dir, unknown, missing="keep")
     incomplete = _incomplete(model, examples, model.spec.model.observed)
     unconditioned = _incomplete(model, examples, model.spec.model.given)
     whole = torch.from_numpy(np.flatnonzero(~(incomplete | unconditioned)))

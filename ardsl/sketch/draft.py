@@ -285,7 +285,9 @@ def _text(path: Path, output: Path, rows: int, fields: Sequence[_Field], left_ou
     if any(f.name != f.column.name for f in fields):
         lines += [f"  row = [{', '.join(string(f.column.name) for f in fields)}]"]
     lines += ["}", "", "train {", "  optimizer = adam(rate = 0.003)", f"  batch = {batch}", f"  epochs = {epochs}"]
-    if rows < 20_000:  # little data overfits: stop soon
+    if rows < 20_000 and gaps:  # one question of each row at a step: training takes longer, and overfits later
+        lines += ["  patience = 60", "  clip = 5", "  schedule = cosine", "}"]
+    elif rows < 20_000:  # little data overfits: stop soon
         lines += ["  patience = 12", "  clip = 5", "  schedule = plateau(factor = 0.3, patience = 4)", "}"]
     else:
         lines += ["  clip = 5", "  schedule = cosine(warmup = 200)", "}"]

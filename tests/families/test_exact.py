@@ -185,7 +185,7 @@ def test_log_densities(name: str, dtype: torch.dtype) -> None:
 
 DISCRETIZED = [
     (name, domain)
-    for domain in (Integer(0, 255), Integer(-3, 1000), Integer(-(2**53), 2**53), Count(), MuLaw(256))
+    for domain in (Integer(0, 255), Integer(-3, 1000), Integer(-(2**50), 2**50), Count(), MuLaw(256))
     for name, entry in CATALOGUE.items()
     if discretizes(entry, domain) and (entry.support != "unit_interval" or (domain.levels or 0) <= MAX_LEVELS)
 ]
@@ -294,9 +294,9 @@ def test_neighbouring_counts_do_not_all_have_probability_one() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 def test_the_last_of_very_many_integers(dtype: torch.dtype) -> None:
-    domain = Integer(-(2**53), 2**53)
+    domain = Integer(-(2**50), 2**50)
     law = build_family(discretized_family(catalogue_family(CATALOGUE["logistic"], domain)), domain)
-    found = law.log_prob(law.initial_raw().to(dtype), torch.tensor([-(2.0**53), 2.0**53], dtype=dtype))
+    found = law.log_prob(law.initial_raw().to(dtype), torch.tensor([-(2.0**50), 2.0**50], dtype=dtype))
     assert found.tolist() == pytest.approx([-1 / 0.3 - math.log1p(math.exp(-1 / 0.3))] * 2, rel=1e-5)
 
 

@@ -375,8 +375,8 @@ def test_columns_that_are_not_there_can_be_refused(tmp_path: Path) -> None:
 
 
 def test_scores_of_rows_with_unknown_values(tmp_path: Path) -> None:
-    """Marginalized where the spec says so, and where incomplete rows are left out of the training; refused where
-    nothing may be missing."""
+    """Marginalized, whether the spec takes incomplete rows for the training, leaves them out or refuses them; refused
+    where that is asked for."""
     in_files(tmp_path)
     (tmp_path / "t.csv").write_text(TABLE.replace("v,1,,2,3\n", ""))
     (tmp_path / "s.csv").write_text(SEEN.replace("v,1,,2,3\n", ""))
@@ -384,10 +384,8 @@ def test_scores_of_rows_with_unknown_values(tmp_path: Path) -> None:
     for missing, order in (("marginalize", ANY), ("drop", FIXED), ("error", FIXED)):
         text = DISCRETE.replace("ORDER", order) + f'data {{ train = "m.csv"  missing = {missing} }}\n'
         m = ardsl.compile(spec_in(tmp_path, text), seed=0, dtype=torch.float64)
-        if missing == "error":
-            with pytest.raises(ardsl.DataError, match="column `b`: `row.b` takes one of `x`, `y`, `z` "):
-                ardsl.score(m, tmp_path / "t.csv")
-            continue
+        with pytest.raises(ardsl.DataError, match="column `b`: `row.b` takes one of `x`, `y`, `z` "):
+            ardsl.score(m, tmp_path / "t.csv", unknown="error")
         with pytest.warns(UserWarning, match="3 values are outside"):
             scores = ardsl.score(m, tmp_path / "t.csv")
         np.testing.assert_array_equal(scores, ardsl.score(m, tmp_path / "s.csv"))
@@ -395,7 +393,7 @@ def test_scores_of_rows_with_unknown_values(tmp_path: Path) -> None:
             own = m.log_prob(torch.tensor([[1.0, 1, 3, 0]], dtype=torch.float64))
             without_c = [m.log_prob(torch.tensor([[1.0, 2, c, 1]], dtype=torch.float64)) for c in (2, 3, 4, 5)]
         assert scores[0] == pytest.approx(own.item())
-        if missing == "drop":
+        if order == FIXED:
             assert scores[2] == pytest.approx(torch.cat(without_c).logsumexp(0).item())
             assert not ardsl.queries.evaluate.scores(m, tmp_path / "s.csv").standard_error.any()
         assert np.isfinite(scores).all()

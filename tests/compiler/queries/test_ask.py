@@ -293,3 +293,18 @@ def test_an_event_and_its_complement(domain: str, family: str, value: float) -> 
     assert below.exact and above.exact
     assert float(below) == pytest.approx(float(mass), abs=1e-6)
     assert float(below) + float(above) == pytest.approx(1, abs=1e-9)
+
+
+@pytest.mark.parametrize("low", [2**50 - 200_000, -(2**50)])
+def test_events_of_the_widest_integers(low: int) -> None:
+    """Values, and the ends of their cells, are numbers that the arithmetic of events holds."""
+    high = 2**50
+    text = f"observed a : integer({low}, {high})\np(a) = discretized(logistic)"
+    model = ardsl.compile(ardsl.loads(text), init="random", seed=0)
+    middle = (low + high) // 2
+    parts = [model.probability(event) for event in (f"a < {middle}", f"a = {middle}", f"a > {middle}")]
+    assert all(part.exact for part in parts)
+    assert sum(map(float, parts)) == pytest.approx(1, abs=1e-9)
+    assert float(model.probability(f"a = {high}")) == pytest.approx(float(model.log_prob([high]).exp()), rel=1e-4)
+    drawn = model.sample(4000, seed=0).double()
+    assert float(parts[0]) == pytest.approx(float((drawn < middle).double().mean()), abs=0.04)
