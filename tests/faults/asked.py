@@ -56,19 +56,20 @@ def unsorted_answers(right: Any, self: Any) -> np.ndarray:
     return np.arange(len(right(self)))
 
 
-def sums_of_the_last_alone(right: Any, self: Any, inputs: Tensor, asked: Any, first: int, last: int) -> Tensor:
+def sums_of_the_last_alone(right: Any, self: Any, inputs: Tensor, part: Any) -> Tensor:
     """What a context adds to the one before, without what that has."""
-    sums = right(self, inputs, asked, first, last)
+    sums = right(self, inputs, part)
     return torch.cat([sums[:1], sums[:1] + sums[1:] - sums[:-1]])
 
 
-def added_again(right: Any, asked: Any, added: Any, context: int) -> np.ndarray:
-    return np.append(right(asked, added, context), right(asked, added, context)[-1:])
+def added_again(right: Any, self: Any, context: int, *beyond: Any) -> np.ndarray:
+    columns = right(self, context, *beyond)
+    return np.append(columns, columns[-1:])
 
 
-def columns_without_masks(right: Any, asked: Any) -> Any:
-    added = right(asked)
-    return added.only(added.read < asked.group.features)
+def columns_without_masks(right: Any, self: Any) -> Any:
+    added = right(self)
+    return added.only(added.read < self.group.features)
 
 
 def carried_into_another_chain(right: Any, self: Any, context: int, outputs: Tensor) -> Tensor:
@@ -141,14 +142,14 @@ FAULTS = [
     fault("sums without the context before", f"{DEEP}:DeepNade._first_layer", sums_of_the_last_alone),
     of_case(
         "the last column twice",
-        f"{DEEP}:columns_of",
+        f"{ASKED}:Questions.columns",
         added_again,
         test_asked.test_what_is_carried_on_is_what_is_asked,
         "aligned",
     ),
     of_case(
         "sums without masks",
-        f"{DEEP}:added_columns",
+        f"{ASKED}:Questions.added_columns",
         columns_without_masks,
         test_asked.test_what_is_carried_on_is_what_is_asked,
         "nade, spiral",
