@@ -14,6 +14,8 @@ from ardsl.testing import every_value
 
 SINGLE = 1 << 24
 """The number from which on float32 lacks whole numbers."""
+WIDEST = (1 << 50) - 2
+"""The greatest lower bound of three integers."""
 DRAWN = 4000
 
 NETWORKS = {
@@ -33,9 +35,7 @@ def spec(low: int, network: str, family: str) -> ardsl.Spec:
 @pytest.mark.thorough
 @settings(max_examples=40, deadline=None)
 @given(
-    st.one_of(
-        st.integers(-SINGLE - 4, -SINGLE + 4), st.integers(SINGLE - 4, 1 << 52), st.integers(-(1 << 52), 1 << 52)
-    ),
+    st.one_of(st.integers(-SINGLE - 4, -SINGLE + 4), st.integers(SINGLE - 4, WIDEST), st.integers(-WIDEST, WIDEST)),
     st.sampled_from(list(NETWORKS)),
     st.sampled_from(list(FAMILIES)),
 )
