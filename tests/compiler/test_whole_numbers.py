@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import ardsl
+from ardsl.families.resolve_domain import MAX_INTEGER
 from ardsl.testing import every_value
 
 SINGLE = 1 << 24
 """The number from which on float32 lacks whole numbers."""
-WIDEST = (1 << 50) - 2
+WIDEST = MAX_INTEGER - 2
 """The greatest lower bound of three integers."""
 DRAWN = 4000
 
@@ -124,7 +125,7 @@ def test_counts_of_a_thousand_million() -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 def test_only_the_greatest_integer_has_the_tail_above_it(dtype: torch.dtype) -> None:
     """Of 2⁵¹ + 1 codes, more than float32 has, as of the cells of one density."""
-    most = 1 << 50
+    most = MAX_INTEGER
     model = ardsl.compile(
         ardsl.loads(f"observed x : integer({-most}, {most})\np(x) = discretized(logistic)"), dtype=dtype
     )
