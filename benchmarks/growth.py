@@ -1,14 +1,18 @@
 """Growth: what many variables, many factors, and long windows cost, in CPU time and peak memory.
 
-Each row is measured in a process of its own, on one thread, after its imports. ``memory`` is the process's peak beyond
-what its imports took.
+Each row is the median of five processes, on one thread, after their imports. ``memory`` is the process's peak beyond
+what its imports took. What the imports left is frozen: else one look of the garbage collector through torch's objects,
+a tenth of a second, falls on whatever phase happens to allocate the last object before it.
 
 python benchmarks/growth.py [WORD …]  # the rows whose names contain a word
 """
 
 from __future__ import annotations
 
+import gc
+import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -17,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 NEEDS_TORCH = ("compile", "sample", "log_prob")
+RUNS = 5
 
 
 def chain(factors: int) -> str:
@@ -70,9 +75,11 @@ def peak() -> float:
     return int(status.split("VmHWM:")[1].split()[0]) / 1e3
 
 
-def measure(name: str) -> None:
-    """The phases of one spec, each in turn."""
+def measure(name: str) -> dict[str, float]:
+    """The seconds of each phase of one spec, each in turn, and the ``memory`` of all of them in MB."""
     import ardsl
+    from ardsl.diagnostics import Source
+    from ardsl.spec import diagnose
 
     text, phases = SPECS[name]
     if set(phases) & set(NEEDS_TORCH):
@@ -82,28 +89,38 @@ def measure(name: str) -> None:
 
         torch.set_num_threads(1)
         torch.zeros(1).add_(1)
+    gc.collect()
+    gc.freeze()
     before = peak()
-    seconds: dict[str, float] = {}
+    measured: dict[str, float] = {}
     if "diagnose" in phases:
-        from ardsl.diagnostics import Source
-        from ardsl.spec import diagnose
-
-        seconds["diagnose"], _ = timed(lambda: diagnose(Source(text)))
-        print(f"{name} | diagnose {seconds['diagnose']:.2f} s | {peak() - before:.0f}", flush=True)
-        return
-    seconds["load"], spec = timed(lambda: ardsl.loads(text))
+        measured["diagnose"], _ = timed(lambda: diagnose(Source(text)))
+    else:
+        measured["load"], spec = timed(lambda: ardsl.loads(text))
     if len(phases) > 1:
-        seconds["compile"], model = timed(lambda: ardsl.compile(spec))  # type: ignore[arg-type]
+        measured["compile"], model = timed(lambda: ardsl.compile(spec))  # type: ignore[arg-type]
         if "sample" in phases:
-            seconds["first sample"], x = timed(lambda: model.sample(2, seed=0))  # type: ignore[attr-defined]
-            seconds["second sample"], x = timed(lambda: model.sample(2, seed=1))  # type: ignore[attr-defined]
+            measured["first sample"], x = timed(lambda: model.sample(2, seed=0))  # type: ignore[attr-defined]
+            measured["second sample"], x = timed(lambda: model.sample(2, seed=1))  # type: ignore[attr-defined]
         else:
             variable = next(iter(spec.variables.values()))  # type: ignore[attr-defined]
             x = torch.zeros(2, variable.size)
         with torch.no_grad():
-            seconds["log_prob"], _ = timed(lambda: model.log_prob(x))  # type: ignore[attr-defined]
-    shown = ", ".join(f"{phase} {value:.2f} s" for phase, value in seconds.items())
-    print(f"{name} | {shown} | {peak() - before:.0f}", flush=True)
+            measured["log_prob"], _ = timed(lambda: model.log_prob(x))  # type: ignore[attr-defined]
+    return measured | {"memory": peak() - before}
+
+
+def row(name: str, environment: dict[str, str]) -> str:
+    """A row of the table: the medians of ``RUNS`` processes that measure it."""
+    command = [sys.executable, __file__, "--row", name]
+    runs = [
+        json.loads(subprocess.run(command, check=True, env=environment, text=True, stdout=subprocess.PIPE).stdout)
+        for _ in range(RUNS)
+    ]
+    medians = {what: statistics.median(run[what] for run in runs) for what in runs[0]}
+    memory = medians.pop("memory")
+    phases = ", ".join(f"{phase} {seconds:.2f} s" for phase, seconds in medians.items())
+    return f"| {name} | {phases} | {memory:.0f} |"
 
 
 def commands(environment: dict[str, str]) -> None:
@@ -125,7 +142,7 @@ def commands(environment: dict[str, str]) -> None:
 
 def main() -> None:
     if sys.argv[1:2] == ["--row"]:
-        measure(sys.argv[2])
+        print(json.dumps(measure(sys.argv[2])))
         return
     print("| what | CPU time | memory, MB |")
     print("| --- | --- | --- |")
@@ -133,10 +150,7 @@ def main() -> None:
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     for name in SPECS:
         if not words or any(word in name for word in words):
-            done = subprocess.run(
-                [sys.executable, __file__, "--row", name], env=environment, text=True, stdout=subprocess.PIPE
-            )
-            print(f"| {done.stdout.strip() or f'{name} | failed |'} |", flush=True)
+            print(row(name, dict(environment)), flush=True)
     if not words or "commands" in words:
         commands(environment)
 
