@@ -13,7 +13,7 @@ from tests.support.known import excused
 from tests.support.properties import problems
 from tests.support.regressions import REGRESSIONS
 
-SHARDS, EACH = 4, 75
+SHARDS, EACH = 6, 50
 LONG_SHARDS, LONG_EACH = 20, 250
 
 

@@ -171,6 +171,7 @@ def test_draws_from_a_far_tail(case: family_cases.Case) -> None:
 CONTINUOUS = [case for case in family_cases.PLAIN if case.law.by_intervals and not case.domain.discrete]
 
 
+@pytest.mark.thorough
 @settings(max_examples=60, deadline=None)
 @given(
     case=st.sampled_from(CONTINUOUS),

@@ -38,6 +38,7 @@ def test_a_picture_with_the_colours_of_what_there_is(text: str, tmp_path: Path) 
     assert {"#4c84bd", "#111111", "#eceff1"} <= seen
 
 
+@pytest.mark.thorough
 def test_chosen_elements(tmp_path: Path) -> None:
     for name in ("x[2, 3, 1]", "x[2,3,1]"):
         assert save_reach(tmp_path / "r.png", ardsl.loads(COLOUR), [name]) == ["x[2, 3, 1]"]

@@ -136,6 +136,7 @@ p(row[i] | row[<i]) = default via linear
 """
 
 
+@pytest.mark.thorough
 def test_what_no_sum_gives_is_drawn_by_weights_and_said_to_be() -> None:
     """A continuous cell that others were drawn from: p(a | b, c) by Bayes' rule, here on a grid of its values."""
     m = ardsl.compile(ardsl.loads(CONTINUOUS), seed=3, dtype=torch.float64)
@@ -155,6 +156,7 @@ def test_what_no_sum_gives_is_drawn_by_weights_and_said_to_be() -> None:
     assert abs(middle.filled["row"][0, 0].item() - mean) < 0.05 * spread
 
 
+@pytest.mark.thorough
 def test_gaps_of_different_rows_are_filled_independently() -> None:
     """Also where each row misses other cells."""
     m = ardsl.compile(ardsl.loads(CONTINUOUS), seed=3, dtype=torch.float64)

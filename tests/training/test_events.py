@@ -75,6 +75,7 @@ def test_an_epoch_is_there_once_however_often_the_training_was_cut_short(breaks:
     assert agree(curves(tmp_path), run.metrics)
 
 
+@pytest.mark.thorough
 def test_epochs_after_the_checkpoint_are_forgotten(tmp_path: Path) -> None:
     """A kill leaves events of epochs that come again, in files that sort anywhere among those of the same second."""
     with suppress(KeyboardInterrupt):

@@ -122,6 +122,7 @@ def test_broken_and_unbroken_trainings_agree(name: str, breaks: list[int], tmp_p
     assert not (tmp_path / "broken" / STATE).exists()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("step", [3, 6, 13, 20])
 def test_a_termination_at_any_step_is_no_end(step: int, tmp_path: Path) -> None:
     """Also in an epoch's last step, after which Lightning's own handling of the signal comes first."""

@@ -116,6 +116,7 @@ def test_a_cell_under_all_orders_is_that_of_its_joints(table: Table, data: st.Da
         torch.testing.assert_close(own[:, column], log_prob, atol=1e-9, rtol=1e-9, equal_nan=True)
 
 
+@pytest.mark.thorough
 @settings(max_examples=25, deadline=None)
 @given(tables(any_order=False), st.data())
 @torch.no_grad()

@@ -186,6 +186,7 @@ def exact(model: ardsl.AutoregressiveModel, event: Event) -> tuple[Values, Tenso
     return values, log_joint(model, event, values).exp()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("text", "words"), CASES)
 def test_the_mean_weight_is_the_probability(text: str, words: str) -> None:
     """Over 150 repetitions of 160 particles; the truth lies in as many of their intervals as it should, about."""
@@ -234,6 +235,7 @@ def test_rare_events_of_cells_that_are_drawn_late(text: str, words: str) -> None
     assert abs(estimate.mean.item() - right) < 4 * estimate.standard_error.item()
 
 
+@pytest.mark.thorough
 def test_hundreds_of_known_cells() -> None:
     """All 784 of an image: the answer is the likelihood, and nothing underflows."""
     model = wild("observed x[28, 28] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden = [8])", spread=0.3)
@@ -244,6 +246,7 @@ def test_hundreds_of_known_cells() -> None:
     torch.testing.assert_close(estimate.log_mean, model.log_prob(x.view(3, 28, 28)))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("text", "words"), [(text, events[0]) for text, events in QUESTIONS.items()])
 def test_weighted_draws_follow_the_conditional(text: str, words: str) -> None:
     """All of them hold, and their weighted frequencies are those of the joint distribution given the event."""
@@ -461,6 +464,7 @@ def test_filters_that_do_not_fit_are_split(monkeypatch: pytest.MonkeyPatch) -> N
     assert (estimate.effective_samples <= 400).all()
 
 
+@pytest.mark.thorough
 def test_a_conditional_probability_is_a_ratio() -> None:
     model = wild(SEVERAL)
     condition = read_event("y >= 2", model.spec.model)

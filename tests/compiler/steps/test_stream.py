@@ -48,6 +48,7 @@ def test_maps_of_what_is_given_are_made_section_by_section(monkeypatch: pytest.M
         torch.testing.assert_close(found, whole[:, known:], atol=1e-9, rtol=0)
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read where Linux tells it")
 @pytest.mark.parametrize("upsampling", ["learned", "repeated"])
 def test_a_stream_takes_no_more_memory_the_longer_the_series(upsampling: str) -> None:

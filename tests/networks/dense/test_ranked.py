@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from ardsl.relations.order import explicit
 from tests.support.table_specs import ROWS, Table, tables
 
 
+@pytest.mark.thorough
 @settings(max_examples=25, deadline=None)
 @given(tables(any_order=True), st.integers(0, 99), st.booleans(), st.data())
 @torch.no_grad()
