@@ -74,6 +74,7 @@ def test_every_question_of_a_table_s_user(trained: Path) -> None:
     assert "rms error" in run("predict", trained / "run", "size", *data).output
 
 
+@pytest.mark.thorough
 def test_what_one_order_does_not_give_is_summed_over_or_estimated(trained: Path) -> None:
     text = (trained / "trees.ar").read_text().replace('any(orders = 6, train = "all")', "[size, kind, rings]")
     (trained / "fixed.ar").write_text(text.replace("marginalize", "drop"))

@@ -213,6 +213,7 @@ def test_bad_arguments_are_one_line(options: dict[str, object], message: str) ->
 # Columns beside gaps
 
 
+@pytest.mark.thorough
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 99), st.integers(0, 3))
 def test_a_column_beside_gaps_of_a_model_of_one_order_is_summed_over_them(seed: int, element: int) -> None:
@@ -236,6 +237,7 @@ def test_a_column_beside_gaps_of_a_model_of_one_order_is_summed_over_them(seed: 
             assert prediction.log_prob[row] == pytest.approx(np.log(own), abs=1e-9)
 
 
+@pytest.mark.thorough
 @settings(max_examples=15, deadline=None)
 @given(tables(), st.floats(0.01, 0.99))
 def test_means_and_quantiles_are_those_of_the_probabilities(table: Table, q: float) -> None:

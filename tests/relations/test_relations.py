@@ -128,6 +128,7 @@ def test_beside(data: st.DataObject, shape: tuple[int, ...]) -> None:
     check(Beside(each[0].targets, tuple(each)), np.concatenate(matrices, axis=1))
 
 
+@pytest.mark.thorough
 @quick
 @given(st.data(), small)
 def test_farthest(data: st.DataObject, shape: tuple[int, ...]) -> None:

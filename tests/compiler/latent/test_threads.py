@@ -26,6 +26,7 @@ CALLS: dict[str, Callable[[ardsl.LatentModel, int], torch.Tensor]] = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_in_threads_each_seed_draws_as_alone(call: Callable[[ardsl.LatentModel, int], torch.Tensor]) -> None:
     model = with_random_weights(SPEC)

@@ -452,6 +452,7 @@ def test_a_seed_decides_it_and_threads_do_not() -> None:
     assert not torch.equal(alone[0].log_evidence, alone[1].log_evidence)
 
 
+@pytest.mark.thorough
 def test_filters_that_do_not_fit_are_split(monkeypatch: pytest.MonkeyPatch) -> None:
     """The mean over the pieces is as unbiased; only memory differs."""
     model = wild(SEVERAL)

@@ -123,6 +123,7 @@ def test_a_mixture_of_regressions_finds_its_lines() -> None:
     np.testing.assert_allclose(slopes, expected, atol=0.1)
 
 
+@pytest.mark.thorough
 def test_values_without_another_context_come_apart() -> None:
     """A mixture trains where all weights are biases."""
     spec = ardsl.loads(
