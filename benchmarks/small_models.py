@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import log, pi
+from typing import Any
 
 import torch
 from paired import paired
@@ -99,7 +100,7 @@ def main() -> None:
     print("| model | log_prob by hand, ms | ardsl | ratio | checked data | step by hand, ms | ardsl | ratio |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for name, (text, data, given, hand, arguments) in work.items():
-        model = ardsl.compile(ardsl.loads(text), seed=0)
+        model: Any = ardsl.compile(ardsl.loads(text), seed=0)
         with torch.no_grad():
             ours = paired(lambda: hand(*arguments), lambda: model.log_prob(data, given, validate=False), 31, **TIMES)  # noqa: B023
             checked = paired(lambda: hand(*arguments), lambda: model.log_prob(data, given), 31, **TIMES)  # noqa: B023

@@ -8,6 +8,8 @@ log_prob with that of the MADE.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from fit import HandWritten
 from paired import paired, step_of
@@ -34,7 +36,7 @@ class Dense(nn.Module):
 def main() -> None:
     torch.set_num_threads(1)
     x = (torch.rand(100, 784) < 0.3).float()
-    model = ardsl.compile(ardsl.loads(SPEC)).train()
+    model: Any = ardsl.compile(ardsl.loads(SPEC)).train()
     made, dense = HandWritten(784, [500, 500]), Dense()
 
     ours = step_of(model, lambda: model.loss({"x": x}))

@@ -5,11 +5,16 @@ python benchmarks/verification.py
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import torch
 from paired import paired
 
 import ardsl
+from ardsl.networks.design import Design
 from ardsl.networks.realize import verify_plan
+from ardsl.networks.registry import network as registered
 
 SPEC = "observed x[28, 28] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden = [500, 500])\n"
 
@@ -17,7 +22,8 @@ SPEC = "observed x[28, 28] : binary\np(x[i] | x[<i]) = bernoulli via made(hidden
 def main() -> None:
     torch.set_num_threads(1)
     spec = ardsl.loads(SPEC)
-    network = ardsl.compile(spec).eval().networks[0]
+    model: Any = ardsl.compile(spec).eval()
+    network = model.networks[0]
     group = spec.plan.groups[0]
     x = torch.rand(1, 784, requires_grad=True)
 
@@ -27,10 +33,9 @@ def main() -> None:
             torch.autograd.grad(row, x, retain_graph=True)
 
     def verify() -> None:
-        from ardsl.networks.registry import network as registered
-
-        plan = registered("made").plan(group.group, group.options)  # plan anew, so that nothing is cached
-        report = verify_plan(type(spec.plan)((plan,), "", 0, 1))
+        design = registered("made").design(group.group, group.options)  # designed anew, so that nothing is cached
+        assert isinstance(design, Design)
+        report = verify_plan(replace(spec.plan, groups=(design,)))
         assert report.sound and report.complete
 
     found = paired(verify, jacobian, 9, first_times=5)
