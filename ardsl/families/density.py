@@ -22,18 +22,21 @@ SHORT = 16
 """Categories with fewer values are faster by :func:`log_softmax` than by torch's fused loss, which is made for many."""
 LARGEST_EXPONENT = 600.0
 """Doubly exponential tails stop falling here, so that float64 and its gradients stay finite."""
-_LOWEST = {torch.float32: -1e25, torch.float64: -1e250}
-"""Log-probabilities of single precision and of double end here: their gradients are still numbers."""
+_STEEPEST = {torch.float32: -1e25, torch.float64: -1e250}
+"""Log-probabilities of single precision and of double below these have no gradients, which would not be numbers."""
 
 
 def in_double(density: LogDensity) -> LogDensity:
-    """A density that is computed in float64, from parameters and to results of their own type."""
+    """A density that is computed in float64, from parameters and to results of their own type, whose least number is
+    the least log-probability."""
 
     @wraps(density)
     def computed(p: Parameters, value: Tensor) -> Tensor:
         dtype = next(iter(p.values())).dtype
         log_density = density({name: wide(parameter) for name, parameter in p.items()}, wide(value))
-        return log_density.clamp(min=_LOWEST[dtype]).to(dtype)
+        steep = log_density < _STEEPEST[dtype]
+        log_density = torch.where(steep, log_density.detach(), log_density)
+        return log_density.clamp(min=torch.finfo(dtype).min).to(dtype)
 
     return computed
 
@@ -75,6 +78,12 @@ def _geometric(p: Parameters, value: Tensor) -> Tensor:
 
 
 # Of reals, in double precision
+
+
+def _asymmetric_laplace(p: Parameters, value: Tensor) -> Tensor:
+    left, right = p["scale"] * p["asymmetry"], p["scale"] / p["asymmetry"]
+    z = value - p["loc"]
+    return torch.where(z < 0, z / left, -z / right) - (left + right).log()
 
 
 def _cauchy(p: Parameters, value: Tensor) -> Tensor:
@@ -181,8 +190,15 @@ def _inverse_gamma(p: Parameters, value: Tensor) -> Tensor:
 def _fisher_snedecor(p: Parameters, value: Tensor) -> Tensor:
     """The density of a share w = d₁x/(d₁x + d₂), which is a beta variable."""
     log_value = value.log()
-    log_odds = p["df1"].log() + log_value - p["df2"].log()
-    return log_beta_mass(p["df1"] / 2, p["df2"] / 2, logsigmoid(log_odds), logsigmoid(-log_odds)) - log_value
+    a, b = p["df1"] / 2, p["df2"] / 2
+    log_odds = a.log() + log_value - b.log()
+    unit = value.clamp(min=1)
+    away = (1 - value) / unit * a * (b / (a * (value / unit) + b / unit))
+    return log_beta_mass(a, b, logsigmoid(log_odds), logsigmoid(-log_odds), away) - log_value
+
+
+def _half_normal(p: Parameters, value: Tensor) -> Tensor:
+    return math.log(2) + _normal({"loc": torch.zeros_like(p["scale"]), **p}, value)
 
 
 def _half_cauchy(p: Parameters, value: Tensor) -> Tensor:
@@ -198,23 +214,25 @@ def _weibull(p: Parameters, value: Tensor) -> Tensor:
 # Of the unit interval
 
 
-def log_beta_mass(a: Tensor, b: Tensor, log_share: Tensor, log_rest: Tensor) -> Tensor:
-    """log of w^a (1 − w)^b / B(a, b), from log w and log(1 − w)."""
-    return a.log() + b.log() - (a + b).log() + _log_binomial(a, b, log_share, log_rest)
+def log_beta_mass(a: Tensor, b: Tensor, log_share: Tensor, log_rest: Tensor, away: Tensor | None = None) -> Tensor:
+    """log of w^a (1 − w)^b / B(a, b), from log w and log(1 − w); ``away`` is as in :func:`_log_binomial`."""
+    return a.log() + b.log() - (a + b).log() + _log_binomial(a, b, log_share, log_rest, away)
 
 
-def _log_binomial(a: Tensor, b: Tensor, log_share: Tensor, log_rest: Tensor) -> Tensor:
-    """log of Γ(a + b + 1) / Γ(a + 1) Γ(b + 1) · w^a (1 − w)^b, for real numbers a, b ≥ 0."""
+def _log_binomial(a: Tensor, b: Tensor, log_share: Tensor, log_rest: Tensor, away: Tensor | None = None) -> Tensor:
+    """log of Γ(a + b + 1) / Γ(a + 1) Γ(b + 1) · w^a (1 − w)^b, for real numbers a, b ≥ 0. ``away`` is a(1 − w) − bw,
+    where a formula gives it with more digits than the logarithms."""
     total = a + b
     log_total = total.clamp(min=torch.finfo(total.dtype).tiny).log()
-    first = deviance(a, total * log_share.exp(), log_total + log_share)
-    second = deviance(b, total * log_rest.exp(), log_total + log_rest)
+    first = deviance(a, total * log_share.exp(), log_total + log_share, away)
+    second = deviance(b, total * log_rest.exp(), log_total + log_rest, None if away is None else -away)
     return log_factorial_rest(total) - log_factorial_rest(a) - log_factorial_rest(b) - first - second
 
 
 def _beta(p: Parameters, value: Tensor) -> Tensor:
+    a, b = p["concentration1"], p["concentration0"]
     log_share, log_rest = value.log(), torch.log1p(-value)
-    return log_beta_mass(p["concentration1"], p["concentration0"], log_share, log_rest) - log_share - log_rest
+    return log_beta_mass(a, b, log_share, log_rest, a * (1 - value) - b * value) - log_share - log_rest
 
 
 def _kumaraswamy(p: Parameters, value: Tensor) -> Tensor:
@@ -279,8 +297,11 @@ def _beta_binomial(p: Parameters, value: Tensor) -> Tensor:
     rest = n - value
     every, first, second, prior = n + a + b, value + a, rest + b, a + b
     log_prob = -(first / every).log() - (second / every).log() - every.log() + a.log() + b.log() - prior.log()
-    for x, total, share in ((value, n, first), (rest, n, second), (a, prior, first), (b, prior, second)):
-        log_prob = log_prob - deviance(x, total * share / every, total.log() + share.log() - every.log())
+    away = (rest * a - value * b) / every  # of all four, but for the sign
+    parts = ((value, n, first, -away), (rest, n, second, away), (a, prior, first, away), (b, prior, second, -away))
+    for x, total, share, apart in parts:
+        log_mean = total.log() + share.log() - every.log()
+        log_prob = log_prob - deviance(x, total * share / every, log_mean, apart)
     ups, downs = (n, first, second, prior), (value, rest, every, a, b)
     return log_prob + sum(map(log_factorial_rest, ups)) - sum(map(log_factorial_rest, downs))
 
@@ -300,6 +321,7 @@ def _ordered_logistic(p: Parameters, value: Tensor) -> Tensor:
 
 
 _DOUBLE: dict[str, LogDensity] = {
+    "asymmetric_laplace": _asymmetric_laplace,
     "beta": _beta,
     "beta_binomial": _beta_binomial,
     "binomial": _binomial,
@@ -311,6 +333,7 @@ _DOUBLE: dict[str, LogDensity] = {
     "gamma_poisson": _gamma_poisson,
     "gumbel": _gumbel,
     "half_cauchy": _half_cauchy,
+    "half_normal": _half_normal,
     "inverse_gamma": _inverse_gamma,
     "kumaraswamy": _kumaraswamy,
     "log_normal": _log_normal,

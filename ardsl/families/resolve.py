@@ -25,13 +25,17 @@ from ardsl.families.fitting import (
     fitting_names,
 )
 from ardsl.families.links import LINKS, NO_LINKS, default_link, fitting_links
-from ardsl.families.resolve_domain import MAX_INTEGER, MAX_LEVELS
+from ardsl.families.resolve_domain import MAX_LEVELS
 from ardsl.language import syntax
 
 MAX_COMPONENTS = 10_000
 FAMILY_NAMES: tuple[str, ...] = (*CATALOGUE, *WRAPPERS, "default")
 """Every family a spec may name."""
 
+_LEAST, _LARGEST = 2.0**-126, (2 - 2.0**-23) * 2.0**127
+"""The least and the largest size of a number of single precision that keeps its digits."""
+_LARGEST_DRAW = {"real": _LARGEST**0.5, "nonnegative_integers": 2.0**53}
+"""The largest draws of a support, where these are not all numbers of single precision."""
 _ONE_BY_ONE = "draw the elements one by one, `p(x[i] | x[<i]) = …`"
 _CONSTRAINTS = {
     "real": "a number",
@@ -295,6 +299,18 @@ class _Resolver:
                 "value": quoted,
             }
             return self._refuse(rules.FIXED_VALUE.at(argument.value.span, **values))
+        most = _LARGEST_DRAW.get(entry.support, _LARGEST)
+        if value and not _LEAST <= abs(value) <= most:
+            lost = "single precision does not hold that"
+            values = {
+                "name": parameter.name,
+                "family": entry.name,
+                "value": shown(value),
+                "reason": f"draws end at {_rough(most)}" if most < abs(value) <= _LARGEST else lost,
+                "least": _rough(_LEAST),
+                "most": _rough(most),
+            }
+            return self._refuse(rules.FIXED_SIZE.at(argument.value.span, **values))
         return float(value)
 
     def _check_link(self, entry: Entry, parameter: Parameter, written: syntax.Reference) -> bool:
@@ -426,14 +442,19 @@ def _has_call(value: syntax.Expression) -> bool:
 
 
 def _allowed(value: object, parameter: Parameter) -> TypeGuard[int | float]:
-    """Says whether a value is in the parameter's set, and exact as a float."""
+    """Says whether a value is in the parameter's set."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    if abs(value) > MAX_INTEGER if isinstance(value, int) else not math.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
         return False
     if parameter.constraint == "nonnegative_integer":
         return is_integer(value) and value >= 0
     return value > 0 if parameter.constraint == "positive" else True
+
+
+def _rough(size: float) -> str:
+    """Writes a size with three digits: ``3.4e38``."""
+    return f"{size:.3g}".replace("e+", "e")
 
 
 def _listed(names: Sequence[str]) -> str:

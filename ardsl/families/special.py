@@ -72,12 +72,13 @@ def log_factorial_rest(n: Tensor) -> Tensor:
     return torch.where(n > _LARGE, far, torch.lgamma(small + 1) - torch.xlogy(small, small) + small)
 
 
-def deviance(x: Tensor, mean: Tensor, log_mean: Tensor | None = None) -> Tensor:
+def deviance(x: Tensor, mean: Tensor, log_mean: Tensor | None = None, away: Tensor | None = None) -> Tensor:
     """x log(x / m) − x + m for x ≥ 0 and m > 0, elementwise: never negative, and 0 where the two are equal.
 
-    Its error is that of x − m, however large the two are. ``log_mean`` is for means that are too small for a float.
+    Its error is that of x − m, however large the two are: ``away``, where a formula gives that with more digits than
+    the difference has. ``log_mean`` is for means that are too small for a float.
     """
-    away = x - mean
+    away = x - mean if away is None else away
     # The quotient's gradient divides by the square of the mean, which underflows below 1e-154.
     least = 1e-300 if log_mean is None else 1e-140
     log_share = torch.log1p((away / mean.clamp(min=least)).clamp(min=_LEAST - 1))

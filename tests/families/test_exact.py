@@ -147,7 +147,7 @@ def compare(name: str, found: Tensor, right: list[float], where: Points, dtype: 
     """What is farther from right than the tolerance, as messages."""
     wrong = []
     least = torch.finfo(dtype).min
-    lowest = {torch.float32: -0.9e25, torch.float64: -0.9e250}[dtype]
+    lowest = {torch.float32: least, torch.float64: -0.9e250}[dtype]
     for k, (log_prob, expected) in enumerate(zip(found.double().tolist(), right, strict=True)):
         error = abs(log_prob - expected) / max(1, abs(expected))
         saturated = expected < lowest and least <= log_prob <= lowest or expected < least and log_prob == -math.inf

@@ -280,7 +280,12 @@ def test_every_family_on_every_domain(domain: Domain) -> None:
         ("normal(scale = 0)", Real(), "AR315"),
         ('normal(scale = "a")', Real(), "AR315"),
         ("normal(loc = true)", Real(), "AR315"),
-        ("normal(loc = 1" + 18 * "0" + ")", Real(), "AR315"),
+        ("normal(loc = 1" + 20 * "0" + ")", Real(), "AR324"),
+        ("normal(0, 1e-50)", Real(), "AR324"),
+        ("normal(-1e30)", Real(), "AR324"),
+        ("gamma(rate = 1e39)", Positive(), "AR324"),
+        ("poisson(1e16)", Count(), "AR324"),
+        ("mixture(poisson(1e-46), 2)", Count(), "AR324"),
         ("binomial(total_count = 2.5)", Integer(0, 4), "AR315"),
         ("binomial(total_count = -1)", Integer(0, 4), "AR315"),
         ("beta_binomial", Integer(0, 4), "AR316"),
@@ -317,7 +322,8 @@ def test_numbers_beyond_any_float() -> None:
             call = syntax.Call(syntax.Name(name, span=span), tuple(arguments), span=span)
             sink = Sink(Source("x"))
             assert resolve_family(call, Real(), evaluate=evaluate, sink=sink) is None
-            assert [d.code for d in sink] == ["AR315" if name == "normal" else "AR317"]
+            size = isinstance(value, int)
+            assert [d.code for d in sink] == [("AR324" if size else "AR315") if name == "normal" else "AR317"]
         for domain in ("category", "integer", "mulaw"):
             both = (syntax.Argument(None, number, span=span),) * (2 if domain == "integer" else 1)
             sink = Sink(Source("x"))

@@ -212,6 +212,21 @@ FAMILY_EXPECTED = Rule(
     right="observed x[8] : real\np(x[i] | x[<i]) = mixture(normal, components = 10) via made(hidden = [64])\n",
 )
 
+FIXED_SIZE = Rule(
+    code="AR324",
+    title="a parameter too large or too small",
+    message="`{name}` of `{family}` is {value}, and {reason}",
+    label="its size can be {least} to {most}",
+    explanation=(
+        "Models compute in single precision, whose numbers have sizes from 1.18e-38 to 3.4e38. Draws of reals end at "
+        "±1.84e19, since the squares of what networks read have to be such numbers, too, and counts at 9.01e15, up to "
+        "which all whole numbers have a place of their own. A parameter that the spec fixes is none beyond; 0 is one "
+        "where it need not be positive. Data in another unit have parameters of another size."
+    ),
+    wrong="observed x[8] : real\np(x[i] | x[<i]) = normal(scale = 1e-50) via made(hidden = [64])\n",
+    right="observed x[8] : real\np(x[i] | x[<i]) = normal(scale = 1e-5) via made(hidden = [64])\n",
+)
+
 LINK = Rule(
     code="AR323",
     title="a link that does not fit its parameter",

@@ -1,0 +1,113 @@
+"""Parameters that a spec fixes, of every size: refused with one clear error, or the distribution is the right one."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mpmath import mpf
+
+import ardsl
+from ardsl.families.catalogue import CATALOGUE
+from ardsl.families.entry import Entry, Parameter
+from tests.support import exact
+
+torch.set_num_threads(1)
+
+INFO = torch.finfo(torch.float32)
+SCALARS = [
+    name for name, entry in CATALOGUE.items() if entry.parameters and not any(p.vector for p in entry.parameters)
+]
+DOMAINS = {"boolean": "binary", "interval": "integer(0, 5)", "nonnegative_integers": "count"}
+VALUES = {
+    "boolean": [0, 1],
+    "interval": [0, 2, 5],
+    "nonnegative_integers": [0, 1, 2, 1_000, 2.0**23],
+    "real": [0, 1, -1, 1e-30, 1e10, -1e18],
+    "positive": [1e-37, 1e-10, 1, 1e10, 1e37],
+    "unit_interval": [1e-30, 1e-3, 0.5, 1 - 2**-24],
+    "angle": [-3.1, 0, 1e-20, 3.1],
+}
+EDGES = [0.0, -1.0, 1.0, 0.5, 1e-40, INFO.tiny, INFO.max, INFO.max**0.5, 2.0**53, 1e39, 1e-300, 1e300]
+SIZES = st.one_of(st.floats(-60, 60), st.floats(-3, 3)).map(lambda exponent: 10**exponent)
+NUMBERS = st.one_of(st.sampled_from(EDGES), SIZES, SIZES.map(lambda size: -size))
+
+
+def held(entry: Entry, parameter: Parameter, value: float) -> bool:
+    """Says whether a parameter is in its set, and a number that the families compute with."""
+    most = {"real": INFO.max**0.5, "nonnegative_integers": 2.0**53}.get(entry.support, INFO.max)
+    in_its_set = value > 0 if parameter.constraint == "positive" else True
+    return in_its_set and (value == 0 or INFO.tiny <= abs(value) <= most)
+
+
+def compiled(text: str) -> Any:
+    """The model of a spec; None where the check refuses a parameter by its value."""
+    try:
+        return ardsl.compile(ardsl.loads(text), seed=0)
+    except ardsl.SpecError as error:
+        assert {diagnostic.code for diagnostic in error.diagnostics} <= {"AR315", "AR324"}, error
+        return None
+
+
+def close(log_prob: float, right: float) -> bool:
+    """Says whether a log-probability is right, as far as single precision has numbers."""
+    if right < INFO.min:
+        return log_prob in (INFO.min, -math.inf)
+    return abs(log_prob - right) <= 1e-4 * max(1, abs(right))
+
+
+@torch.no_grad()
+def wrong(name: str, written: dict[str, float]) -> list[str]:
+    """What is wrong of a family with these parameters, as messages."""
+    entry = CATALOGUE[name]
+    arguments = ", ".join(f"{parameter} = {value!r}" for parameter, value in written.items())
+    text = f"observed x : {DOMAINS.get(entry.support, entry.support)}\np(x) = {name}({arguments})"
+    model = compiled(text)
+    sound = all(held(entry, p, written[p.name]) for p in entry.parameters if not p.discrete)
+    if (model is None) == sound:
+        return [f"{text}: {'refused' if sound else 'accepted'}"]
+    if model is None:
+        return []
+    parameters = {parameter: float(np.float32(value)) for parameter, value in written.items()}
+    values = list(VALUES[entry.support])
+    if entry.support == "real":
+        values += [parameters.get("loc", 0.0) + k * parameters["scale"] for k in (-2, 0, 0.7)]
+    x = torch.tensor([float(np.float32(value)) for value in values])
+    problems = []
+    for value, log_prob in zip(x.tolist(), model.log_prob(x).tolist(), strict=True):
+        exactly = {parameter: mpf(number) for parameter, number in parameters.items()}
+        right = exact.exact(lambda p=exactly, v=value: exact.DENSITIES[name](p, mpf(v)))
+        if not close(log_prob, right):
+            problems.append(f"{text} at {value!r}: {log_prob!r} where {right!r} is right")
+    drawn = model.sample(200, seed=0)
+    scores = model.log_prob(drawn)  # of values outside the domain it is −∞, and where they are far of a law in float32
+    inside = model.spec.variables["x"].element_domain(0).inside(drawn)
+    if not bool(inside.all()) or bool(scores.isnan().any()):
+        problems.append(f"{text}: samples {drawn[~inside | scores.isnan()].tolist()[:3]}")
+    return problems
+
+
+def parameters_of(name: str) -> st.SearchStrategy[dict[str, float]]:
+    """Parameters of a family, of every size; 5 where it has to be a whole number."""
+    parts = CATALOGUE[name].parameters
+    return st.fixed_dictionaries({part.name: st.just(5) if part.discrete else NUMBERS for part in parts})
+
+
+@pytest.mark.parametrize("name", SCALARS)
+@settings(max_examples=15, deadline=None)
+@given(data=st.data())
+def test_every_size(name: str, data: st.DataObject) -> None:
+    assert wrong(name, data.draw(parameters_of(name))) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SCALARS)
+@settings(max_examples=1_000, deadline=None)
+@given(data=st.data())
+def test_every_size_at_length(name: str, data: st.DataObject) -> None:
+    assert wrong(name, data.draw(parameters_of(name))) == []
