@@ -165,10 +165,11 @@ def score_command(
         with warnings.catch_warnings():  # unknown values were counted above
             warnings.simplefilter("ignore", UserWarning)
             by_cell = score_cells(model, unknown=unknown, **chosen)
-        write_cell_scores(output, scored.log_prob, by_cell, scored.standard_error)
+        write_cell_scores(output, scored, by_cell)
     else:
-        write_scores(output, scored.log_prob, scored.standard_error)
-    say(f"wrote the log-probabilities of {plural(len(scored.log_prob), 'row')} to {output}")
+        write_scores(output, scored)
+    what = "lower bounds on the log-probabilities" if scored.bounded else "the log-probabilities"
+    say(f"wrote {what} of {plural(len(scored.log_prob), 'row')} to {output}")
     estimated = int((scored.standard_error > 0).sum())
     if estimated:
         say(f"note: {plural(estimated, 'row')} estimated, since values are missing: see `standard_error`", err=True)

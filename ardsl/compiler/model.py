@@ -13,6 +13,7 @@ from torch import Tensor
 from ardsl.arguments import checked_count, checked_name, checked_order, renamed
 from ardsl.common.wording import shown
 from ardsl.compiler.arrays.lengths import padded, with_nan_beyond_ends
+from ardsl.compiler.arrays.unchecked import unchecked_values
 from ardsl.compiler.arrays.users import (
     batch_by_name,
     by_name,
@@ -104,9 +105,9 @@ class AutoregressiveModel(Density, Queryable):
                 vary. A value beyond an end is NaN, or not in the array.
             elementwise: gives the conditionals' own log-probabilities, by variable: [batch, *draws].
             order: gives the density under this order of ``any(orders = K)``, p_k; ``elementwise`` needs it there.
-            validate: False is for tensors [batch, *shape] that are complete, of full length and inside their domains.
-                No value is looked at and no branch depends on one, so that ``torch.vmap``, ``torch.export`` and
-                ``torch.compile(fullgraph = True)`` can take the model.
+            validate: False is for tensors [batch, *shape] that are complete, inside their domains, and of full length
+                or ended by their variable's ``end``. No branch depends on a value, so that ``torch.vmap``,
+                ``torch.export`` and ``torch.compile(fullgraph = True)`` can take the model.
 
         Raises:
             ArdslError: for arrays of other shapes, missing values that the order does not marginalize, given values
@@ -121,7 +122,8 @@ class AutoregressiveModel(Density, Queryable):
         if not validate:
             if lengths is not None or elementwise:
                 raise ArdslError("`validate = False` takes whole examples: neither `lengths` nor `elementwise`")
-            return self.log_prob_of(self._complete_values(x, given), order, complete=True)
+            values = self.units.standardized(unchecked_values(x, given, self.spec.model, self.like))
+            return self.log_prob_of(values, order, complete=True)
         values = self.values(x, given, lengths)
         # One check of all the data is faster than guarding each conditional against values outside its domain.
         complete = self.plain and self.all_inside(values)
@@ -130,19 +132,6 @@ class AutoregressiveModel(Density, Queryable):
         if self.units.fresh and not torch.compiler.is_compiling():
             self.units.warn_if_far(values)
         return by_element(self, values, order) if elementwise else self.log_prob_of(values, order, complete=complete)
-
-    def _complete_values(self, x: Any, given: Any) -> Values:
-        """Tensors as :meth:`values` gives them, no value of which is looked at."""
-        observed, conditions = self.spec.model.observed, self.spec.model.given
-        named = by_name(x, observed, "the data") | (by_name(given, conditions, "`given`") if conditions else {})
-        values: Values = {}
-        for variable in (*observed, *conditions):
-            value = named[variable.name]
-            if not isinstance(value, Tensor) or tuple(value.shape[1:]) != variable.shape:
-                shape = ", ".join(map(str, ("batch", *variable.shape)))
-                raise ArdslError(f"`{variable.name}` must be a tensor [{shape}] where nothing is validated")
-            values[variable.name] = value.reshape(value.shape[0], variable.size)
-        return self.units.standardized(values)
 
     def _checked_order(self, order: object) -> int:
         """The number of an order of the variables under ``any(…)``, or of the only order without it."""

@@ -37,9 +37,12 @@ def check_part(
     if low is not None and high is not None and _shape(low) == _shape(high) and low.offset > high.offset:
         scope.report(rules.EMPTY_RANGE.at(spans[2], text=scope.text(spans[2])))
         return False
-    if _reads_nothing(part, size, target):
-        text, called = scope.text(spans[2]), source.axis_called(axis)
-        scope.report(pedantic.READS_NOTHING.at(spans[2], text=text, axis=called))
+    text = scope.text(spans[2])
+    if _outside(part, size, target):
+        problem = f"is outside {source.axis_called(axis)}"
+        scope.report(pedantic.READS_NOTHING.at(spans[2], text=text, problem=problem, label="outside"))
+    elif _empty(part, target):
+        scope.report(pedantic.READS_NOTHING.at(spans[2], text=text, problem="ends before it begins", label="empty"))
     return True
 
 
@@ -93,14 +96,25 @@ def _aligned(index: Affine, source: Draft, axis: int, target: Target, span: Span
     return False
 
 
-def _reads_nothing(part: AxisPart, size: int, target: Target) -> bool:
-    """Says whether the part lies outside for every target: each end is monotone, so its own ends decide."""
-
-    def ends(index: Affine) -> tuple[int, int]:
-        last = target.variable.axes[index.axis].size - 1 if index.axis is not None else 0
-        values = _value(index, 0), _value(index, last)
-        return min(values), max(values)
-
-    if part.high is not None and ends(part.high)[1] < 0:
+def _outside(part: AxisPart, size: int, target: Target) -> bool:
+    """Says whether the part lies outside for every target."""
+    if part.high is not None and _ends(part.high, target)[1] < 0:
         return True
-    return part.low is not None and ends(part.low)[0] >= size
+    return part.low is not None and _ends(part.low, target)[0] >= size
+
+
+def _empty(part: AxisPart, target: Target) -> bool:
+    """Says whether the part ends before it begins for every target."""
+    low, high = part.low, part.high
+    if low is None or high is None:
+        return False
+    if low.axis is None or low.axis != high.axis:  # they vary by themselves
+        return _ends(low, target)[0] > _ends(high, target)[1]
+    return all(_value(low, at) > _value(high, at) for at in range(target.variable.axes[low.axis].size))
+
+
+def _ends(index: Affine, target: Target) -> tuple[int, int]:
+    """The least and the greatest value of an index: it is monotone, so that its own ends decide."""
+    last = target.variable.axes[index.axis].size - 1 if index.axis is not None else 0
+    values = _value(index, 0), _value(index, last)
+    return min(values), max(values)

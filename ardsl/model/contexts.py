@@ -6,7 +6,7 @@ from typing import Any
 
 from ardsl.diagnostics import Span
 from ardsl.diagnostics.rules import contexts as rules
-from ardsl.diagnostics.rules import names
+from ardsl.diagnostics.rules import names, pedantic
 from ardsl.language import syntax
 from ardsl.model.alignment import check_part
 from ardsl.model.declarations import Draft
@@ -238,5 +238,8 @@ def _windowed(context: syntax.Context, source: Draft, target: Target, scope: Sco
             place: dict[str, Any] = {"target": target.text, "limit": own, "size": size}
             scope.report(rules.WINDOW_IN_DRAW.at(window.span, help=f"write `within ({', '.join(spelled)})`", **place))
             return None
+    if all(limit == 0 for axis, limit in enumerate(limits) if axis not in target.event_axes):
+        text, problem = scope.text(window.span), "leaves nothing earlier"
+        scope.report(pedantic.READS_NOTHING.at(window.span, text=text, problem=problem, label="empty"))
     everywhere = all(limit is None for limit in limits)
     return Earlier(limits=None if everywhere else tuple(limits), elements=target.part)

@@ -23,6 +23,7 @@ from ardsl.families.domains import Domain
 from ardsl.outputs.cells import table_cells, write_table
 from ardsl.outputs.samples import write_samples
 from ardsl.queries.conditionals import FEW, Prediction
+from ardsl.queries.evaluate import Scores
 from ardsl.queries.impute import Imputation
 from ardsl.spec import Spec
 
@@ -31,28 +32,26 @@ _LOOKED_AT = 1_000
 _WHOLE, _WHOLE_DECIMAL = re.compile(r"[-+]?\d+"), re.compile(r"[-+]?\d+\.0")
 
 
-def write_scores(path: str | Path, scores: np.ndarray, errors: np.ndarray | None = None) -> None:
-    """A row for each example, in the data's order: its number from 0, and its log-probability in nats; where some are
-    estimated, with ``errors`` above 0, their standard error."""
+def write_scores(path: str | Path, scores: Scores) -> None:
+    """A row for each example, in the data's order: its number from 0, and its log-probability in nats, or the bound on
+    it; where some are estimated, their standard error."""
     _check_csv(path, "scores")
-    header, rows = _scored(scores, errors)
+    header, rows = _scored(scores)
     write_table(Path(path), header, rows)
 
 
-def _scored(scores: np.ndarray, errors: np.ndarray | None) -> tuple[list[str], list[list[Any]]]:
+def _scored(scores: Scores) -> tuple[list[str], list[list[Any]]]:
     """The columns of scores, and their rows."""
-    header = ["row", "log_prob"]
-    rows = [[row, _number(value)] for row, value in enumerate(scores)]
-    if errors is not None and errors.any():
+    header = ["row", "log_prob_bound" if scores.bounded else "log_prob"]
+    rows = [[row, _number(value)] for row, value in enumerate(scores.log_prob)]
+    if scores.standard_error.any():
         header.append("standard_error")
-        for row, error in zip(rows, errors, strict=True):
+        for row, error in zip(rows, scores.standard_error, strict=True):
             row.append(_number(error) if error else "")
     return header, rows
 
 
-def write_cell_scores(
-    path: str | Path, scores: np.ndarray, columns: Mapping[str, np.ndarray], errors: np.ndarray | None = None
-) -> None:
+def write_cell_scores(path: str | Path, scores: Scores, columns: Mapping[str, np.ndarray]) -> None:
     """:func:`write_scores` with log p of each cell given the rest of its row, and the column that is the most unlikely,
     each measured by its own mean and spread over the rows."""
     _check_csv(path, "scores")
@@ -61,7 +60,7 @@ def write_cell_scores(
     spread = np.maximum(known.std(axis=0), 1e-9)
     unlikely = ((known - known.mean(axis=0)) / spread).filled(np.inf).argmin(axis=1)
     names = list(columns)
-    scored, of_rows = _scored(scores, errors)
+    scored, of_rows = _scored(scores)
     own = [*scored, "most_unlikely"]
     header = _distinct(names, own)
     rows = ([*first, header[unlikely[row]], *map(_number, every[row])] for row, first in enumerate(of_rows))

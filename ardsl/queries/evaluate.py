@@ -118,10 +118,11 @@ def score(
 @dataclass(frozen=True)
 class Scores:
     """log p of each example, ``log_prob`` [examples] in nats, and the ``standard_error`` of those that are estimated,
-    [examples]: 0 of exact ones."""
+    [examples]: 0 of exact ones. ``bounded``: they are lower bounds, since a guide draws latent variables."""
 
     log_prob: np.ndarray
     standard_error: np.ndarray
+    bounded: bool = False
 
 
 def scores(
@@ -155,7 +156,7 @@ def scores(
         answer = model.marginal(own, conditioning, seed=0)
         log_probs[gaps] = torch.as_tensor(answer.value)
         errors[gaps] = torch.as_tensor(0.0 if answer.standard_error is None else answer.standard_error).double()
-    return Scores(log_probs.numpy(), errors.numpy())
+    return Scores(log_probs.numpy(), errors.numpy(), bool(model.spec.guide))
 
 
 def _incomplete(model: Compiled, examples: Examples, variables: Sequence[Variable]) -> np.ndarray:

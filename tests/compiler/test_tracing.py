@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from torch.func import functional_call, grad, vmap
 
 import ardsl
 from ardsl.testing import with_random_weights
+from tests.support.latent_specs import HIDDEN_MARKOV
 
 Make = Callable[[int], Tensor]
 
@@ -52,6 +54,11 @@ MODELS: dict[str, tuple[str, Make]] = {
         "observed x[time: ..24] : category(8)\np(x[t] | x[<t]) = categorical via wavenet(layers = 3, features = 4)",
         codes(8, 24),
     ),
+    "ended by a value": (
+        "observed x[time: ..9] : category(4, end = 0)\np(x[t] | x[<t]) = categorical via made(hidden = 8)",
+        lambda batch: (x := codes(4, 9)(batch)) * (x != 0).cumprod(1),  # nothing but the end follows it
+    ),
+    "hidden Markov": (HIDDEN_MARKOV, codes(4, 5)),
     "tied table": ("observed x[9] : category(5)\np(x[t] | x[t-1]) = categorical via table(tied = true)", codes(5, 9)),
     "tied linear": ("observed x[9] : category(5)\np(x[i] | x[<i]) = categorical via linear(tied = true)", codes(5, 9)),
     "any order": (
@@ -194,3 +201,29 @@ def test_what_is_not_validated_is_whole_tensors() -> None:
         model.log_prob([[0.0] * 6], validate=False)
     with pytest.raises(ardsl.ArdslError, match="neither `lengths` nor `elementwise`"):
         model.log_prob(torch.zeros(1, 6), elementwise=True, validate=False)
+    hidden = ardsl.compile(ardsl.loads(HIDDEN_MARKOV))
+    with pytest.raises(ardsl.ArdslError, match=r"^`x` must be a tensor \[batch, 5\] where nothing is validated$"):
+        hidden.log_prob([[0] * 5], validate=False)
+    with pytest.raises(ardsl.ArdslError, match="^`validate = False` takes whole examples: no `lengths`$"):
+        hidden.log_prob(torch.zeros(1, 5), lengths=[5], validate=False)
+
+
+ONLY_WITHOUT_LATENTS = {
+    "log_prob": {"elementwise", "order"},
+    "sample": {"prefix", "where", "begin"},
+}
+"""Arguments about single draws, orders, time steps and cells, which models with latent variables do not take."""
+ONLY_WITH_LATENTS = {"sample": {"fix", "latent"}}
+
+
+def test_models_of_both_kinds_take_the_same_arguments() -> None:
+    first, second = ardsl.AutoregressiveModel, ardsl.LatentModel
+    shared = [name for name in dir(first) if not name.startswith("_") and callable(getattr(first, name))]
+    for name in filter(second.__dict__.__contains__, shared):
+        parameters = [dict(signature(getattr(kind, name)).parameters) for kind in (first, second)]
+        for own, beside in zip(parameters, (ONLY_WITHOUT_LATENTS, ONLY_WITH_LATENTS), strict=True):
+            assert beside.get(name, set()) <= own.keys(), name
+            for argument in beside.get(name, ()):
+                del own[argument]
+        kinds = [{n: (p.kind, p.default) for n, p in own.items()} for own in parameters]
+        assert kinds[0] == kinds[1], name

@@ -17,6 +17,7 @@ from ardsl.outputs.images import grid
 from ardsl.outputs.samples import check_output, write_samples
 from ardsl.outputs.tables import write_scores
 from ardsl.outputs.waves import save_waveforms
+from ardsl.queries.evaluate import Scores
 from tests.support.runtime_specs import made
 
 IMAGE = "observed x[5, 4] : integer(0, 3)\np(x) = default\n"
@@ -75,8 +76,11 @@ def test_which_variables_are_pictures(declared: str, expected: bool) -> None:
 
 
 def test_scores_are_a_table(tmp_path: Path) -> None:
-    write_scores(tmp_path / "s.csv", np.array([-1.5, -2.25]))
+    numbers, exact = np.array([-1.5, -2.25]), np.zeros(2)
+    write_scores(tmp_path / "s.csv", Scores(numbers, exact))
     assert (tmp_path / "s.csv").read_text() == "row,log_prob\n0,-1.5\n1,-2.25\n"
+    write_scores(tmp_path / "s.csv", Scores(numbers, np.array([0, 0.5]), bounded=True))
+    assert (tmp_path / "s.csv").read_text() == "row,log_prob_bound,standard_error\n0,-1.5,\n1,-2.25,0.5\n"
 
 
 def test_an_npz_has_the_forms_of_the_data(tmp_path: Path) -> None:
@@ -94,13 +98,14 @@ def test_outputs_that_cannot_be_written(tmp_path: Path) -> None:
         with pytest.raises(ardsl.DataError, match=f"AR530.*{problem}"):
             write_samples(tmp_path / name, made(), torch.zeros(2, 4))
     (tmp_path / "d.csv").mkdir()
+    scores = Scores(np.zeros(2), np.zeros(2))
     with pytest.raises(ardsl.DataError, match=r"AR530.*is a directory"):
-        write_scores(tmp_path / "d.csv", np.zeros(2))
+        write_scores(tmp_path / "d.csv", scores)
     (tmp_path / "file").touch()
     with pytest.raises(ardsl.DataError, match=r"AR530.*cannot be written"):
-        write_scores(tmp_path / "file" / "s.csv", np.zeros(2))
+        write_scores(tmp_path / "file" / "s.csv", scores)
     with pytest.raises(ardsl.DataError, match=r"AR530.*scores are written to \.csv"):
-        write_scores(tmp_path / "s.txt", np.zeros(2))
+        write_scores(tmp_path / "s.txt", scores)
 
 
 def test_every_rule_of_data_and_runs_has_a_page() -> None:

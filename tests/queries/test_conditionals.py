@@ -19,6 +19,7 @@ from ardsl.data.sources import open_source
 from ardsl.outputs.samples import write_samples
 from ardsl.outputs.tables import write_cell_scores, write_filled, write_prediction
 from ardsl.queries.conditionals import find_cell, predict, score_cells
+from ardsl.queries.evaluate import scores as scores_of_rows
 from ardsl.queries.impute import impute
 from ardsl.sketch.draft import sketch
 from tests.support.runtime_specs import spec_in
@@ -233,7 +234,7 @@ def test_predictions_and_scores_as_tables(tmp_path: Path) -> None:
     assert list(rows[0]) == ["row", "visits", "mean", "q05", "q50", "q95", "actual", "log_prob"]
     scores = score_cells(m, "t.csv", data_dir=tmp_path)
     scores["age"][1] = -50.0
-    write_cell_scores(tmp_path / "s.csv", ardsl.score(m, "t.csv", data_dir=tmp_path), scores)
+    write_cell_scores(tmp_path / "s.csv", scores_of_rows(m, "t.csv", data_dir=tmp_path), scores)
     assert [*csv.DictReader((tmp_path / "s.csv").read_text().splitlines())][1]["most_unlikely"] == "age"
 
 
@@ -333,7 +334,7 @@ def test_no_number_of_a_table_loses_its_digits_and_no_two_columns_are_alike(data
                 assert (q05 < means).all() and (means < q95).all()
                 assert np.abs(means - numbers.mean()).max() < 0.1 * numbers.std()
         write_cell_scores(
-            place / "s.csv", ardsl.score(m, "t.csv", data_dir=place), score_cells(m, "t.csv", data_dir=place)
+            place / "s.csv", scores_of_rows(m, "t.csv", data_dir=place), score_cells(m, "t.csv", data_dir=place)
         )
         header, *rows = csv.reader((place / "s.csv").read_text().splitlines())
         assert len(set(header)) == len(header) == 6 and {row[2] for row in rows} <= set(header[3:])

@@ -331,6 +331,18 @@ def sample_problems(case: Case) -> Iterator[str]:
         yield f"samples: log p of {[v[worst].tolist() for v in case.samples.values()]} is {log_prob[worst].item()}"
 
 
+def unchecked_problems(case: Case) -> Iterator[str]:
+    """Samples of full length, or with an end of their own, have the same log p where nothing is validated."""
+    if case.lengths or (case.latent and case.model.guide):
+        return
+    given = case.given_rows(SAMPLES) or None
+    with torch.no_grad():
+        unchecked = case.model.log_prob(case.samples, given, validate=False)
+    checked = case.score(case.samples)
+    if not torch.allclose(unchecked, checked, rtol=1e-9, atol=1e-9):
+        yield f"unchecked: log p is {unchecked.tolist()} where nothing is validated, not {checked.tolist()}"
+
+
 def elementwise_problems(case: Case) -> Iterator[str]:
     """The conditionals of all draws add up to log p, also beside an example that is impossible, and to the loss."""
     if case.latent:
@@ -657,6 +669,7 @@ PROPERTIES: Mapping[str, Callable[[Case], Iterator[str]]] = {
     "claims": claim_problems,
     "soundness": soundness_problems,
     "samples": sample_problems,
+    "unchecked": unchecked_problems,
     "elementwise": elementwise_problems,
     "gradients": gradient_problems,
     "normalization": normalization_problems,

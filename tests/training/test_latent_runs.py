@@ -141,8 +141,10 @@ def test_the_command_line(pictures: Path) -> None:
     told = json.loads(command("eval", run, "--samples", "7", "--json"))
     assert told["samples"] == 7 and told["kl"].keys() == {"z"} and -told["nll"] >= told["elbo"] - 1
     assert "mean NLL      ≤ " in command("eval", run)
-    command("score", run, "--samples", "3", "-o", str(pictures / "scores.csv"))
-    assert len((pictures / "scores.csv").read_text().splitlines()) == 61
+    told = command("score", run, "--samples", "3", "-o", str(pictures / "scores.csv"))
+    assert told.startswith("wrote lower bounds on the log-probabilities of 60 rows to ")
+    header, *rows = (pictures / "scores.csv").read_text().splitlines()
+    assert header == "row,log_prob_bound" and len(rows) == 60
     command("sample", run, "-n", "9", "--fix", "z", "--seed", "0", "-o", str(pictures / "fixed.npz"))
     command("sample", run, "-n", "5", "--between", "z", "--seed", "0", "-o", str(pictures / "line.png"))
     assert np.load(pictures / "fixed.npz")["x"].shape == (9, 4, 4)

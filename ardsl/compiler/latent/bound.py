@@ -52,20 +52,21 @@ def draw(
     closed: bool = True,
     temperature: float | None = None,
     generator: np.random.Generator | None = None,
+    complete: bool = False,
 ) -> Terms:
     """The bound with one draw of the guide for each example. ``closed``: with Kullback–Leibler divergences in closed
     form where there is one (Kingma & Welling 2014, Eq. 10); else log p(x, z) − log q(z | x) itself. With a
     ``temperature`` binary draws have the gradients of relaxed ones; a ``generator`` draws the order of what has
-    several."""
+    several. ``complete``: all data are there and inside their domains, which is not checked."""
     values = dict(data)
-    batch = torch.Size([model.count(values)])
-    if not batch[0]:
-        none = torch.zeros(batch, dtype=model.like.dtype, device=model.like.device)
+    count = model.count(values)
+    if not count:
+        none = torch.zeros(count, dtype=model.like.dtype, device=model.like.device)
         return Terms(none, dict.fromkeys(model.q, none), None)
     guide: dict[str, TorchDistribution] = {}
     score: Tensor | None = None
     for name, conditional in model.q.items():
-        guide[name] = site = model.site(conditional, values, batch)
+        guide[name] = site = model.site(conditional, values, torch.Size([count]))
         relaxed = _relaxed(site, temperature)
         if site.has_rsample:
             values[name] = as_data(conditional, site, site.rsample())
@@ -76,22 +77,22 @@ def draw(
             log_prob = site.log_prob(values[name])
             score = log_prob if score is None else score + log_prob
     summed = model.summed
-    likelihood = torch.zeros(batch, dtype=model.like.dtype, device=model.like.device)
+    likelihood = torch.zeros(count, dtype=model.like.dtype, device=model.like.device)
     kl = {}
     for name, conditional in model.p.items():
         if name in summed:
             continue
         if name not in guide:
-            likelihood = likelihood + model.log_prob_given(conditional, values, generator)
+            likelihood = likelihood + model.log_prob_given(conditional, values, generator, complete=complete)
             continue
         divergence = None
         if closed and name in model.closed:
-            divergence = _closed(guide[name], model.site(conditional, values, batch))
+            divergence = _closed(guide[name], model.site(conditional, values, torch.Size([count])))
         if divergence is None:  # not by the prior as Pyro knows it: the libraries' densities overflow far out
             divergence = guide[name].log_prob(values[name]) - model.log_prob_given(conditional, values, generator)
         kl[name] = divergence
     if summed:
-        total, terms = marginalize(model, values, generator)
+        total, terms = marginalize(model, values, generator, complete=complete)
         for name in filter(guide.__contains__, terms):
             total = total - terms[name]
             kl[name] = guide[name].log_prob(values[name]) - terms[name]
@@ -130,14 +131,18 @@ def _closed(guide: TorchDistribution, prior: TorchDistribution) -> Tensor | None
 
 
 def marginalize(
-    model: LatentConditionals, values: Mapping[str, Tensor], generator: np.random.Generator | None = None
+    model: LatentConditionals,
+    values: Mapping[str, Tensor],
+    generator: np.random.Generator | None = None,
+    *,
+    complete: bool = False,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """log Σ_k p(k, y) over the values k of the enumerated variables, y being the variables that read them: [batch]; and
     the terms that it is the sum of, each variable's log-probability given those before it, marginalized too."""
     terms: dict[str, Tensor] = {}
     joint: Tensor | None = None
     before: Tensor | None = None
-    for name, log_prob in table(model, values, generator).items():
+    for name, log_prob in table(model, values, generator, complete=complete).items():
         joint = log_prob if joint is None else joint + log_prob
         total = joint.logsumexp(0)
         terms[name] = total if before is None else total - before
@@ -147,14 +152,20 @@ def marginalize(
 
 
 def table(
-    model: LatentConditionals, values: Mapping[str, Tensor], generator: np.random.Generator | None = None
+    model: LatentConditionals,
+    values: Mapping[str, Tensor],
+    generator: np.random.Generator | None = None,
+    *,
+    complete: bool = False,
 ) -> dict[str, Tensor]:
     """Log-probabilities under each assignment of the enumerated variables, [assignments, batch], of these and of the
-    variables that read them; with a ``generator`` all under one order that it draws."""
+    variables that read them; with a ``generator`` all under one order that it draws. ``complete`` as in :func:`draw`:
+    a program that is traced takes all assignments at once, so that it is one of any batch."""
     seed = None if generator is None else int(generator.integers(1 << 62))
     count, every = model.count(values), model.assignments
     total = model.count(every)
-    size = max(1, at_once(model.spec.plan, model.like.device) // max(count, 1))
+    traced = torch.compiler.is_compiling()
+    size = total if traced else max(1, at_once(model.spec.plan, model.like.device) // max(count, 1))
     log_probs: dict[str, list[Tensor]] = {name: [] for name in model.summed}
     for first in range(0, total, size):
         chosen = {name: value[first : first + size] for name, value in every.items()}
@@ -163,7 +174,7 @@ def table(
         known |= {name: value.repeat_interleave(count, 0) for name, value in chosen.items()}
         for name, chunks in log_probs.items():
             same = None if seed is None else np.random.default_rng(seed)
-            chunks.append(model.log_prob_given(model.p[name], known, same).view(rows, count))
+            chunks.append(model.log_prob_given(model.p[name], known, same, complete=complete).view(rows, count))
     return {name: torch.cat(chunks) for name, chunks in log_probs.items()}
 
 

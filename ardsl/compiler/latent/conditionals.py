@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ardsl.compiler.arrays.lengths import with_nan_beyond_ends
 from ardsl.compiler.arrays.users import conditioning, expand_given, observed_values, require_values
-from ardsl.compiler.arrays.values import value_type
+from ardsl.compiler.arrays.values import Values, value_type
 from ardsl.compiler.base import CompiledModel
 from ardsl.compiler.latent.start import tell_apart
 from ardsl.compiler.likelihood.estimate import estimate
@@ -37,6 +37,11 @@ class LatentConditionals(CompiledModel):
 
     def __init__(self, spec: Spec) -> None:
         super().__init__(spec)
+        _ = (
+            spec.model.observed,
+            spec.model.given,
+            self.enumerated,
+        )  # cached now, since a tracer cannot enter their locks
         self.chain = nn.ModuleList(map(AutoregressiveModel, spec.conditionals.values()))
         self.guide = nn.ModuleList(map(AutoregressiveModel, spec.guide.values()))
         tell_apart(self.p[name] for name in self.summed)
@@ -111,7 +116,7 @@ class LatentConditionals(CompiledModel):
             conditional.standardize_by(examples)
 
     def count(self, values: Mapping[str, Tensor]) -> int:
-        return len(next(iter(values.values())))
+        return next(iter(values.values())).shape[0]
 
     def site(
         self, conditional: AutoregressiveModel, values: Mapping[str, Tensor], batch: torch.Size
@@ -130,10 +135,17 @@ class LatentConditionals(CompiledModel):
         conditional: AutoregressiveModel,
         values: Mapping[str, Tensor],
         generator: np.random.Generator | None = None,
+        *,
+        complete: bool = False,
     ) -> Tensor:
         """log p of a variable's values given those that it reads, [batch]; with a ``generator``, of a variable that has
-        several orders, under one that it draws."""
+        several orders, under one that it draws. ``complete``: all are there and inside their domains, which is not
+        checked."""
         (target,) = conditional.spec.model.observed
+        if complete:
+            sizes = {name: variable.size for name, variable in conditional.spec.variables.items()}
+            own = {name: values[name].reshape(-1, size) for name, size in sizes.items()}
+            return conditional.log_prob_of(conditional.units.standardized(own), complete=True)
         given = {v.name: values[v.name] for v in conditional.spec.model.given} or None
         flat = conditional.values({target.name: values[target.name]}, given, check=False)
         if generator is not None and target.orders.mixed:
@@ -146,7 +158,9 @@ class LatentConditionals(CompiledModel):
         users_values = observed_values(x, model.observed, like)
         count = self.count(users_values)
         users_values |= expand_given(conditioning(given, model.given, like, check=check), count)
-        variables = self.spec.variables
-        users_values = with_nan_beyond_ends(users_values, lengths, tuple(variables.values()))
+        users_values = with_nan_beyond_ends(users_values, lengths, tuple(self.spec.variables.values()))
         require_values(users_values, model.observed, ())
-        return {name: value.reshape(len(value), *variables[name].shape) for name, value in users_values.items()}
+        return self._shaped(users_values)
+
+    def _shaped(self, values: Values) -> Data:
+        return {name: value.reshape(value.shape[0], *self.spec.variables[name].shape) for name, value in values.items()}

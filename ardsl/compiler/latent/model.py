@@ -12,6 +12,7 @@ from torch import Tensor
 from ardsl.arguments import checked_count, checked_name, checked_seed
 from ardsl.common.wording import shown
 from ardsl.compiler.arrays.lengths import lengths_by_name, lengths_of, with_nan_beyond_ends
+from ardsl.compiler.arrays.unchecked import unchecked_values
 from ardsl.compiler.arrays.users import (
     batch_by_name,
     by_name,
@@ -65,11 +66,19 @@ class LatentModel(LatentConditionals, Queryable):
 
     # Likelihood
 
-    def log_prob(self, x: Any, given: Any = None, *, lengths: Any = None) -> Tensor:
+    def log_prob(self, x: Any, given: Any = None, *, lengths: Any = None, validate: bool = True) -> Tensor:
         """log p(x | given) of each example: [batch], in nats.
 
-        Takes what :meth:`elbo` takes. Raises ``ArdslError`` where the guide draws latent variables: then it is an
-        integral.
+        It has no terms of single draws, nor of one order by itself: latent variables are summed out of their product.
+
+        Args:
+            x, given, lengths: the data, as :meth:`elbo` takes them.
+            validate: False is for tensors that are complete and inside their domains, as in
+                :meth:`AutoregressiveModel.log_prob`, with ``torch.vmap``, ``torch.export`` and ``torch.compile``.
+
+        Raises:
+            ArdslError: where the guide draws latent variables, over which it is an integral, and for arrays that the
+                model cannot take.
 
         >>> mixture = ardsl.compile(ardsl.loads('''
         ... latent k : category(3)
@@ -84,7 +93,12 @@ class LatentModel(LatentConditionals, Queryable):
         if self.guide:
             names = " and ".join(f"`{name}`" for name in self.q)
             raise ArdslError(f"log p(x) is an integral over {names}: `log_prob_bound` and `elbo` bound it")
-        return draw(self, self._scored(x, given, lengths)).elbo
+        if validate:
+            return draw(self, self._scored(x, given, lengths)).elbo
+        if lengths is not None:
+            raise ArdslError("`validate = False` takes whole examples: no `lengths`")
+        flat_values = unchecked_values(x, given, self.spec.model, self.like)
+        return draw(self, self._shaped(flat_values), complete=True).elbo
 
     def _scored(self, x: Any, given: Any, lengths: Any) -> Data:
         """Values that are to be scored, as :meth:`values` gives them; data far from standardized are warned of,

@@ -53,10 +53,13 @@ HIDDEN_PARAMETER = Rule(
 READS_NOTHING = Rule(
     code="AR905",
     title="a context that reads nothing",
-    message="`{text}` is outside {axis} for every target, so it reads nothing",
-    label="always outside",
+    message="`{text}` {problem} for every target, so it reads nothing",
+    label="always {label}",
     severity="warning",
-    explanation="A fixed offset reads nothing where it leaves the array. This one leaves it for every element.",
+    explanation=(
+        "A fixed offset reads nothing where it leaves the array, a range where it ends before it begins, and"
+        " `within 0` leaves no element but the one drawn. This one reads nothing for any element."
+    ),
     wrong="observed x[8] : real\np(x[t] | x[t - 8]) = normal",
     right="observed x[8] : real\np(x[t] | x[t - 7]) = normal",
 )
