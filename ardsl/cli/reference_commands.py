@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
@@ -37,9 +38,9 @@ def networks_command(name: str | None) -> None:
     from ardsl.errors import ArdslError
     from ardsl.networks.registry import LATER, context_network, context_network_names, network, network_names
 
-    pages = {network_name: network_page(network(network_name)) for network_name in network_names()}
+    pages = {network_name: _page(network_name, network) for network_name in network_names()}
     for network_name in context_network_names():
-        page = network_page(context_network(network_name), "of a context" if network_name in pages else "contexts only")
+        page = _page(network_name, context_network, "of a context" if network_name in pages else "contexts only")
         pages[network_name] = f"{pages[network_name]}\n\n{page}" if network_name in pages else page
     known = tuple(pages)
     if name in LATER and name not in known:
@@ -52,6 +53,16 @@ def networks_command(name: str | None) -> None:
         later = [network_name for network_name in LATER if network_name not in known]
         if later:
             print_text("\n" + textwrap.fill(f"Reserved, and not built yet: {', '.join(later)}.", 100))
+
+
+def _page(name: str, registered: Callable[[str], Network | ContextNetwork], use: str = "") -> str:
+    """The page of a registered network, or a line that says why it has none."""
+    from ardsl.errors import ArdslError
+
+    try:
+        return network_page(registered(name), use)
+    except ArdslError as error:
+        return f"{name}: cannot be used: {error}"
 
 
 def network_page(network: Network | ContextNetwork, use: str = "") -> str:

@@ -6,17 +6,26 @@ import math
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from ardsl.common.wording import plural, series
+from ardsl.common.wording import plural, series, shown
 from ardsl.diagnostics import Diagnostic, Sink, Span, did_you_mean
 from ardsl.diagnostics.reserved import NETWORKS
 from ardsl.diagnostics.rules import networks as rules
 from ardsl.diagnostics.rules.names import NOT_BUILT_YET
+from ardsl.errors import ArdslError
 from ardsl.model.model import Context, Factor, Model, NetworkCall, Variable
 from ardsl.networks.design import Design
 from ardsl.networks.group import Group, make_groups
 from ardsl.networks.network import Network
 from ardsl.networks.options import check_options
-from ardsl.networks.registry import LATER, context_network, context_network_names, is_network, network, network_names
+from ardsl.networks.registry import (
+    LATER,
+    context_network,
+    context_network_names,
+    faults_of,
+    is_network,
+    network,
+    network_names,
+)
 
 MAX_PARAMETERS = 1 << 31
 MAX_VALUES = 1 << 16
@@ -38,13 +47,27 @@ def design_networks(model: Model, sink: Sink) -> tuple[Design, ...] | None:
             continue
         chosen, options = resolved
         problems = [*_mixed(group), *_through(group, chosen), *_too_wide(group)]
-        designed = problems or chosen.design(group, options)
+        try:
+            designed = problems or _designed(group, chosen, options)
+        except ArdslError as error:
+            designed = [rules.BROKEN_NETWORK.at(group.call.span, problem=error)]
         if isinstance(designed, Design):
             designs.append(designed)
         else:
             for diagnostic in designed:
                 sink.add(diagnostic)
     return None if sink.errors else tuple(designs)
+
+
+def _designed(group: Group, chosen: Network, options: dict[str, Any]) -> Design | list[Diagnostic]:
+    """The design of a group's network, or what keeps it from one. Raises ``ArdslError`` where a network of another
+    package fails."""
+    with faults_of(chosen.name):
+        designed = chosen.design(group, options)
+        refused = isinstance(designed, list) and designed and all(isinstance(d, Diagnostic) for d in designed)
+        if not isinstance(designed, Design) and not refused:
+            raise TypeError(f"`design` gives {shown(designed)}, neither a `Design` nor diagnostics")
+    return designed
 
 
 def _latent_problems(model: Model) -> Iterator[Diagnostic]:
@@ -108,7 +131,12 @@ def _check_contexts(model: Model, sink: Sink) -> set[Span]:
 def _checked(context: Context, call: NetworkCall, shared: set[str], nets: Collection[str], sink: Sink) -> bool:
     known = context_network_names()
     if call.name in known:
-        sound = check_options(call, context_network(call.name), sink) is not None
+        try:
+            chosen = context_network(call.name)
+        except ArdslError as error:
+            sink.add(rules.BROKEN_NETWORK.at(call.span, problem=error))
+            return False
+        sound = check_options(call, chosen, sink) is not None
         if context.net in shared:
             reason = f"`{context.net}` serves another context, and each has a network of its own"
             sink.add(rules.CONTEXT_NETWORK.at(context.span, reason=reason))
@@ -159,6 +187,10 @@ def _call(call: NetworkCall, nets: Collection[str], sink: Sink) -> tuple[Network
         help = did_you_mean(call.name, (*known, *LATER, *nets)) or f"networks: {', '.join(known)}"
         sink.add(rules.UNKNOWN_NETWORK.at(call.span, name=call.name, help=help))
         return None
-    chosen = network(call.name)
+    try:
+        chosen = network(call.name)
+    except ArdslError as error:
+        sink.add(rules.BROKEN_NETWORK.at(call.span, problem=error))
+        return None
     options = check_options(call, chosen, sink)
     return None if options is None else (chosen, options)

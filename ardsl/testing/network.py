@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ardsl.errors import ArdslError, SpecError
 from ardsl.networks.network import Network
-from ardsl.networks.registry import registered
+from ardsl.networks.registry import plugin_problem, registered
 from ardsl.spec import loads
 from ardsl.testing.soundness import evaluator_problems, normalization_problems, oracle_problems, probe_problems
 
@@ -19,8 +19,14 @@ def check_network(network: type[Network]) -> list[str]:
     each other on the same noise. Blind spots are problems where an example says ``check complete``. The network need
     not be installed: it is registered under its name meanwhile.
 
-    Raises ``ArdslError`` where there are no examples.
+    Raises ``ArdslError`` for what is no class of networks, and where there are no examples.
     """
+    if problem := plugin_problem(network, Network):
+        raise ArdslError(f"`check_network` takes a class of networks: {problem}")
+    if not isinstance(network.examples, Mapping) or not all(
+        isinstance(text, str) for example in network.examples.items() for text in example
+    ):
+        raise ArdslError(f"the `examples` of `{network.__name__}` are no dict of specs by name, texts both")
     if not network.examples:
         raise ArdslError(f"`{network.__name__}` has no `examples`: small specs, by name, to check it on")
     with registered(network):

@@ -12,11 +12,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ardsl.diagnostics import Diagnostic
+from ardsl.networks.context import ContextNetwork, ContextPlan
 from ardsl.networks.dense.designs import DenseDesign
 from ardsl.networks.dense.module import DenseNetwork
 from ardsl.networks.dense.networks import Linear
 from ardsl.networks.design import Design, LayerPlan
-from ardsl.networks.group import Group
+from ardsl.networks.group import Group, SourceBlock
 from ardsl.networks.module import NetworkModule
 from ardsl.networks.network import Network
 from ardsl.networks.stepper import Orders
@@ -131,4 +132,50 @@ class Unshown(Network):
     doc = "nothing to see"
 
     def design(self, group: Group, options: Mapping[str, Any]) -> Design | list[Diagnostic]:
+        raise NotImplementedError
+
+
+EXAMPLE = "observed x[3] : binary\np(x[i] | x[<i]) = bernoulli via {name}\n"
+
+
+class Designless(Network):
+    name, doc = "designless", "a network that does not say how it is designed"
+    examples = {"bits": EXAMPLE.format(name=name)}
+
+
+class Raising(Straight):
+    name = "raising"
+    examples = {"bits": EXAMPLE.format(name=name)}
+
+    def design(self, group: Group, options: Mapping[str, Any]) -> Design | list[Diagnostic]:
+        raise ValueError("no such thing")
+
+
+class Nothing(Straight):
+    name = "nothing"
+    examples = {"bits": EXAMPLE.format(name=name)}
+
+    def design(self, group: Group, options: Mapping[str, Any]) -> Design | list[Diagnostic]:
+        return []
+
+
+class Unbuilt(Squares):
+    name = "unbuilt"
+    examples = {"bits": EXAMPLE.format(name=name)}
+
+    def design(self, group: Group, options: Mapping[str, Any]) -> Design | list[Diagnostic]:
+        design = super().design(group, options)
+        assert isinstance(design, Design)
+        return Design(design.group, self.name, {}, design.layers, design.realized)
+
+
+class Mapped(ContextNetwork):
+    """A network of contexts that fails where it plans."""
+
+    name, doc = "mapped", "a map that is never made"
+
+    def plan(self, source: SourceBlock, positions: tuple[int, ...], options: Mapping[str, Any]) -> ContextPlan:
+        raise KeyError("map")
+
+    def build(self, source: SourceBlock, positions: tuple[int, ...], options: Mapping[str, Any]) -> nn.Module:
         raise NotImplementedError

@@ -20,7 +20,9 @@ from ardsl.compiler.standardization import Standardization
 from ardsl.families.distributions import build_family
 from ardsl.model.model import Variable
 from ardsl.networks.asked import AskedNetwork
+from ardsl.networks.design import Design
 from ardsl.networks.module import NetworkModule, Span
+from ardsl.networks.registry import faults_of
 from ardsl.networks.stepper import Orders
 from ardsl.spec import Spec
 
@@ -39,7 +41,7 @@ class Density(CompiledModel):
         self.groups = [plan.group for plan in spec.plan.groups]
         for group in self.groups:  # cached now, since a tracer cannot enter their locks
             _ = group.mixed, group.elements, [t.whole for t in group.targets], [s.runs for s in group.sources]
-        self.networks = nn.ModuleList([design.build() for design in spec.plan.groups])
+        self.networks = nn.ModuleList(map(_built, spec.plan.groups))
         self.networks_by_group: tuple[NetworkModule, ...] = tuple(self.networks)  # type: ignore[arg-type]
         """The networks by group, without torch's slow look-up by name."""
         self.conditionals = [
@@ -279,3 +281,9 @@ class Density(CompiledModel):
         if isinstance(order, range):
             return order
         return range(len(mixed.orders.orders)) if order is None else (order,)
+
+
+def _built(design: Design) -> NetworkModule:
+    """The module of a design. Raises ``ArdslError`` where a network of another package fails."""
+    with faults_of(design.network):
+        return design.build()

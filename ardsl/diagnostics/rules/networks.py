@@ -470,3 +470,17 @@ NOT_TIED = Rule(
         "p(x[t, i] | x[t, ..i-1], x[t-1, *]) = bernoulli via nade(hidden = 8, tied = time)\n"
     ),
 )
+
+BROKEN_NETWORK = Rule(
+    code="AR434",
+    title="a network of another package that fails",
+    message="{problem}",
+    label="this network",
+    explanation=(
+        "Networks of other packages are imported where a spec names them, and asked for a design. One that cannot be "
+        "imported, is no network, or fails in its `design` is a fault of that package: mend it, or install it anew. "
+        "`ardsl networks` marks those that cannot be imported; `ardsl.testing.check_network` tries one on its examples."
+    ),
+    wrong="",
+    right="",
+)

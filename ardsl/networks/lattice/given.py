@@ -4,20 +4,25 @@ map, and sources aligned to it."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ardsl.diagnostics import Diagnostic
 from ardsl.model.model import Context
 from ardsl.networks.context import ContextNetwork, ContextPlan
 from ardsl.networks.group import Group, SourceBlock
 from ardsl.networks.lattice.lattice import Lattice
 from ardsl.networks.options import completed
-from ardsl.networks.registry import context_network
+from ardsl.networks.registry import context_network, faults_of
 from ardsl.relations import Affine, AxisPart, Part
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,20 @@ class Through:
 
     @cached_property
     def plan(self) -> ContextPlan:
-        return self.network.plan(self.source, self.positions, self.options)
+        with self._faults():
+            return self.network.plan(self.source, self.positions, self.options)
+
+    def problems(self, context: Context) -> list[Diagnostic]:
+        """The reasons why the network cannot take the source."""
+        with self._faults():
+            return list(self.network.problems(context, self.source, self.positions))
+
+    def build(self) -> torch.nn.Module:
+        with self._faults():
+            return self.network.build(self.source, self.positions, self.options)
+
+    def _faults(self) -> AbstractContextManager[None]:
+        return faults_of(self.network.name, "ardsl.context_networks")
 
 
 @dataclass(frozen=True)

@@ -33,9 +33,7 @@ class LatticeNetwork(NetworkModule):
             self.convolutions[_key(layer.target)] = Convolution(wiring, layer, ranked, whole, located)
         self.maps = nn.ModuleDict()
         for through in self.given.through:
-            self.maps[through.source.variable.name] = through.network.build(
-                through.source, through.positions, through.options
-            )
+            self.maps[through.source.variable.name] = through.build()
         for spread in self.given.spread:
             self.maps[spread.source.variable.name] = Upsampled(spread)
         self._functions = {function.target: function for function in wiring.functions}

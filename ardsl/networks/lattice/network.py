@@ -100,7 +100,7 @@ class LatticePlugin(Network):
             yield rules.LATTICE_CONTEXT.at(context.span, network=self.name, text=context.text, reason=reason)
         for context_read in given(group, lattice).through:
             context = next(c for c in factor.contexts if c.variable == context_read.source.variable.name)
-            yield from context_read.network.problems(context, context_read.source, lattice.shape)
+            yield from context_read.problems(context)
 
     def _refusal(self, own: Context, every: list[Context], channels: tuple[int, ...]) -> str | None:
         """Why a context on the variable itself cannot be read."""
