@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ardsl.cli.output import complain, say, show_diagnostics
+from ardsl.cli.output import complain, noting_warnings, say, show_diagnostics
 from ardsl.cli.signals import INTERRUPTED, Terminated, ending, raising_sigterm
 from ardsl.cli.specs import open_spec, set_option, spec_argument
 
@@ -97,7 +97,7 @@ def train_command(
 
     directory = Path(out) if out is not None else Path("runs", spec.name)
     try:
-        with raising_sigterm():
+        with raising_sigterm(), noting_warnings():
             run = fit(
                 spec,
                 {split: from_here(path) for split, path in sources.items()} or None,

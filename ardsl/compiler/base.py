@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ardsl.compiler.arrays.users import examples_by_name
+from ardsl.compiler.arrays.users import examples_by_name, require_inside
 from ardsl.compiler.window import Window
 from ardsl.spec import Spec
 
@@ -98,11 +98,14 @@ class CompiledModel(nn.Module, ABC):
             examples: arrays [examples, *shape] by name, or one of the only observed variable.
 
         Raises:
-            ArdslError: for unknown names and other shapes.
+            ArdslError: for unknown names, other shapes, and values outside their domains. NaN is a missing value where
+                the model allows those.
 
         >>> model.measure(x)
         """
-        self.standardize_by(examples_by_name(examples, self.spec.variables))
+        checked = examples_by_name(examples, self.spec.variables)
+        require_inside(checked, self.spec.variables, self.spec.model.may_miss)
+        self.standardize_by(checked)
 
     @abstractmethod
     def standardize_by(self, examples: Mapping[str, Tensor]) -> None:

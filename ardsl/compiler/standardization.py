@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from math import prod
 
 import numpy as np
@@ -20,8 +22,8 @@ from ardsl.networks.group import TargetBlock
 _CHUNK = 1 << 20
 _FAR = 10.0
 """A median absolute value that no standardized data has."""
-_STEADY = {torch.float64: 1e-12}
-"""A spread of less than this share of the values themselves is rounding, not a scale; 1e-6 in narrower types."""
+_MOST_NAMED = 3
+"""Elements that a warning names."""
 _EVERY = slice(None)
 _ROUNDING = 1e-3
 """Samples are float64 where the model's own type would round them by more than this share of the scale."""
@@ -105,10 +107,21 @@ class Standardization(nn.Module):
             shape, tied = examples[name].shape[1:], sorted(self._tied.get(name, ()))
             first = _rows(torch.arange(len(mask)).view(shape), shape, tied)[0]
             rows = _rows(examples[name], shape, tied)
-            center, scale = _center_and_scale(rows, mask[first.numpy()], self._positive[name][first])
+            measured = _measure(rows, mask[first.numpy()], self._positive[name][first], self.like.dtype)
+            stored, own = (str(dtype).removeprefix("torch.") for dtype in (rows.dtype, self.like.dtype))
+            constant = f"no more than {stored} rounds them by, so they are taken as constant: keep their differences"
+            self._warn(name, first[measured.rounded], f"{constant} from one of them")
+            self._warn(name, first[measured.narrow], f"less than {own} holds of positive numbers: declare them `real`")
             untied = [1 if axis in tied else size for axis, size in enumerate(shape)]
-            for buffer, measured in (("center", center), ("scale", scale)):
-                self.get_buffer(f"{buffer}_{name}").copy_(measured.view(untied).expand(shape).reshape(-1))
+            for buffer, numbers in (("center", measured.center), ("scale", measured.scale)):
+                self.get_buffer(f"{buffer}_{name}").copy_(numbers.view(untied).expand(shape).reshape(-1))
+
+    def _warn(self, name: str, elements: Tensor, by: str) -> None:
+        """Warns of elements of a variable whose values differ by too little."""
+        if len(elements):
+            names = [f"`{self._variables[name].element_name(int(element))}`" for element in elements[:_MOST_NAMED]]
+            more = f" and {len(elements) - _MOST_NAMED:,} more" if len(elements) > _MOST_NAMED else ""
+            warnings.warn(f"the values of {', '.join(names)}{more} differ by {by}", stacklevel=5)
 
     def standardized(self, values: Values, elements: slice = _EVERY) -> Values:
         """Standardizes data: [batch, elements] by variable, of all elements or of some, in the model's type, or
@@ -151,7 +164,11 @@ class Standardization(nn.Module):
         center, scale = self.get_buffer(f"center_{name}"), self.get_buffer(f"scale_{name}")
         x = center[elements] + scale[elements] * z
         info = torch.finfo(z.dtype)
-        rough = bool((center.abs() * info.eps > _ROUNDING * scale).any())
+        step = (center.abs() * info.eps).clamp(
+            min=info.tiny
+        )  # from one number of the type to the next, near the center
+        rough = bool(((step > _ROUNDING * scale) | (center.abs() + scale / _ROUNDING > info.max)).any())
+        info = torch.finfo(x.dtype if rough else z.dtype)
         positive = self._positive[name].to(x.device)[elements]
         x = torch.where(positive, x.clamp(info.tiny, info.max), x.clamp(info.min, info.max))
         return x if rough else x.to(z.dtype)
@@ -225,24 +242,57 @@ def _rows(value: Tensor, shape: Sequence[int], tied: Sequence[int]) -> Tensor:
     return value.reshape(-1, prod(size for axis, size in enumerate(shape) if axis not in tied))
 
 
-def _center_and_scale(value: Tensor, mask: np.ndarray, positive: Tensor) -> tuple[Tensor, Tensor]:
-    """Center and scale of each element, float64 [elements]: mean and standard deviation, or 0 and the geometric mean;
-    0 and 1 where not ``mask``. In chunks, by merging means and squared deviations."""
+@dataclass(frozen=True)
+class _Measured:
+    """What examples say of each element, float64 [elements]: their ``center`` and ``scale``, and the elements whose
+    values differ by less than their type, or the model's, holds: ``rounded`` reals, ``narrow`` positives, bool
+    [elements]."""
+
+    center: Tensor
+    scale: Tensor
+    rounded: Tensor
+    narrow: Tensor
+
+
+def _measure(value: Tensor, mask: np.ndarray, positive: Tensor, dtype: torch.dtype) -> _Measured:
+    """Center and scale of each element: mean and standard deviation, or 0 and the geometric mean; 0 and 1 where not
+    ``mask``, or where nothing is known, and 1 where all values are the same.
+
+    ``dtype`` is the model's. In chunks, in two passes: least and greatest values, then means and squared deviations of
+    where values lie between these, merged. So neither the size of values nor their distance from 0 costs digits.
+    """
     elements = len(mask)
-    count = torch.zeros(elements, dtype=torch.float64)
-    mean, squares = torch.zeros_like(count), torch.zeros_like(count)
-    for chunk in value.split(max(1, _CHUNK // elements)):
+    low = torch.full((elements,), math.inf, dtype=torch.float64)
+    high = -low
+    for chunk, known in _chunks(value, positive):
+        low = torch.minimum(low, torch.where(known, chunk, math.inf).amin(0))
+        high = torch.maximum(high, torch.where(known, chunk, -math.inf).amax(0))
+    kept = torch.as_tensor(mask) & (low <= high)
+    low, high = torch.where(kept, low, 0.0), torch.where(kept, high, 0.0)
+    half_range = high / 2 - low / 2  # the whole may be beyond all floats
+    count, mean, squares = torch.zeros(3, elements, dtype=torch.float64)
+    for chunk, known in _chunks(value, positive):
+        share = (chunk / 2 - low / 2) / torch.where(half_range > 0, half_range, 1.0)
+        n = known.sum(0).double()
+        new = torch.where(known, share, 0.0).sum(0) / n.clamp(min=1)
+        total = (count + n).clamp(min=1)
+        squares = squares + torch.where(known, (share - new) ** 2, 0.0).sum(0) + (new - mean) ** 2 * count * n / total
+        mean = mean + (new - mean) * n / total
+        count = count + n
+    mean = 2 * (low / 2 + half_range * mean)
+    spread = 2 * half_range * (squares / count.clamp(min=1)).sqrt()
+    stored = value.dtype if value.is_floating_point() else torch.float64
+    step = torch.maximum(low.abs(), high.abs()) * torch.finfo(stored).eps
+    rounded = (half_range > 0) & (half_range <= step) & ~positive
+    narrow = (half_range > 0) & (half_range <= torch.finfo(dtype).eps) & positive
+    spread = torch.where(rounded, step.clamp(min=1), torch.where(spread > 0, spread, 1.0))
+    center = torch.where(positive, 0.0, mean)
+    return _Measured(center, torch.where(positive & kept, mean.exp(), spread), rounded, narrow)
+
+
+def _chunks(value: Tensor, positive: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Some rows after the other in float64, logarithms of what is positive, and which of them are known."""
+    for chunk in value.split(max(1, _CHUNK // len(positive))):
         chunk = chunk.cpu().double()
         chunk = torch.where(positive, chunk.log(), chunk)
-        known = chunk.isfinite()
-        n = known.sum(0).double()
-        new = torch.where(known, chunk, 0.0).sum(0) / n.clamp(min=1)
-        total = (count + n).clamp(min=1)
-        squares += torch.where(known, (chunk - new) ** 2, 0.0).sum(0) + (new - mean) ** 2 * count * n / total
-        mean += (new - mean) * n / total
-        count += n
-    spread = (squares / count.clamp(min=1)).sqrt()
-    spread = torch.where(spread > _STEADY.get(value.dtype, 1e-6) * mean.abs(), spread, 1.0)
-    kept = torch.as_tensor(mask)
-    center = torch.where(kept & ~positive, mean, 0.0)
-    return center, torch.where(kept, torch.where(positive, mean.exp(), spread), 1.0)
+        yield chunk, chunk.isfinite()

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ardsl.compiler.likelihood.missing import may_miss
 from ardsl.data.choices import choose, no_such, variables
 from ardsl.data.formats.source import LENGTHS, Source
 from ardsl.data.formats.texts import Text
@@ -138,7 +137,7 @@ class _Reader:
     def __post_init__(self) -> None:
         every = variables(self.spec)
         self.varying = {variable.name for variable in every if variable.varies}
-        allowed: dict[str, Sequence[Variable]] = {"keep": every, "marginalize": may_miss(self.spec.model)}
+        allowed: dict[str, Sequence[Variable]] = {"keep": every, "marginalize": self.spec.model.may_miss}
         self.gaps = {variable.name for variable in allowed.get(self.policy, ())} | self.varying
 
     def read(self, absent: Sequence[str]) -> Loaded:

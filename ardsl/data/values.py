@@ -158,7 +158,8 @@ class Part:
         if strange.any():
             if unknown is None:
                 first = np.unravel_index(int(strange.argmax()), strange.shape)
-                raise self._outside(first, values[first], rows, int(strange.sum()) - 1)
+                beyond = bool(np.isfinite(numbers[first])) and not np.isfinite(kept[first])
+                raise self._outside(first, values[first], rows, int(strange.sum()) - 1, beyond)
             self._count(strange, values, rows, unknown)
             missing = missing | strange
             kept = np.where(strange, self.domain.feasible, kept)
@@ -214,9 +215,15 @@ class Part:
             raise self._outside(first, str(values[first]), rows, int(wrong.sum()) - 1)
         return numbers
 
-    def _outside(self, index: tuple[np.intp, ...], value: object, rows: np.ndarray | None, more: int) -> Exception:
+    def _outside(
+        self, index: tuple[np.intp, ...], value: object, rows: np.ndarray | None, more: int, beyond: bool = False
+    ) -> Exception:
+        """The error of a value that is none of the domain, or, where it is ``beyond``, too large for single precision;
+        ``more`` like it are not named."""
         value = self._written(index, value, rows)
         allowed, hint = self.domain.words, None
+        if beyond:
+            allowed += " up to 3.4e38, where single precision ends"
         if self.raw.is_text and self.domain.labels:
             allowed = f"one of {listed(self.domain.labels)}"
             hint = did_you_mean(str(value), self.domain.labels)
@@ -290,8 +297,9 @@ def _loses(numbers: np.ndarray, rounded: np.ndarray) -> bool:
     if rounded.dtype == numbers.dtype or not numbers.size:
         return False
     high, low = (np.asarray(f.reduce(numbers, axis=0), np.float64) for f in (np.fmax, np.fmin))
-    size = np.maximum(np.abs(high), np.abs(low))
-    return bool((size * np.finfo(rounded.dtype).eps > _ROUNDING * (high - low)).any())
+    size, info = np.maximum(np.abs(high), np.abs(low)), np.finfo(rounded.dtype)
+    step = np.where(size > 0, np.maximum(size * info.eps, info.smallest_subnormal), 0)
+    return bool((step > _ROUNDING * (high - low)).any())
 
 
 def _outside(values: np.ndarray, domain: Domain) -> np.ndarray | None:

@@ -229,5 +229,13 @@ class Model:
     def given(self) -> tuple[Variable, ...]:
         return tuple(v for v in self.variables.values() if v.kind == "given")
 
+    @cached_property
+    def may_miss(self) -> tuple[Variable, ...]:
+        """The variables whose values may be missing: trained on all orders, drawn one by one, read by no other
+        variable, and of one length, since NaN is where a longer one ends."""
+        read = {c.variable for f in self.factors for c in f.contexts if c.variable != f.variable}
+        one_by_one = (v for v in self.observed if not v.orders.orders[0].event_axes and not v.varies)
+        return tuple(v for v in one_by_one if v.orders.train_all and v.name not in read)
+
     def factors_of(self, variable: str) -> tuple[Factor, ...]:
         return tuple(f for f in self.factors if f.variable == variable)

@@ -22,7 +22,7 @@ from ardsl.compiler.base import CompiledModel, Rows
 from ardsl.compiler.compile import Compiled
 from ardsl.compiler.guards import at_once, evaluating
 from ardsl.compiler.likelihood.density import Density
-from ardsl.compiler.likelihood.missing import by_pattern, may_miss
+from ardsl.compiler.likelihood.missing import by_pattern
 from ardsl.compiler.model import AutoregressiveModel
 from ardsl.data.splits import Examples, count, load_split, take
 from ardsl.data.values import Unknown
@@ -162,7 +162,7 @@ def scores(
 def _incomplete(model: Compiled, examples: Examples, variables: Sequence[Variable]) -> np.ndarray:
     """The examples that lack values of some variables without which they have no likelihood: bool [examples]."""
     lacking = np.zeros(count(examples), dtype=bool)
-    marginalized = may_miss(model.spec.model)
+    marginalized = model.spec.model.may_miss
     for variable in variables:
         value = examples[variable.name]
         if variable not in marginalized and not variable.varies and value.is_floating_point():

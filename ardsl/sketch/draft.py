@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ardsl.common.wording import one_line, printable
+from ardsl.common.wording import number, one_line, printable
 from ardsl.data.formats import csv, parquet
 from ardsl.data.formats.tables import Table
 from ardsl.data.sources import open_source
@@ -126,6 +126,8 @@ def _why_not(column: Column) -> str | None:
         return f"holds numbers beyond {_LARGEST_REAL:.1e}, which single precision does not hold"
     if not column.many and column.distinct == 1:
         return f"constant, {next(iter(column.counts))!r} in every row"
+    if column.numeric and column.least == column.most:
+        return f"constant, {number(column.least)} in every row to the 16 digits that numbers are read with"
     unique = column.many or column.distinct == column.present
     numbered = column.numeric and column.whole and unique and column.rows > 2
     if numbered and (column.ascending or _IDENTIFIER.search(column.name)):

@@ -237,7 +237,7 @@ class _Fit:
         self.device = device
         self.sharded = processes.world > 1 and training.options["strategy"] == "fsdp"
         self.model = self._compile()
-        self.model.measure(training.splits.train)
+        self.model.standardize_by(training.splits.train)
         self.progress = Progress(settings.epochs, shown=training.progress and processes.first)
         self.folder: RunFolder | None = None
         self._fingerprint = fingerprint(self.splits.train, self.splits.valid)

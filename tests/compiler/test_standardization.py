@@ -2,8 +2,11 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import ardsl
 from ardsl.compiler.standardization import Standardization
@@ -164,6 +167,88 @@ def test_a_constant_column_keeps_its_scale() -> None:
     assert model.units.get_buffer("scale_x").item() == 1
 
 
+@pytest.mark.parametrize("value", [1e30, 0.1, 1e-150, -7e9, 1e200])
+@torch.no_grad()
+def test_a_constant_column_is_0_exactly(value: float) -> None:
+    """The mean of many copies of a number is that number, without what adding them up rounds."""
+    model = ardsl.compile(ardsl.loads("observed x[2] : real\np(x[i] | x[<i]) = normal"))
+    x = torch.stack([torch.full((999,), value, dtype=torch.float64), torch.arange(999.0, dtype=torch.float64)], 1)
+    model.measure(x)
+    standardized = model.units.standardized({"x": x})["x"]
+    assert not standardized[:, 0].any() and abs(standardized[:, 1].mean()) < 1e-6
+    assert model.log_prob(x, elementwise=True)["x"][:, 0].tolist() == pytest.approx([-0.9189385] * 999)
+    assert model.sample(5, seed=0)[:, 0].double() == pytest.approx(np.full(5, value), abs=4.0)
+
+
+@pytest.mark.parametrize(
+    ("mean", "scale"), [(1e9, 1e-3), (1e12, 0.01), (1e15, 100), (9e15, 11.5), (9e15, 1000), (1e17, 1e4), (1, 1e-13)]
+)
+@torch.no_grad()
+def test_a_spread_that_double_precision_holds_is_a_scale(mean: float, scale: float) -> None:
+    """However small a share of the values it is: the mean log-probability is that of a normal column."""
+    x = torch.from_numpy(mean + scale * np.random.default_rng(0).normal(size=1000))
+    model = ardsl.compile(ardsl.loads("observed x : real\np(x) = normal"))
+    model.measure(x)
+    spread = (x - x[0]).std(correction=0).item()
+    expected = -0.5 * math.log(2 * math.pi * math.e) - math.log(spread)
+    off = math.ulp(mean) / 2 / spread  # the center is a number, too
+    assert model.log_prob(x).mean().item() == pytest.approx(expected, abs=1e-4 + off**2 / 2)
+    samples = model.sample(4000, seed=0)
+    assert samples.dtype == torch.float64
+    assert (samples - mean).std().item() == pytest.approx(spread, rel=0.05)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    exponent=st.floats(-200, 200),
+    sign=st.sampled_from([-1, 1]),
+    share=st.one_of(st.just(0.0), st.floats(-1e9, 1e9)),
+    seed=st.integers(0, 9),
+)
+@torch.no_grad()
+def test_any_unit_and_origin_of_reals(exponent: float, sign: int, share: float, seed: int) -> None:
+    """Measured on ax + b, a model gives log p(x) − log |a|, and samples ax + b, whatever a and b are."""
+    a = sign * 10**exponent
+    x = torch.from_numpy(np.random.default_rng(seed).normal(size=50))
+    near, far = (ardsl.compile(ardsl.loads("observed x : real\np(x) = student_t")) for _ in range(2))
+    near.measure(x)
+    y = a * x + a * share
+    far.measure(y)
+    torch.testing.assert_close(far.log_prob(y), near.log_prob(x) - math.log(abs(a)), atol=2e-3, rtol=1e-6)
+    drawn = far.sample(50, seed=0).double()
+    again = (drawn - a * share) / a
+    assert far.log_prob(drawn).isfinite().all()
+    torch.testing.assert_close(sign * again.sort().values.median(), torch.zeros(()).double(), atol=1.5, rtol=0)
+
+
+@settings(max_examples=40, deadline=None)
+@given(exponent=st.floats(-200, 200), seed=st.integers(0, 9))
+@torch.no_grad()
+def test_any_unit_of_positives(exponent: float, seed: int) -> None:
+    a = 10**exponent
+    x = torch.from_numpy(np.random.default_rng(seed).lognormal(size=50))
+    near, far = (ardsl.compile(ardsl.loads("observed x : positive\np(x) = gamma")) for _ in range(2))
+    near.measure(x)
+    far.measure(a * x)
+    torch.testing.assert_close(far.log_prob(a * x), near.log_prob(x) - math.log(a), atol=2e-3, rtol=1e-6)
+    assert far.log_prob(far.sample(50, seed=0)).isfinite().all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_differences_that_no_number_holds_are_said(dtype: torch.dtype) -> None:
+    """Neighbouring numbers are rounding, not data, and a positive number is not centered."""
+    above = 1 + torch.finfo(dtype).eps
+    x = torch.tensor([[1.0, 5.0], [above, 5.0], [1.0, 7.0]], dtype=dtype)
+    model = ardsl.compile(ardsl.loads("observed x[2] : real\np(x[i] | x[<i]) = normal"))
+    kind = str(dtype).removeprefix("torch.")
+    with pytest.warns(UserWarning, match=rf"the values of `x\[0\]` differ by no more than {kind} rounds them by"):
+        model.measure(x)
+    assert model.units.get_buffer("scale_x")[0].item() == 1
+    model = ardsl.compile(ardsl.loads("observed x[2] : positive\np(x[i] | x[<i]) = gamma"))
+    with pytest.warns(UserWarning, match=r"`x\[0\]` differ by less than float32 holds of positive numbers: declare"):
+        model.measure(x)
+
+
 @torch.no_grad()
 def test_what_a_network_treats_alike_has_one_unit() -> None:
     """Of a series all moments, of tied draws all of them, and of what they read by place; of a record none."""
@@ -220,3 +305,27 @@ def test_what_measure_refuses() -> None:
         model.measure({"x": torch.zeros(3)})
     with pytest.raises(ardsl.ArdslError, match=r"`x` must be numbers, not 'lots'"):
         model.measure({"x": "lots"})
+    for value in (math.nan, math.inf, -math.inf):
+        x = torch.zeros(4, 2)
+        x[3, 1] = value
+        with pytest.raises(
+            ardsl.ArdslError, match=rf"`x\[1\]` takes a finite number \(real\), not {value}, as example 3"
+        ):
+            model.measure({"x": x})
+    with pytest.raises(ardsl.ArdslError, match=r"`t` takes a finite number \(real\), not nan, as example 0 has it"):
+        model.measure({"t": torch.full((3,), math.nan)})
+    mixed = ardsl.compile(ardsl.loads(MIXED))
+    row = data()
+    row[7, 4] = -1
+    with pytest.raises(ardsl.ArdslError, match=r"`row\.e` takes a finite number above 0 \(positive\), not -1"):
+        mixed.measure(row)
+
+
+def test_missing_values_are_measured_where_a_model_allows_them() -> None:
+    spec = ardsl.loads(
+        'observed x[2] : real\norder x by any(orders = 2, train = "all")\np(x[i] | x[<i]) = normal via nade'
+    )
+    model = ardsl.compile(spec)
+    model.measure(torch.tensor([[1.0, math.nan], [3.0, 8.0], [math.nan, 10.0]]))
+    assert model.units.get_buffer("center_x").tolist() == [2.0, 9.0]
+    assert model.units.get_buffer("scale_x").tolist() == [1.0, 1.0]

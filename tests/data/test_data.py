@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -225,3 +226,18 @@ def test_values_keep_the_digits_that_their_spread_needs(form: str, tmp_path: Pat
     assert examples["t"].dtype == torch.float64
     if form != "one row":
         assert examples["x"].dtype == torch.float32
+
+
+@pytest.mark.parametrize("unit", [1e-150, 1e-44, 1e-30, 1e30])
+def test_reals_of_any_size_train_alike(unit: float) -> None:
+    """Numbers that single precision takes for 0, too, keep their digits until they are standardized."""
+    x = np.random.default_rng(0).normal(size=(100, 2))
+    spec = ardsl.loads("observed x[2] : real\np(x[i] | x[<i]) = normal via linear\ntrain { epochs = 2  batch = 50 }")
+    near, far = (
+        ardsl.fit(spec, {"train": y, "valid": y}, progress=False, seed=0, device="cpu").model for y in (x, unit * x)
+    )
+    with torch.no_grad():
+        shifted = near.log_prob(x) - 2 * math.log(unit)
+        torch.testing.assert_close(far.log_prob(unit * x), shifted, atol=1e-3, rtol=1e-5)
+    zeros = load_data(spec, {"train": np.zeros((4, 2)), "valid": x}).train
+    assert zeros["x"].dtype == torch.float32

@@ -46,7 +46,8 @@ TABLES = {
     ),
     "too large for float32": (
         HEADER + "1e60,Chur,0,1\n",
-        "error[AR504]: DIR/t.csv, line 2, column `age`: `person.age` takes a finite number (real), not '1e60'",
+        "error[AR504]: DIR/t.csv, line 2, column `age`: `person.age` takes a finite number up to 3.4e38, "
+        "where single precision ends (real), not '1e60'",
     ),
     "unknown label": (
         HEADER + GOOD + GOOD + "41,Churr,0,1\n",

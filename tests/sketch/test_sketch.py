@@ -157,6 +157,17 @@ def test_two_columns_have_two_orders(tmp_path: Path) -> None:
     ardsl.loads(text)
 
 
+def test_a_column_that_reads_as_one_number_is_constant(tmp_path: Path) -> None:
+    """Differences beyond the digits of double precision are none to a model; those within them are."""
+    rows = "".join(f"{10**30 + k}.5,{10**25 + k},{10**9 + k / 1000:.3f},{k % 7}\n" for k in range(200))
+    (tmp_path / "t.csv").write_text("a,b,c,d\n" + rows)
+    text, _, left_out = sketch(tmp_path / "t.csv", tmp_path / "t.ar")
+    read_with = "in every row to the 16 digits that numbers are read with"
+    assert left_out == [f"a: constant, 1e+30 {read_with}", f"b: constant, 1e+25 {read_with}"]
+    spec = ardsl.loads(text)
+    assert {f.name: str(f.domain) for f in spec.variables["row"].fields} == {"c": "real", "d": "integer(0, 6)"}
+
+
 def test_infinite_numbers_are_left_out(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("a,b\n" + "".join(f"{'inf' if k == 7 else k / 7},{k % 3}\n" for k in range(40)))
     text, _, left_out = sketch(tmp_path / "t.csv", tmp_path / "t.ar")

@@ -231,6 +231,26 @@ def require_values(values: Values, variables: Sequence[Variable], may_miss: Sequ
             raise ArdslError(f"`{variable.name}` has missing values (NaN): {help}")
 
 
+def require_inside(
+    examples: Mapping[str, Tensor], variables: Mapping[str, Variable], may_miss: Sequence[Variable]
+) -> None:
+    """Refuses examples, [examples, *shape] by name, with values outside their domains, and NaN where a value has to
+    be."""
+    for name, value in examples.items():
+        variable = variables[name]
+        rows = value.reshape(len(value), variable.size)
+        for domain, first, last in variable.domain_runs(range(variable.size)):
+            part = rows[:, first:last]
+            outside = ~domain.inside(part)
+            if variable.varies or variable in may_miss:
+                outside &= ~part.isnan()
+            if bool(outside.any()):
+                example, element = outside.nonzero()[0].tolist()
+                strange, where = part[example, element], variable.element_name(first + element)
+                takes = f"`{where}` takes {domain.words} ({domain.name})"
+                raise ArdslError(f"{takes}, not {_first(strange)}, as example {example} has it")
+
+
 def expand_given(values: Values, count: int) -> Values:
     """Conditioning for ``count`` examples: one example's is repeated."""
     expanded = {}

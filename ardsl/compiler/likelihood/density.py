@@ -14,7 +14,7 @@ from ardsl.compiler.arrays.encoding import encode
 from ardsl.compiler.arrays.values import Values
 from ardsl.compiler.base import CompiledModel
 from ardsl.compiler.guards import same_orders
-from ardsl.compiler.likelihood.missing import Pattern, by_pattern, may_miss, present, with_last
+from ardsl.compiler.likelihood.missing import Pattern, by_pattern, present, with_last
 from ardsl.compiler.likelihood.spans import covering_spans
 from ardsl.compiler.standardization import Standardization
 from ardsl.families.distributions import build_family
@@ -49,7 +49,7 @@ class Density(CompiledModel):
             for group in self.groups
         ]
         self.units = Standardization(spec.model, spec.plan.groups)
-        self.may_miss = may_miss(spec.model)
+        self.may_miss = spec.model.may_miss
         self._domains = [(v.name, *run) for v in spec.variables.values() for run in v.domain_runs(range(v.size))]
         self.plain = not any(v.varies or v.orders.mixed for v in spec.variables.values())
         """True where no length varies and each variable has one order: each draw has one term in the likelihood."""

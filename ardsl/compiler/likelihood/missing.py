@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ardsl.compiler.arrays.values import Values, blank
-from ardsl.model.model import Model, Variable
+from ardsl.model.model import Variable
 from ardsl.networks.group import Group, TargetBlock
 from ardsl.networks.stepper import Orders
 from ardsl.relations import Order
@@ -26,14 +26,6 @@ Cells = Mapping[str, np.ndarray]
 
 Pattern = tuple[Values, Cells]
 """Examples that miss the same elements, with legal values there."""
-
-
-def may_miss(model: Model) -> tuple[Variable, ...]:
-    """The variables whose values may be missing: trained on all orders, drawn one by one, read by no other variable,
-    and of one length, since NaN is where a longer one ends."""
-    read = {c.variable for f in model.factors for c in f.contexts if c.variable != f.variable}
-    one_by_one = (v for v in model.observed if not v.orders.orders[0].event_axes and not v.varies)
-    return tuple(v for v in one_by_one if v.orders.train_all and v.name not in read)
 
 
 def by_pattern(
