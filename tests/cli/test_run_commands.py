@@ -225,6 +225,20 @@ def test_a_training_of_no_epoch_says_so(run: Run, spec: str) -> None:
     assert "no epoch was trained" in run("train", spec, "--epochs", "0").stderr
 
 
+def test_a_column_that_hardly_varies_is_named_in_a_line(run: Run, here: Path) -> None:
+    """Numbers about 10¹⁶ that differ by one step of double precision."""
+    rows = "".join(f"{10**16 + 2 * (k % 2)},{k % 5}\n" for k in range(40))
+    (here / "t.csv").write_text("a,b\n" + rows)
+    (here / "t.ar").write_text(
+        "record r { a : real  b : real }\np(r[i] | r[<i]) = normal via linear\n"
+        'data { train = "t.csv"  valid = 0.2 }\ntrain { epochs = 1 }\n'
+    )
+    assert run("train", "t.ar", "-q").stderr.splitlines() == [
+        "note: the values of `r.a` differ by no more than float64 rounds them by, so they are taken as constant: "
+        "keep their differences from one of them"
+    ]
+
+
 def test_a_run_that_was_moved_asks_for_its_data(run: Run, trained: str, here: Path) -> None:
     moved = here / "far" / "and" / "away"
     moved.parent.mkdir(parents=True)
