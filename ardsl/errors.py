@@ -18,6 +18,10 @@ class ArdslError(Exception):
         return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
 
+class MissingMethodError(ArdslError, AttributeError):
+    """A model was asked for a method that only another kind of model has; ``hasattr`` says no of it."""
+
+
 class SpecError(ArdslError):
     """A spec was rejected. ``diagnostics`` holds every error and warning of it, in the order of the text."""
 

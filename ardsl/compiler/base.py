@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ardsl.common.wording import series
 from ardsl.compiler.arrays.users import examples_by_name, require_inside
 from ardsl.compiler.window import Window
+from ardsl.errors import MissingMethodError
 from ardsl.spec import Spec
 
 
@@ -51,6 +53,8 @@ class Likelihood(NamedTuple):
 class CompiledModel(nn.Module, ABC):
     """A spec as a torch module: it scores, samples, and gives the loss that training minimizes."""
 
+    of_models: ClassVar[str] = ""
+    """Of a kind of models, which ones these are, in words."""
     asks: bool = False
     """True where a network is asked with a mask: training estimates its likelihood by one question for each example."""
     kl_weight: float = 1.0
@@ -61,6 +65,15 @@ class CompiledModel(nn.Module, ABC):
         self.spec = spec
         self.data_directory: str | None = None
         """The folder of the spec's own data, for a model restored from elsewhere; None: beside the spec."""
+
+    def __getattr__(self, name: str) -> Any:
+        """Names the kind of model that has a method which this kind lacks."""
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            if problem := _lacking(self, name):
+                raise MissingMethodError(problem) from None
+            raise
 
     @property
     @abstractmethod
@@ -170,3 +183,20 @@ class CompiledModel(nn.Module, ABC):
     @abstractmethod
     def sample(self, n: int = 1, given: Any = None, *, seed: int | None = None) -> Any:
         """``n`` samples in the form of the data."""
+
+
+def _lacking(model: CompiledModel, name: str) -> str | None:
+    """Says which models have a public method that the model lacks; None where none have."""
+    if name.startswith("_") or "spec" not in model.__dict__:
+        return None
+    for kind in _kinds(CompiledModel):  # type: ignore[type-abstract]
+        if kind.of_models and callable(getattr(kind, name, None)):
+            latent = series(f"`{latent}`" for latent in model.latent) or "none"
+            return f"`{name}` is of {kind.of_models}, and this one has {latent}"
+    return None
+
+
+def _kinds(base: type[CompiledModel]) -> Iterator[type[CompiledModel]]:
+    for kind in base.__subclasses__():
+        yield kind
+        yield from _kinds(kind)

@@ -63,6 +63,8 @@ class AutoregressiveModel(Density, Queryable):
     >>> x = torch.tensor([[0, 1, 1, 0], [1, 1, 0, 0]])
     """
 
+    of_models = "models without latent variables"
+
     def __init__(self, spec: Spec) -> None:
         super().__init__(spec)
         orders = max((group.order_count for group in self.groups), default=1)

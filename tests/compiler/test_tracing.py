@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from inspect import signature
 
 import pytest
 import torch
@@ -206,24 +205,3 @@ def test_what_is_not_validated_is_whole_tensors() -> None:
         hidden.log_prob([[0] * 5], validate=False)
     with pytest.raises(ardsl.ArdslError, match="^`validate = False` takes whole examples: no `lengths`$"):
         hidden.log_prob(torch.zeros(1, 5), lengths=[5], validate=False)
-
-
-ONLY_WITHOUT_LATENTS = {
-    "log_prob": {"elementwise", "order"},
-    "sample": {"prefix", "where", "begin"},
-}
-"""Arguments about single draws, orders, time steps and cells, which models with latent variables do not take."""
-ONLY_WITH_LATENTS = {"sample": {"fix", "latent"}}
-
-
-def test_models_of_both_kinds_take_the_same_arguments() -> None:
-    first, second = ardsl.AutoregressiveModel, ardsl.LatentModel
-    shared = [name for name in dir(first) if not name.startswith("_") and callable(getattr(first, name))]
-    for name in filter(second.__dict__.__contains__, shared):
-        parameters = [dict(signature(getattr(kind, name)).parameters) for kind in (first, second)]
-        for own, beside in zip(parameters, (ONLY_WITHOUT_LATENTS, ONLY_WITH_LATENTS), strict=True):
-            assert beside.get(name, set()) <= own.keys(), name
-            for argument in beside.get(name, ()):
-                del own[argument]
-        kinds = [{n: (p.kind, p.default) for n, p in own.items()} for own in parameters]
-        assert kinds[0] == kinds[1], name

@@ -53,6 +53,8 @@ class LatentModel(LatentConditionals, Queryable):
     >>> x = torch.tensor([[0, 1, 1, 0], [1, 1, 0, 0]])
     """
 
+    of_models = "models with latent variables"
+
     @property
     def factors(self) -> tuple[AutoregressiveModel, ...]:
         if self.guide:

@@ -24,6 +24,8 @@ from ardsl.compiler.queries.particles import Sampler
 from ardsl.compiler.queries.where import Cells, read_event, read_question
 from ardsl.compiler.steps.evaluator import Lender
 from ardsl.errors import ArdslError
+from ardsl.families.domains import Domain
+from ardsl.model.columns import column_names
 from ardsl.model.model import Variable
 
 Masks = dict[str, np.ndarray]
@@ -144,7 +146,7 @@ def values_of(joint: Joint, given: Any, what: str) -> Values:
         cell = cells.find(str(name))
         if cell is None:
             raise cells.unknown(str(name))
-        columns[cell] = _column(joint.variables[cell[0]], cell, value)
+        columns[cell] = _column(cells.domain(*cell), cells.name(cell), value)
     count = max([*map(len, whole.values()), *map(len, columns.values())], default=1)
     for name, column in [*whole.items(), *((cells.name(c), v) for c, v in columns.items())]:
         if len(column) not in (1, count):
@@ -157,10 +159,8 @@ def values_of(joint: Joint, given: Any, what: str) -> Values:
     return values
 
 
-def _column(variable: Variable, cell: Cell, value: Any) -> Tensor:
-    """The values of one cell, float64 [rows], which are in its domain."""
-    domain = variable.element_domain(cell[1])
-    name = variable.element_name(cell[1])
+def _column(domain: Domain, name: str, value: Any) -> Tensor:
+    """The values of the cell of a name, float64 [rows], which are in its domain."""
     array = value.detach().cpu().numpy() if isinstance(value, Tensor) else np.asarray(value, dtype=object)
     numbers = torch.from_numpy(numbers_of(np.atleast_1d(array).reshape(-1), domain, name))
     strange = numbers[~(domain.inside(numbers) | numbers.isnan())]
@@ -222,10 +222,12 @@ def require_given(joint: Joint, condition: Event) -> dict[Cell, float]:
     fixed = [{cell: value for cell, value in box.known.items() if cell[0] in names} for box in condition.boxes]
     for variable in joint.given:
         for element in range(variable.size):
-            cell, name = (variable.name, element), variable.element_name(element)
+            cell = (variable.name, element)
             if any(cell in box.allowed for box in condition.boxes) or any(cell not in known for known in fixed):
+                name = column_names(joint.model.spec.model, variable)[element]
                 raise ArdslError(f"the model needs the value of `{name}`, which is given: name it in the condition")
             if len({known[cell] for known in fixed}) > 1:
+                name = column_names(joint.model.spec.model, variable)[element]
                 raise ArdslError(f"the condition leaves `{name}` open, which is given: it has no probability")
     return fixed[0] if fixed else {}
 

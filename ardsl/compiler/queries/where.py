@@ -140,7 +140,7 @@ class Cells:
     """The cells of a model by the names that people give them."""
 
     def __init__(self, model: Model) -> None:
-        summed = enumerated(model)
+        self._model, summed = model, enumerated(model)
         self._latent = [v.name for v in model.variables.values() if v.kind == "latent" and v.name not in summed]
         self._variables = {name: v for name, v in model.variables.items() if name not in self._latent}
         named: dict[str, list[Cell]] = defaultdict(list)
@@ -193,9 +193,8 @@ class Cells:
         return self._variables[variable].element_domain(element)
 
     def name(self, cell: Cell) -> str:
-        """The name of a cell, as a spec would write it."""
-        variable = self._variables[cell[0]]
-        return variable.fields[cell[1]].name if variable.is_record else variable.element_name(cell[1])
+        """The name of a cell: its column's, or else as a spec would write it."""
+        return column_names(self._model, self._variables[cell[0]])[cell[1]]
 
     def _element(self, name: str, index: Sequence[str]) -> Cell:
         variable = self._variables[name]
