@@ -34,7 +34,7 @@ class DataError(ArdslError):
     """Data, a file or a run folder is unusable: one line that names the file, row and column where there are such."""
 
     def __init__(self, code: str, message: str) -> None:
-        self.code = code
+        self.code, self.problem = code, message
         super().__init__(f"error[{code}]: {message}")
 
 

@@ -10,7 +10,16 @@ import numpy as np
 import pytest
 
 from ardsl.diagnostics import Diagnostic, Sink, Source
-from ardsl.language import format_tree, parse
+from ardsl.families import resolve as families
+from ardsl.families import resolve_domain
+from ardsl.graph import separation
+from ardsl.language import build, format_tree, parse, parser
+from ardsl.model import declarations, indices
+from ardsl.networks import realize, resolve
+from ardsl.networks.dense import by
+from ardsl.networks.dense import networks as dense
+from ardsl.networks.lattice import network as lattice
+from ardsl.relations import layering, order
 from ardsl.spec import diagnose
 
 ROOT = Path(__file__).parents[1]
@@ -81,3 +90,46 @@ def test_every_code_a_page_names_is_known() -> None:
 
     named = {code for page in PAGES for code in re.findall(r"\bAR\d{3}\b", page.read_text())}
     assert named - set(RULES) == set()
+
+
+LIMITS = {
+    "AR010": (parser.MAX_CHARACTERS, parser.MAX_TOKENS),
+    "AR008": (build.MAX_DEPTH,),
+    "AR020": (parser.MAX_FAULTS,),
+    "AR111": (declarations.MOST_ELEMENTS,),
+    "AR112": (declarations.MOST_AXES,),
+    "AR127": (indices.LARGEST,),
+    "AR252": (order.MOST_ORDERS,),
+    "AR305": (resolve_domain.MAX_LEVELS,),
+    "AR302": (resolve_domain.MAX_INTEGER,),
+    "AR317": (families.MAX_COMPONENTS,),
+    "AR410": (dense.MAX_PAIRS, dense.MAX_LISTED, dense.MAX_SLOTS),
+    "AR408": (dense.MAX_TABLE_ROWS,),
+    "AR430": (by.MAX_VALUES,),
+    "AR411": (resolve.MAX_PARAMETERS, realize.MANY_PARAMETERS),
+    "AR416": (realize.MAX_READINGS,),
+    "AR427": (resolve.MAX_VALUES,),
+    "AR419": (lattice.MOST_RANKED,),
+    "AR211": (layering.MOST_ELEMENTS, layering.MOST_EDGES, separation.MOST_ELEMENTS, separation.MOST_EDGES),
+}
+"""The constants of the code behind the rows of the table of limits, by the first code of each."""
+_POWER = re.compile(r"(\d+)([⁰¹²³⁴⁵⁶⁷⁸⁹]+)")
+_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
+
+
+def numbers(text: str) -> set[int]:
+    """The whole numbers that a text writes: 65,536 and 2²⁷."""
+    powers = {int(base) ** int(power.translate(_SUPERSCRIPTS)) for base, power in _POWER.findall(text)}
+    return powers | {int(n.replace(",", "")) for n in re.findall(r"\d[\d,]*", _POWER.sub("", text))}
+
+
+def test_the_limits_are_those_of_the_code() -> None:
+    page = (ROOT / "docs" / "language.md").read_text(encoding="utf-8")
+    table = page.partition("\n## Limits\n")[2].partition("\n## ")[0]
+    rows = [line.strip("|").split(" | ") for line in table.splitlines() if "| AR" in line]
+    written: dict[str, set[int]] = {}
+    for _, most, codes in rows:
+        written.setdefault(codes.strip()[:5], set()).update(numbers(most))
+    assert {code: set(constants) for code, constants in LIMITS.items()} == written
+    design = (ROOT / "docs" / "design.md").read_text(encoding="utf-8").partition("\n- Dense networks list ")[2]
+    assert numbers(design.partition("\n")[0]) == {dense.MAX_PAIRS, dense.MAX_SLOTS, dense.MAX_TABLE_ROWS}

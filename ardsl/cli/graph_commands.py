@@ -9,6 +9,7 @@ import click
 
 from ardsl.cli.output import print_file, print_text, say
 from ardsl.cli.specs import json_option, open_spec, set_option, spec_argument
+from ardsl.common.wording import plural
 
 if TYPE_CHECKING:
     from ardsl.model.model import Model
@@ -60,7 +61,7 @@ def _lines(model: Model) -> list[str]:
     lines = []
     for variable in model.variables.values():
         axes = ", ".join(f"{a.name}: {a.size}" if a.name else str(a.size) for a in variable.axes)
-        domain = f"record of {len(variable.fields)} fields" if variable.is_record else f"{variable.domain}"
+        domain = f"record of {plural(len(variable.fields), 'field')}" if variable.is_record else f"{variable.domain}"
         order = f", by {variable.orders.name}" if variable.size > 1 and variable.kind != "given" else ""
         lines.append(f"{variable.kind} {variable.name}{f'[{axes}]' if axes else ''} : {domain}{order}")
         read = list(declared.own[variable.name])

@@ -50,19 +50,25 @@ def truncated(text: str) -> str:
 
 
 def listed(names: Iterable[object], most: int = 6) -> str:
-    """Lists names in back quotes; past ``most`` of them it gives their number only."""
+    """Lists names in back quotes; where they are more than one past ``most``, those past it are counted."""
     every = list(names)
-    rest = len(every) - most
-    few = ", ".join(f"`{truncated(str(name))}`" for name in every[:most])
-    return few + (f" and {rest:,} more" if rest > 0 else "") if every else "none"
+    kept = _kept(len(every), most)
+    few = ", ".join(f"`{truncated(str(name))}`" for name in every[:kept])
+    return few + (f" and {len(every) - kept:,} more" if len(every) > kept else "") if every else "none"
 
 
 def series(items: Iterable[object], most: int = 6) -> str:
-    """Writes items as in a sentence: ``a``, ``a and b``, ``a, b and c``; past ``most`` of them the rest is counted."""
+    """Writes items as in a sentence: ``a``, ``a and b``, ``a, b and c``; where they are more
+    than one past ``most``, those past it are counted."""
     every = [str(item) for item in items]
-    if len(every) > most:
-        every = [*every[:most], f"{len(every) - most:,} more"]
+    if (kept := _kept(len(every), most)) < len(every):
+        every = [*every[:kept], f"{len(every) - kept:,} more"]
     return " and ".join([", ".join(every[:-1]), every[-1]] if len(every) > 1 else every)
+
+
+def _kept(count: int, most: int) -> int:
+    """Counts the items that a list writes out: one alone is no longer than to say that there is one more."""
+    return count if count <= most + 1 else most
 
 
 def number(value: float) -> str:

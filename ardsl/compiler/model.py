@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ardsl.arguments import checked_count, checked_name, checked_order, renamed
-from ardsl.common.wording import shown
+from ardsl.common.wording import plural, shown
 from ardsl.compiler.arrays.lengths import padded, with_nan_beyond_ends
 from ardsl.compiler.arrays.unchecked import unchecked_values
 from ardsl.compiler.arrays.users import (
@@ -250,7 +250,7 @@ class AutoregressiveModel(Density, Queryable):
         if not isinstance(noise, Noise):
             raise ArdslError(f"the noise is what `model.noise({n})` gives, not {shown(noise)}")
         if noise.count != n:
-            raise ArdslError(f"the noise is for {noise.count} samples, not {n}")
+            raise ArdslError(f"the noise is for {plural(noise.count, 'sample')}, not {n:,}")
         checked_name(evaluator, "evaluator", ("step", "whole"))
         prefix = renamed("begin", begin, "prefix", prefix, frames=2)
         if where is not None or names_cells(self._joint, given):

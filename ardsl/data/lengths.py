@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ardsl.common.wording import plural
 from ardsl.data.formats.source import LENGTHS
 from ardsl.diagnostics.rules.data import WRONG_SHAPE
 from ardsl.errors import ArdslError, data_error
@@ -58,7 +59,7 @@ def padded(
     if wrong.any():
         row = int(wrong.argmax())
         bound = f"at most {most:,}" if variable.varies else f"{most:,}: `..{longest}` would let it vary"
-        problem = f"has {lengths[row]:,} places, and `{variable.name}` {bound}"
+        problem = f"has {plural(int(lengths[row]), 'place')}, and `{variable.name}` {bound}"
         if row_name is not None:
             raise data_error(WRONG_SHAPE, place=row_name(row), problem=problem)
         raise data_error(WRONG_SHAPE, place=place, problem=f"row {row} {problem}")
@@ -71,7 +72,7 @@ def padded(
         examples[inside] = values
     else:
         needed = f"{[len(lengths), max(longest, 1), *rest]} or {[total, *rest]}"
-        problem = f"{len(lengths):,} lengths need an array of the shape {needed}, not {list(values.shape)}"
+        problem = f"{plural(len(lengths), 'length')} need an array of the shape {needed}, not {list(values.shape)}"
         raise data_error(WRONG_SHAPE, place=place, problem=problem)
     if not text and variable.varies and examples.size:
         _check_ends(examples, place)

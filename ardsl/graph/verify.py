@@ -40,7 +40,7 @@ class LazyPairs(Sequence[tuple[str, str]]):
 
     def __repr__(self) -> str:
         few = ", ".join(f"({target!r}, {source!r})" for target, source in self[:3])
-        return f"<{self.count:,} pairs: {few}{', …' if self.count > 3 else ''}>" if self.count else "<no pairs>"
+        return f"<{plural(self.count, 'pair')}: {few}{', …' if self.count > 3 else ''}>" if self.count else "<no pairs>"
 
     def __getitem__(self, index):  # type: ignore[no-untyped-def]
         if isinstance(index, slice):

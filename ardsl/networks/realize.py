@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ardsl.common.wording import plural
 from ardsl.diagnostics import Diagnostic, Sink
 from ardsl.diagnostics.rules import networks as rules
 from ardsl.graph.verify import Comparison, Report, compare
@@ -211,7 +212,8 @@ def report_findings(model: Model, plan: Plan, report: Report, sink: Sink) -> Non
                 rules.LEAK.at(
                     factor.target_span,
                     factor=comparison.factor,
-                    count=f"{comparison.leaks.count:,}",
+                    pairs=plural(comparison.leaks.count, "pair"),
+                    are="is" if comparison.leaks.count == 1 else "are",
                     target=target,
                     source=source,
                 )

@@ -26,7 +26,8 @@ from ardsl.compiler.likelihood.missing import by_pattern
 from ardsl.compiler.model import AutoregressiveModel
 from ardsl.data.splits import Examples, count, load_split, take
 from ardsl.data.values import Unknown
-from ardsl.errors import ArdslError
+from ardsl.diagnostics.rules.data import NO_SUCH_KEY
+from ardsl.errors import ArdslError, DataError
 from ardsl.model.model import Variable
 from ardsl.system.processes import Processes
 
@@ -343,4 +344,20 @@ def require_model(model: object) -> None:
 
 def _examples(model: Compiled, data: Any, split: str, data_dir: str | Path | None) -> Examples:
     require_model(model)
-    return load_split(model.spec, data, split, data_dir=data_dir or model.data_directory, dtype=model.like.dtype)
+    directory, dtype = data_dir or model.data_directory, model.like.dtype
+    try:
+        return load_split(model.spec, data, split, data_dir=directory, dtype=dtype)
+    except DataError as error:
+        if error.code == NO_SUCH_KEY.code and _only_columns_lack(model, data, split, directory):
+            raise DataError(error.code, f"{error.problem}; `score` takes it as missing in every row") from None
+        raise
+
+
+def _only_columns_lack(model: Compiled, data: Any, split: str, directory: str | Path | None) -> bool:
+    """Says whether data could be scored with the columns that it lacks as missing ones."""
+    counted = Unknown()
+    try:
+        load_split(model.spec, data, split, data_dir=directory, missing="keep", unknown=counted)
+    except DataError:
+        return False
+    return bool(counted.columns)

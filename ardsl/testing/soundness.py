@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ardsl.common.wording import plural
 from ardsl.compiler.compile import Compiled, compile_model
 from ardsl.probing.probe import verify_numeric
 from ardsl.relations import Earlier, Order, Selection
@@ -33,9 +34,9 @@ def plan_problems(spec: Spec) -> Iterator[str]:
     """Yields the leaks and the blind spots of the plan."""
     for comparison in spec.report.comparisons:
         if comparison.leaks:
-            yield f"plan: {comparison.leaks.count} leaks in {comparison.factor}"
+            yield f"plan: {plural(comparison.leaks.count, 'leak')} in {comparison.factor}"
         if comparison.blind_spots:
-            yield f"plan: {comparison.blind_spots.count} blind spots in {comparison.factor}"
+            yield f"plan: {plural(comparison.blind_spots.count, 'blind spot')} in {comparison.factor}"
 
 
 def oracle_problems(spec: Spec) -> Iterator[str]:
@@ -95,9 +96,9 @@ def probe_problems(spec: Spec) -> Iterator[str]:
     numeric = verify_numeric(spec)
     for planned, probed in zip(spec.report.comparisons, numeric.comparisons, strict=True):
         if probed.leaks:
-            yield f"probe: {probed.leaks.count} leaks in {probed.factor}"
+            yield f"probe: {plural(probed.leaks.count, 'leak')} in {probed.factor}"
         if (planned.realized_relation.matrix() != probed.realized_relation.matrix()).any():
-            yield f"probe: {probed.factor} realizes {probed.realized} pairs, the plan {planned.realized}"
+            yield f"probe: {probed.factor} realizes {plural(probed.realized, 'pair')}, the plan {planned.realized}"
 
 
 def normalization_problems(spec: Spec) -> Iterator[str]:

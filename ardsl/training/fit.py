@@ -15,6 +15,7 @@ import torch
 from lightning.pytorch import Callback
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
+from ardsl.common.wording import plural
 from ardsl.compiler.compile import Compiled, compile_model
 from ardsl.data.lengths import with_lengths
 from ardsl.data.splits import Examples, Splits, load_data, take
@@ -258,7 +259,8 @@ class _Fit:
             raise self._unfit() from None
         if state is not None:
             self.batches.epoch, self.batches.start = len(self.learner.metrics), self.learner.done
-            self.progress.say(f"going on in epoch {len(self.learner.metrics) + 1}, after {self.learner.steps:,} steps")
+            steps = plural(self.learner.steps, "step")
+            self.progress.say(f"going on in epoch {len(self.learner.metrics) + 1}, after {steps}")
         self._written_at, self._write_cost, self._unwritten = 0.0, 0.0, False
         self._sample_files: Samples | None = None
         self._checkpointed_at, self._checkpoint_cost = time.perf_counter(), 0.0

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ardsl.common.wording import plural
 from ardsl.data.splits import Splits, count
 from ardsl.queries.evaluate import Evaluation
 from ardsl.spec import Spec
@@ -18,11 +19,12 @@ _COLLAPSED = 0.01
 def announce(progress: Progress, spec: Spec, splits: Splits) -> None:
     for split, dropped in splits.dropped.items():
         if dropped:
-            progress.say(f"{split}: {dropped:,} rows with missing values are left out")
+            progress.say(
+                f"{split}: {plural(dropped, 'row')} with missing values {'is' if dropped == 1 else 'are'} left out"
+            )
     held = f"{count(splits.valid):,} to validate on" if splits.valid is not None else "none to validate on"
-    progress.say(
-        f"{spec.name}: {spec.plan.parameters:,} parameters, {count(splits.train):,} examples to train on, {held}"
-    )
+    parameters, examples = plural(spec.plan.parameters, "parameter"), plural(count(splits.train), "example")
+    progress.say(f"{spec.name}: {parameters}, {examples} to train on, {held}")
 
 
 def conclude(

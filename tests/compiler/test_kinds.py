@@ -69,3 +69,14 @@ def test_other_names_are_no_attributes(plain: ardsl.AutoregressiveModel, hidden:
         with pytest.raises(AttributeError, match="object has no attribute 'nonsense'$") as raised:
             model.nonsense  # noqa: B018
         assert not isinstance(raised.value, ardsl.ArdslError)
+
+
+@pytest.mark.parametrize("declared", ["[3] : real", "[2, 3] : binary", '[..4] : category("a", "b")', " : count"])
+def test_an_empty_list_is_no_examples(declared: str) -> None:
+    model = ardsl.compile(ardsl.loads(f"observed x{declared}\np(x) = default\n"))
+    assert model.log_prob([]).shape == (0,)
+
+
+def test_one_of_a_thing_is_not_called_several(plain: ardsl.AutoregressiveModel) -> None:
+    assert repr(plain.conditional("x[0]")) == "<distribution over 2 values for 1 row>"
+    assert repr(plain.conditional("x[0]", given={"x[1]": [0, 1]})) == "<distribution over 2 values for 2 rows>"

@@ -238,6 +238,18 @@ def test_predictions_and_scores_as_tables(tmp_path: Path) -> None:
     assert [*csv.DictReader((tmp_path / "s.csv").read_text().splitlines())][1]["most_unlikely"] == "age"
 
 
+def test_a_table_that_cannot_be_evaluated_can_be_scored(tmp_path: Path) -> None:
+    m = model(ANY, tmp_path)
+    (tmp_path / "u.csv").write_text("age,city,member,income,visits\n41.5,Bern,1,1200,3\n")
+    with pytest.raises(ardsl.DataError) as raised:
+        ardsl.evaluate(m, "u.csv", data_dir=tmp_path)
+    problem = "there is no column `wealth` for `row`: there are `age`, `city`, `member`, `income`, `visits`"
+    told = f"error[AR502]: {tmp_path / 'u.csv'}: {problem}; `score` takes it as missing in every row"
+    assert str(raised.value) == told
+    with pytest.warns(UserWarning, match="there is no column `wealth`"):
+        assert np.isfinite(ardsl.score(m, "u.csv", data_dir=tmp_path)).all()
+
+
 def test_an_unknown_column_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(ardsl.DataError, match="the model has no column `citty`: did you mean `city`"):
         predict(model(ANY, tmp_path), "citty", "t.csv", data_dir=tmp_path)

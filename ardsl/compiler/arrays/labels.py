@@ -8,7 +8,7 @@ from itertools import zip_longest
 import numpy as np
 from torch import Tensor
 
-from ardsl.common.wording import listed, shown
+from ardsl.common.wording import listed, plural, shown
 from ardsl.diagnostics.suggest import did_you_mean
 from ardsl.errors import ArdslError
 from ardsl.families.domains import Domain
@@ -36,7 +36,7 @@ def coded(value: object, variable: Variable) -> object:
     if not variable.is_record:
         return numbers_of(cells, variable.element_domain(0), variable.name)
     if cells.ndim == 0 or cells.shape[-1] != variable.size:
-        raise ArdslError(f"`{variable.name}` has {variable.size} fields, and needs a value for each")
+        raise ArdslError(f"`{variable.name}` has {plural(variable.size, 'field')}, and needs a value for each")
     columns = [
         numbers_of(cells[..., e], variable.element_domain(e), variable.element_name(e)) for e in range(variable.size)
     ]

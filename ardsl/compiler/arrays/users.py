@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ardsl.common.wording import number, shown
+from ardsl.common.wording import number, plural, shown
 from ardsl.compiler.arrays.labels import coded
 from ardsl.compiler.arrays.values import Values, data_type, value_type
 from ardsl.errors import ArdslError
@@ -112,6 +112,8 @@ def flat(value: object, variable: Variable, like: Tensor) -> Tensor:
         tensor = tensor[None]  # one example's, for every sample
     dtype = data_type(variable, like) if tensor.dtype in _EXACT else value_type(variable, like)
     tensor = _typed(tensor, variable, dtype)
+    if tuple(tensor.shape) == (0,) != variable.shape:  # an empty list: no examples
+        tensor = tensor.reshape(0, *variable.shape)
     if variable.varies and tensor.ndim > 0 and tensor.shape[2:] == variable.shape[1:]:
         tensor = _padded(tensor, variable.shape[0])
     if tuple(tensor.shape[1:]) != variable.shape or tensor.ndim == 0:
@@ -256,7 +258,7 @@ def expand_given(values: Values, count: int) -> Values:
     expanded = {}
     for name, value in values.items():
         if len(value) not in (1, count):
-            raise ArdslError(f"`{name}` has {len(value)} examples where {count} are needed")
+            raise ArdslError(f"`{name}` has {plural(len(value), 'example')} where {count:,} are needed")
         expanded[name] = value if len(value) == count else value.expand(count, -1)
     return expanded
 

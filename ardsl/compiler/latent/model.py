@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ardsl.arguments import checked_count, checked_name, checked_seed
-from ardsl.common.wording import shown
+from ardsl.common.wording import plural, shown
 from ardsl.compiler.arrays.lengths import lengths_by_name, lengths_of, with_nan_beyond_ends
 from ardsl.compiler.arrays.unchecked import unchecked_values
 from ardsl.compiler.arrays.users import (
@@ -319,7 +319,7 @@ class LatentModel(LatentConditionals, Queryable):
             rows = numbers(value, f"`{name}`")
             rows = flat(rows[None] if tuple(rows.shape) == variable.shape else rows, variable, self.like)
             if len(rows) not in (1, n):
-                raise ArdslError(f"`{name}` has {len(rows)} values for {n} samples")
+                raise ArdslError(f"`{name}` has {plural(len(rows), 'value')} for {plural(n, 'sample')}")
             kept[name] = rows.expand(n, -1).reshape(n, *variable.shape)
         return kept
 

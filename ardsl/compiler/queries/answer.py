@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ardsl.common.wording import plural
+
 FEW = 10
 """An estimate of a smaller effective size says in words that little stands behind it."""
 
@@ -46,7 +48,7 @@ class Answer:
     def __str__(self) -> str:
         """The value and its accuracy, as the command line prints them."""
         if isinstance(self.value, Tensor) and self.value.ndim > 0:
-            return f"{len(self.value):,} values, {self.accuracy}"
+            return f"{plural(len(self.value), 'value')}, {self.accuracy}"
         value = float(self.value)
         return f"{value:.6g} {self.accuracy}"
 

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 
+from ardsl.common.wording import plural
+
 _ONE = torch.Size()
 
 
@@ -38,8 +40,8 @@ class CellDistribution(Distribution):
         super().__init__(probs.shape[:-1], validate_args=False)
 
     def __repr__(self) -> str:
-        kind = "values" if self.widths is None else "points"
-        return f"<distribution over {len(self.values):,} {kind} for {self.probs.shape[0]:,} rows>"
+        over = plural(len(self.values), "value" if self.widths is None else "point")
+        return f"<distribution over {over} for {plural(self.probs.shape[0], 'row')}>"
 
     @property
     def support(self) -> constraints.Constraint:

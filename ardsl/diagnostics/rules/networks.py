@@ -297,7 +297,7 @@ TOO_DEEP = Rule(
 LEAK = Rule(
     code="AR420",
     title="a leak: the network would read what the spec does not declare",
-    message="the network of `{factor}` leaks: {count} pairs are realized but not declared",
+    message="the network of `{factor}` leaks: {pairs} {are} realized but not declared",
     label="for example, `{target}` would read `{source}`",
     explanation=(
         "The compiled network's outputs could depend on elements outside their declared contexts, so the product of "
