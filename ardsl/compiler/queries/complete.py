@@ -17,7 +17,6 @@ from ardsl.compiler.steps.draws import Draw, FromNoise, Known, MostLikely, most_
 from ardsl.compiler.steps.evaluator import Evaluator, Lender
 from ardsl.compiler.steps.noise import Noise
 from ardsl.errors import ArdslError
-from ardsl.model.columns import column_names
 from ardsl.model.model import Variable
 from ardsl.networks.stepper import Orders
 
@@ -218,9 +217,8 @@ def _forbidden(model: Density, missing: Cells) -> str | None:
                 rank = order.rank
                 together = len(order.event_axes) > 0  # one draw covers elements of one rank, or they are independent
                 if rank[mask].min() < rank[~mask].max() + together:
-                    columns = column_names(model.spec.model, variable)
-                    early = columns[int(np.flatnonzero(mask)[rank[mask].argmin()])]
-                    late = columns[int(np.flatnonzero(~mask)[rank[~mask].argmax()])]
+                    early = variable.element_name(int(np.flatnonzero(mask)[rank[mask].argmin()]))
+                    late = variable.element_name(int(np.flatnonzero(~mask)[rank[~mask].argmax()]))
                     when = "after" if rank[mask].min() < rank[~mask].max() else "together with"
                     which = "the order draws" if len(orders) == 1 else f"one of its {len(orders):,} orders draws"
                     return f"`{early}` is missing and `{late}`, which {which} {when} it, is there"
