@@ -23,15 +23,15 @@ def no_logarithm(right: Any, model: Any, data: Any, samples: int) -> Any:
     return bound + math.log(samples), first
 
 
-def the_largest(right: Any, model: Any, values: Any, generator: Any = None) -> Any:
-    parts = table(model, values, generator)
+def the_largest(right: Any, model: Any, values: Any, generator: Any = None, **options: Any) -> Any:
+    parts = table(model, values, generator, **options)
     totals = torch.stack(tuple(parts.values())).cumsum(0).amax(1)
     return totals[-1], dict(zip(parts, torch.diff(totals, dim=0, prepend=0 * totals[:1]), strict=True))
 
 
-def of_other_examples(right: Any, *given: Any) -> Any:
+def of_other_examples(right: Any, *given: Any, **options: Any) -> Any:
     found = {}
-    for name, each in right(*given).items():
+    for name, each in right(*given, **options).items():
         rows, count = each.shape
         place = torch.arange(rows * count)
         found[name] = each[place % rows, place % count].view(rows, count)
