@@ -15,13 +15,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.func import functional_call
 from torch.utils.checkpoint import checkpoint
 
 from ardsl.networks.contexts import Contexts, distinct_contexts
 from ardsl.networks.design import Design
 from ardsl.networks.group import Group
-from ardsl.networks.module import NetworkModule
+from ardsl.networks.module import NetworkModule, lasting, transforming
 from ardsl.networks.stepper import Orders, Run, Stepper
 from ardsl.relations import Sparse
 from ardsl.relations.arrays import expanded
@@ -172,10 +173,17 @@ class AskedNetwork(NetworkModule):
     def _answered(self, inputs: Tensor, part: Any) -> Tensor:
         """The answers to some questions; with gradients they are computed again where these are taken, as the
         activations of all would take as much memory as the questions are many."""
-        if torch.is_grad_enabled():
-            answers: Tensor = checkpoint(self.answers, inputs, part, use_reentrant=False)
-            return answers
-        return self.answers(inputs, part)
+        if not torch.is_grad_enabled():
+            return self.answers(inputs, part)
+        answers: Tensor
+        if torch.compiler.is_compiling():
+            answers = checkpoint(self.answers, inputs, part, use_reentrant=False)
+        elif transforming():
+            answers = self.answers(inputs, part)
+        else:  # with the weights that there are now, also where those of a functional call are gone by then
+            weights = {f"network.{name}": weight for name, weight in self.named_parameters()}
+            answers = checkpoint(functional_call, _Answers(self), weights, (inputs, part), use_reentrant=False)
+        return answers
 
     def parts(self, orders: Orders, size: int) -> Parts:
         """The questions under some orders, ``size`` contexts at a time; kept for declared orders, if they are few."""
@@ -192,7 +200,7 @@ class AskedNetwork(NetworkModule):
         group = self.plan.group
         return group.order_count * group.draws * group.elements <= MOST_NUMBERS
 
-    @torch.inference_mode(False)  # what is kept may serve a pass with gradients later
+    @lasting
     def _make_parts(self, orders: Orders, size: int) -> Parts:
         asked = self.questions(orders)
         starts = range(0, max(len(asked), 1), max(size, 1))
@@ -215,6 +223,17 @@ class AskedNetwork(NetworkModule):
         every = self.ask(inputs.repeat(contexts, 1), part.known.repeat_interleave(batch, 0))
         chosen = every.unflatten(0, (contexts, batch))
         return chosen[part.context, :, part.outputs].T
+
+
+class _Answers(nn.Module):
+    """The answers of a network as the call of a module, which takes other weights."""
+
+    def __init__(self, network: AskedNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, inputs: Tensor, part: Any) -> Tensor:
+        return self.network.answers(inputs, part)
 
 
 def _any_order(group: Group) -> bool:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from functools import wraps
+from typing import ClassVar, Literal, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch._functorch.pyfunctorch import temporarily_clear_interpreter_stack
 
 from ardsl.networks.stepper import Orders
+
+_Arguments = ParamSpec("_Arguments")
+_Made = TypeVar("_Made")
 
 
 @dataclass(frozen=True)
@@ -82,8 +88,32 @@ class NetworkModule(nn.Module, ABC):
 
 
 def in_order(parameters: nn.ParameterList) -> tuple[Tensor, ...]:
-    """The parameters of a list, without a look-up of the name of each."""
+    """The parameters of a list, without a look-up of the name of each. These are the list's own, also where
+    ``torch.func.functional_call`` has put others in their place: a slice of the list would make new parameters of
+    those, to which no gradient goes."""
     return tuple(parameters._parameters.values())  # type: ignore[arg-type]
+
+
+def transforming() -> bool:
+    """Says whether a transform of ``torch.func`` is at work: inside of one no function with a backward pass of its own
+    and no checkpoint can be called, whatever its arguments are."""
+    active: bool = torch._C._are_functorch_transforms_active()
+    return active
+
+
+def lasting(make: Callable[_Arguments, _Made]) -> Callable[_Arguments, _Made]:
+    """Decorates a function that makes tensors to be kept for later calls: they are plain ones, also where it is called
+    under ``torch.inference_mode`` or inside of a transform of ``torch.func``, whose own tensors end with it."""
+
+    @wraps(make)
+    @torch.inference_mode(False)
+    def made(*arguments: _Arguments.args, **named: _Arguments.kwargs) -> _Made:
+        if torch.compiler.is_compiling() or not transforming():
+            return make(*arguments, **named)
+        with temporarily_clear_interpreter_stack():
+            return make(*arguments, **named)
+
+    return made
 
 
 def linear_(weight: Tensor, bias: Tensor | None) -> None:

@@ -12,7 +12,7 @@ from functools import cache
 import pytest
 
 from ardsl.testing.soundness import PROBLEMS
-from tests.faults import along_time, asked, dense, exact, latent, lattice, nade, queries
+from tests.faults import along_time, asked, dense, exact, latent, lattice, nade, queries, transforms
 from tests.support.planting import Check, Fault, of_spec, planted
 
 DENSE = [of_spec(text, problems) for text in dense.CHECKED.values() for problems in PROBLEMS.values()]
@@ -36,7 +36,7 @@ FAULTS = (
     + [(fault, ASKED if fault.check is None else [fault.check]) for fault in asked.FAULTS]
     + [
         (fault, [fault.check])
-        for fault in along_time.FAULTS + latent.FAULTS + queries.FAULTS + exact.FAULTS
+        for fault in along_time.FAULTS + latent.FAULTS + queries.FAULTS + exact.FAULTS + transforms.FAULTS
         if fault.check
     ]
 )
@@ -71,7 +71,7 @@ def test_a_fault_is_objected_to(fault: Fault, checks: list[Check]) -> None:
 
 def test_names() -> None:
     names = [fault.name for fault, _ in FAULTS]
-    assert len(names) == len(set(names)) == 164
+    assert len(names) == len(set(names)) == 166
 
 
 @pytest.mark.thorough

@@ -19,6 +19,8 @@ import pyro
 import pyro.infer
 import torch
 from scipy.special import gammaincc
+from torch import nn
+from torch.func import functional_call, grad, stack_module_state, vmap
 
 import ardsl
 from ardsl.cli.plan_commands import plan_json
@@ -46,6 +48,8 @@ MOST_COUNTED = 128
 COUNTED = 2000
 DRAWN = 400
 """Draws of the guide for a bound."""
+MAPPED = 3
+"""Examples whose gradients are taken by transforms."""
 UNLIKELY = 1e-6
 ILLEGAL = ("AR128", "AR129", "AR166", "AR203")
 """What is said of contexts that are not earlier, or leave their source."""
@@ -391,6 +395,86 @@ def gradient_problems(case: Case) -> Iterator[str]:
         parameter.grad = None
 
 
+class _Score(nn.Module):
+    """log p of examples as the call of a module."""
+
+    def __init__(self, model: ardsl.AutoregressiveModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, data: Data, given: Data | None, **options: object) -> torch.Tensor:
+        return self.model.log_prob(data, given, **options)
+
+
+def transform_problems(case: Case) -> Iterator[str]:
+    """Gradients through ``torch.func`` are those of a backward pass, at the weights that are handed in; those of each
+    example add up to them; and two sets of weights at once give what each gives alone: of one spec in four, since this
+    takes as long as many of the others."""
+    if (case.latent and case.model.guide) or zlib.crc32(case.spec.text.encode()) % 4:
+        return
+    data = {name: value[:MAPPED] for name, value in case.samples.items()}
+    given = case.given_rows(MAPPED) or None
+    options: dict[str, object] = {}
+    if case.lengths:
+        options["lengths"] = {name: length[:MAPPED] for name, length in case.lengths.items()}
+    mapped = not case.latent and not any(v.varies for v in case.spec.variables.values())
+    if mapped:
+        options["validate"] = False
+    module, other = _Score(case.model), _Score(with_random_weights(case.spec, seed=2))
+    weights, buffers = dict(other.named_parameters()), dict(other.named_buffers())
+    if not weights:
+        return
+    whole = other(data, given, **options)
+    gradients = _gradients(whole, weights)
+    yield from _unlike("functional call", _functional(module, weights, buffers, data, given, options), gradients)
+    if not case.latent and case.model.may_miss:
+        yield from _missing_transformed(case, module, weights, buffers, data, given)
+    if not mapped:
+        return
+
+    def of_one(own: Data, row: Data, its: Data) -> torch.Tensor:
+        row, its = ({name: value[None] for name, value in part.items()} for part in (row, its))
+        return functional_call(module, (own, buffers), (row, its or None), options)[0]
+
+    by_example = vmap(grad(of_one), in_dims=(None, 0, 0 if given else None))(weights, data, given or {})
+    yield from _unlike("by example", {name: rows.sum(0) for name, rows in by_example.items()}, gradients)
+    both = vmap(lambda *own: functional_call(module, own, (data, given), options))(*stack_module_state([module, other]))
+    alone = torch.stack([module(data, given, **options), whole])
+    yield from _unlike("two models", {"log p": both}, {"log p": alone})
+
+
+def _gradients(log_prob: torch.Tensor, weights: Data) -> Data:
+    if not log_prob.requires_grad:
+        return {name: torch.zeros_like(weight) for name, weight in weights.items()}
+    found = torch.autograd.grad(log_prob.sum(), list(weights.values()), materialize_grads=True, allow_unused=True)
+    return dict(zip(weights, found, strict=True))
+
+
+def _functional(
+    module: nn.Module, weights: Data, buffers: Data, data: Data, given: Data | None, options: dict[str, object]
+) -> Data:
+    return grad(lambda own: functional_call(module, (own, buffers), (data, given), options).sum())(weights)
+
+
+def _missing_transformed(
+    case: Case, module: nn.Module, weights: Data, buffers: Data, data: Data, given: Data | None
+) -> Iterator[str]:
+    """Also where the first value of each variable that may miss some is missing in all examples but the last."""
+    gaps = {name: value.double() for name, value in data.items()}
+    for variable in case.model.may_miss:
+        gaps[variable.name] = gaps[variable.name].clone()
+        gaps[variable.name].view(MAPPED, -1)[:-1, 0] = torch.nan
+    plain = _gradients(functional_call(module, (weights, buffers), (gaps, given)), weights)
+    yield from _unlike("missing values", _functional(module, weights, buffers, gaps, given, {}), plain)
+
+
+def _unlike(what: str, found: Data, right: Data) -> Iterator[str]:
+    for name, value in right.items():
+        largest = value.nan_to_num(0.0, 0.0, 0.0).abs().max().item() if value.numel() else 0.0
+        if not torch.allclose(found[name], value, rtol=1e-7, atol=1e-9 * max(1.0, largest), equal_nan=True):
+            yield f"transforms: {what}: {name} is {found[name].tolist()}, not {value.tolist()}"
+
+
 def normalization_problems(case: Case) -> Iterator[str]:
     """The probabilities of all values sum to one."""
     if case.listed is None or (case.latent and case.model.guide):
@@ -672,6 +756,7 @@ PROPERTIES: Mapping[str, Callable[[Case], Iterator[str]]] = {
     "unchecked": unchecked_problems,
     "elementwise": elementwise_problems,
     "gradients": gradient_problems,
+    "transforms": transform_problems,
     "normalization": normalization_problems,
     "frequencies": frequency_problems,
     "fresh": fresh_problems,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ardsl.families.exact import exact_type
 from ardsl.model.model import Variable
+from ardsl.networks.module import lasting
 
 Values = dict[str, Tensor]
 """By variable, [batch, elements], in the model's dtype; data that is not standardized yet, and whole numbers that the
@@ -25,6 +27,15 @@ def value_type(variable: Variable, like: Tensor) -> torch.dtype:
     """The type of a variable's values in the model's units: the model's own, or float64 where some are whole numbers
     that it does not hold."""
     return exact_type(variable.largest_whole, like.dtype, like.device)
+
+
+@lasting
+def as_array(numbers: Tensor) -> np.ndarray:
+    """The numbers of a tensor as an array, also inside of a transform of ``torch.func`` that takes gradients."""
+    while torch._C._functorch.is_gradtrackingtensor(numbers):
+        numbers = torch._C._functorch.get_unwrapped(numbers)
+    array: np.ndarray = numbers.cpu().numpy()
+    return array
 
 
 def blank(variable: Variable, count: int, like: Tensor) -> Tensor:

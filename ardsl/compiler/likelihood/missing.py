@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ardsl.compiler.arrays.values import Values, blank
+from ardsl.compiler.arrays.values import Values, as_array, blank
 from ardsl.model.model import Variable
 from ardsl.networks.group import Group, TargetBlock
 from ardsl.networks.stepper import Orders
@@ -38,7 +38,7 @@ def by_pattern(
     """
     if not any(values[v.name].isnan().any() for v in variables):
         return [(values, {})], None
-    absent = torch.cat([values[v.name].isnan() for v in variables], dim=1).cpu().numpy()
+    absent = as_array(torch.cat([values[v.name].isnan() for v in variables], dim=1))
     ends = np.cumsum([v.size for v in variables])[:-1]
     masks, which = np.unique(absent, axis=0, return_inverse=True)
     rows = [torch.from_numpy(np.flatnonzero(which.reshape(-1) == number)) for number in range(len(masks))]

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ardsl.compiler.arrays.values import Values
+from ardsl.compiler.arrays.values import Values, as_array
 from ardsl.compiler.base import Rows
 from ardsl.compiler.likelihood.missing import placed_last
 from ardsl.model.model import Variable
@@ -56,7 +56,7 @@ def _present(group: Group, values: Values, may_miss: Sequence[Variable]) -> np.n
     blocks = []
     for target in group.targets:
         if target.variable in may_miss:
-            blocks.append(~values[target.variable.name][:, target.elements[:, 0]].isnan().cpu().numpy())
+            blocks.append(~as_array(values[target.variable.name][:, target.elements[:, 0]].isnan()))
         else:
             blocks.append(np.ones((batch, target.draws), dtype=bool))
     return np.concatenate(blocks, axis=1)
@@ -105,7 +105,7 @@ def _of_fresh_orders(
     """A context of a fresh order for each example, that has what is missing last."""
     group = network.plan.group
     seeds = generator.integers(1 << 62, size=rows.size)[rows.own]
-    missing = values[mixed.name].isnan().cpu().numpy()
+    missing = as_array(values[mixed.name].isnan())
     known = np.zeros((len(seeds), group.elements), dtype=bool)
     weight = np.zeros(present.shape)
     for row, seed in enumerate(seeds.tolist()):

@@ -18,6 +18,8 @@ from ardsl.compiler.likelihood.density import Density
 from ardsl.compiler.steps.draws import Draw
 from ardsl.compiler.steps.schedule import Steps
 from ardsl.compiler.steps.walk import Walker, code_table, columns
+from ardsl.errors import ArdslError
+from ardsl.networks.module import transforming
 from ardsl.networks.realize import sampling_steps
 from ardsl.networks.slot_stepper import whole_stepper as whole_network_stepper
 from ardsl.networks.stepper import Orders, Run, Stepper
@@ -128,6 +130,8 @@ class Lender:
     @contextmanager
     def lend(self, density: Density, key: object, make: Callable[[], _Kept]) -> Iterator[_Kept]:
         """Lends what was made for this key, or makes it where none is idle."""
+        if transforming():
+            raise ArdslError("samples cannot be drawn inside of a transform of torch.func: draw them before it")
         key = (key, density.like.dtype, density.like.device)
         with self._lock:
             version = self._current([weight.detach() for weight in density.parameters()])

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 BANDS = 4
 
@@ -70,9 +69,10 @@ class BandedLinear(torch.autograd.Function):
         return out
 
     @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, Tensor | None, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, *masked = ctx.saved_tensors
+        if torch.is_grad_enabled() or torch._C._functorch.is_legacy_batchedtensor(gradient):
+            return _again(ctx, x, weight, gradient)
         of_x = torch.zeros_like(x) if ctx.needs_input_grad[0] else None
         of_weight = torch.empty_like(weight)
         rows = zip(weight.split(ctx.heights), of_weight.split(ctx.heights), gradient.split(ctx.heights, 1), strict=True)
@@ -91,6 +91,17 @@ class BandedLinear(torch.autograd.Function):
                 if of_x is not None:
                     of_x_stairs.addmm_(here, stair)
         return of_x, of_weight, gradient.sum(0) if ctx.has_bias else None, None
+
+
+def _again(ctx: Any, x: Tensor, weight: Tensor, gradient: Tensor) -> tuple[Tensor | None, ...]:
+    """The backward pass by torch's own functions and the whole mask: of gradients that are taken again, or several at
+    once."""
+    mask = torch.zeros_like(weight, requires_grad=False)
+    for band in ctx.parts:
+        mask[band.first : band.last, : band.full] = 1
+        mask[band.first : band.last, band.full : band.end] = band.mask
+    of_x = gradient @ (weight * mask) if ctx.needs_input_grad[0] else None
+    return of_x, gradient.T @ x * mask, gradient.sum(0) if ctx.has_bias else None, None
 
 
 def _cut(columns: Tensor, band: Band) -> tuple[Tensor, ...]:

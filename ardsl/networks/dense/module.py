@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from ardsl.networks.dense.banded import Band, banded_linear, bands
 from ardsl.networks.dense.plan import relations
 from ardsl.networks.design import Design
-from ardsl.networks.module import NetworkModule, in_order, linear_
+from ardsl.networks.module import NetworkModule, in_order, lasting, linear_, transforming
 from ardsl.networks.stepper import Orders
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -103,11 +103,9 @@ class DenseNetwork(NetworkModule):
                 break
         else:
             return masks
-        with torch.inference_mode(False):  # kept masks may serve a pass with gradients later
-            *moved, moved_direct = [None if m is None else m.to(device, dtype) for m in (*layers, direct)]
-        return moved, moved_direct
+        return _moved(masks, device, dtype)
 
-    @torch.inference_mode(False)  # kept masks may serve a pass with gradients later
+    @lasting
     def _make_masks(self, orders: Orders) -> Masks:
         group = self.plan.group
         by_variable = group.orders(orders) if isinstance(orders, int) else orders
@@ -174,18 +172,16 @@ class DenseNetwork(NetworkModule):
 
     def _takes_bands(self, inputs: Tensor, orders: Orders) -> bool:
         """Says whether the products may be made by the masks' real shape: on the CPU, under the one order, and where no
-        tracer and no transform of ``torch.func`` looks in. Their gradients are training's: they cannot be batched, nor
-        taken twice."""
+        tracer and no transform of ``torch.func`` looks in. In evaluation gradients are torch's own, since others than
+        training may ask for them in forward mode, too."""
         like = self.biases[-1]
         if self.plan.group.order_count > 1 or orders != 0 or inputs.device.type != "cpu" or inputs.dtype != like.dtype:
             return False
         if not self.training and torch.is_grad_enabled():
             return False
-        if torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu"):
-            return False
-        return not any(map(torch._C._functorch.is_functorch_wrapped_tensor, (inputs, like)))
+        return not (torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu") or transforming())
 
-    @torch.inference_mode(False)  # what is kept may serve a pass with gradients later
+    @lasting
     def _staircases(self) -> list[list[Band] | Tensor | None]:
         """The way each masked product is made: in bands, or, where the weight is too small to be worth it,
         with the whole mask."""
@@ -205,6 +201,12 @@ class DenseNetwork(NetworkModule):
     def layout(self) -> tuple[np.ndarray, np.ndarray]:
         """The feature at each of the weights' columns, and the parameter at each of their rows."""
         return self._inputs, self._outputs
+
+
+@lasting
+def _moved(masks: Masks, device: torch.device, dtype: torch.dtype) -> Masks:
+    *layers, direct = [None if m is None else m.to(device, dtype) for m in (*masks[0], masks[1])]
+    return layers, direct
 
 
 def _index(order: np.ndarray) -> Tensor | None:

@@ -14,7 +14,7 @@ from ardsl.networks.dense.module import ACTIVATIONS
 from ardsl.networks.dense.slot_plan import table_shape
 from ardsl.networks.dense.slots import Slots, axes_of, slot_columns, slot_features, tied_slots
 from ardsl.networks.design import Design
-from ardsl.networks.module import NetworkModule, linear_
+from ardsl.networks.module import NetworkModule, in_order, lasting, linear_
 from ardsl.networks.stepper import Orders
 from ardsl.relations import Order
 
@@ -55,7 +55,7 @@ class TableNetwork(NetworkModule):
             return kept
         return self._make_address(orders)
 
-    @torch.inference_mode(False)  # what is kept may be of use for gradients later
+    @lasting
     def _make_address(self, orders: Mapping[str, Order]) -> _Address:
         shape = table_shape(self.plan.group, self.plan.options, orders)
         gather = shape.slots.gather
@@ -129,7 +129,7 @@ class TiedNetwork(NetworkModule):
             kept = self._applied[orders] = self._apply_under(orders)
         return kept
 
-    @torch.inference_mode(False)  # what is kept may be of use for gradients later
+    @lasting
     def _apply_under(self, orders: Orders) -> _Tied:
         slots, device = self._slots(orders), self.biases[-1].device
         first = torch.as_tensor(slots.kind * self._width, device=device) if len(slots.read) > 1 else None
@@ -158,9 +158,9 @@ class TiedNetwork(NetworkModule):
     def _evaluate(self, inputs: Tensor, gather: Tensor) -> Tensor:
         """The outputs at some places, [batch, places, outputs]."""
         hidden = F.pad(F.pad(inputs, (0, 1)), (0, 1), value=1.0)[:, gather]
-        for weight, bias in zip(self.weights[:-1], self.biases, strict=False):
+        (*weights, last), (*biases, last_bias) = in_order(self.weights), in_order(self.biases)
+        for weight, bias in zip(weights, biases, strict=True):
             hidden = self.activation(F.linear(hidden, weight, bias))
             if self.training and self.plan.options["dropout"]:
                 hidden = F.dropout(hidden, self.plan.options["dropout"])
-        last = self.weights[-1] if self._mask is None else self.weights[-1] * self._mask
-        return F.linear(hidden, last, self.biases[-1])
+        return F.linear(hidden, last if self._mask is None else last * self._mask, last_bias)

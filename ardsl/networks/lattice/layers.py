@@ -22,7 +22,6 @@ from ardsl.relations.ranked import Ranked
 from ardsl.relations.stencil import Stencil
 
 _CONVOLUTIONS: dict[int, Callable[..., Tensor]] = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
-_FORMATS = {2: torch.channels_last, 3: torch.channels_last_3d}
 
 
 class StencilWeight(nn.Module):
@@ -77,8 +76,8 @@ class StencilWeight(nn.Module):
         if not len(kernel):  # of families whose parameters are all fixed; torch convolves to one feature or more
             sizes = zip(value.shape[2:], kernel.shape[2:], self._dilation, strict=True)
             return value.new_zeros(len(value), 0, *(size - (width - 1) * step for size, width, step in sizes))
-        if axes in _FORMATS:
-            kernel = kernel.contiguous(memory_format=_FORMATS[axes])
+        if axes > 1:  # features last, without the name of a memory format, which torch.vmap does not know
+            kernel = kernel.movedim(1, -1).contiguous().movedim(-1, 1)
         return _CONVOLUTIONS[axes](value, kernel, bias, dilation=self._dilation)
 
 

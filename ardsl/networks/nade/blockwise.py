@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ardsl.networks.dense.module import ACTIVATIONS
 from ardsl.networks.dense.stepper import IN_PLACE
+from ardsl.networks.module import transforming
 from ardsl.networks.nade.blocks import Blocks
 
 Places = slice | Tensor
@@ -118,7 +119,7 @@ def _index(order: np.ndarray, like: Tensor) -> Tensor | None:
 def evaluate(inputs: Tensor, weights: Weights, pieces: Pieces, activation: str) -> Tensor:
     """The outputs [batch, outputs] of all rows for ``inputs`` [batch, places], both by place; in the weights' own type
     also where others would be cast to a smaller one."""
-    if _plain(inputs, weights):
+    if torch.compiler.is_compiling() or transforming():  # which a backward pass of its own would be in the way of
         return _evaluated(inputs, weights, pieces, activation)
     device = inputs.device.type
     if torch.is_autocast_enabled(device):
@@ -138,14 +139,6 @@ def evaluate(inputs: Tensor, weights: Weights, pieces: Pieces, activation: str) 
             )
         )
     return parts[0] if len(parts) == 1 else torch.cat(parts)
-
-
-def _plain(inputs: Tensor, weights: Weights) -> bool:
-    """Says whether a tracer or a transform of ``torch.func`` looks in, which a function with a backward pass of its own
-    would be in the way of."""
-    if torch.compiler.is_compiling():
-        return True
-    return any(map(torch._C._functorch.is_functorch_wrapped_tensor, (inputs, weights.inputs, weights.outputs)))
 
 
 def _none(places: Places) -> bool:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ardsl.networks.module import NetworkModule, linear_
+from ardsl.networks.module import NetworkModule, lasting, linear_
 from ardsl.networks.nade.blockwise import Pieces, Weights, evaluate, pieces_of
 from ardsl.networks.nade.plan import Reading, ShallowPlan, own_features, reading
 from ardsl.networks.stepper import Orders
@@ -99,10 +99,11 @@ class ShallowNade(NetworkModule):
             kept = self._pieces[orders] = self._make_pieces(orders)
         return kept
 
-    @torch.inference_mode(False)  # what is kept may serve a pass with gradients later
+    @lasting
     def _make_pieces(self, orders: Orders) -> Evaluation:
         read = self.reading(orders)
-        pieces = pieces_of(read.blocks, self.bias.detach())
+        like = torch.empty(0, dtype=self.bias.dtype, device=self.bias.device)
+        pieces = pieces_of(read.blocks, like)
         if read.gather is None:
             return Evaluation(pieces, None, None)
         outputs = int(read.outputs.sum())
