@@ -417,7 +417,7 @@ def transform_problems(case: Case) -> Iterator[str]:
     options: dict[str, object] = {}
     if case.lengths:
         options["lengths"] = {name: length[:MAPPED] for name, length in case.lengths.items()}
-    mapped = not case.latent and not any(v.varies for v in case.spec.variables.values())
+    mapped = not any(v.varies for v in case.spec.variables.values())
     if mapped:
         options["validate"] = False
     module, other = _Score(case.model), _Score(with_random_weights(case.spec, seed=2))
