@@ -57,7 +57,7 @@ class Interval:
         return Interval(middle, low, high, width, self.first, self.last)
 
 
-def _log_fall(log_rise: Tensor) -> Tensor:
+def log_fall(log_rise: Tensor) -> Tensor:
     """log(1 − exp(−e^r)): by how much a survival function falls over an interval on which its hazard rises by e^r."""
     small = log_rise < -40
     rise = torch.where(small, 0.0, log_rise).clamp(max=LARGEST_EXPONENT).exp()
@@ -66,7 +66,7 @@ def _log_fall(log_rise: Tensor) -> Tensor:
 
 def _log_hazard(x: Tensor) -> Tensor:
     """log(−log(1 − e^x)) for x < 0."""
-    x = x.clamp(max=-torch.finfo(x.dtype).eps / 2)
+    x = x.clamp(max=-torch.finfo(x.dtype).tiny)
     small = x < -40
     return torch.where(small, x, (-log1mexp(torch.where(small, -1.0, x))).log())
 
@@ -152,7 +152,7 @@ def _gumbel(p: Parameters, x: Interval) -> Tensor:
     z = x.standardized(p)
     high = (-z.high).clamp(max=LARGEST_EXPONENT).exp()
     log_rise = -z.low + log1mexp(-z.width)
-    return z.choose(-high, _log_fall(-z.low), -high + _log_fall(log_rise))
+    return z.choose(-high, log_fall(-z.low), -high + log_fall(log_rise))
 
 
 def _skew_logistic(p: Parameters, x: Interval) -> Tensor:
@@ -162,10 +162,11 @@ def _skew_logistic(p: Parameters, x: Interval) -> Tensor:
     log_share = logsigmoid(-z.low) + log1mexp(-z.width)
     near = log_share < -math.log(2)
     log_rise = _log_hazard(torch.where(near, log_share, -1.0))
-    log_rise = torch.where(near, log_rise, torch.where(near, 1.0, high - low).log())
+    rise = torch.where(z.high < -40, z.width, high - low)  # there log σ is a straight line
+    log_rise = torch.where(near, log_rise, torch.where(near, 1.0, rise).log())
     far = z.low > 30
     log_miss = torch.where(far, -z.low, (-torch.where(far, -1.0, low)).log())
-    return z.choose(a * high, _log_fall(a.log() + log_miss), a * high + _log_fall(a.log() + log_rise))
+    return z.choose(a * high, log_fall(a.log() + log_miss), a * high + log_fall(a.log() + log_rise))
 
 
 # Of positive numbers
@@ -201,7 +202,7 @@ def _weibull(p: Parameters, x: Interval) -> Tensor:
     above = -log_low.clamp(max=LARGEST_EXPONENT).exp()
     growth = k * x.log_growth
     log_rise = log_low + growth + log1mexp(-growth)
-    return x.choose(_log_fall(log_high), above, above + _log_fall(log_rise))
+    return x.choose(log_fall(log_high), above, above + log_fall(log_rise))
 
 
 # Of the unit interval
@@ -213,8 +214,8 @@ def _kumaraswamy(p: Parameters, x: Interval) -> Tensor:
     log_low, log_high = (a * edge.log() for edge in (x.low, x.high))
     survival = log1mexp(log_low)
     log_share = log_high + log1mexp(-a * x.log_growth) - survival
-    log_rise = b.log() + _log_hazard(log_share)
-    return x.choose(_log_fall(b.log() + _log_hazard(log_high)), b * survival, b * survival + _log_fall(log_rise))
+    log_rise = b.log() + _log_hazard(log_share.clamp(max=-torch.finfo(a.dtype).eps / 2))
+    return x.choose(log_fall(b.log() + _log_hazard(log_high)), b * survival, b * survival + log_fall(log_rise))
 
 
 def _continuous_bernoulli(p: Parameters, x: Interval) -> Tensor:

@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
-from torch.nn.functional import logsigmoid
+from torch.nn.functional import logsigmoid, softplus
 
 from ardsl.families.catalogue import CATALOGUE
 from ardsl.families.density import LOG_DENSITIES, log_beta_mass
-from ardsl.families.intervals import LOG_INTERVALS, Interval
+from ardsl.families.intervals import LOG_INTERVALS, Interval, log_fall
 from ardsl.families.inverse import legendre
 from ardsl.families.special import log1mexp, log_beta_tails, log_erfcx, log_gamma_tails, log_ndtr
 
@@ -45,7 +45,11 @@ def _by_interval(name: str) -> LogMass:
     log_interval, (least, greatest) = LOG_INTERVALS[name], SUPPORTS[CATALOGUE[name].support]
 
     def log_mass(p: Parameters, low: Tensor, high: Tensor) -> Tensor:
-        low, high = torch.broadcast_tensors(low.clamp(min=least), high.clamp(max=greatest))
+        low, high = low.clamp(min=least), high.clamp(max=greatest)
+        apart, some = high - low, high > low
+        if math.isinf(least):  # about the location, where ends that are near each other have a middle of their own
+            low, high, p = low - p["loc"], high - p["loc"], {**p, "loc": torch.zeros_like(p["loc"])}
+        low, high = torch.broadcast_tensors(low, high)
         first, last = low <= least, high >= greatest
         # At an open end something inside stands in.
         if least == 0:
@@ -55,10 +59,10 @@ def _by_interval(name: str) -> LogMass:
             inside = torch.where(first, torch.where(last, 0.0, high) - 1, low)
             beyond = inside + 1
         end = torch.where(last, beyond, high)
-        width = high - low if math.isfinite(greatest) else end - inside
+        width = apart if math.isfinite(greatest) else torch.where(first | last, end - inside, apart)
         interval = Interval((inside + end) / 2, inside, end, width, first, last)
         log_mass = torch.where(first & last, 0.0, log_interval(p, interval))
-        return torch.where(high > low, log_mass, -math.inf)
+        return torch.where(some, log_mass, -math.inf)
 
     return log_mass
 
@@ -245,9 +249,11 @@ def _poisson(p: Parameters, count: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _geometric(p: Parameters, low: Tensor, high: Tensor) -> Tensor:
-    log_failure = logsigmoid(-p["logits"]).clamp(max=-torch.finfo(torch.float64).tiny)
+    logits = p["logits"]
     first, last = low.floor().clamp(min=-1) + 1, high.floor()
-    return log_failure * first + log1mexp((log_failure * (last - first + 1)).clamp(max=0.0))
+    log_rate = torch.where(logits < -40, logits, softplus(logits.clamp(min=-40)).log())
+    counts = (last - first + 1).clamp(min=0)
+    return logsigmoid(-logits) * first + log_fall(log_rate + counts.log())
 
 
 def _negative_binomial(p: Parameters, count: Tensor) -> tuple[Tensor, Tensor]:

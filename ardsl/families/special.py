@@ -13,6 +13,9 @@ _UNDERFLOW = 1e-290
 """Tails below this are computed as logarithms."""
 _FARTHEST = 1e300
 """What overflowed is taken as so much."""
+_SMALL_SHAPE = 1e-8
+"""Below, a gamma variable's upper tail is the exponential integral times its shape, to a share of as much."""
+_EULER = 0.5772156649015329
 _TERMS = 200
 """Terms of what converges like a geometric series."""
 _FRACTIONS = 10_000
@@ -95,6 +98,9 @@ def log_gamma_tails(shape: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
     """
     shape, x = torch.broadcast_tensors(shape, x.clamp(max=_FARTHEST))
     below, above = torch.special.gammainc(shape, x), torch.special.gammaincc(shape, x)
+    small = (shape < _SMALL_SHAPE) & (x <= 1.1)
+    if bool(small.any()):
+        above = torch.where(small, _gamma_above_of_small(shape, torch.where(small, x, 0.5)), above)
     log_below = torch.where(below < 0.5, below.log(), torch.log1p(-above))
     log_above = torch.where(above < 0.5, above.log(), torch.log1p(-below))
     left, right = below < _UNDERFLOW, above < _UNDERFLOW
@@ -112,6 +118,16 @@ def log_gamma_tails(shape: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
             fraction = at + 2 * n - 1 - a - n * (n - a) / fraction
         log_above = torch.where(right, log_mass - fraction.log(), log_above)
     return log_below, log_above
+
+
+def _gamma_above_of_small(shape: Tensor, x: Tensor) -> Tensor:
+    """Q(a, x) of a small a and x ≤ 1.1, where torch's own loses γ: 1 − x^a e^γa, less a times what the exponential
+    integral has beside log x and γ (Abramowitz & Stegun, 5.1.11)."""
+    term, total = torch.ones_like(x), torch.zeros_like(x)
+    for n in range(1, 20):
+        term = term * -x / n
+        total = total + term / n
+    return -torch.expm1(shape * (x.log() + _EULER)) - shape * total
 
 
 def log_beta_tails(a: Tensor, b: Tensor, log_x: Tensor, log_y: Tensor, log_mass: Tensor) -> tuple[Tensor, Tensor]:

@@ -11,10 +11,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mpmath import mpf
+from mpmath.libmp import NoConvergence
 
 import ardsl
 from ardsl.families.catalogue import CATALOGUE
 from ardsl.families.entry import Entry, Parameter
+from ardsl.families.masses import LOG_MASSES
 from tests.support import exact
 
 torch.set_num_threads(1)
@@ -33,6 +35,18 @@ VALUES = {
     "unit_interval": [1e-30, 1e-3, 0.5, 1 - 2**-24],
     "angle": [-3.1, 0, 1e-20, 3.1],
 }
+INTERVALS = {
+    "nonnegative_integers": [(-0.5, 0.5), (0.5, 10.5), (100.5, math.inf)],
+    "positive": [(0, 1), (1, 10), (1e-30, 1e-20), (1e20, math.inf)],
+    "real": [(-1, 1), (0, math.inf), (-math.inf, 1e10)],
+    "unit_interval": [(0, 0.5), (0.5, 1), (1e-30, 1e-3)],
+}
+CLOSED = [
+    *("asymmetric_laplace", "cauchy", "chi2", "continuous_bernoulli", "exponential", "gamma", "geometric", "gumbel"),
+    *("half_cauchy", "half_normal", "inverse_gamma", "kumaraswamy", "laplace", "log_normal", "logistic", "normal"),
+    *("poisson", "skew_logistic", "soft_laplace", "weibull"),
+]
+"""The families whose intervals have a formula that holds for parameters of every size."""
 EDGES = [0.0, -1.0, 1.0, 0.5, 1e-40, INFO.tiny, INFO.max, INFO.max**0.5, 2.0**53, 1e39, 1e-300, 1e300]
 SIZES = st.one_of(st.floats(-60, 60), st.floats(-3, 3)).map(lambda exponent: 10**exponent)
 NUMBERS = st.one_of(st.sampled_from(EDGES), SIZES, SIZES.map(lambda size: -size))
@@ -111,3 +125,43 @@ def test_every_size(name: str, data: st.DataObject) -> None:
 @given(data=st.data())
 def test_every_size_at_length(name: str, data: st.DataObject) -> None:
     assert wrong(name, data.draw(parameters_of(name))) == []
+
+
+def wrong_masses(name: str, written: dict[str, float]) -> list[str]:
+    """What is wrong of the probabilities of intervals, in double precision, as messages."""
+    entry, problems = CATALOGUE[name], []
+    if not all(held(entry, parameter, written[parameter.name]) for parameter in entry.parameters):
+        return []
+    ends = list(INTERVALS[entry.support])
+    if entry.support == "real":
+        loc, scale = written["loc"], written["scale"]
+        ends += [(loc - scale, loc + scale), (loc + scale, loc + 3 * scale), (-math.inf, loc - 5 * scale)]
+    p = {parameter: torch.tensor(value, dtype=torch.float64) for parameter, value in written.items()}
+    low, high = torch.tensor(ends, dtype=torch.float64).unbind(-1)
+    outermost = {"unit_interval": (0, 1), "positive": (0, math.inf), "nonnegative_integers": (-0.5, math.inf)}
+    least, most = outermost.get(entry.support, (-math.inf, math.inf))
+    for (a, b), log_mass in zip(ends, LOG_MASSES[name](p, low, high).tolist(), strict=True):
+        edges = [-math.inf if a == least else mpf(a), math.inf if b == most else mpf(b)]
+        exactly = {parameter: mpf(value) for parameter, value in written.items()}
+        try:
+            right = exact.exact(lambda p=exactly, e=edges: exact.log_mass(name, p, *e)) if a < b else -math.inf
+        except NoConvergence:  # the series of gamma variables, of some of the largest shapes
+            continue
+        if not (abs(log_mass - right) <= 1e-6 * max(1, abs(right)) or (right < -1e250 and log_mass < -1e250)):
+            problems.append(f"{name}({written}) from {a} to {b}: {log_mass!r} where {right!r} is right")
+    return problems
+
+
+@pytest.mark.parametrize("name", CLOSED)
+@settings(max_examples=10, deadline=None)
+@given(data=st.data())
+def test_intervals_of_every_size(name: str, data: st.DataObject) -> None:
+    assert wrong_masses(name, data.draw(parameters_of(name))) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CLOSED)
+@settings(max_examples=500, deadline=None)
+@given(data=st.data())
+def test_intervals_of_every_size_at_length(name: str, data: st.DataObject) -> None:
+    assert wrong_masses(name, data.draw(parameters_of(name))) == []
