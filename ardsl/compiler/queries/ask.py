@@ -18,7 +18,7 @@ from ardsl.compiler.queries.cell import CellDistribution
 from ardsl.compiler.queries.elimination import MOST_ENTRIES, Budget, TooCostly
 from ardsl.compiler.queries.events import MOST_CODES, Box, Cell, Event, both
 from ardsl.compiler.queries.exact import Questions, mixed_log_joint
-from ardsl.compiler.queries.grid import DRAWN, REFINEMENTS, refine, spread, stretches
+from ardsl.compiler.queries.grid import DRAWN, MOST_AT_END, REFINEMENTS, refine, spread, stretches
 from ardsl.compiler.queries.joint import (
     Joint,
     Masks,
@@ -205,7 +205,9 @@ def _exact_conditional(
         table = _log_table(joint, values, cell, points, about, samples // (REFINEMENTS + 1), budget)
         probs = (table + torch.from_numpy(widths).log()).softmax(1)
         if turn < REFINEMENTS:
-            points = refine(points, widths, probs.mean(0).numpy(), domain)
+            points = refine(points, widths, probs.numpy(), domain)
+    if not (domain.circular or domain.discrete) and bool((probs[:, [0, -1]] > MOST_AT_END).any()):
+        raise TooCostly("a grid does not reach as far as what is given says")
     grid, ends = torch.from_numpy(points), torch.from_numpy(widths)
     return CellDistribution(grid, probs, joint=words, widths=ends, whole=domain.discrete)
 

@@ -1,0 +1,68 @@
+"""Distributions of a continuous cell whose evidence lies far from what the model draws, against closed forms."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+import ardsl
+
+
+def pair(slope: float, prior: str = "normal(0, 1)", noise: float = 1.0) -> ardsl.AutoregressiveModel:
+    """a of a prior distribution, and b normal about a multiple of it."""
+    text = f"""
+    observed a : real
+    observed b : real
+    p(a) = {prior}
+    p(b | a) = normal(scale = {noise}) via linear
+    """
+    model = ardsl.compile(ardsl.loads(text), dtype=torch.float64)
+    with torch.no_grad():
+        dict(model.networks[-1].named_parameters())["direct"].fill_(slope)
+    return model
+
+
+@settings(max_examples=6, deadline=None)
+@given(
+    st.floats(0.05, 3),
+    st.sampled_from([0.01, 0.3, 1.0, 3.0]),
+    st.lists(st.floats(-30, 30), min_size=1, max_size=3),
+)
+def test_a_normal_cell_given_what_is_far(slope: float, noise: float, deviations: list[float]) -> None:
+    model = pair(slope, noise=noise)
+    spread = math.hypot(slope, noise)
+    evidence = [deviation * spread for deviation in deviations]
+    distribution = model.conditional("a", given={"b": evidence})
+    scale = noise / spread
+    for row, b in enumerate(evidence):
+        mean = slope * b / spread**2
+        assert float(distribution.mean[row]) == pytest.approx(mean, abs=0.01 * scale)
+        assert float(distribution.variance[row]) == pytest.approx(scale**2, rel=0.01)
+        there = float(distribution.log_prob(torch.tensor(mean, dtype=torch.float64))[row])
+        assert there == pytest.approx(float(stats.norm.logpdf(mean, mean, scale)), abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("prior", "density"),
+    [
+        ("student_t(3, 0, 1)", stats.t(3).pdf),
+        ("laplace(0, 1)", stats.laplace.pdf),
+        ("cauchy(0, 1)", stats.cauchy.pdf),
+    ],
+)
+@pytest.mark.parametrize("b", [0.5, 40.0, -200.0])
+def test_heavy_tails(prior: str, density: object, b: float) -> None:
+    distribution = pair(1.0, prior).conditional("a", given={"b": b})
+    points = np.linspace(b - 12, b + 12, 200_001)
+    weights = density(points) * stats.norm.pdf(b, points)  # type: ignore[operator]
+    weights /= weights.sum()
+    mean = float((weights * points).sum())
+    variance = float((weights * (points - mean) ** 2).sum())
+    assert float(distribution.mean[0]) == pytest.approx(mean, abs=0.01)
+    assert float(distribution.variance[0]) == pytest.approx(variance, rel=0.02)
