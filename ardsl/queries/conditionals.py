@@ -302,6 +302,7 @@ def _beside_gaps(
     [examples, values]; log p of what it holds, [examples], NaN where that is missing; and whether these are exact, else
     they are estimated."""
     given = {name: value.double() for name, value in examples.items()}
+    given[cell.variable.name] = _without(cell, given[cell.variable.name])
     distribution = model.conditional(cell.variable.element_name(cell.element), given, seed=0)
     shares, exact = distribution.probs, distribution.effective_samples is None
     if len(distribution.values) != len(values) or distribution.widths is not None:
@@ -322,12 +323,17 @@ def _marginal_ratio(model: AutoregressiveModel, cell: Cell, examples: Examples) 
     [examples]."""
     given = {v.name: examples[v.name] for v in model.spec.model.given} or None
     x = {v.name: examples[v.name].double() for v in model.spec.model.observed}
-    without = x[cell.variable.name].reshape(count(examples), -1).clone()
-    without[:, cell.element] = torch.nan
-    rest = x | {cell.variable.name: without.reshape(x[cell.variable.name].shape)}
+    rest = x | {cell.variable.name: _without(cell, x[cell.variable.name])}
     own, others = (model.marginal(each, given, samples=_SAMPLES, seed=0) for each in (x, rest))
     ratio: np.ndarray = (torch.as_tensor(own.value) - torch.as_tensor(others.value)).numpy()
     return ratio.clip(max=0.0) if cell.domain.discrete else ratio
+
+
+def _without(cell: Cell, value: Tensor) -> Tensor:
+    """Values of the cell's variable, [examples, *shape], in which the cell is missing."""
+    without = value.reshape(len(value), -1).clone()
+    without[:, cell.element] = torch.nan
+    return without.reshape(value.shape)
 
 
 def _starts(values: np.ndarray, widths: np.ndarray) -> np.ndarray:

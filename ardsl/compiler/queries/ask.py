@@ -168,6 +168,8 @@ def conditional(joint: Joint, cell: str, given: Any, samples: int, seed: int | N
         raise ArdslError(f"`{cell}` is given, and has no distribution")
     values = values_of(joint, given, "given")
     require_all_given(joint, values)
+    if found[0] in values and not bool(values[found[0]][:, found[1]].isnan().all()):
+        raise ArdslError(f"`{cell}` is given a value, and asked about: leave its value out of `given`")
     count = len(next(iter(values.values()))) if values else 1
     for v in joint.modelled:
         values.setdefault(v.name, torch.full((count, v.size), torch.nan, dtype=torch.float64))

@@ -17,7 +17,7 @@ from ardsl.compiler.likelihood.density import Density
 from ardsl.compiler.queries.ask import SAMPLES, cell_distribution
 from ardsl.compiler.queries.complete import complete, draw_unknown, gives
 from ardsl.compiler.queries.elimination import Budget, Elimination, TooCostly
-from ardsl.compiler.queries.events import Allowed, Cell, Event, both
+from ardsl.compiler.queries.events import Allowed, Box, Cell, Event, both
 from ardsl.compiler.queries.exact import Questions
 from ardsl.compiler.queries.joint import Joint, Masks, as_event, by_known, of_box, of_least_dimension
 from ardsl.compiler.queries.particles import (
@@ -117,6 +117,7 @@ def draw_where(joint: Joint, given: Any, where: str | Event | None, noise: Noise
         drawn, possible = _exact(joint, ways, first, each, noise, apart_from_noise(number))
         if not possible.all():
             raise ArdslError(f"`{condition.text}` has probability 0 under the model: nothing can be drawn given it")
+        _require_inside(joint, condition, drawn)
         return Draws(drawn, True, words)
     except TooCostly:
         particles = _particles(joint, ways, first, each, number)
@@ -125,8 +126,23 @@ def draw_where(joint: Joint, given: Any, where: str | Event | None, noise: Noise
             f"`{condition.text}` held in none of {particles.log_weights.shape[1]:,} samples: it may be impossible"
         )
     drawn, distinct = particles.choose(each, torch.Generator().manual_seed(number + len(ways)))
+    _require_inside(joint, condition, drawn)
     effective, samples = float(particles.effective_samples.min()), particles.log_weights.shape[1]
     return Draws(drawn, False, words, float(distinct.mean()), effective, samples)
+
+
+def _require_inside(joint: Joint, condition: Event, drawn: Values) -> None:
+    """Refuses draws that numbers do not hold: of an event so far out that these are infinite, or none of its values."""
+    allowed = Event([Box({}, box.allowed) for box in condition.boxes])
+    values = {name: value.double().cpu().numpy() for name, value in drawn.items()}
+    inside = allowed.contains(values, Cells(joint.model.spec.model).domain)
+    for name, element in allowed.cells:
+        if joint.variables[name].element_domain(element).discrete:  # they are given as 64-bit integers
+            inside &= abs(values[name][:, element]) < 2.0**63
+    if not inside.all():
+        raise ArdslError(
+            f"`{condition.text}` has probability 0 in the numbers of the model: nothing can be drawn given it"
+        )
 
 
 @torch.no_grad()

@@ -66,3 +66,19 @@ def test_heavy_tails(prior: str, density: object, b: float) -> None:
     variance = float((weights * (points - mean) ** 2).sum())
     assert float(distribution.mean[0]) == pytest.approx(mean, abs=0.01)
     assert float(distribution.variance[0]) == pytest.approx(variance, rel=0.02)
+
+
+@pytest.mark.parametrize("text", ["p > 1e300", "n > 1e300", "n > 1e300 and p > 1e300"])
+def test_draws_that_numbers_do_not_hold(text: str) -> None:
+    spec = ardsl.loads("observed p : positive\nobserved n : count\np(p) = gamma(2, 3)\np(n) = poisson(2)")
+    model = ardsl.compile(spec, init="random", seed=0)
+    with pytest.raises(ardsl.ArdslError, match="has probability 0 .*: nothing can be drawn given it$"):
+        model.draws(3, where=text, seed=0)
+
+
+@pytest.mark.parametrize("given", [{"a": 1.0}, {"a": 1.0, "b": 2.0}, {"a": [math.nan, 1.0]}])
+def test_a_cell_that_is_asked_about_and_given(given: dict[str, object]) -> None:
+    message = "`a` is given a value, and asked about: leave its value out of `given`"
+    with pytest.raises(ardsl.ArdslError, match=f"^{message}$"):
+        pair(1.0).conditional("a", given=given)
+    assert float(pair(1.0).conditional("a", given={"a": math.nan}).mean[0]) == pytest.approx(0, abs=1e-3)
