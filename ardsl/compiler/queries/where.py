@@ -46,11 +46,13 @@ _NOT.2: /not\b/i
 _IN.2: /in\b/i
 NAME: /[^\W\d]\w*(\.\w+)*/
 QUOTED: /`[^`]+`/
-STRING: /"[^"]*"|'[^']*'/
+STRING: /"([^"\\]|\\.)*"|'([^'\\]|\\.)*'/s
 NUMBER: /[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?(?!\w)/i
 %ignore /\s+/
 """
-_BAR = re.compile(r"""\||"[^"]*"|'[^']*'|`[^`]+`""")
+_BAR = re.compile(r"""\||"([^"\\]|\\.)*"|'([^'\\]|\\.)*'|`[^`]+`""", re.DOTALL)
+_ESCAPE = re.compile(r"\\(u\{([0-9a-fA-F]{1,6})\}|.)", re.DOTALL)
+_ESCAPES = {'"': '"', "'": "'", "\\": "\\", "n": "\n", "t": "\t"}
 _SIGNS = {"==": "=", "<>": "!=", "≠": "!=", "≤": "<=", "≥": ">="}
 _TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _WRITE = {"&": "write `and`", "!": "write `not` or `!=`", ";": "write `and`", "%": "numbers have no unit"}
@@ -112,7 +114,7 @@ def _unreadable(error: UnexpectedInput, text: str) -> str:
     if place is None:
         return "it ends too early: a comparison is `age >= 65`"
     rest = text[place:]
-    if rest[0] in "\"'`" and rest.count(rest[0]) % 2:
+    if rest[0] in "\"'`" and _ESCAPE.sub("", rest).count(rest[0]) % 2:
         return f"a {rest[0]} is not closed"
     if rest[0] in _WRITE:
         return f"{_WRITE[rest[0]]} instead of `{rest[0]}`" if rest[0] != "%" else f"{_WRITE['%']}: leave `%` out"
@@ -120,6 +122,16 @@ def _unreadable(error: UnexpectedInput, text: str) -> str:
     help = "; a name of several words stands in back quotes: `` `hours per week` >= 40 ``"
     named = before and rest[0].isalpha() and before[-1].lower() not in ("and", "or", "not", "in", "(")
     return f"it cannot be read from {shown(rest)} on{help if named else ''}"
+
+
+def _meant(escape: re.Match[str]) -> str:
+    """The character that an escape in quotes stands for."""
+    code = int(escape[2], 16) if escape[2] else None
+    if code is not None and (code < 0xD800 or 0xE000 <= code < 0x110000):
+        return chr(code)
+    if code is not None or escape[1] not in _ESCAPES:
+        raise Problem(f"{shown(escape[0])} is no escape: for a backslash write two")
+    return _ESCAPES[escape[1]]
 
 
 @dataclass(frozen=True)
@@ -234,8 +246,9 @@ class _Reader(Transformer_NonRecursive[Token, Any]):
 
     def operand(self, tokens: list[Token]) -> _Operand:
         first, *index = tokens
-        quoted = first.type in ("QUOTED", "STRING")
-        return _Operand(first[1:-1] if quoted else str(first), first.type, tuple(map(str, index)))
+        text = first[1:-1] if first.type in ("QUOTED", "STRING") else str(first)
+        text = _ESCAPE.sub(_meant, text) if first.type == "STRING" else text
+        return _Operand(text, first.type, tuple(map(str, index)))
 
     def values(self, operands: list[_Operand]) -> list[_Operand]:
         return operands

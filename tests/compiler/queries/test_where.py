@@ -14,6 +14,7 @@ import ardsl
 from ardsl.common.wording import truncated
 from ardsl.compiler.queries.events import Event, both
 from ardsl.compiler.queries.where import Cells, read_event, read_question
+from ardsl.language.layout import string
 
 SPEC = ardsl.loads("""
 given place : category(3)
@@ -356,3 +357,30 @@ def test_labels_spelled_as_variables_of_several_elements(event: str) -> None:
         read_event("person.f = age", spec.model)
     with pytest.raises(ardsl.ArdslError, match="takes binary values|takes"):
         read_event('person.f = "age"', spec.model)
+
+
+_LABELS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(_LABELS, min_size=2, max_size=4, unique_by=str.strip))
+def test_every_label_can_be_named(labels: list[str]) -> None:
+    """As a spec writes it, and in the other quotes."""
+    names = [label.strip() or "blank" for label in labels]
+    if len(set(names)) < len(names):
+        return
+    written = [string(name) for name in names]
+    spec = ardsl.loads(f"observed k : category({', '.join(written)})\np(k) = categorical")
+    for code, text in enumerate(written):
+        single = "'" + text[1:-1].replace('\\"', '"').replace("'", "\\'") + "'"
+        for quoted in (text, single) if '\\\\"' not in text else (text,):
+            asked, condition = read_question(f"k = {quoted} | k in {{{quoted}}}", spec.model)
+            assert condition is not None
+            assert [dict(box.known) for box in asked.boxes] == [{("k", 0): code}]
+            assert [dict(box.known) for box in condition.boxes] == [{("k", 0): code}]
+
+
+def test_what_is_no_escape() -> None:
+    with pytest.raises(ardsl.ArdslError) as raised:
+        read_event(r'sex = "\d"', SPEC.model)
+    assert str(raised.value) == r"""error[AR540]: `sex = "\d"`: '\\d' is no escape: for a backslash write two"""
