@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ardsl.cli.inputs import inputs_of_run, keep_inputs
 from ardsl.cli.output import print_table, say
 from ardsl.cli.runs_commands import data_of, data_options, device_option, directory_argument, restored
 
@@ -51,8 +52,10 @@ def calibrate_command(
     if output is not None and Path(output).suffix.lower() != ".png":
         raise data_error(BAD_OUTPUT, path=output, problem="the histograms are written to .png")
     model = restored(directory, restore, device)
-    calibration = calibrate(model, **data_of(directory, model.spec, data, split, data_dir), seed=seed)
+    chosen = data_of(directory, model.spec, data, split, data_dir)
     path = output or str(Path(directory) / "calibration.png")
+    keep_inputs(path, *inputs_of_run(directory, model.spec, chosen))
+    calibration = calibrate(model, **chosen, seed=seed)
     _show(calibration)
     if can_draw():
         save_histograms(path, calibration)

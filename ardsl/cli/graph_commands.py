@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ardsl.cli.inputs import inputs_of_spec, keep_inputs
 from ardsl.cli.output import print_file, print_text, say
 from ardsl.cli.specs import json_option, open_spec, set_option, spec_argument
 from ardsl.common.wording import plural
@@ -34,8 +35,10 @@ def graph_command(file: str, output: str | None, format: str | None, settings: d
     if format is not None and (format not in FORMATS or format == "png"):
         names = ", ".join(f for f in FORMATS if f != "png")
         raise click.BadParameter(f"`{format}` is not one of {names}; a png goes to a file (-o)", param_hint="--format")
-    model = open_spec(file, settings, as_json).model
+    spec = open_spec(file, settings, as_json)
+    model = spec.model
     if suffix is not None:
+        keep_inputs(output or "", *inputs_of_spec(file, spec))
         _write(Path(output or ""), draw(model, suffix))
     if as_json or format:
         content = draw(model, "json" if as_json else format or "json")

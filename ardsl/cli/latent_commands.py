@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ardsl.cli.inputs import inputs_of_run, keep_inputs
 from ardsl.cli.output import say
 from ardsl.cli.runs_commands import data_of, data_options, device_option, directory_argument, restored
 from ardsl.common.wording import plural
@@ -36,6 +37,7 @@ def reconstruct_command(
     model = restored(directory, restore, device)
     check_output(output, model.spec)
     where = data_of(directory, model.spec, data, split, data_dir)
+    keep_inputs(output, *inputs_of_run(directory, model.spec, where))
     reconstructed, given, ends = reconstruct(
         model, most=most, keep=keep, seed=seed, beside=output.lower().endswith(".png"), **where
     )

@@ -36,7 +36,7 @@ def plan_command(
     then the totals, the memory of one batch's activations, what a draw may read, and the sampling steps.
     """
     spec = open_spec(file, settings, as_json)
-    draw_reach(spec, output, elements)
+    draw_reach(file, spec, output, elements)
     if as_json:
         print_json(plan_json(spec))
         return

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ardsl.cli.inputs import inputs_of_spec, keep_inputs
 from ardsl.cli.output import say
 
 if TYPE_CHECKING:
@@ -22,12 +23,13 @@ def reach_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return drawn(named(command))
 
 
-def draw_reach(spec: Spec, output: str | None, elements: tuple[str, ...]) -> None:
+def draw_reach(file: str, spec: Spec, output: str | None, elements: tuple[str, ...]) -> None:
     if output is None:
         if elements:
             raise click.UsageError("`--element` says what `-o FILE.png` is to draw")
         return
     from ardsl.outputs.reach import save_reach
 
+    keep_inputs(output, *inputs_of_spec(file, spec))
     names = save_reach(output, spec, elements)
     say(f"wrote {output}: {', '.join(names)}", err=True)

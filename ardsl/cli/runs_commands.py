@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from ardsl.cli.inputs import inputs_of_run, keep_inputs
 from ardsl.cli.output import noting_warnings, print_json, say
 from ardsl.cli.specs import json_option, literal, pairs, split_values
 from ardsl.cli.train_commands import from_here
@@ -159,6 +160,7 @@ def score_command(
 
     model = restored(directory, restore, device)
     chosen = data_of(directory, model.spec, data, split, data_dir)
+    keep_inputs(output, *inputs_of_run(directory, model.spec, chosen))
     with noting_warnings():
         scored = scores(model, samples=bound, unknown=unknown, **chosen)
     if by_column:
@@ -239,6 +241,13 @@ def sample_command(
     check_output(output, model.spec)
     conditioning = _conditioning(model.spec, given)
     count = _count(conditioning or {}, count, 1 if output.lower().endswith(".wav") else 64)
+    places = [output]
+    if output.lower().endswith(".wav") and count > 1:
+        places = [str(Path(output).with_stem(f"{Path(output).stem}-{row}")) for row in range(count)]
+    read = [text for text in (*given.values(), begin or "") if "#" in text or Path(text).suffix]
+    read += map(str, inputs_of_run(directory, model.spec))
+    for place in places:
+        keep_inputs(place, *read)
     lengths = _lengths(model.spec, count, length, seconds)
     draws = None
     if any(variable.kind == "latent" for variable in model.spec.variables.values()):
@@ -259,10 +268,7 @@ def sample_command(
     else:
         samples = model.sample(count, conditioning, lengths=lengths, seed=seed)
     write_samples(output, model.spec, samples, conditioning, lengths)
-    place = output
-    if output.lower().endswith(".wav") and count > 1:
-        place = " … ".join(str(Path(output).with_stem(f"{Path(output).stem}-{row}")) for row in (0, count - 1))
-    say(f"wrote {plural(count, 'sample')} to {place}")
+    say(f"wrote {plural(count, 'sample')} to {' … '.join(dict.fromkeys([places[0], places[-1]]))}")
     if draws is not None and not draws.exact:
         say(draws.accuracy)
 

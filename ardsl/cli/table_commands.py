@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from ardsl.cli.inputs import inputs_of_run, keep_inputs
 from ardsl.cli.output import noting_warnings, say
 from ardsl.cli.runs_commands import (
     data_of,
@@ -35,6 +36,7 @@ def new_command(table: str, output: str, force: bool) -> None:
         raise data_error(BAD_OUTPUT, path=output, problem="a spec's name ends in .ar")
     if Path(output).exists() and not force:
         raise data_error(BAD_OUTPUT, path=output, problem="is there already: choose another name, or --force")
+    keep_inputs(output, table)
     text, columns, left_out = sketch(table, output)
     write_text(output, text)
     say(f"wrote {output}: {plural(columns, 'column')} of {table}" + (", left out:" if left_out else ""))
@@ -112,6 +114,7 @@ def impute_command(
         raise click.UsageError(f"--{fill} is the same every time: leave --draws out")
     model = restored(directory, restore, device)
     chosen = data_of(directory, model.spec, data, split, data_dir)
+    keep_inputs(output, *inputs_of_run(directory, model.spec, chosen))
     with noting_warnings():
         imputation = impute(model, **chosen, fill=fill, draws=draws, seed=seed, unknown=unknown)
     source = chosen["data"] if chosen["data"] is not None else getattr(model.spec.model.data, split)
@@ -164,8 +167,11 @@ def predict_command(
 
     compared = _one_of({"likely": likely, "mean": mean, "median": median}, "")
     model = restored(directory, restore, device)
+    chosen = data_of(directory, model.spec, data, split, data_dir)
+    if output is not None:
+        keep_inputs(output, *inputs_of_run(directory, model.spec, chosen))
     with noting_warnings():
-        prediction = predict(model, column, **data_of(directory, model.spec, data, split, data_dir), unknown=unknown)
+        prediction = predict(model, column, **chosen, unknown=unknown)
     known = ~np.isnan(prediction.actual)
     lines = prediction.compared(compared or None) if known.any() else []
     if output is not None:

@@ -38,7 +38,7 @@ def verify_command(
     diagnostics, spec = examine_source(read_source(file), settings)
     if spec is None:
         reject(diagnostics, as_json)
-    draw_reach(spec, output, elements)
+    draw_reach(file, spec, output, elements)
     reports = [spec.report]
     if numeric:
         from ardsl.probing.probe import verify_numeric
