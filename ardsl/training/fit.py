@@ -127,6 +127,7 @@ def fit(
 
     The first Ctrl-C or SIGTERM ends the training after the current step. Ctrl-C gives the run so far, with ``stopped =
     "interrupted"``, or is raised (``KeyboardInterrupt``) where no epoch has ended; a second one ends it at once.
+    A ``KeyboardInterrupt`` that a callback raises does as Ctrl-C, at once; in one of several processes it is raised.
     SIGTERM is raised again once the run is kept: by default it ends the process.
 
     ``fast_dev_run`` tries everything on one batch, in one step and one validation, and writes nothing. ``tensorboard``
@@ -308,6 +309,12 @@ class _Fit:
                 stopped = "interrupted"
             except AtOnce:
                 raise Unfinished(Signals.SIGINT) from None
+            except SystemExit:
+                if interrupts.raised is None:
+                    raise
+                if learner.best is None or processes.world > 1:  # the other processes have not heard of it
+                    raise interrupts.raised from None
+                stopped, learner.interrupted = "interrupted", Signals.SIGINT
         if stopped == "interrupted":
             learner.interrupted = learner.interrupted or Signals.SIGTERM
             if learner.best is None:

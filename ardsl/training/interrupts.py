@@ -25,6 +25,8 @@ class Interrupts(Callback):
         self._ask = ask
         self._asked = False
         self._before: dict[signal.Signals, Any] = {}
+        self.raised: KeyboardInterrupt | None = None
+        """The interrupt that a callback raised; Lightning makes an exit of the process of it."""
 
     def __enter__(self) -> Interrupts:
         if threading.current_thread() is threading.main_thread():  # no other may handle signals
@@ -40,6 +42,10 @@ class Interrupts(Callback):
         """Lightning has just put a handler of its own before ours: it speaks to the other processes as the signal
         comes, in the midst of whatever they say to each other."""
         self._handle()
+
+    def on_exception(self, trainer: Any, module: Any, exception: BaseException) -> None:
+        if isinstance(exception, KeyboardInterrupt):
+            self.raised = exception
 
     def _handle(self) -> None:
         for number in self._before:

@@ -256,6 +256,43 @@ def test_an_interrupt_keeps_the_best_weights() -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
+class Raise(Callback):
+    """Raises an exception as an epoch starts."""
+
+    def __init__(self, error: BaseException, epoch: int) -> None:
+        self.error, self.epoch = error, epoch
+
+    def on_train_epoch_start(self, trainer: Any, module: Any) -> None:
+        if trainer.current_epoch == self.epoch:
+            raise self.error
+
+
+def test_an_interrupt_raised_by_a_callback_keeps_the_best_weights() -> None:
+    def after_the_second(row: dict[str, Any]) -> None:
+        if row["epoch"] == 2:
+            raise KeyboardInterrupt
+
+    before = signal.getsignal(signal.SIGINT)
+    for callback, epochs in ((Raise(KeyboardInterrupt(), 3), 3), (after_the_second, 2)):
+        run = fit(callbacks=[callback])
+        assert (run.stopped, run.signal, len(run.metrics)) == ("interrupted", signal.SIGINT, epochs)
+        assert run.best_valid == min(row["valid"] for row in run.metrics)
+        assert signal.getsignal(signal.SIGINT) is before
+
+
+class Leave(BaseException):
+    """No error, and none of Python's own."""
+
+
+@pytest.mark.parametrize(
+    ("error", "epoch"), [(KeyboardInterrupt("mine"), 0), (SystemExit(3), 0), (SystemExit(3), 2), (Leave(), 2)]
+)
+def test_what_a_callback_raises_comes_through(error: BaseException, epoch: int) -> None:
+    with pytest.raises(type(error)) as raised:
+        fit(callbacks=[Raise(error, epoch)])
+    assert raised.value is error
+
+
 def test_progress_is_one_line_an_epoch(capfd: pytest.CaptureFixture[str]) -> None:
     ardsl.fit(made(QUICK), {"train": correlated(500), "valid": correlated(9)}, epochs=2, device="cpu")
     out, err = capfd.readouterr()
