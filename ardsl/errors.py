@@ -22,6 +22,10 @@ class MissingMethodError(ArdslError, AttributeError):
     """A model was asked for a method that only another kind of model has; ``hasattr`` says no of it."""
 
 
+class MissingArgumentError(ArdslError, TypeError):
+    """A method was called with an argument that it takes only of another kind of model."""
+
+
 class SpecError(ArdslError):
     """A spec was rejected. ``diagnostics`` holds every error and warning of it, in the order of the text."""
 

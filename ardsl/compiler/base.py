@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property, wraps
+from inspect import signature
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -14,8 +15,10 @@ from torch import Tensor, nn
 from ardsl.common.wording import series
 from ardsl.compiler.arrays.users import examples_by_name, require_inside
 from ardsl.compiler.window import Window
-from ardsl.errors import MissingMethodError
+from ardsl.errors import MissingArgumentError, MissingMethodError
 from ardsl.spec import Spec
+
+M = TypeVar("M", bound=Callable[..., Any])
 
 
 class Loss(NamedTuple):
@@ -191,9 +194,36 @@ def _lacking(model: CompiledModel, name: str) -> str | None:
         return None
     for kind in _kinds(CompiledModel):  # type: ignore[type-abstract]
         if kind.of_models and callable(getattr(kind, name, None)):
-            latent = series(f"`{latent}`" for latent in model.latent) or "none"
-            return f"`{name}` is of {kind.of_models}, and this one has {latent}"
+            return _of_others(model, f"`{name}`", kind)
     return None
+
+
+def own_arguments(method: M) -> M:
+    """Makes a method name the kind of model that takes an argument which its own kind does not."""
+    own = signature(method).parameters
+
+    @wraps(method)
+    def called(model: CompiledModel, *arguments: Any, **named: Any) -> Any:
+        for name in named:
+            if name not in own and (problem := _lacking_argument(model, method.__name__, name)):
+                raise MissingArgumentError(problem)
+        return method(model, *arguments, **named)
+
+    return called  # type: ignore[return-value]
+
+
+def _lacking_argument(model: CompiledModel, method: str, name: str) -> str | None:
+    """Says which models' method takes an argument that the model's own does not; None where none's does."""
+    for kind in _kinds(CompiledModel):  # type: ignore[type-abstract]
+        other = getattr(kind, method, None)
+        if kind.of_models and callable(other) and name in signature(other).parameters:
+            return _of_others(model, f"`{name}` of `{method}`", kind)
+    return None
+
+
+def _of_others(model: CompiledModel, subject: str, kind: type[CompiledModel]) -> str:
+    latent = series(f"`{latent}`" for latent in model.latent) or "none"
+    return f"{subject} is of {kind.of_models}, and this one has {latent}"
 
 
 def _kinds(base: type[CompiledModel]) -> Iterator[type[CompiledModel]]:

@@ -25,7 +25,7 @@ from ardsl.compiler.arrays.users import (
     shaped,
 )
 from ardsl.compiler.arrays.values import Values
-from ardsl.compiler.base import Likelihood, Loss, Rows
+from ardsl.compiler.base import Likelihood, Loss, Rows, own_arguments
 from ardsl.compiler.guards import evaluating, require_fixed_length_observed
 from ardsl.compiler.likelihood.density import Density
 from ardsl.compiler.likelihood.elementwise import by_element
@@ -84,6 +84,7 @@ class AutoregressiveModel(Density, Queryable):
 
     # Likelihood
 
+    @own_arguments
     def log_prob(
         self,
         x: Any,
@@ -204,6 +205,7 @@ class AutoregressiveModel(Density, Queryable):
         """
         return make_noise(self.spec.plan.groups, checked_count(n, "samples"), seed, self.like)
 
+    @own_arguments
     @torch.no_grad()
     def sample(
         self,
@@ -252,7 +254,7 @@ class AutoregressiveModel(Density, Queryable):
         if noise.count != n:
             raise ArdslError(f"the noise is for {plural(noise.count, 'sample')}, not {n:,}")
         checked_name(evaluator, "evaluator", ("step", "whole"))
-        prefix = renamed("begin", begin, "prefix", prefix, frames=2)
+        prefix = renamed("begin", begin, "prefix", prefix, frames=3)
         if where is not None or names_cells(self._joint, given):
             if lengths is not None or prefix is not None or evaluator == "whole":
                 raise ArdslError(

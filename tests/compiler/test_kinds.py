@@ -64,6 +64,29 @@ def test_methods_of_models_without_latent_variables(hidden: ardsl.LatentModel, n
     assert str(raised.value) == f"`{name}` is of models without latent variables, and this one has `s`"
 
 
+def arguments(own: dict[str, set[str]]) -> list[tuple[str, str]]:
+    return [(method, name) for method, names in own.items() for name in sorted(names)]
+
+
+@pytest.mark.parametrize(("method", "name"), arguments(ONLY_WITH_LATENTS))
+def test_arguments_of_models_with_latent_variables(plain: ardsl.AutoregressiveModel, method: str, name: str) -> None:
+    with pytest.raises(ardsl.ArdslError) as raised:
+        getattr(plain, method)(3, **{name: True})
+    assert str(raised.value) == f"`{name}` of `{method}` is of models with latent variables, and this one has none"
+
+
+@pytest.mark.parametrize(("method", "name"), arguments(ONLY_WITHOUT_LATENTS))
+def test_arguments_of_models_without_latent_variables(hidden: ardsl.LatentModel, method: str, name: str) -> None:
+    with pytest.raises(ardsl.ArdslError) as raised:
+        getattr(hidden, method)(3, **{name: True})
+    assert str(raised.value) == f"`{name}` of `{method}` is of models without latent variables, and this one has `s`"
+
+
+def test_arguments_of_no_models_are_errors_of_python(hidden: ardsl.LatentModel) -> None:
+    with pytest.raises(TypeError, match="unexpected keyword argument 'nonsense'$"):
+        hidden.sample(3, nonsense=1)  # type: ignore[call-arg]
+
+
 def test_other_names_are_no_attributes(plain: ardsl.AutoregressiveModel, hidden: ardsl.LatentModel) -> None:
     for model in (plain, hidden, copy.deepcopy(plain), pickle.loads(pickle.dumps(hidden))):
         with pytest.raises(AttributeError, match="object has no attribute 'nonsense'$") as raised:

@@ -23,7 +23,7 @@ from ardsl.compiler.arrays.users import (
     shaped,
 )
 from ardsl.compiler.arrays.values import data_type
-from ardsl.compiler.base import Likelihood, Loss, Rows
+from ardsl.compiler.base import Likelihood, Loss, Rows, own_arguments
 from ardsl.compiler.guards import evaluating, seeded
 from ardsl.compiler.latent.bound import as_data, draw, importance_weighted, negative_bound, table
 from ardsl.compiler.latent.conditionals import Data, LatentConditionals
@@ -68,6 +68,7 @@ class LatentModel(LatentConditionals, Queryable):
 
     # Likelihood
 
+    @own_arguments
     def log_prob(self, x: Any, given: Any = None, *, lengths: Any = None, validate: bool = True) -> Tensor:
         """log p(x | given) of each example: [batch], in nats.
 
@@ -203,6 +204,7 @@ class LatentModel(LatentConditionals, Queryable):
             name: conditional.noise(n, int(own)) for (name, conditional), own in zip(self.p.items(), seeds, strict=True)
         }
 
+    @own_arguments
     @torch.no_grad()
     def sample(
         self,
