@@ -18,7 +18,7 @@ from ardsl.families.catalogue import CATALOGUE
 from ardsl.families.density import LOG_DENSITIES, log_beta_mass
 from ardsl.families.intervals import LOG_INTERVALS, Interval, log_fall
 from ardsl.families.inverse import legendre
-from ardsl.families.special import log1mexp, log_beta_tails, log_erfcx, log_gamma_tails, log_ndtr
+from ardsl.families.special import log1mexp, log_beta_tails, log_erfcx, log_gamma_tails, log_ndtr, log_ratio
 
 Parameters = Mapping[str, Tensor]
 LogMass = Callable[[Parameters, Tensor, Tensor], Tensor]
@@ -82,11 +82,8 @@ def _by_tails(name: str, tails: Tails) -> LogMass:
     def log_mass(p: Parameters, low: Tensor, high: Tensor) -> Tensor:
         low, high = torch.broadcast_tensors(low, high)
         (below_low, above_low), (below_high, above_high) = bounded(p, low), bounded(p, high)
-        left = below_high < above_low
-        near, far = torch.where(left, below_high, above_low), torch.where(left, below_low, above_high)
-        share = torch.where(near.isinf(), -math.inf, far - near).clamp(max=0.0)
-        log_mass = near + log1mexp(share)
-        close = (share > -_CLOSE) & (high > low) & low.isfinite() & high.isfinite()
+        log_mass, close = _between(below_low, above_low, below_high, above_high)
+        close = close & (high > low) & low.isfinite() & high.isfinite()
         if bool(close.any()):
             log_mass = torch.where(close, _by_quadrature(name, p, low, high, close), log_mass)
         if entry.discrete:
@@ -98,16 +95,37 @@ def _by_tails(name: str, tails: Tails) -> LogMass:
     return log_mass
 
 
+def _between(below_low: Tensor, above_low: Tensor, below_high: Tensor, above_high: Tensor) -> tuple[Tensor, Tensor]:
+    """The logarithm of a difference of tails, on the side where both are small, and where it has lost digits."""
+    left = below_high < above_low
+    near, far = torch.where(left, below_high, above_low), torch.where(left, below_low, above_high)
+    share = torch.where(near.isinf(), -math.inf, far - near).clamp(max=0.0)
+    return near + log1mexp(share), share > -_CLOSE
+
+
 def _by_quadrature(name: str, p: Parameters, low: Tensor, high: Tensor, chosen: Tensor) -> Tensor:
     """By Gauss-Legendre quadrature of the density, which is nearly even over a small share of a tail; counts too, whose
-    sum an integral over the cells around them is."""
+    sum an integral over the cells around them is. Positive values on the scale of their logarithms, and shares on that
+    of their log-odds, where the densities of tiny parameters are even, too."""
     low, high = torch.where(chosen, low, 0.25), torch.where(chosen, high, 0.75)
-    half, middle = (high - low) / 2, (high + low) / 2
-    nodes, weights = legendre(8)
-    terms = [
-        LOG_DENSITIES[name](p, middle + half * node) + math.log(weight)
-        for node, weight in zip(nodes, weights, strict=True)
-    ]
+    support = CATALOGUE[name].support
+    if support == "positive":
+        half = log_ratio(high, low) / 2
+    elif support == "unit_interval":
+        half = (log_ratio(high, low) - log_ratio(1 - high, 1 - low)) / 2
+    else:
+        half = (high - low) / 2
+    terms = []
+    for node, weight in zip(*legendre(8), strict=True):
+        if support == "positive":
+            x = low * (half * (1 + node)).exp()
+            log_unit = x.log()
+        elif support == "unit_interval":
+            x = torch.sigmoid(low.log() - torch.log1p(-low) + half * (1 + node))
+            log_unit = x.log() + torch.log1p(-x)
+        else:
+            x, log_unit = (high + low) / 2 + half * node, torch.zeros_like(half)
+        terms.append(LOG_DENSITIES[name](p, x) + log_unit + math.log(weight))
     return torch.stack(terms).logsumexp(0) + half.log()
 
 
@@ -138,14 +156,33 @@ def _asymmetric_laplace(p: Parameters, low: Tensor, high: Tensor) -> Tensor:
     return torch.where(b <= 0, before, torch.where(a >= 0, after, both))
 
 
-def _student_t(p: Parameters, x: Tensor) -> tuple[Tensor, Tensor]:
-    df, z = p["df"], (x - p["loc"]) / p["scale"]
-    z = torch.where(z == 0, torch.finfo(z.dtype).tiny, z)
-    log_odds = 2 * z.abs().log() - df.log()  # of z² / (ν + z²)
-    log_share, log_rest = logsigmoid(-log_odds), logsigmoid(log_odds)
-    log_tail = _log_beta_tails(df / 2, torch.full_like(df, 0.5), log_share, log_rest)[0] - math.log(2)
-    log_rest = torch.log1p(-log_tail.exp())
-    return torch.where(z < 0, log_tail, log_rest), torch.where(z < 0, log_rest, log_tail)
+def _student_t(p: Parameters, low: Tensor, high: Tensor) -> Tensor:
+    """By the distance from the location: what both ends' distances have inside where the location is between them,
+    the difference where it is not."""
+    a, b = torch.broadcast_tensors((low - p["loc"]) / p["scale"], (high - p["loc"]) / p["scale"])
+    (inside_a, outside_a), (inside_b, outside_b) = _student_t_distance(p, a.abs()), _student_t_distance(p, b.abs())
+    left = b <= 0
+    log_mass, close = _between(
+        torch.where(left, inside_b, inside_a),
+        torch.where(left, outside_b, outside_a),
+        torch.where(left, inside_a, inside_b),
+        torch.where(left, outside_a, outside_b),
+    )
+    around = (a < 0) & (b > 0)
+    log_mass = torch.where(around, torch.logaddexp(inside_a, inside_b), log_mass) - math.log(2)
+    close = close & ~around & (high > low) & low.isfinite() & high.isfinite()
+    if bool(close.any()):
+        log_mass = torch.where(close, _by_quadrature("student_t", p, low, high, close), log_mass)
+    return torch.where(high > low, log_mass, -math.inf)
+
+
+def _student_t_distance(p: Parameters, z: Tensor) -> tuple[Tensor, Tensor]:
+    """log P(|Z| < z) and log P(|Z| > z), for z ≥ 0 in scales."""
+    df, none, all_of_it = p["df"], z == 0, z.isinf()
+    log_odds = 2 * torch.where(none | all_of_it, 1.0, z).log() - df.log()  # of z² / (ν + z²)
+    outside, inside = _log_beta_tails(df / 2, torch.full_like(df, 0.5), logsigmoid(-log_odds), logsigmoid(log_odds))
+    inside = torch.where(none, -math.inf, torch.where(all_of_it, 0.0, inside))
+    return inside, torch.where(none, 0.0, torch.where(all_of_it, -math.inf, outside))
 
 
 def _soft_asymmetric_laplace(p: Parameters, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -228,7 +265,8 @@ def _inverse_gamma(p: Parameters, x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _log_beta_tails(a: Tensor, b: Tensor, log_x: Tensor, log_y: Tensor) -> tuple[Tensor, Tensor]:
-    return log_beta_tails(a, b, log_x, log_y, log_beta_mass(a, b, log_x, log_y))
+    away = a * log_y.exp() - b * log_x.exp()
+    return log_beta_tails(a, b, log_x, log_y, log_beta_mass(a, b, log_x, log_y, away))
 
 
 def _beta(p: Parameters, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -291,7 +329,7 @@ LOG_MASSES: dict[str, LogMass] = {
     "negative_binomial": _NEGATIVE_BINOMIAL,
     "poisson": _POISSON,
     "soft_asymmetric_laplace": _by_tails("soft_asymmetric_laplace", _soft_asymmetric_laplace),
-    "student_t": _by_tails("student_t", _student_t),
+    "student_t": _student_t,
     "von_mises": _von_mises,
     "zero_inflated_negative_binomial": _gated(_NEGATIVE_BINOMIAL),
     "zero_inflated_poisson": _gated(_POISSON),

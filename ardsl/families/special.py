@@ -15,6 +15,8 @@ _FARTHEST = 1e300
 """What overflowed is taken as so much."""
 _SMALL_SHAPE = 1e-8
 """Below, a gamma variable's upper tail is the exponential integral times its shape, to a share of as much."""
+_SMALL_BETA = 1e-5
+"""Below, the logarithm of a beta variable's tail next to 1 is taken by a series, for the complement to keep digits."""
 _EULER = 0.5772156649015329
 _TERMS = 200
 """Terms of what converges like a geometric series."""
@@ -134,16 +136,34 @@ def log_beta_tails(a: Tensor, b: Tensor, log_x: Tensor, log_y: Tensor, log_mass:
     """log I_x(a, b) and log(1 − I_x(a, b)), elementwise in float64: I is the regularized incomplete beta function.
 
     ``log_x`` and ``log_y`` are log x and log(1 − x), ``log_mass`` that of x^a (1 − x)^b / B(a, b). On the side where
-    it converges fast by Lentz's continued fraction (Press et al., Numerical Recipes, section 6.4).
+    it converges fast by Lentz's continued fraction (Press et al., Numerical Recipes, section 6.4), and by its power
+    series where that side has nearly all of the probability, as with a tiny parameter.
     """
     a, b, log_x, log_y, log_mass = torch.broadcast_tensors(a, b, log_x, log_y, log_mass)
     turned = log_x.exp() > (a + 1) / (a + b + 2)
     first, second = torch.where(turned, b, a), torch.where(turned, a, b)
-    x = torch.where(turned, log_y, log_x).exp()
-    log_near = log_mass - first.log() + _beta_fraction(first, second, x).log()
+    log_x = torch.where(turned, log_y, log_x)
+    log_near = log_mass - first.log() + _beta_fraction(first, second, log_x.exp()).log()
+    small = first < _SMALL_BETA
+    if bool(small.any()):
+        inside = torch.where(small, first, _SMALL_BETA), torch.where(small, second, 1.0)
+        log_near = torch.where(small, _log_beta_of_small(*inside, torch.where(small, log_x, -1.0)), log_near)
     log_near = log_near.clamp(max=0.0)
     log_far = log1mexp(log_near)
     return torch.where(turned, log_far, log_near), torch.where(turned, log_near, log_far)
+
+
+def _log_beta_of_small(a: Tensor, b: Tensor, log_x: Tensor) -> Tensor:
+    """log I_x(a, b) of a small a and x ≤ 1/(b + 2), to all digits where it is near 0: x^a / (a B(a, b)) times
+    2F1(a, 1 − b; a + 1; x), each factor by a series in a (Abramowitz & Stegun, 6.6.8)."""
+    x = log_x.exp()
+    term, total = torch.ones_like(x), torch.zeros_like(x)
+    for n in range(1, 60):
+        term = term * (n - b) * x / n
+        total = total + term / (a + n)
+    curvature = torch.special.polygamma(1, b + 1) - math.pi**2 / 6
+    log_factor = a * (torch.digamma(b + 1) + _EULER + a / 2 * curvature) - torch.log1p(a / b)
+    return a * log_x + log_factor + torch.log1p(a * total)
 
 
 def _beta_fraction(a: Tensor, b: Tensor, x: Tensor) -> Tensor:

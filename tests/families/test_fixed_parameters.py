@@ -47,6 +47,9 @@ CLOSED = [
     *("poisson", "skew_logistic", "soft_laplace", "weibull"),
 ]
 """The families whose intervals have a formula that holds for parameters of every size."""
+BETAS = ["beta", "fisher_snedecor", "gamma_poisson", "negative_binomial", "student_t"]
+"""Families whose intervals are of the incomplete beta function."""
+TINY = st.floats(-37, 3).map(lambda exponent: 10**exponent)
 EDGES = [0.0, -1.0, 1.0, 0.5, 1e-40, INFO.tiny, INFO.max, INFO.max**0.5, 2.0**53, 1e39, 1e-300, 1e300]
 SIZES = st.one_of(st.floats(-60, 60), st.floats(-3, 3)).map(lambda exponent: 10**exponent)
 NUMBERS = st.one_of(st.sampled_from(EDGES), SIZES, SIZES.map(lambda size: -size))
@@ -127,7 +130,7 @@ def test_every_size_at_length(name: str, data: st.DataObject) -> None:
     assert wrong(name, data.draw(parameters_of(name))) == []
 
 
-def wrong_masses(name: str, written: dict[str, float]) -> list[str]:
+def wrong_masses(name: str, written: dict[str, float], tolerance: float = 1e-6) -> list[str]:
     """What is wrong of the probabilities of intervals, in double precision, as messages."""
     entry, problems = CATALOGUE[name], []
     if not all(held(entry, parameter, written[parameter.name]) for parameter in entry.parameters):
@@ -147,7 +150,7 @@ def wrong_masses(name: str, written: dict[str, float]) -> list[str]:
             right = exact.exact(lambda p=exactly, e=edges: exact.log_mass(name, p, *e)) if a < b else -math.inf
         except NoConvergence:  # the series of gamma variables, of some of the largest shapes
             continue
-        if not (abs(log_mass - right) <= 1e-6 * max(1, abs(right)) or (right < -1e250 and log_mass < -1e250)):
+        if not (abs(log_mass - right) <= tolerance * max(1, abs(right)) or (right < -1e250 and log_mass < -1e250)):
             problems.append(f"{name}({written}) from {a} to {b}: {log_mass!r} where {right!r} is right")
     return problems
 
@@ -165,3 +168,19 @@ def test_intervals_of_every_size(name: str, data: st.DataObject) -> None:
 @given(data=st.data())
 def test_intervals_of_every_size_at_length(name: str, data: st.DataObject) -> None:
     assert wrong_masses(name, data.draw(parameters_of(name))) == []
+
+
+@pytest.mark.parametrize("name", BETAS)
+@settings(max_examples=10, deadline=None)
+@given(data=st.data())
+def test_intervals_of_tiny_concentrations(name: str, data: st.DataObject) -> None:
+    sizes = {"loc": st.sampled_from([0.0, 1e3]), "logits": st.floats(-5, 50)}
+    parts = {parameter.name: sizes.get(parameter.name, TINY) for parameter in CATALOGUE[name].parameters}
+    assert wrong_masses(name, data.draw(st.fixed_dictionaries(parts)), 1e-9) == []
+
+
+@pytest.mark.parametrize("size", [1e-37, 1e-20, 1e-8, 1e-3])
+def test_intervals_of_both_tiny(size: float) -> None:
+    assert wrong_masses("student_t", {"df": size, "loc": 0.0, "scale": 1.0}, 1e-9) == []
+    assert wrong_masses("beta", {"concentration1": size, "concentration0": size}, 1e-9) == []
+    assert wrong_masses("fisher_snedecor", {"df1": size, "df2": size}, 1e-9) == []
