@@ -100,7 +100,8 @@ def _between(below_low: Tensor, above_low: Tensor, below_high: Tensor, above_hig
     left = below_high < above_low
     near, far = torch.where(left, below_high, above_low), torch.where(left, below_low, above_high)
     share = torch.where(near.isinf(), -math.inf, far - near).clamp(max=0.0)
-    return near + log1mexp(share), share > -_CLOSE
+    none = share == 0  # where the gradient is infinite
+    return torch.where(none, -math.inf, near + log1mexp(torch.where(none, -1.0, share))), share > -_CLOSE
 
 
 def _by_quadrature(name: str, p: Parameters, low: Tensor, high: Tensor, chosen: Tensor) -> Tensor:
@@ -159,16 +160,15 @@ def _asymmetric_laplace(p: Parameters, low: Tensor, high: Tensor) -> Tensor:
 def _student_t(p: Parameters, low: Tensor, high: Tensor) -> Tensor:
     """By the distance from the location: what both ends' distances have inside where the location is between them,
     the difference where it is not."""
-    a, b = torch.broadcast_tensors((low - p["loc"]) / p["scale"], (high - p["loc"]) / p["scale"])
-    (inside_a, outside_a), (inside_b, outside_b) = _student_t_distance(p, a.abs()), _student_t_distance(p, b.abs())
-    left = b <= 0
+    (inside_a, outside_a), (inside_b, outside_b) = _student_t_distance(p, low), _student_t_distance(p, high)
+    left = high <= p["loc"]
     log_mass, close = _between(
         torch.where(left, inside_b, inside_a),
         torch.where(left, outside_b, outside_a),
         torch.where(left, inside_a, inside_b),
         torch.where(left, outside_a, outside_b),
     )
-    around = (a < 0) & (b > 0)
+    around = (low < p["loc"]) & (high > p["loc"])
     log_mass = torch.where(around, torch.logaddexp(inside_a, inside_b), log_mass) - math.log(2)
     close = close & ~around & (high > low) & low.isfinite() & high.isfinite()
     if bool(close.any()):
@@ -176,10 +176,12 @@ def _student_t(p: Parameters, low: Tensor, high: Tensor) -> Tensor:
     return torch.where(high > low, log_mass, -math.inf)
 
 
-def _student_t_distance(p: Parameters, z: Tensor) -> tuple[Tensor, Tensor]:
-    """log P(|Z| < z) and log P(|Z| > z), for z ≥ 0 in scales."""
-    df, none, all_of_it = p["df"], z == 0, z.isinf()
-    log_odds = 2 * torch.where(none | all_of_it, 1.0, z).log() - df.log()  # of z² / (ν + z²)
+def _student_t_distance(p: Parameters, x: Tensor) -> tuple[Tensor, Tensor]:
+    """log of the probabilities to be nearer to the location than x and to be farther."""
+    df, all_of_it = p["df"], x.isinf()
+    z = ((torch.where(all_of_it, 0.0, x) - p["loc"]) / p["scale"]).abs()
+    none = (z == 0) & ~all_of_it
+    log_odds = 2 * torch.where(z == 0, 1.0, z).log() - df.log()  # of z² / (ν + z²)
     outside, inside = _log_beta_tails(df / 2, torch.full_like(df, 0.5), logsigmoid(-log_odds), logsigmoid(log_odds))
     inside = torch.where(none, -math.inf, torch.where(all_of_it, 0.0, inside))
     return inside, torch.where(none, 0.0, torch.where(all_of_it, -math.inf, outside))

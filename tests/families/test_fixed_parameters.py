@@ -184,3 +184,14 @@ def test_intervals_of_both_tiny(size: float) -> None:
     assert wrong_masses("student_t", {"df": size, "loc": 0.0, "scale": 1.0}, 1e-9) == []
     assert wrong_masses("beta", {"concentration1": size, "concentration0": size}, 1e-9) == []
     assert wrong_masses("fisher_snedecor", {"df1": size, "df2": size}, 1e-9) == []
+
+
+def test_gradients_of_intervals_with_tiny_degrees_of_freedom() -> None:
+    df, scale = (torch.tensor(value, dtype=torch.float64, requires_grad=True) for value in (1e-20, 1.0))
+    p = {"df": df, "loc": torch.tensor(0.0, dtype=torch.float64), "scale": scale}
+    low, high = torch.tensor([[-1.0, 1.0], [1.0, math.inf]], dtype=torch.float64).T
+    inside, beyond = LOG_MASSES["student_t"](p, low, high)
+    (slope,) = torch.autograd.grad(inside, df, retain_graph=True)
+    right = 1e20 * (1 - 1 / (2 * math.log(2) - math.log(1e-20)))  # the probability is ν (2 log 2 − log ν)/2
+    assert slope.item() == pytest.approx(right, rel=1e-9)
+    assert torch.autograd.grad(beyond, scale)[0].item() == pytest.approx(0.0, abs=1e-15)
