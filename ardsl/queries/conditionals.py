@@ -305,7 +305,7 @@ def _beside_gaps(
     given[cell.variable.name] = _without(cell, given[cell.variable.name])
     distribution = model.conditional(cell.variable.element_name(cell.element), given, seed=0)
     shares, exact = distribution.probs, distribution.effective_samples is None
-    if len(distribution.values) != len(values) or distribution.widths is not None:
+    if distribution.values.shape[-1] != len(values) or distribution.widths is not None:
         edges = torch.from_numpy(np.append(_starts(values, wide), _starts(values, wide)[-1] + wide[-1]))
         up_to = torch.stack([distribution.cdf(edge.expand(len(actual))) for edge in edges], 1)
         shares = up_to.diff(dim=1)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from ardsl.arguments import checked_count
 from ardsl.compiler.arrays.users import conditioning, expand_given, observed_values
@@ -18,7 +19,7 @@ from ardsl.compiler.queries.cell import CellDistribution
 from ardsl.compiler.queries.elimination import MOST_ENTRIES, Budget, TooCostly
 from ardsl.compiler.queries.events import MOST_CODES, Box, Cell, Event, both
 from ardsl.compiler.queries.exact import Questions, mixed_log_joint
-from ardsl.compiler.queries.grid import DRAWN, MOST_AT_END, REFINEMENTS, refine, spread, stretches
+from ardsl.compiler.queries.grid import DRAWN, OWN_REFINEMENTS, REFINEMENTS, coarse, refine, spread, stretches
 from ardsl.compiler.queries.joint import (
     Joint,
     Masks,
@@ -37,6 +38,7 @@ from ardsl.compiler.queries.particles import Particles, Question, joined
 from ardsl.compiler.queries.seeds import as_number
 from ardsl.compiler.queries.where import Cells
 from ardsl.errors import ArdslError
+from ardsl.families.domains import Domain
 
 SAMPLES = 2_000
 """Particles that the distribution of one cell is estimated from, where it is not exact."""
@@ -184,17 +186,19 @@ def cell_distribution(joint: Joint, cell: Cell, values: Values, samples: int, se
     values[name][:, element] = torch.nan
     for about in (None, frozenset([cell])):  # what has no bearing on the cell, given what is known, divides out
         try:
-            return _exact_conditional(joint, cell, values, about, samples)
+            return _exact_conditional(joint, cell, values, about, samples, seed)
         except TooCostly:
             continue
     return _estimated_conditional(joint, cell, values, samples, seed)
 
 
 def _exact_conditional(
-    joint: Joint, cell: Cell, values: Values, about: frozenset[Cell] | None, samples: int
+    joint: Joint, cell: Cell, values: Values, about: frozenset[Cell] | None, samples: int, seed: int
 ) -> CellDistribution:
-    """The distribution of a cell by elimination, on a grid where its values are infinitely many. Raises ``TooCostly``
-    where that takes more than is affordable beside an estimate from so many ``samples`` of each row."""
+    """The distribution of a cell by elimination, on a grid where its values are infinitely many: one for all rows,
+    which those go on to refine for themselves for which it is too coarse. Raises ``TooCostly`` where that takes more
+    than is affordable beside an estimate from so many ``samples`` of each row; a row alone for which it does is
+    estimated."""
     domain = joint.variables[cell[0]].element_domain(cell[1])
     words, budget = joint.words("what is given"), Budget()
     if domain.levels is not None and domain.levels <= MOST_CODES:
@@ -207,11 +211,58 @@ def _exact_conditional(
         table = _log_table(joint, values, cell, points, about, samples // (REFINEMENTS + 1), budget)
         probs = (table + torch.from_numpy(widths).log()).softmax(1)
         if turn < REFINEMENTS:
-            points = refine(points, widths, probs.numpy(), domain)
-    if not (domain.circular or domain.discrete) and bool((probs[:, [0, -1]] > MOST_AT_END).any()):
-        raise TooCostly("a grid does not reach as far as what is given says")
-    grid, ends = torch.from_numpy(points), torch.from_numpy(widths)
-    return CellDistribution(grid, probs, joint=words, widths=ends, whole=domain.discrete)
+            points = refine(points, widths, probs.mean(0).numpy(), domain)
+    every = [(torch.from_numpy(points), torch.from_numpy(widths), row) for row in probs]
+    effective = torch.full((len(probs),), math.inf, dtype=torch.float64)
+    for row in np.flatnonzero(coarse(widths, probs.numpy(), domain)).tolist():
+        own = {name: value[row : row + 1] for name, value in values.items()}
+        try:
+            every[row] = _own_grid(joint, cell, own, about, samples, points, widths, probs[row])
+        except TooCostly:
+            estimated = _estimated_conditional(joint, cell, own, samples, seed + row)
+            assert estimated.widths is not None and estimated.effective_samples is not None  # of particles, on a grid
+            every[row] = estimated.values[0], estimated.widths[0], estimated.probs[0]
+            effective[row] = estimated.effective_samples[0]
+    return _by_row(every, words, domain, None if bool(effective.isinf().all()) else effective)
+
+
+Grid = tuple[Tensor, Tensor, Tensor]
+"""The points of one row, the widths of the stretches that they stand for, and their probabilities, [n] each."""
+
+
+def _own_grid(
+    joint: Joint,
+    cell: Cell,
+    values: Values,
+    about: frozenset[Cell] | None,
+    samples: int,
+    points: np.ndarray,
+    widths: np.ndarray,
+    probs: Tensor,
+) -> Grid:
+    """A row's own grid, refined from that of all rows until it is fine where the row has its probability. Raises
+    ``TooCostly`` where it does not become so."""
+    domain, budget = joint.variables[cell[0]].element_domain(cell[1]), Budget()
+    for turn in range(OWN_REFINEMENTS):
+        points = refine(points, widths, probs.numpy(), domain)
+        widths = stretches(points, domain)
+        table = _log_table(joint, values, cell, points, about, samples, budget)
+        probs = (table + torch.from_numpy(widths).log()).softmax(1)[0]
+        if turn and not coarse(widths, probs[None].numpy(), domain).any():
+            return torch.from_numpy(points), torch.from_numpy(widths), probs
+    raise TooCostly("a grid does not become as fine, or does not reach as far, as what is given says")
+
+
+def _by_row(every: Sequence[Grid], words: str, domain: Domain, effective: Tensor | None) -> CellDistribution:
+    """The distribution of rows that have grids of their own: shorter ones end with points that stand for nothing."""
+    most = max(len(points) for points, _, _ in every)
+    points, widths, probs = (
+        torch.stack([F.pad(row[None], (0, most - len(row)), mode)[0] for row in rows])
+        for rows, mode in zip(zip(*every, strict=True), ("replicate", "constant", "constant"), strict=True)
+    )
+    return CellDistribution(
+        points, probs, joint=words, widths=widths, whole=domain.discrete, effective_samples=effective
+    )
 
 
 def _log_table(
@@ -282,11 +333,11 @@ def _estimated_conditional(joint: Joint, cell: Cell, values: Values, samples: in
     for row in range(count):
         probs[row].index_add_(0, torch.bucketize(drawn[row], middle), shares[row])
     return CellDistribution(
-        points,
+        points if widths is None else points.expand(count, -1),
         probs,
         joint=joint.words("what is given"),
         labels=domain.labels,
-        widths=widths,
+        widths=None if widths is None else widths.expand(count, -1),
         whole=domain.discrete,
         effective_samples=effective,
     )

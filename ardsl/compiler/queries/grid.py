@@ -8,12 +8,13 @@ from ardsl.families.domains import Domain
 
 DRAWN = 2_000
 """Draws of the model that say where a grid lies."""
-REFINEMENTS = 5
+REFINEMENTS = 3
+"""Times that the grid of all rows is refined."""
+OWN_REFINEMENTS = 6
+"""Times that a row's own grid is refined, at most."""
+COARSE = 0.02
+"""The share of probability at one point from which a row's grid is too coarse."""
 _POINTS = 256
-_LEAST_POINTS = 16
-"""Points that a refinement adds for a row, at least."""
-_MOST_FINER = 4_096
-"""Points that a refinement adds for all rows together, where these are not too many for that."""
 _FAR = 2.0 ** (np.arange(1, 29) / 2)
 """Points beyond the draws on both sides, in ranges of these from their middle: what is given may lie far from them."""
 MOST_AT_END = 1e-3
@@ -36,26 +37,38 @@ def spread(drawn: np.ndarray, domain: Domain) -> np.ndarray:
     with np.errstate(over="ignore"):  # what overflows is outside of the domain
         far = domain.from_line((high + low) / 2 + np.concatenate([-away, away]))
     far = far.round() if domain.discrete else far
-    return np.union1d(near, far[domain.inside(far)])
+    return _apart(np.union1d(near, far[domain.inside(far)]))
 
 
 def refine(points: np.ndarray, widths: np.ndarray, shares: np.ndarray, domain: Domain) -> np.ndarray:
-    """The points with more of them where a row's shares of probability, [rows, points], are large: half of the new ones
-    evenly many for each share, half as dense as the root of the density, which reaches further into its tails."""
-    starts = _ends(points, widths)
-    each = int(np.clip(_MOST_FINER // len(shares), _LEAST_POINTS, _POINTS))
-    levels = (np.arange(each) + 0.5) / each
-    if each * len(shares) > _MOST_FINER:  # of so many rows the mean has more to say than a few points of each
-        shares, levels = shares.mean(0, keepdims=True), (np.arange(_MOST_FINER) + 0.5) / _MOST_FINER
-    roots = np.sqrt(shares * widths)  # of the densities, times the widths
-    shares = np.concatenate([shares, roots])
-    levels = levels[::2]
-    up_to = np.concatenate([np.zeros((len(shares), 1)), np.cumsum(shares, 1)], 1)
-    finer = np.unique([np.interp(levels, row / row[-1], starts) for row in up_to])
-    low, high = points[0], points[-1]
-    finer = finer.round() if domain.discrete else finer
-    finer = finer[domain.inside(finer) & (finer > low) & (finer < high)]
-    return np.union1d(points, finer)
+    """The points with more of them where the shares of probability are large: half of the new ones evenly many for each
+    share, half as dense as the root of the density, which reaches further into its tails."""
+    starts, levels = _ends(points, widths), (np.arange(_POINTS // 2) + 0.5) / (_POINTS // 2)
+    finer = [_quantiles(starts, weights, levels) for weights in (shares, np.sqrt(shares * widths))]
+    new = np.concatenate(finer)
+    new = new.round() if domain.discrete else new
+    return _apart(np.union1d(points, new[domain.inside(new) & (new > points[0]) & (new < points[-1])]))
+
+
+def coarse(widths: np.ndarray, shares: np.ndarray, domain: Domain) -> np.ndarray:
+    """The rows of shares of probability, [rows, points], whose grid has too much of it at one point, or at an end:
+    bool [rows]."""
+    too_much = ((shares > COARSE) & (widths > (1.0 if domain.discrete else 0.0))).any(1)
+    if not (domain.circular or domain.discrete):
+        too_much = too_much | (shares[:, [0, -1]] > MOST_AT_END).any(1)
+    return np.asarray(too_much)
+
+
+def _apart(points: np.ndarray) -> np.ndarray:
+    """Ascending points without those that follow another so closely that no number halves the way between them."""
+    points_apart: np.ndarray = points[np.diff(points, prepend=-np.inf) > 8 * np.spacing(abs(points))]
+    return points_apart
+
+
+def _quantiles(starts: np.ndarray, weights: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    up_to = np.concatenate([[0], np.cumsum(weights)])
+    quantiles: np.ndarray = np.interp(levels, up_to / up_to[-1], starts)
+    return quantiles
 
 
 def stretches(points: np.ndarray, domain: Domain) -> np.ndarray:
