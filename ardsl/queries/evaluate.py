@@ -348,7 +348,8 @@ def _examples(model: Compiled, data: Any, split: str, data_dir: str | Path | Non
     try:
         return load_split(model.spec, data, split, data_dir=directory, dtype=dtype)
     except DataError as error:
-        if error.code == NO_SUCH_KEY.code and _only_columns_lack(model, data, split, directory):
+        misspelt = error.problem.endswith("?")
+        if error.code == NO_SUCH_KEY.code and not misspelt and _only_columns_lack(model, data, split, directory):
             raise DataError(error.code, f"{error.problem}; `score` takes it as missing in every row") from None
         raise
 
