@@ -164,9 +164,8 @@ class Standardization(nn.Module):
         center, scale = self.get_buffer(f"center_{name}"), self.get_buffer(f"scale_{name}")
         x = center[elements] + scale[elements] * z
         info = torch.finfo(z.dtype)
-        step = (center.abs() * info.eps).clamp(
-            min=info.tiny
-        )  # from one number of the type to the next, near the center
+        # From one number of the type to the next, near the center:
+        step = (center.abs() * info.eps).clamp(min=info.tiny)
         rough = bool(((step > _ROUNDING * scale) | (center.abs() + scale / _ROUNDING > info.max)).any())
         info = torch.finfo(x.dtype if rough else z.dtype)
         positive = self._positive[name].to(x.device)[elements]
