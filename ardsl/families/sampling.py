@@ -101,9 +101,14 @@ def _asymmetric_laplace(p: Parameters, u: Tensor) -> Tensor:
 
 
 def _soft_asymmetric_laplace(p: Parameters, u: Tensor) -> Tensor:
-    soft = p["scale"] * p["softness"] * torch.special.ndtri(u[..., 0])
+    u, scale, asymmetry = (
+        u.double(),
+        p["scale"].double(),
+        p["asymmetry"].double(),
+    )  # a tail's scale may be beyond float32
+    soft = scale * p["softness"] * torch.special.ndtri(u[..., 0])
     left, right = (-torch.log1p(-u[..., k]) for k in (1, 2))
-    return p["loc"] + soft - p["scale"] * p["asymmetry"] * left + p["scale"] / p["asymmetry"] * right
+    return p["loc"] + soft - scale * asymmetry * left + scale / asymmetry * right
 
 
 def _student_t(p: Parameters, u: Tensor) -> Tensor:

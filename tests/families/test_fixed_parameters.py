@@ -195,3 +195,10 @@ def test_gradients_of_intervals_with_tiny_degrees_of_freedom() -> None:
     right = 1e20 * (1 - 1 / (2 * math.log(2) - math.log(1e-20)))  # the probability is ν (2 log 2 − log ν)/2
     assert slope.item() == pytest.approx(right, rel=1e-9)
     assert torch.autograd.grad(beyond, scale)[0].item() == pytest.approx(0.0, abs=1e-15)
+
+
+def test_a_tail_wider_than_single_precision() -> None:
+    """Its scale, 1.6e57, times a draw of 0 was no number."""
+    spec = ardsl.loads("observed x : real\np(x) = soft_asymmetric_laplace(0, 1.84e19, 1.18e-38, 1.84e19)\n")
+    drawn = ardsl.compile(spec).sample(2000, seed=0)
+    assert bool(drawn.isfinite().all())
