@@ -37,11 +37,8 @@ class LatentConditionals(CompiledModel):
 
     def __init__(self, spec: Spec) -> None:
         super().__init__(spec)
-        _ = (
-            spec.model.observed,
-            spec.model.given,
-            self.enumerated,
-        )  # cached now, since a tracer cannot enter their locks
+        # Cached now, since a tracer cannot enter their locks:
+        _ = spec.model.observed, spec.model.given, self.enumerated
         self.chain = nn.ModuleList(map(AutoregressiveModel, spec.conditionals.values()))
         self.guide = nn.ModuleList(map(AutoregressiveModel, spec.guide.values()))
         tell_apart(self.p[name] for name in self.summed)

@@ -13,7 +13,7 @@ REFINEMENTS = 3
 OWN_REFINEMENTS = 6
 """Times that a row's own grid is refined, at most."""
 COARSE = 0.02
-"""The share of probability at one point from which a row's grid is too coarse."""
+"""The share of probability, or of the density's root, at one point from which a row's grid is too coarse."""
 _POINTS = 256
 _FAR = 2.0 ** (np.arange(1, 29) / 2)
 """Points beyond the draws on both sides, in ranges of these from their middle: what is given may lie far from them."""
@@ -52,8 +52,10 @@ def refine(points: np.ndarray, widths: np.ndarray, shares: np.ndarray, domain: D
 
 def coarse(widths: np.ndarray, shares: np.ndarray, domain: Domain) -> np.ndarray:
     """The rows of shares of probability, [rows, points], whose grid has too much of it at one point, or at an end:
-    bool [rows]."""
-    too_much = ((shares > COARSE) & (widths > (1.0 if domain.discrete else 0.0))).any(1)
+    bool [rows]. Of the density's root, too: a wide stretch in a tail has little probability, but moves the mean."""
+    roots = np.sqrt(shares * widths)
+    largest = np.maximum(shares, roots / roots.sum(1, keepdims=True))
+    too_much = ((largest > COARSE) & (widths > (1.0 if domain.discrete else 0.0))).any(1)
     if not (domain.circular or domain.discrete):
         too_much = too_much | (shares[:, [0, -1]] > MOST_AT_END).any(1)
     return np.asarray(too_much)

@@ -49,21 +49,21 @@ def test_a_normal_cell_given_what_is_far(slope: float, noise: float, deviations:
 
 
 @settings(max_examples=4, deadline=None)
-@given(st.sampled_from([0.01, 0.1, 1.0]), st.integers(0, 99))
+@given(st.sampled_from([0.001, 0.03, 1.0]), st.integers(0, 99))
 def test_each_of_many_rows_has_a_grid_of_its_own(noise: float, seed: int) -> None:
-    evidence = np.random.default_rng(seed).normal(size=40)
-    evidence[:2] *= 30.0
+    evidence = np.random.default_rng(seed).normal(size=100)
+    evidence[0] *= 30.0
     distribution = pair(1.0, noise=noise).conditional("a", given={"b": evidence.tolist()})
     assert distribution.effective_samples is None
     variance = noise**2 / (1 + noise**2)
     mean, scale = evidence / (1 + noise**2), math.sqrt(variance)
-    assert distribution.mean.numpy() == pytest.approx(mean, abs=0.01 * scale)
-    assert distribution.variance.numpy() == pytest.approx(np.full(40, variance), rel=0.02)
-    assert distribution.icdf(torch.full((40,), 0.9)).numpy() == pytest.approx(mean + 1.2816 * scale, abs=0.01 * scale)
-    assert distribution.cdf(torch.from_numpy(mean)).numpy() == pytest.approx(np.full(40, 0.5), abs=0.01)
+    assert distribution.mean.numpy() == pytest.approx(mean, abs=0.002 * scale)
+    assert distribution.variance.numpy() == pytest.approx(np.full(100, variance), rel=0.005)
+    assert distribution.icdf(torch.full((100,), 0.9)).numpy() == pytest.approx(mean + 1.2816 * scale, abs=0.01 * scale)
+    assert distribution.cdf(torch.from_numpy(mean)).numpy() == pytest.approx(np.full(100, 0.5), abs=0.01)
     assert distribution.mode.numpy() == pytest.approx(mean, abs=0.1 * scale)
     there = distribution.log_prob(torch.from_numpy(np.stack([mean, mean + scale])))
-    assert there.numpy() == pytest.approx(stats.norm.logpdf([[0.0], [scale]], scale=scale) + np.zeros(40), abs=0.05)
+    assert there.numpy() == pytest.approx(stats.norm.logpdf([[0.0], [scale]], scale=scale) + np.zeros(100), abs=0.05)
 
 
 def test_points_that_no_number_halves() -> None:
